@@ -1,0 +1,316 @@
+"""The prompt: a caption, and for every class or phrase where its words stand in it."""
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+
+from .names import clean_name
+from .spans import Span, check_spans, flatten_spans, is_pair, word_spans
+
+CaptionPrompt = Union[Mapping[str, Mapping[str, str]], Sequence[Optional[Mapping[str, str]]]]
+
+_CUSTOM_SEPARATOR = re.compile(r'\.(?:\s+|$)')
+
+
+class Entity(NamedTuple):
+    """One class or phrase of a prompt."""
+    #: What results are called: the raw class name, or the words of the phrase.
+    name: str
+    #: ``[begin, end)`` character ranges of the caption; may be empty (such an entity scores 0).
+    spans: Tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A caption and the entities in it; a label is an index into ``entities``.
+
+    Use the ``from_*`` constructors, which validate. After construction it no longer matters
+    whether a prompt came from class names, a caption with spans, or a noun-phrase finder.
+
+    Args:
+        caption: The text the language model reads.
+        entities: Classes or phrases with their character spans.
+        pieces: For prompts joined from names, the character range of each entity together with
+            its own prefix and suffix, so that the prompt can be cut (see :meth:`select`);
+            ``None`` for captions, which can't be.
+        separator: What stands between two pieces.
+    """
+    caption: str
+    entities: Tuple[Entity, ...]
+    pieces: Optional[Tuple[Span, ...]] = None
+    separator: str = '. '
+
+    def __len__(self) -> int:
+        return len(self.entities)
+
+    @property
+    def names(self) -> List[str]:
+        """Name of every entity, in label order."""
+        return [entity.name for entity in self.entities]
+
+    @classmethod
+    def from_names(cls,
+                   names: Sequence[str],
+                   separator: str = '. ',
+                   caption_prompt: Optional[CaptionPrompt] = None,
+                   clean: bool = True) -> 'Prompt':
+        """Join class names to a detection prompt, remembering where each one stands.
+
+        Args:
+            names: Class names; equal names stay separate entities.
+            separator: Put between names, not after the last (the released models' convention).
+            caption_prompt: Overrides with any of the keys ``prefix``, ``name``, ``suffix``:
+                either ``{class name: override}`` (MMDetection) or a list by position whose
+                entries may be ``None`` (GLIP's ``CAPTION_PROMPT``). An override's ``name`` is
+                used verbatim, as in the published evaluation.
+            clean: Whether names pass through :func:`clean_name`.
+
+        Returns:
+            A prompt whose entities keep the raw names.
+
+        Raises:
+            TypeError: If ``names`` is not a sequence of strings.
+            ValueError: If there is no name, or an override is malformed.
+
+        Example:
+            >>> Prompt.from_names(['cat', 'remote_control']).caption
+            'cat. remote control'
+        """
+        names = _check_names(names)
+        overrides = _overrides(names, caption_prompt)
+        caption, entities, pieces = '', [], []
+        for index, (name, override) in enumerate(zip(names, overrides)):
+            if index:
+                caption += separator
+            start = len(caption)
+            caption += override.get('prefix', '')
+            begin = len(caption)
+            caption += override.get('name', clean_name(name) if clean else name)
+            end = len(caption)
+            caption += override.get('suffix', '')
+            entities.append(Entity(name, ((begin, end), ) if begin < end else ()))
+            pieces.append((start, len(caption)))
+        if not any(caption[b:e].strip() for entity in entities for b, e in entity.spans):
+            raise ValueError(f'none of the class names {names!r} holds a word; give names of '
+                             'what to detect')
+        return cls(caption, tuple(entities), tuple(pieces), separator)
+
+    @classmethod
+    def from_caption(cls,
+                     caption: str,
+                     spans: Sequence[Any],
+                     names: Optional[Sequence[str]] = None) -> 'Prompt':
+        """Take a caption whose phrases are marked.
+
+        Args:
+            caption: Any text.
+            spans: For every phrase a list of ``[begin, end)`` characters (a flat pair, or the
+                deeper nesting of ODVG files, is understood too).
+            names: Names of the phrases; default: their words.
+
+        Raises:
+            ValueError: If there is no phrase, a span is empty or outside the caption, or
+                ``names`` has another length than ``spans``.
+
+        Example:
+            >>> Prompt.from_caption('a cat on a sofa', [[[0, 5]], [[9, 15]]]).names
+            ['a cat', 'a sofa']
+        """
+        _check_caption(caption)
+        spans = [spans] if is_pair(spans) else list(spans)
+        if not spans:
+            raise ValueError(f'no phrase is marked in the caption {caption!r}; give at least one '
+                             'list of spans [begin, end]')
+        if names is not None and len(names) != len(spans):
+            raise ValueError(f'{len(names)} names were given for {len(spans)} phrases of the '
+                             f'caption {caption!r}; names={list(names)!r}')
+        entities = []
+        for index, value in enumerate(spans):
+            flat = flatten_spans(value, f'phrase {index} of the caption {caption!r}')
+            check_spans(flat, caption, f'phrase {index}')
+            words = ' '.join(caption[begin:end] for begin, end in flat)
+            entities.append(Entity(words if names is None else names[index], tuple(flat)))
+        return cls(caption, tuple(entities))
+
+    @classmethod
+    def from_noun_phrases(
+            cls,
+            caption: str,
+            tagger: Optional[Callable[[List[str]], Sequence[str]]] = None) -> 'Prompt':
+        """Take a caption and let a part-of-speech tagger find its noun phrases.
+
+        Args:
+            caption: Any English text.
+            tagger: Maps words to Penn Treebank tags; default: the optional package ``textblob``.
+
+        Raises:
+            ImportError: If no tagger is given and ``textblob`` is not installed.
+            ValueError: If no phrase is found.
+        """
+        from .noun_phrases import find_noun_phrases
+        _check_caption(caption)
+        phrases = find_noun_phrases(caption, tagger)
+        if not phrases:
+            raise ValueError(
+                f'no noun phrase was found in the caption {caption!r}; mark the phrases yourself '
+                'with spans (tokens_positive), or give a list of class names')
+        return cls(caption, tuple(Entity(phrase, (span, )) for phrase, span in phrases))
+
+    @classmethod
+    def from_all_words(cls, caption: str) -> 'Prompt':
+        """Take a caption as one single entity that owns all its words (``tokens_positive=-1``)."""
+        _check_caption(caption)
+        return cls(caption, (Entity(caption.strip(), tuple(word_spans(caption))), ))
+
+    @classmethod
+    def from_data_sample(cls, sample: Any) -> 'Prompt':
+        """Read the prompt of a data sample by MMDetection's conventions.
+
+        Looked at, in this order: ``prompt`` (a :class:`Prompt`, used as it is); ``text`` as a
+        tuple or list of names, with ``caption_prompt``; ``text`` as a caption with
+        ``tokens_positive`` (spans per phrase, or ``-1``: all words are one entity); ``text`` as
+        names separated by ``'. '`` if ``custom_entities``; otherwise ``text`` is a caption whose
+        noun phrases are looked up.
+
+        Args:
+            sample: A ``DetDataSample``, a dict, or anything with ``get(key, default)``.
+
+        Raises:
+            ValueError: If the sample has no text or its fields contradict each other.
+        """
+        get = sample.get if hasattr(sample, 'get') else lambda key, default: getattr(sample, key, default)
+        prompt = get('prompt', None)
+        if prompt is not None:
+            if not isinstance(prompt, Prompt):
+                raise TypeError(f"data sample field 'prompt' must be a Prompt, got {prompt!r}; "
+                                "plain names or captions go into 'text'")
+            return prompt
+        text = get('text', None)
+        positive = get('tokens_positive', None)
+        caption_prompt = get('caption_prompt', None)
+        if text is None:
+            raise ValueError("the data sample has neither 'prompt' nor 'text'; set "
+                             "return_classes=True in the dataset and keep 'text' in the "
+                             'meta_keys of PackDetInputs')
+        if isinstance(text, Mapping):
+            text = list(text.values())
+        if isinstance(text, str) and positive is None and get('custom_entities', False):
+            text = split_custom_entities(text)
+        if not isinstance(text, str):
+            if positive is not None:
+                raise ValueError("tokens_positive marks phrases of a caption, but 'text' is the "
+                                 f'list of names {list(text)!r}; give one or the other')
+            return cls.from_names(text, caption_prompt=caption_prompt)
+        if caption_prompt is not None:
+            raise ValueError("caption_prompt changes class names, but 'text' is the caption "
+                             f'{text!r}; set custom_entities=True or give a list of names')
+        if positive is None:
+            return cls.from_noun_phrases(text)
+        if isinstance(positive, int):
+            if positive != -1:
+                raise ValueError('tokens_positive must be -1 (all words) or a list of spans per '
+                                 f'phrase, got {positive!r}')
+            return cls.from_all_words(text)
+        if isinstance(positive, Mapping):
+            return cls._from_label_spans(text, positive)
+        return cls.from_caption(text, positive)
+
+    @classmethod
+    def _from_label_spans(cls, caption: str, spans: Mapping[Any, Any]) -> 'Prompt':
+        """``{label: spans}``, as MMDetection's negative sampling leaves it: gaps are negatives."""
+        known = {int(label): value for label, value in spans.items()}
+        if not known:
+            _check_caption(caption)
+            return cls(caption, ())
+        labels = sorted(known)
+        found = dict(zip(labels, cls.from_caption(caption, [known[i] for i in labels]).entities))
+        return cls(caption, tuple(found.get(i, Entity('', ())) for i in range(labels[-1] + 1)))
+
+    def select(self, indices: Sequence[int]) -> 'Prompt':
+        """The same prompt with only some of its entities, each with its own prefix and suffix.
+
+        Args:
+            indices: Labels to keep, in their new order.
+
+        Raises:
+            ValueError: If the prompt is a caption, which can't be cut, or ``indices`` is empty.
+
+        Example:
+            >>> Prompt.from_names(['cat', 'dog', 'cow']).select([2, 0]).caption
+            'cow. cat'
+        """
+        if self.pieces is None:
+            raise ValueError(f'the caption {self.caption!r} is not a list of names and can not '
+                             'be cut into several prompts; shorten it')
+        if not len(indices):
+            raise ValueError('select() needs at least one entity index, got none')
+        caption, entities, pieces = '', [], []
+        for position, index in enumerate(indices):
+            if position:
+                caption += self.separator
+            start, stop = self.pieces[index]
+            shift = len(caption) - start
+            entity = self.entities[index]
+            entities.append(Entity(entity.name,
+                                   tuple((b + shift, e + shift) for b, e in entity.spans)))
+            pieces.append((start + shift, stop + shift))
+            caption += self.caption[start:stop]
+        return Prompt(caption, tuple(entities), tuple(pieces), self.separator)
+
+
+def split_custom_entities(text: str) -> List[str]:
+    """Names from a string such as ``'cat. remote control. '`` (``custom_entities=True``).
+
+    Raises:
+        ValueError: If no name is left.
+    """
+    names = [name.strip() for name in _CUSTOM_SEPARATOR.split(text)]
+    names = [name for name in names if name]
+    if not names:
+        raise ValueError(f"the text {text!r} holds no name; write names separated by '. ', for "
+                         "example 'cat. remote control'")
+    return names
+
+
+def _check_caption(caption: str) -> None:
+    if not isinstance(caption, str):
+        raise TypeError(f'a caption must be a string, got {caption!r}')
+    if not caption.strip():
+        raise ValueError(f'the caption {caption!r} is empty; give a text that names something')
+
+
+def _check_names(names: Sequence[str]) -> List[str]:
+    if isinstance(names, str):
+        raise TypeError(f'names must be a list of class names, got the string {names!r}; did '
+                        f'you mean [{names!r}]?')
+    names = list(names)
+    if not names:
+        raise ValueError('the list of class names is empty; give at least one name')
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            raise TypeError(f'class name {index} must be a string, got {name!r}')
+    return names
+
+
+def _overrides(names: List[str],
+               caption_prompt: Optional[CaptionPrompt]) -> List[Mapping[str, str]]:
+    """One (possibly empty) override for every name."""
+    if caption_prompt is None:
+        return [{}] * len(names)
+    if isinstance(caption_prompt, Mapping):
+        # MMDetection looks the cleaned name up, configs are written with either
+        found = [caption_prompt.get(n, caption_prompt.get(clean_name(n))) or {} for n in names]
+    else:
+        if len(caption_prompt) != len(names):
+            raise ValueError(f'caption_prompt has {len(caption_prompt)} entries for '
+                             f'{len(names)} class names; give one entry (or None) for each, or '
+                             'a dict by class name')
+        found = [override or {} for override in caption_prompt]
+    for name, override in zip(names, found):
+        allowed = ('prefix', 'name', 'suffix')
+        if not isinstance(override, Mapping) or not set(override) <= set(allowed):
+            raise ValueError(f'caption_prompt of class {name!r} must be a dict with keys among '
+                             f'{allowed}, got {override!r}')
+        if not all(isinstance(value, str) for value in override.values()):
+            raise ValueError(f'caption_prompt of class {name!r} must hold strings, got '
+                             f'{override!r}')
+    return found

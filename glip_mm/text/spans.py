@@ -1,0 +1,63 @@
+"""Character spans as users and annotation files write them."""
+import re
+from numbers import Integral
+from typing import Any, List, Tuple
+
+Span = Tuple[int, int]
+
+#: Deleted from found phrases and from the ends of words (GLIP ``remove_punctuation``).
+PUNCTUATION = '|:;@()[]{}^\'"’`?$%#!&*+,.'
+
+_WORD = re.compile(r'\S+')
+
+
+def is_pair(value: Any) -> bool:
+    """Whether ``value`` is one flat ``[begin, end]``."""
+    return (isinstance(value, (list, tuple)) and len(value) == 2
+            and all(isinstance(v, Integral) and not isinstance(v, bool) for v in value))
+
+
+def flatten_spans(value: Any, where: str) -> List[Span]:
+    """Bring the spans of one phrase to a flat list.
+
+    Accepts ``[b, e]``, ``[[b, e], ...]`` and deeper nestings (ODVG files nest once more).
+
+    Args:
+        value: The spans of one phrase.
+        where: How an error calls this phrase.
+
+    Raises:
+        ValueError: If something other than pairs of integers is found.
+    """
+    if hasattr(value, 'tolist'):
+        value = value.tolist()
+    if is_pair(value):
+        return [(int(value[0]), int(value[1]))]
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ValueError(f'{where} needs at least one span [begin, end] of two integers, '
+                         f'got {value!r}')
+    return [span for child in value for span in flatten_spans(child, where)]
+
+
+def check_spans(spans: List[Span], caption: str, where: str) -> None:
+    """Raise ``ValueError`` unless every span is non-empty and inside the caption."""
+    for begin, end in spans:
+        if not 0 <= begin < end <= len(caption):
+            raise ValueError(
+                f'span [{begin}, {end}] of {where} is not inside the caption of {len(caption)} '
+                f'characters {caption!r}; a span is [begin, end) with 0 <= begin < end')
+
+
+def strip_span(caption: str, begin: int, end: int, characters: str = PUNCTUATION) -> Span:
+    """Shrink ``[begin, end)`` until it neither starts nor ends with blanks or ``characters``."""
+    while begin < end and (caption[begin].isspace() or caption[begin] in characters):
+        begin += 1
+    while begin < end and (caption[end - 1].isspace() or caption[end - 1] in characters):
+        end -= 1
+    return begin, end
+
+
+def word_spans(caption: str) -> List[Span]:
+    """Spans of the blank-separated words of a caption, without the punctuation around them."""
+    spans = (strip_span(caption, *match.span()) for match in _WORD.finditer(caption))
+    return [(begin, end) for begin, end in spans if begin < end]
