@@ -1,10 +1,11 @@
 """Text side of GLIP: prompts, and which tokens their entities own. Pure Python and NumPy."""
 from .names import clean_name
-from .prompt import Entity, Prompt
-from .tokens import (char_to_token, entities_without_tokens, positive_map, span_to_tokens,
-                     split_names, split_prompt)
+from .noun_phrases import find_noun_phrases
+from .prompt import CaptionPrompt, Entity, Prompt
+from .splitting import split_names, split_prompt
+from .tokens import char_to_token, entities_without_tokens, positive_map, span_to_tokens
 
 __all__ = [
-    'Entity', 'Prompt', 'char_to_token', 'clean_name', 'entities_without_tokens', 'positive_map',
-    'span_to_tokens', 'split_names', 'split_prompt'
+    'CaptionPrompt', 'Entity', 'Prompt', 'char_to_token', 'clean_name', 'entities_without_tokens',
+    'find_noun_phrases', 'positive_map', 'span_to_tokens', 'split_names', 'split_prompt'
 ]

@@ -1,12 +1,15 @@
 """The prompt: a caption, and for every class or phrase where its words stand in it."""
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from functools import partial
+from numbers import Integral
+from typing import Any, NamedTuple
 
 from .names import clean_name
 from .spans import Span, check_spans, flatten_spans, is_pair, word_spans
 
-CaptionPrompt = Union[Mapping[str, Mapping[str, str]], Sequence[Optional[Mapping[str, str]]]]
+CaptionPrompt = Mapping[str, Mapping[str, str]] | Sequence[Mapping[str, str] | None]
 
 _CUSTOM_SEPARATOR = re.compile(r'\.(?:\s+|$)')
 
@@ -16,7 +19,7 @@ class Entity(NamedTuple):
     #: What results are called: the raw class name, or the words of the phrase.
     name: str
     #: ``[begin, end)`` character ranges of the caption; may be empty (such an entity scores 0).
-    spans: Tuple[Span, ...]
+    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,15 @@ class Prompt:
         separator: What stands between two pieces.
     """
     caption: str
-    entities: Tuple[Entity, ...]
-    pieces: Optional[Tuple[Span, ...]] = None
+    entities: tuple[Entity, ...]
+    pieces: tuple[Span, ...] | None = None
     separator: str = '. '
 
     def __len__(self) -> int:
         return len(self.entities)
 
     @property
-    def names(self) -> List[str]:
+    def names(self) -> list[str]:
         """Name of every entity, in label order."""
         return [entity.name for entity in self.entities]
 
@@ -51,7 +54,7 @@ class Prompt:
     def from_names(cls,
                    names: Sequence[str],
                    separator: str = '. ',
-                   caption_prompt: Optional[CaptionPrompt] = None,
+                   caption_prompt: CaptionPrompt | None = None,
                    clean: bool = True) -> 'Prompt':
         """Join class names to a detection prompt, remembering where each one stands.
 
@@ -98,7 +101,7 @@ class Prompt:
     def from_caption(cls,
                      caption: str,
                      spans: Sequence[Any],
-                     names: Optional[Sequence[str]] = None) -> 'Prompt':
+                     names: Sequence[str] | None = None) -> 'Prompt':
         """Take a caption whose phrases are marked.
 
         Args:
@@ -135,7 +138,7 @@ class Prompt:
     def from_noun_phrases(
             cls,
             caption: str,
-            tagger: Optional[Callable[[List[str]], Sequence[str]]] = None) -> 'Prompt':
+            tagger: Callable[[list[str]], Sequence[str]] | None = None) -> 'Prompt':
         """Take a caption and let a part-of-speech tagger find its noun phrases.
 
         Args:
@@ -159,7 +162,11 @@ class Prompt:
     def from_all_words(cls, caption: str) -> 'Prompt':
         """Take a caption as one single entity that owns all its words (``tokens_positive=-1``)."""
         _check_caption(caption)
-        return cls(caption, (Entity(caption.strip(), tuple(word_spans(caption))), ))
+        spans = tuple(word_spans(caption))
+        if not spans:
+            raise ValueError(f'the caption {caption!r} holds no word; give a text that names '
+                             'something')
+        return cls(caption, (Entity(caption.strip(), spans), ))
 
     @classmethod
     def from_data_sample(cls, sample: Any) -> 'Prompt':
@@ -177,7 +184,7 @@ class Prompt:
         Raises:
             ValueError: If the sample has no text or its fields contradict each other.
         """
-        get = sample.get if hasattr(sample, 'get') else lambda key, default: getattr(sample, key, default)
+        get = sample.get if hasattr(sample, 'get') else partial(getattr, sample)
         prompt = get('prompt', None)
         if prompt is not None:
             if not isinstance(prompt, Prompt):
@@ -205,7 +212,7 @@ class Prompt:
                              f'{text!r}; set custom_entities=True or give a list of names')
         if positive is None:
             return cls.from_noun_phrases(text)
-        if isinstance(positive, int):
+        if isinstance(positive, Integral):
             if positive != -1:
                 raise ValueError('tokens_positive must be -1 (all words) or a list of spans per '
                                  f'phrase, got {positive!r}')
@@ -257,7 +264,7 @@ class Prompt:
         return Prompt(caption, tuple(entities), tuple(pieces), self.separator)
 
 
-def split_custom_entities(text: str) -> List[str]:
+def split_custom_entities(text: str) -> list[str]:
     """Names from a string such as ``'cat. remote control. '`` (``custom_entities=True``).
 
     Raises:
@@ -278,7 +285,7 @@ def _check_caption(caption: str) -> None:
         raise ValueError(f'the caption {caption!r} is empty; give a text that names something')
 
 
-def _check_names(names: Sequence[str]) -> List[str]:
+def _check_names(names: Sequence[str]) -> list[str]:
     if isinstance(names, str):
         raise TypeError(f'names must be a list of class names, got the string {names!r}; did '
                         f'you mean [{names!r}]?')
@@ -291,8 +298,8 @@ def _check_names(names: Sequence[str]) -> List[str]:
     return names
 
 
-def _overrides(names: List[str],
-               caption_prompt: Optional[CaptionPrompt]) -> List[Mapping[str, str]]:
+def _overrides(names: list[str],
+               caption_prompt: CaptionPrompt | None) -> list[Mapping[str, str]]:
     """One (possibly empty) override for every name."""
     if caption_prompt is None:
         return [{}] * len(names)

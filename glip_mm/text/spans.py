@@ -1,9 +1,9 @@
 """Character spans as users and annotation files write them."""
 import re
 from numbers import Integral
-from typing import Any, List, Tuple
+from typing import Any
 
-Span = Tuple[int, int]
+Span = tuple[int, int]
 
 #: Deleted from found phrases and from the ends of words (GLIP ``remove_punctuation``).
 PUNCTUATION = '|:;@()[]{}^\'"’`?$%#!&*+,.'
@@ -17,7 +17,7 @@ def is_pair(value: Any) -> bool:
             and all(isinstance(v, Integral) and not isinstance(v, bool) for v in value))
 
 
-def flatten_spans(value: Any, where: str) -> List[Span]:
+def flatten_spans(value: Any, where: str) -> list[Span]:
     """Bring the spans of one phrase to a flat list.
 
     Accepts ``[b, e]``, ``[[b, e], ...]`` and deeper nestings (ODVG files nest once more).
@@ -39,7 +39,7 @@ def flatten_spans(value: Any, where: str) -> List[Span]:
     return [span for child in value for span in flatten_spans(child, where)]
 
 
-def check_spans(spans: List[Span], caption: str, where: str) -> None:
+def check_spans(spans: list[Span], caption: str, where: str) -> None:
     """Raise ``ValueError`` unless every span is non-empty and inside the caption."""
     for begin, end in spans:
         if not 0 <= begin < end <= len(caption):
@@ -57,7 +57,7 @@ def strip_span(caption: str, begin: int, end: int, characters: str = PUNCTUATION
     return begin, end
 
 
-def word_spans(caption: str) -> List[Span]:
+def word_spans(caption: str) -> list[Span]:
     """Spans of the blank-separated words of a caption, without the punctuation around them."""
     spans = (strip_span(caption, *match.span()) for match in _WORD.finditer(caption))
     return [(begin, end) for begin, end in spans if begin < end]
