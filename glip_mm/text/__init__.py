@@ -1,7 +1,8 @@
 """Text side of GLIP: prompts, and which tokens their entities own. Pure Python and NumPy."""
+from .caption_prompt import CaptionPrompt
 from .names import clean_name
 from .noun_phrases import find_noun_phrases
-from .prompt import CaptionPrompt, Entity, Prompt
+from .prompt import Entity, Prompt
 from .splitting import split_names, split_prompt
 from .tokens import char_to_token, entities_without_tokens, positive_map, span_to_tokens
 

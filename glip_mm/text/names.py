@@ -1,7 +1,9 @@
-"""The published cleaning of class names."""
+"""Class names: the published cleaning, and lists of names as users write them."""
 import re
+from collections.abc import Sequence
 
 _PARENTHESES = re.compile(r'\(.*\)')
+_CUSTOM_SEPARATOR = re.compile(r'\.(?:\s+|$)')
 
 
 def clean_name(name: str) -> str:
@@ -22,3 +24,36 @@ def clean_name(name: str) -> str:
         'bow '
     """
     return _PARENTHESES.sub('', name).replace('_', ' ').replace('  ', ' ')
+
+
+def split_custom_entities(text: str) -> list[str]:
+    """Names from a string such as ``'cat. remote control. '`` (``custom_entities=True``).
+
+    Raises:
+        ValueError: If no name is left.
+    """
+    names = [name.strip() for name in _CUSTOM_SEPARATOR.split(text)]
+    names = [name for name in names if name]
+    if not names:
+        raise ValueError(f"the text {text!r} holds no name; write names separated by '. ', for "
+                         "example 'cat. remote control'")
+    return names
+
+
+def check_names(names: Sequence[str]) -> list[str]:
+    """The class names as a list.
+
+    Raises:
+        TypeError: If ``names`` is one string, or a name is not a string.
+        ValueError: If there is no name.
+    """
+    if isinstance(names, str):
+        raise TypeError(f'names must be a list of class names, got the string {names!r}; did '
+                        f'you mean [{names!r}]?')
+    names = list(names)
+    if not names:
+        raise ValueError('the list of class names is empty; give at least one name')
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            raise TypeError(f'class name {index} must be a string, got {name!r}')
+    return names

@@ -1,17 +1,11 @@
 """The prompt: a caption, and for every class or phrase where its words stand in it."""
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from numbers import Integral
 from typing import Any, NamedTuple
 
-from .names import clean_name
-from .spans import Span, check_spans, flatten_spans, is_pair, word_spans
-
-CaptionPrompt = Mapping[str, Mapping[str, str]] | Sequence[Mapping[str, str] | None]
-
-_CUSTOM_SEPARATOR = re.compile(r'\.(?:\s+|$)')
+from .caption_prompt import CaptionPrompt, overrides_by_position
+from .names import check_names, clean_name
+from .spans import Span, check_caption, check_spans, flatten_spans, is_pair, word_spans
 
 
 class Entity(NamedTuple):
@@ -41,9 +35,6 @@ class Prompt:
     entities: tuple[Entity, ...]
     pieces: tuple[Span, ...] | None = None
     separator: str = '. '
-
-    def __len__(self) -> int:
-        return len(self.entities)
 
     @property
     def names(self) -> list[str]:
@@ -78,8 +69,8 @@ class Prompt:
             >>> Prompt.from_names(['cat', 'remote_control']).caption
             'cat. remote control'
         """
-        names = _check_names(names)
-        overrides = _overrides(names, caption_prompt)
+        names = check_names(names)
+        overrides = overrides_by_position(names, caption_prompt)
         caption, entities, pieces = '', [], []
         for index, (name, override) in enumerate(zip(names, overrides)):
             if index:
@@ -111,6 +102,7 @@ class Prompt:
             names: Names of the phrases; default: their words.
 
         Raises:
+            TypeError: If the caption is no string or ``spans`` no list.
             ValueError: If there is no phrase, a span is empty or outside the caption, or
                 ``names`` has another length than ``spans``.
 
@@ -118,7 +110,12 @@ class Prompt:
             >>> Prompt.from_caption('a cat on a sofa', [[[0, 5]], [[9, 15]]]).names
             ['a cat', 'a sofa']
         """
-        _check_caption(caption)
+        check_caption(caption)
+        if hasattr(spans, 'tolist'):
+            spans = spans.tolist()
+        if not isinstance(spans, (list, tuple)):
+            raise TypeError('spans must be a list with the spans [begin, end] of each phrase, got '
+                            f'{spans!r}')
         spans = [spans] if is_pair(spans) else list(spans)
         if not spans:
             raise ValueError(f'no phrase is marked in the caption {caption!r}; give at least one '
@@ -150,7 +147,7 @@ class Prompt:
             ValueError: If no phrase is found.
         """
         from .noun_phrases import find_noun_phrases
-        _check_caption(caption)
+        check_caption(caption)
         phrases = find_noun_phrases(caption, tagger)
         if not phrases:
             raise ValueError(
@@ -161,7 +158,7 @@ class Prompt:
     @classmethod
     def from_all_words(cls, caption: str) -> 'Prompt':
         """Take a caption as one single entity that owns all its words (``tokens_positive=-1``)."""
-        _check_caption(caption)
+        check_caption(caption)
         spans = tuple(word_spans(caption))
         if not spans:
             raise ValueError(f'the caption {caption!r} holds no word; give a text that names '
@@ -184,53 +181,8 @@ class Prompt:
         Raises:
             ValueError: If the sample has no text or its fields contradict each other.
         """
-        get = sample.get if hasattr(sample, 'get') else partial(getattr, sample)
-        prompt = get('prompt', None)
-        if prompt is not None:
-            if not isinstance(prompt, Prompt):
-                raise TypeError(f"data sample field 'prompt' must be a Prompt, got {prompt!r}; "
-                                "plain names or captions go into 'text'")
-            return prompt
-        text = get('text', None)
-        positive = get('tokens_positive', None)
-        caption_prompt = get('caption_prompt', None)
-        if text is None:
-            raise ValueError("the data sample has neither 'prompt' nor 'text'; set "
-                             "return_classes=True in the dataset and keep 'text' in the "
-                             'meta_keys of PackDetInputs')
-        if isinstance(text, Mapping):
-            text = list(text.values())
-        if isinstance(text, str) and positive is None and get('custom_entities', False):
-            text = split_custom_entities(text)
-        if not isinstance(text, str):
-            if positive is not None:
-                raise ValueError("tokens_positive marks phrases of a caption, but 'text' is the "
-                                 f'list of names {list(text)!r}; give one or the other')
-            return cls.from_names(text, caption_prompt=caption_prompt)
-        if caption_prompt is not None:
-            raise ValueError("caption_prompt changes class names, but 'text' is the caption "
-                             f'{text!r}; set custom_entities=True or give a list of names')
-        if positive is None:
-            return cls.from_noun_phrases(text)
-        if isinstance(positive, Integral):
-            if positive != -1:
-                raise ValueError('tokens_positive must be -1 (all words) or a list of spans per '
-                                 f'phrase, got {positive!r}')
-            return cls.from_all_words(text)
-        if isinstance(positive, Mapping):
-            return cls._from_label_spans(text, positive)
-        return cls.from_caption(text, positive)
-
-    @classmethod
-    def _from_label_spans(cls, caption: str, spans: Mapping[Any, Any]) -> 'Prompt':
-        """``{label: spans}``, as MMDetection's negative sampling leaves it: gaps are negatives."""
-        known = {int(label): value for label, value in spans.items()}
-        if not known:
-            _check_caption(caption)
-            return cls(caption, ())
-        labels = sorted(known)
-        found = dict(zip(labels, cls.from_caption(caption, [known[i] for i in labels]).entities))
-        return cls(caption, tuple(found.get(i, Entity('', ())) for i in range(labels[-1] + 1)))
+        from .data_sample import read_prompt
+        return read_prompt(sample)
 
     def select(self, indices: Sequence[int]) -> 'Prompt':
         """The same prompt with only some of its entities, each with its own prefix and suffix.
@@ -262,62 +214,3 @@ class Prompt:
             pieces.append((start + shift, stop + shift))
             caption += self.caption[start:stop]
         return Prompt(caption, tuple(entities), tuple(pieces), self.separator)
-
-
-def split_custom_entities(text: str) -> list[str]:
-    """Names from a string such as ``'cat. remote control. '`` (``custom_entities=True``).
-
-    Raises:
-        ValueError: If no name is left.
-    """
-    names = [name.strip() for name in _CUSTOM_SEPARATOR.split(text)]
-    names = [name for name in names if name]
-    if not names:
-        raise ValueError(f"the text {text!r} holds no name; write names separated by '. ', for "
-                         "example 'cat. remote control'")
-    return names
-
-
-def _check_caption(caption: str) -> None:
-    if not isinstance(caption, str):
-        raise TypeError(f'a caption must be a string, got {caption!r}')
-    if not caption.strip():
-        raise ValueError(f'the caption {caption!r} is empty; give a text that names something')
-
-
-def _check_names(names: Sequence[str]) -> list[str]:
-    if isinstance(names, str):
-        raise TypeError(f'names must be a list of class names, got the string {names!r}; did '
-                        f'you mean [{names!r}]?')
-    names = list(names)
-    if not names:
-        raise ValueError('the list of class names is empty; give at least one name')
-    for index, name in enumerate(names):
-        if not isinstance(name, str):
-            raise TypeError(f'class name {index} must be a string, got {name!r}')
-    return names
-
-
-def _overrides(names: list[str],
-               caption_prompt: CaptionPrompt | None) -> list[Mapping[str, str]]:
-    """One (possibly empty) override for every name."""
-    if caption_prompt is None:
-        return [{}] * len(names)
-    if isinstance(caption_prompt, Mapping):
-        # MMDetection looks the cleaned name up, configs are written with either
-        found = [caption_prompt.get(n, caption_prompt.get(clean_name(n))) or {} for n in names]
-    else:
-        if len(caption_prompt) != len(names):
-            raise ValueError(f'caption_prompt has {len(caption_prompt)} entries for '
-                             f'{len(names)} class names; give one entry (or None) for each, or '
-                             'a dict by class name')
-        found = [override or {} for override in caption_prompt]
-    for name, override in zip(names, found):
-        allowed = ('prefix', 'name', 'suffix')
-        if not isinstance(override, Mapping) or not set(override) <= set(allowed):
-            raise ValueError(f'caption_prompt of class {name!r} must be a dict with keys among '
-                             f'{allowed}, got {override!r}')
-        if not all(isinstance(value, str) for value in override.values()):
-            raise ValueError(f'caption_prompt of class {name!r} must hold strings, got '
-                             f'{override!r}')
-    return found

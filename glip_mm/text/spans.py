@@ -61,3 +61,11 @@ def word_spans(caption: str) -> list[Span]:
     """Spans of the blank-separated words of a caption, without the punctuation around them."""
     spans = (strip_span(caption, *match.span()) for match in _WORD.finditer(caption))
     return [(begin, end) for begin, end in spans if begin < end]
+
+
+def check_caption(caption: str) -> None:
+    """Raise ``TypeError`` or ``ValueError`` unless the caption is a string with something in it."""
+    if not isinstance(caption, str):
+        raise TypeError(f'a caption must be a string, got {caption!r}')
+    if not caption.strip():
+        raise ValueError(f'the caption {caption!r} is empty; give a text that names something')

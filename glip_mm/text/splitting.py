@@ -1,7 +1,8 @@
 """Cutting a long vocabulary into prompts that fit the language model."""
 from collections.abc import Callable, Sequence
 
-from .prompt import CaptionPrompt, Prompt
+from .caption_prompt import CaptionPrompt
+from .prompt import Prompt
 
 #: Number of tokens of each of several texts, special tokens not counted.
 TokenCounter = Callable[[list[str]], Sequence[int]]
@@ -72,7 +73,7 @@ def split_prompt(prompt: Prompt,
 
 
 def _by_tokens(prompt: Prompt, count_tokens: TokenCounter, max_tokens: int) -> list[list[int]]:
-    total = len(prompt)
+    total = len(prompt.entities)
     costs = count_tokens(
         [prompt.caption[start:stop] + prompt.separator for start, stop in prompt.pieces])
     groups: list[list[int]] = []
@@ -100,7 +101,7 @@ def _by_tokens(prompt: Prompt, count_tokens: TokenCounter, max_tokens: int) -> l
 
 def _by_classes(prompt: Prompt, count_tokens: TokenCounter, max_tokens: int,
                 max_classes: int) -> list[list[int]]:
-    total = len(prompt)
+    total = len(prompt.entities)
     groups = [
         list(range(start, min(start + max_classes, total)))
         for start in range(0, total, max_classes)
@@ -124,7 +125,7 @@ def _whole(prompt: Prompt, count_tokens: TokenCounter, max_tokens: int) -> list[
             f'the caption {prompt.caption!r} needs {count} tokens, but there is room for '
             f'{max_tokens}, and a caption is never cut; shorten it or raise max_tokens of the '
             'language model')
-    return [list(range(len(prompt)))]
+    return [list(range(len(prompt.entities)))]
 
 
 def _count(prompt: Prompt, labels: range, count_tokens: TokenCounter) -> int:
