@@ -1,0 +1,12 @@
+"""Released and own checkpoints in three namings."""
+
+from .convert import NAMINGS, convert_state_dict, detect_naming, find_weights, normalise_state_dict
+from .loader import adapt_in_place, fit_to_model, load_glip_checkpoint
+from .reading import read_checkpoint, safe_objects, write_checkpoint
+from .report import Report
+
+__all__ = [
+    'NAMINGS', 'Report', 'adapt_in_place', 'convert_state_dict', 'detect_naming', 'find_weights',
+    'fit_to_model', 'load_glip_checkpoint', 'normalise_state_dict', 'read_checkpoint',
+    'safe_objects', 'write_checkpoint'
+]

@@ -1,0 +1,142 @@
+"""Weights into a model: everything placed, or an error that names what was not."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Union
+
+from mmengine.logging import MMLogger
+from torch import Tensor, nn
+
+from .convert import normalise_state_dict
+from .reading import read_checkpoint
+from .report import Report, few
+
+OPTIONAL_PARTS = {
+    'mlm_head.': 'the model has no masked-language head (mlm_head=None)',
+    'prompt_table.': 'the model has no prompt table (prompt_table=None)',
+    'contrastive': 'the model has no contrastive projections',
+}
+"""Prefixes of parts that files and models may have or not, and why an entry is dropped."""
+
+_CONSTANTS = ('relative_position_index', 'num_batches_tracked', 'position_ids')
+
+
+def fit_to_model(state: Dict[str, Tensor], model: nn.Module, report: Report) -> None:
+    """Make a state dict in our naming fit a model exactly, in place.
+
+    Optional parts that the model lacks are dropped and reported; those that the file lacks, and
+    constants, are taken from the model.
+
+    Args:
+        state: In our naming; changed in place.
+        model: A GLIP. Prefixes in its ``optional_checkpoint_parts`` count as optional, too.
+        report: Gains what was dropped and what is absent.
+
+    Raises:
+        KeyError: For keys that the model has no place for, or that it needs.
+        ValueError: For tensors of another shape.
+    """
+    wanted = model.state_dict()
+    optional = dict(OPTIONAL_PARTS)
+    optional.update({p: 'the model lacks this optional part'
+                     for p in getattr(model, 'optional_checkpoint_parts', ())})
+    homeless, missing, wrong = [], [], []
+    for key in [k for k in state if k not in wanted]:
+        why = next((why for part, why in optional.items() if key.startswith(part)), None)
+        if why is None and key.endswith(_CONSTANTS):
+            why = 'a constant that the model computes'
+        if why is None:
+            homeless.append(key)
+        else:
+            report.dropped[key] = why
+            report.num_kept -= 1
+            del state[key]
+    for key, value in wanted.items():
+        if key in state:
+            if state[key].shape != value.shape:
+                if state[key].numel() == value.numel() == 1:
+                    state[key] = state[key].reshape(value.shape)
+                else:
+                    wrong.append(f'{key} is {tuple(state[key].shape)} in the file, '
+                                 f'{tuple(value.shape)} in the model')
+        elif key.endswith(_CONSTANTS):
+            state[key] = value
+        elif key.startswith(tuple(optional)):
+            report.absent.append(key)
+            state[key] = value
+        else:
+            missing.append(key)
+    _refuse(homeless, missing, wrong, report)
+
+
+def _refuse(homeless: List[str], missing: List[str], wrong: List[str], report: Report) -> None:
+    found = f'checkpoint in {report.naming} naming'
+    if homeless or missing:
+        parts = []
+        if homeless:
+            parts.append(f'{len(homeless)} keys have no place in the model: {few(homeless)}')
+        if missing:
+            parts.append(f'{len(missing)} keys of the model are missing: {few(missing)}')
+        raise KeyError(f"{found}: {'; '.join(parts)}; use the config that belongs to this "
+                       'checkpoint')
+    if wrong:
+        raise ValueError(f"{found} is a checkpoint of another size: {'; '.join(wrong[:5])}"
+                         f"{f' and {len(wrong) - 5} more' if len(wrong) > 5 else ''}; use the "
+                         'config that belongs to this checkpoint')
+
+
+def adapt_in_place(model: nn.Module, state_dict: Dict[str, Any]) -> Report:
+    """Turn what a loader hands to ``_load_from_state_dict`` into a state dict for the model.
+
+    Makes ``load_from=``, ``Runner.load_checkpoint`` and ``model.load_state_dict`` accept every
+    naming and container. MMEngine passes the whole container where it finds no ``state_dict``.
+
+    Args:
+        model: The detector.
+        state_dict: Changed in place.
+
+    Returns:
+        What happened.
+
+    Raises:
+        KeyError: See :func:`fit_to_model`.
+        ValueError: See :func:`fit_to_model`.
+    """
+    state, report = normalise_state_dict(state_dict)
+    fit_to_model(state, model, report)
+    state_dict.clear()
+    state_dict.update(state)
+    if report.naming != 'ours' or report.dropped or report.absent:
+        MMLogger.get_current_instance().info(f'checkpoint: {report}')
+    return report
+
+
+def load_glip_checkpoint(model: nn.Module, checkpoint: Union[str, Path, Mapping[str, Any]],
+                         use_ema: bool = False) -> Report:
+    """Load a released or own checkpoint.
+
+    Args:
+        model: A GLIP built from the config that belongs to the checkpoint.
+        checkpoint: A file, an address, a container or a bare state dict; official,
+            MMDetection's or our naming, with or without ``module.``.
+        use_ema: Load averaged weights; see :func:`glip_mm.checkpoints.find_weights`.
+
+    Returns:
+        What was found, dropped and left as initialised.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        KeyError: For keys without a place, or missing ones.
+        ValueError: For an unsafe file or tensors of another shape.
+
+    Example:
+        >>> report = load_glip_checkpoint(model, 'glip_tiny_model_o365_goldg.pth')
+        >>> print(report)  # doctest: +SKIP
+        745 entries, official naming with 'module.' in 'model': 738 kept, 7 dropped
+    """
+    if not isinstance(checkpoint, Mapping):
+        checkpoint = read_checkpoint(checkpoint)
+    state, report = normalise_state_dict(checkpoint, use_ema)
+    fit_to_model(state, model, report)
+    model.load_state_dict(state)
+    MMLogger.get_current_instance().info(f'checkpoint: {report}')
+    return report

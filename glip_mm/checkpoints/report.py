@@ -1,0 +1,55 @@
+"""What happened to a state dict on its way into a model."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Dict, Iterable, List
+
+
+@dataclass
+class Report:
+    """Outcome of a conversion or a load.
+
+    Args:
+        naming: Naming found in the file: ``'official'``, ``'mmdet'`` or ``'ours'``.
+        container: Key of the container that held the weights, ``''`` for a bare state dict.
+        ddp_prefix: Whether keys carried ``module.``.
+        num_entries: Entries found.
+        num_kept: Entries that found a home.
+        dropped: Key -> reason.
+        added: Constants written because the target naming carries them, key -> reason.
+        absent: Optional parts of the model that the file lacks; they keep their initial values.
+    """
+
+    naming: str = 'ours'
+    container: str = ''
+    ddp_prefix: bool = False
+    num_entries: int = 0
+    num_kept: int = 0
+    dropped: Dict[str, str] = field(default_factory=dict)
+    added: Dict[str, str] = field(default_factory=dict)
+    absent: List[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        where = f" in '{self.container}'" if self.container else ''
+        prefix = " with 'module.'" if self.ddp_prefix else ''
+        lines = [f'{self.num_entries} entries, {self.naming} naming{prefix}{where}: '
+                 f'{self.num_kept} kept, {len(self.dropped)} dropped']
+        lines += self._grouped('dropped', self.dropped)
+        lines += self._grouped('added', self.added)
+        if self.absent:
+            lines.append(f'  not in the file, left as initialised: {few(self.absent, 3)}')
+        return '\n'.join(lines)
+
+    @staticmethod
+    def _grouped(verb: str, reasons: Dict[str, str]) -> List[str]:
+        groups = defaultdict(list)
+        for key, why in reasons.items():
+            groups[why].append(key)
+        return [f'  {verb} {few(keys, 3)}: {why}' for why, keys in groups.items()]
+
+
+def few(keys: Iterable[str], limit: int = 8) -> str:
+    """The first names of a list and how many more there are."""
+    names = [str(key) for key in keys]
+    more = len(names) - limit
+    return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')
