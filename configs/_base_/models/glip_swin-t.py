@@ -1,0 +1,63 @@
+# GLIP-T: Swin-T, FPN, BERT-base and six fusion blocks (GLIP, section 4 and table 1).
+lang_model_name = 'bert-base-uncased'  # folder or hub name; sets tokenizer, encoder and fusion
+
+model = dict(
+    type='GLIP',
+    data_preprocessor=dict(
+        type='DetDataPreprocessor',
+        # BGR, with the published rounding
+        mean=[103.53, 116.28, 123.675],
+        std=[57.375, 57.12, 58.395],
+        bgr_to_rgb=False,
+        pad_size_divisor=32),
+    backbone=dict(
+        type='SwinTransformer',
+        embed_dims=96,
+        depths=[2, 2, 6, 2],
+        num_heads=[3, 6, 12, 24],
+        window_size=7,
+        drop_path_rate=0.2,
+        out_indices=(1, 2, 3),
+        convert_weights=True,
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='https://github.com/SwinTransformer/storage/releases/download/v1.0.0/'
+            'swin_tiny_patch4_window7_224.pth')),
+    neck=dict(
+        type='FPNDropBlock',
+        in_channels=[192, 384, 768],
+        out_channels=256,
+        start_level=0,
+        add_extra_convs='on_output',
+        relu_before_extra_convs=True,
+        num_outs=5,
+        # kaiming_uniform(a=1), as published
+        init_cfg=dict(type='Caffe2Xavier', layer='Conv2d')),
+    language_model=dict(type='BertLanguageModel', name=lang_model_name, max_tokens=256),
+    fusion_neck=dict(
+        type='VLFusionNeck',
+        in_channels=256,
+        num_layers=6,
+        embed_dim=2048,
+        num_heads=8,
+        with_cp=True),
+    bbox_head=dict(
+        type='ATSSGroundingHead',
+        in_channels=256,
+        anchor_generator=dict(
+            type='AnchorGenerator',
+            ratios=[1.0],
+            octave_base_scale=8,
+            scales_per_octave=1,
+            strides=[8, 16, 32, 64, 128]),
+        assigner=dict(
+            type='ATSSAssigner', topk=9, iou_calculator=dict(type='BboxOverlaps2D_GLIP')),
+        loss_region_word=dict(type='RegionWordLoss', alpha=0.25, gamma=2.0),
+        loss_box_weight=2.0),
+    test_cfg=dict(
+        score_thr=0.05,
+        nms_pre=1000,
+        iou_threshold=0.6,
+        max_per_img=100,
+        score_agg='MEAN',
+        chunked_size=-1))

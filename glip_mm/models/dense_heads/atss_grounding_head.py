@@ -1,0 +1,210 @@
+"""Boxes, centerness and region-word logits; their losses and decoding."""
+
+import math
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import Scale
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from ...registry import MODELS, TASK_UTILS
+from ..layers.dynamic_conv import flatten_levels
+from ..layers.text_layer import clamp
+from ..losses import centerness_loss, centerness_target, giou_loss
+from .detection_selection import LevelOutput, select_detections
+from .inclusive_boxes import decode, encode, to_inclusive
+
+
+class Assignment(NamedTuple):
+    """Positive anchors of a batch, image after image.
+
+    Attributes:
+        positives: ``[P, 2]`` (image, anchor).
+        gt_index: ``[P]`` index of the ground-truth box within its image.
+        boxes: ``[P, 4]`` that box, inclusive xyxy.
+        labels: ``[P]`` its entity.
+        anchors: ``[P, 4]`` inclusive xyxy.
+    """
+
+    positives: Tensor
+    gt_index: Tensor
+    boxes: Tensor
+    labels: Tensor
+    anchors: Tensor
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Average a scalar over all processes."""
+    value = value.detach().clone()
+    if get_world_size() > 1:
+        all_reduce(value, op='mean')
+    return value
+
+
+@MODELS.register_module()
+class ATSSGroundingHead(BaseModule):
+    """One anchor a cell, classified by its agreement with each word (GLIP, section 3.1).
+
+    Args:
+        in_channels: Channels ``C`` of every level.
+        language_dim: Width ``D`` of the text; the detector fills it in.
+        num_levels: Pyramid levels.
+        anchor_generator: One square anchor of 8 strides a cell in released models.
+        assigner: ATSS with GLIP's IoU in released models.
+        loss_region_word: Config of the region-word loss.
+        loss_box_weight: Factor of the GIoU loss.
+        prior_prob: Probability of a match that the initial bias stands for.
+        test_cfg: Arguments of :func:`select_detections`.
+
+    Losses are float32 whatever the precision of the forward pass.
+    """
+
+    def __init__(self, in_channels: int = 256, language_dim: int = 768, num_levels: int = 5,
+                 anchor_generator: Optional[dict] = None, assigner: Optional[dict] = None,
+                 loss_region_word: Optional[dict] = None, loss_box_weight: float = 2.0,
+                 prior_prob: float = 0.01, test_cfg: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.anchor_generator = TASK_UTILS.build(anchor_generator or dict(
+            type='mmdet.AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1,
+            strides=[8, 16, 32, 64, 128]))
+        if self.anchor_generator.num_base_priors != [1] * num_levels:
+            raise ValueError(
+                f'bbox_head.anchor_generator makes {self.anchor_generator.num_base_priors} anchors '
+                f'a cell; the region-word head needs exactly one on each of {num_levels} levels')
+        self.assigner = TASK_UTILS.build(assigner or dict(
+            type='mmdet.ATSSAssigner', topk=9,
+            iou_calculator=dict(type='mmdet.BboxOverlaps2D_GLIP')))
+        self.loss_region_word = MODELS.build(loss_region_word or dict(
+            type='glip_mm.RegionWordLoss'))
+        self.loss_box_weight = loss_box_weight
+        self.test_cfg = dict(test_cfg or {})
+        self.bbox_pred = nn.Conv2d(in_channels, 4, 1)
+        self.centerness = nn.Conv2d(in_channels, 1, 1)
+        for conv in (self.bbox_pred, self.centerness):
+            nn.init.normal_(conv.weight, std=0.01)
+            nn.init.zeros_(conv.bias)
+        self.scales = nn.ModuleList(Scale(1.0) for _ in range(num_levels))
+        self.text_projection = nn.Linear(language_dim, in_channels)
+        self.log_scale = nn.Parameter(torch.zeros(1))
+        self.bias_lang = nn.Parameter(torch.zeros(language_dim))
+        self.bias0 = nn.Parameter(torch.tensor([-math.log((1 - prior_prob) / prior_prob)]))
+
+    def forward(self, feats: Sequence[Tensor], text: Tensor) -> List[LevelOutput]:
+        """Dense outputs of every level.
+
+        Args:
+            feats: Maps ``[B, C, h, w]`` of the fusion neck.
+            text: ``[B, L, D]``.
+
+        Returns:
+            One :class:`LevelOutput` a level.
+        """
+        projected, bias = self.project_text(text)
+        sizes = [x.shape[-2:] for x in feats]
+        anchors = self.anchor_generator.grid_priors(sizes, device=feats[0].device)
+        outputs = []
+        for x, scale, level_anchors in zip(feats, self.scales, anchors):
+            deltas = scale(self.bbox_pred(x)).flatten(2).transpose(1, 2)  # [B, A, 4]
+            outputs.append(LevelOutput(
+                self.match_words(flatten_levels([x]), projected, bias), deltas,
+                self.centerness(x).flatten(1), to_inclusive(level_anchors)))
+        return outputs
+
+    def project_text(self, text: Tensor) -> Tuple[Tensor, Tensor]:
+        """Words in the visual space and their bias.
+
+        The normalised text is halved before the projection but not in the bias: released
+        checkpoints depend on it.
+
+        Args:
+            text: ``[B, L, D]``.
+
+        Returns:
+            ``[B, L, C]`` over the temperature, and ``[B, 1, L]``; float32.
+        """
+        with torch.autocast(text.device.type, enabled=False):
+            text = F.normalize(text.float(), dim=-1)
+            projected = self.text_projection(text / 2) / self.log_scale.exp()
+            bias = text @ self.bias_lang + self.bias0
+        return projected, bias[:, None]
+
+    def match_words(self, visual: Tensor, projected: Tensor, bias: Tensor) -> Tensor:
+        """Region-word logits ``[B, A, L]`` in float32 of visual tokens ``[B, A, C]``."""
+        with torch.autocast(visual.device.type, enabled=False):
+            return clamp(visual.float() @ projected.transpose(1, 2) + bias)
+
+    def assign(self, levels: Sequence[LevelOutput],
+               gt_instances: Sequence[InstanceData]) -> Assignment:
+        """Match anchors with ground-truth boxes (ATSS).
+
+        Args:
+            levels: Outputs of all levels.
+            gt_instances: ``bboxes`` (MMDetection's xyxy in the network's frame) and ``labels``
+                (entity indices) of each image; may be empty.
+
+        Returns:
+            The positive anchors.
+        """
+        anchors = torch.cat([level.anchors for level in levels])
+        counts = [len(level.anchors) for level in levels]
+        parts = []
+        for image, gt in enumerate(gt_instances):
+            boxes = gt.bboxes.tensor if hasattr(gt.bboxes, 'tensor') else gt.bboxes
+            boxes = to_inclusive(boxes.float())
+            if len(boxes):
+                target = InstanceData(bboxes=boxes, labels=gt.labels)
+                gt_inds = self.assigner.assign(
+                    InstanceData(priors=anchors), counts, target).gt_inds
+            else:
+                gt_inds = anchors.new_zeros(len(anchors), dtype=torch.long)
+            index = (gt_inds > 0).nonzero().squeeze(1)
+            owner = gt_inds[index] - 1
+            parts.append((torch.stack((torch.full_like(index, image), index), dim=1), owner,
+                          boxes[owner], gt.labels[owner], anchors[index]))
+        return Assignment(*(torch.cat(p) for p in zip(*parts)))
+
+    def loss(self, levels: Sequence[LevelOutput], mask: Tensor, token_map: Tensor,
+             assignment: Assignment) -> Dict[str, Tensor]:
+        """Losses of the three outputs.
+
+        Args:
+            levels: Outputs of all levels.
+            mask: ``[B, L]`` bool, real tokens.
+            token_map: ``[B, E, L]`` bool, tokens of each entity. A box whose entity owns none
+                is regressed and matches no word.
+            assignment: Positive anchors.
+
+        Returns:
+            ``loss_region_word``, ``loss_bbox``, ``loss_centerness``.
+        """
+        image, anchor = assignment.positives.unbind(dim=1)
+        logits = torch.cat([level.logits for level in levels], dim=1)
+        deltas = torch.cat([level.deltas for level in levels], dim=1)[image, anchor].float()
+        centerness = torch.cat([level.centerness for level in levels], dim=1)[image, anchor].float()
+
+        quality = centerness_target(assignment.anchors, assignment.boxes)
+        totals = torch.stack((quality.new_tensor(float(len(quality))), quality.sum()))
+        num_positives, total_quality = mean_over_ranks(totals)
+        num_positives = num_positives.clamp(min=1)
+        words = self.loss_region_word(logits, mask, assignment.positives,
+                                      token_map[image, assignment.labels])
+        boxes = giou_loss(decode(assignment.anchors, deltas), assignment.boxes, quality)
+        return dict(
+            loss_region_word=words / num_positives,
+            # no positive anywhere: the sum is 0 and stays so
+            loss_bbox=self.loss_box_weight * boxes / total_quality.clamp(min=1e-6),
+            loss_centerness=centerness_loss(centerness, quality) / num_positives)
+
+    def regression_targets(self, assignment: Assignment) -> Tensor:
+        """Encoded boxes ``[P, 4]`` of the positive anchors."""
+        return encode(assignment.anchors, assignment.boxes)
+
+    def predict(self, levels: Sequence[LevelOutput], token_map: Tensor,
+                image_sizes: Sequence[Tuple[int, int]]) -> List[InstanceData]:
+        """Detections in the network's frame; see :func:`select_detections`."""
+        return select_detections(levels, token_map, image_sizes, **self.test_cfg)

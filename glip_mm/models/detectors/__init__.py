@@ -1,0 +1,5 @@
+"""Detectors."""
+
+from .glip import GLIP
+
+__all__ = ['GLIP']

@@ -1,0 +1,311 @@
+"""The GLIP detector: wires image side, text side, fusion and head."""
+
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from mmdet.models.detectors.base import BaseDetector
+from mmdet.structures import SampleList
+from mmengine.config import ConfigDict
+from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from ...registry import MODELS, SCOPE
+from ...text import Prompt, char_to_token, span_to_tokens
+from ..dense_heads.atss_grounding_head import Assignment
+from ..dense_heads.detection_selection import LevelOutput
+from ..dense_heads.inclusive_boxes import to_half_open
+from ..language_models import TextFeatures, mask_tokens
+from ..layers.dynamic_conv import flatten_levels
+from ..losses import dense_targets
+from .prompt_batch import PromptBatcher, by_chunk
+
+
+class GroundingOutput(NamedTuple):
+    """What :meth:`GLIP.ground` computes.
+
+    Attributes:
+        levels: Dense outputs of the head.
+        feats: Maps ``[B, C, h, w]`` after fusion.
+        text: Text after fusion.
+    """
+
+    levels: List[LevelOutput]
+    feats: List[Tensor]
+    text: TextFeatures
+
+
+@MODELS.register_module()
+class GLIP(BaseDetector):
+    """Grounded Language-Image Pre-training (arXiv 2112.03857).
+
+    A data sample says what to look for in MMDetection's conventions (``text``,
+    ``custom_entities``, ``tokens_positive``, ``caption_prompt``) or as a ``prompt``; a label is
+    the index of a class or phrase in it. Any MMDetection backbone fits: channels and strides are
+    the only contract between backbone, neck, fusion neck and head.
+
+    Args:
+        backbone: Image encoder.
+        neck: Feature pyramid.
+        language_model: Text encoder; its width and layer shape are passed on to the fusion neck
+            and all heads.
+        fusion_neck: The tower; ``fuse=False`` for GLIP-T (A).
+        bbox_head: Boxes and region-word logits.
+        mlm_head: Masked-language head, for training with masked captions.
+        prompt_table: Prompt tuning, for example ``dict(num_positions=1000)``.
+        contrastive_loss: MDETR-style alignment loss.
+        inter_image_loss: Region-word contrast across images.
+        train_cfg: Unused; accepted because MMDetection's configs have it.
+        test_cfg: Arguments of ``select_detections``, and ``chunked_size``: names per prompt of a
+            long vocabulary (-1: as many as the token budget holds).
+        data_preprocessor: MMDetection's ``DetDataPreprocessor``.
+        init_cfg: As everywhere in MMEngine.
+    """
+
+    def __init__(self, backbone: dict, neck: Optional[dict], language_model: dict,
+                 fusion_neck: dict, bbox_head: dict, mlm_head: Optional[dict] = None,
+                 prompt_table: Optional[dict] = None, contrastive_loss: Optional[dict] = None,
+                 inter_image_loss: Optional[dict] = None, train_cfg: Optional[dict] = None,
+                 test_cfg: Optional[dict] = None, data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.test_cfg = ConfigDict(test_cfg or {})
+        head_test_cfg = {k: v for k, v in self.test_cfg.items() if k != 'chunked_size'}
+        # types of parts mean ours first, then MMDetection's, whatever the config's scope
+        with DefaultScope.overwrite_default_scope(SCOPE):
+            self.backbone = MODELS.build(backbone)
+            self.neck = MODELS.build(neck) if neck else nn.Identity()
+            self.language_model = MODELS.build(language_model)
+            width = self.language_model.language_dim
+            self.fusion_neck = MODELS.build(
+                dict(fusion_neck, text_layer=dict(self.language_model.layer_config,
+                                                  **fusion_neck.get('text_layer', {}))))
+            self.bbox_head = MODELS.build(
+                dict(bbox_head, language_dim=width, test_cfg=head_test_cfg))
+
+            def optional(cfg: Optional[dict], kind: str, **given) -> Optional[nn.Module]:
+                if cfg is None:
+                    return None
+                return MODELS.build({'type': kind, 'language_dim': width, **given, **cfg})
+
+            channels = self.bbox_head.bbox_pred.in_channels
+            self.mlm_head = optional(mlm_head, 'MaskedLanguageHead',
+                                     vocab_size=self.language_model.encoder.config.vocab_size)
+            self.prompt_table = optional(prompt_table, 'PromptTable')
+            self.contrastive_loss = optional(contrastive_loss, 'ContrastiveAlignLoss',
+                                             visual_dim=channels)
+            self.inter_image_loss = optional(inter_image_loss, 'InterImageContrastiveLoss',
+                                             visual_dim=channels)
+        self.prompts = PromptBatcher(self.language_model)
+
+    # ---------------------------------------------------------------- forward
+
+    def extract_feat(self, batch_inputs: Tensor) -> List[Tensor]:
+        """Pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first."""
+        return list(self.neck(self.backbone(batch_inputs)))
+
+    def encode_text(self, captions: Sequence[str]) -> TextFeatures:
+        """Encode ``B`` captions, with the prompt table added if there is one."""
+        text = self.language_model.encode(captions)
+        return text if self.prompt_table is None else self.prompt_table(text)
+
+    def ground(self, feats: Sequence[Tensor], text: TextFeatures) -> GroundingOutput:
+        """Fuse image and text, and predict densely.
+
+        Args:
+            feats: Pyramid maps ``[B, C, h, w]``.
+            text: Encoded captions ``[B, L, D]``.
+
+        Returns:
+            Head outputs and both fused representations.
+        """
+        feats, text = self.fusion_neck(feats, text)
+        # models without fusion were trained on the masked text features
+        words = text.hidden if self.fusion_neck.fuse else text.embedded
+        return GroundingOutput(self.bbox_head(feats, words), feats, text)
+
+    def _forward(self, batch_inputs: Tensor,
+                 batch_data_samples: Optional[SampleList] = None) -> List[LevelOutput]:
+        if not batch_data_samples:
+            raise ValueError("mode='tensor' needs data_samples: they hold the text to look for")
+        prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
+        text = self.encode_text([p.caption for p in prompts])
+        return self.ground(self.extract_feat(batch_inputs), text).levels
+
+    # ---------------------------------------------------------------- training
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> Dict[str, Tensor]:
+        """Losses of a batch; images without boxes are background.
+
+        Args:
+            batch_inputs: ``[B, 3, h, w]``.
+            batch_data_samples: With a prompt and ``gt_instances`` whose labels index it.
+
+        Returns:
+            Named scalars.
+
+        Raises:
+            ValueError: If a label is no index of its prompt.
+        """
+        prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
+        gt_instances = [s.gt_instances for s in batch_data_samples]
+        for sample, prompt, gt in zip(batch_data_samples, prompts, gt_instances):
+            if len(gt) and int(gt.labels.max()) >= len(prompt.entities):
+                raise ValueError(
+                    f'{sample.get("img_path", "an image")} has label {int(gt.labels.max())} but '
+                    f'its prompt has {len(prompt.entities)} entities: check the transform that builds it')
+        text, mlm_labels = self._training_text(prompts, batch_data_samples)
+        feats = self.extract_feat(batch_inputs)
+        out = self.ground(feats, text)
+        token_map = self.prompts.batch_token_map(prompts, text.mask)
+        with torch.autocast(batch_inputs.device.type, enabled=False):
+            assignment = self.bbox_head.assign(out.levels, gt_instances)
+            losses = self.bbox_head.loss(out.levels, text.mask, token_map, assignment)
+            if mlm_labels is not None:
+                losses['loss_mlm'] = self.mlm_head.loss(self._words(out.text), mlm_labels)
+            losses.update(self._contrastive(feats, text, out, token_map, assignment, prompts))
+        return losses
+
+    def _words(self, text: TextFeatures) -> Tensor:
+        return (text.hidden if self.fusion_neck.fuse else text.embedded).float()
+
+    def _training_text(self, prompts: Sequence[Prompt], samples: SampleList
+                       ) -> Tuple[TextFeatures, Optional[Tensor]]:
+        captions = [p.caption for p in prompts]
+        if self.mlm_head is None:
+            return self.encode_text(captions), None
+        ids, mask, labels = self.mask_text(prompts, samples)
+        text = self.language_model(ids, mask)
+        return text if self.prompt_table is None else self.prompt_table(text), labels
+
+    def mask_text(self, prompts: Sequence[Prompt],
+                  samples: SampleList) -> Tuple[Tensor, Tensor, Tensor]:
+        """Tokens with some words masked.
+
+        Only words of entities that have boxes are learned, or those of a sample's
+        ``greenlight_spans`` (characters; ``None`` switches masking off for that sample).
+
+        Args:
+            prompts: ``B`` prompts.
+            samples: Their data samples.
+
+        Returns:
+            Masked ids ``[B, L]``, mask of real tokens ``[B, L]``, labels ``[B, L]``.
+        """
+        tokens = self.language_model.tokenize([p.caption for p in prompts])
+        greenlight = None
+        if self.mlm_head.only_positives:
+            greenlight = torch.zeros_like(tokens.input_ids)
+            for row, prompt, sample, offsets in zip(greenlight, prompts, samples, tokens.offsets):
+                present = sample.gt_instances.labels.unique().tolist()
+                default = [span for label in present for span in prompt.entities[label].spans]
+                spans = sample.get('greenlight_spans', default)
+                if spans is None:
+                    row.fill_(-1)
+                    continue
+                table = char_to_token(offsets, len(prompt.caption))
+                for begin, end in spans:
+                    owned = span_to_tokens(table, begin, end)
+                    if owned is not None:
+                        row[owned.start:owned.stop] = 1
+        ids, labels = mask_tokens(
+            tokens, greenlight, self.language_model.tokenizer.mask_token_id,
+            self.language_model.encoder.config.vocab_size, self.mlm_head.mask_probability)
+        return ids, tokens.mask, labels
+
+    def _contrastive(self, feats: Sequence[Tensor], text: TextFeatures, out: GroundingOutput,
+                     token_map: Tensor, assignment: Assignment,
+                     prompts: Sequence[Prompt]) -> Dict[str, Tensor]:
+        losses = {}
+        image, anchor = assignment.positives.unbind(dim=1)
+        count = max(len(image), 1)
+        if self.contrastive_loss is not None:
+            visual = flatten_levels(out.feats)
+            targets = dense_targets(assignment.positives, token_map[image, assignment.labels],
+                                    visual.shape[1], visual.shape[0])
+            losses['loss_contrastive_align'] = self.contrastive_loss(
+                visual, self._words(out.text), text.mask, targets) / count
+        if self.inter_image_loss is not None:
+            losses['loss_inter_image'] = self._inter_image(
+                flatten_levels(feats), text, token_map, assignment, prompts) / count
+        return losses
+
+    def _inter_image(self, visual: Tensor, text: TextFeatures, token_map: Tensor,
+                     assignment: Assignment, prompts: Sequence[Prompt]) -> Tensor:
+        """Regions before fusion against the words of all captions of the batch."""
+        keep = torch.cat([(assignment.positives[:, 0] == i).nonzero().squeeze(1)
+                          [:self.inter_image_loss.max_regions] for i in range(len(prompts))])
+        image, anchor = assignment.positives[keep].unbind(dim=1)
+        labels = assignment.labels[keep]
+        positives = torch.zeros(len(keep), *text.mask.shape, dtype=torch.bool,
+                                device=visual.device)
+        for row, (i, label) in enumerate(zip(image.tolist(), labels.tolist())):
+            name = prompts[i].names[label]
+            for j, other in enumerate(prompts):
+                same = [label] if i == j else [k for k, n in enumerate(other.names) if n == name]
+                if same:
+                    positives[row, j] = token_map[j, same].any(dim=0)
+        return self.inter_image_loss(visual[image, anchor], text.hidden, text.mask, positives)
+
+    # ---------------------------------------------------------------- inference
+
+    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList,
+                rescale: bool = True) -> SampleList:
+        """Detect what each sample's prompt names; a long vocabulary goes in chunks.
+
+        The image is encoded once; each chunk has its own budget of ``max_per_img`` detections
+        and results are concatenated without suppression across chunks, as published.
+
+        Args:
+            batch_inputs: ``[B, 3, h, w]``.
+            batch_data_samples: With prompts, ``img_shape`` and ``scale_factor``.
+            rescale: Give boxes in the original image's frame.
+
+        Returns:
+            The samples with ``pred_instances``: ``bboxes`` (MMDetection's xyxy), ``scores``,
+            ``labels`` (index in the prompt) and ``label_names``, best first.
+        """
+        prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
+        chunked_size = self.test_cfg.get('chunked_size', -1)
+        max_classes = chunked_size if chunked_size and chunked_size > 0 else None
+        pairs = by_chunk([self.prompts.chunks(p, max_classes) for p in prompts])
+        feats = self.extract_feat(batch_inputs)
+        batch = len(prompts)
+        found: List[List[InstanceData]] = [[] for _ in prompts]
+        for start in range(0, len(pairs), batch):
+            images = [image for image, _ in pairs[start:start + batch]]
+            chunks = [chunk for _, chunk in pairs[start:start + batch]]
+            chunk_feats = feats if images == list(range(batch)) else [x[images] for x in feats]
+            text = self.encode_text([c.prompt.caption for c in chunks])
+            token_map = self.prompts.batch_token_map([c.prompt for c in chunks], text.mask)
+            levels = self.ground(chunk_feats, text).levels
+            sizes = [tuple(batch_data_samples[i].img_shape[:2]) for i in images]
+            for image, chunk, result in zip(images, chunks,
+                                            self.bbox_head.predict(levels, token_map, sizes)):
+                result.labels = chunk.labels.to(result.labels.device)[result.labels]
+                found[image].append(result)
+        results = [self._finish(parts, prompt, sample, rescale)
+                   for parts, prompt, sample in zip(found, prompts, batch_data_samples)]
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    @staticmethod
+    def _finish(parts: List[InstanceData], prompt: Prompt, sample, rescale: bool) -> InstanceData:
+        result = InstanceData.cat(parts)
+        if len(parts) > 1:
+            result = result[result.scores.argsort(descending=True, stable=True)]
+        boxes = result.bboxes
+        if rescale and 'scale_factor' in sample:
+            boxes = boxes / boxes.new_tensor(sample.scale_factor).repeat(2)
+        # the published evaluation adds the pixel after scaling back
+        result.bboxes = to_half_open(boxes)
+        result.label_names = [prompt.names[i] for i in result.labels.tolist()]
+        return result
+
+    # ---------------------------------------------------------------- checkpoints
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        """Accept the official, MMDetection's and our own naming."""
+        if not prefix:
+            from ...checkpoints import adapt_state_dict
+            adapt_state_dict(self, state_dict)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

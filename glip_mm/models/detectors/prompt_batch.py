@@ -1,0 +1,99 @@
+"""Prompts as the network needs them: pieces that fit the language model, and token maps."""
+
+from collections import OrderedDict
+from typing import Hashable, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from mmengine.logging import MMLogger
+from torch import Tensor
+
+from ...text import Prompt, positive_map, split_prompt
+from ..language_models import BertLanguageModel
+
+#: Prompts remembered: a vocabulary in chunks, or the distinct captions of some batches.
+CACHE_SIZE = 4096
+
+
+class Chunk(NamedTuple):
+    """A prompt that fits the language model, and the labels its entities have in the whole."""
+
+    prompt: Prompt
+    labels: Tensor
+
+
+class PromptBatcher:
+    """Splits prompts and maps entities to tokens, remembering what it has seen.
+
+    Args:
+        language_model: Gives tokenizer and token budget.
+    """
+
+    def __init__(self, language_model: BertLanguageModel) -> None:
+        self.language_model = language_model
+        self._cache: 'OrderedDict[Hashable, object]' = OrderedDict()
+        self._warned: set = set()
+
+    def chunks(self, prompt: Prompt, max_classes: Optional[int] = None) -> List[Chunk]:
+        """Cut a prompt at its token budget, or after ``max_classes`` names.
+
+        A caption cannot be cut: one that is too long loses its end, with a warning.
+        """
+        key = ('chunks', prompt, max_classes)
+        if key not in self._cache:
+            self._remember(key, self._split(prompt, max_classes))
+        return self._cache[key]  # type: ignore[return-value]
+
+    def _split(self, prompt: Prompt, max_classes: Optional[int]) -> List[Chunk]:
+        if prompt.pieces is None:
+            return [Chunk(prompt, torch.arange(len(prompt.entities)))]
+        budget = self.language_model.max_tokens - 2  # [CLS] and [SEP]
+        groups = split_prompt(prompt, self.language_model.count_tokens, budget, max_classes)
+        if len(groups) == 1:
+            return [Chunk(prompt, torch.arange(len(prompt.entities)))]
+        return [Chunk(prompt.select(group), torch.tensor(group)) for group in groups]
+
+    def token_map(self, prompt: Prompt) -> Tensor:
+        """Tokens of each entity, ``[E, L]`` bool on the CPU."""
+        key = ('map', prompt)
+        if key not in self._cache:
+            owned = positive_map(prompt, self.language_model.offsets(prompt.caption))
+            self._warn_without_tokens(prompt, (~owned.any(axis=1)).nonzero()[0].tolist())
+            self._remember(key, torch.from_numpy(owned))
+        return self._cache[key]  # type: ignore[return-value]
+
+    def batch_token_map(self, prompts: Sequence[Prompt], mask: Tensor) -> Tensor:
+        """Token maps of a batch.
+
+        Args:
+            prompts: ``B`` prompts.
+            mask: ``[B, L]``, real tokens; gives width and device.
+
+        Returns:
+            ``[B, E, L]`` bool, padded with entities that own no token.
+        """
+        maps = [self.token_map(p) for p in prompts]
+        most = max([1, *(len(m) for m in maps)])
+        batch = torch.zeros(len(maps), most, mask.shape[1], dtype=torch.bool)
+        for row, owned in zip(batch, maps):
+            row[:owned.shape[0], :owned.shape[1]] = owned
+        return batch.to(mask.device)
+
+    def _warn_without_tokens(self, prompt: Prompt, labels: Sequence[int]) -> None:
+        names = [n for n in (prompt.names[i] for i in labels) if n not in self._warned]
+        if names:
+            self._warned.update(names)
+            MMLogger.get_current_instance().warning(
+                f'{names} own no token of the prompt {prompt.caption[:80]!r}... and score 0: '
+                f'blank names, or words beyond language_model.max_tokens='
+                f'{self.language_model.max_tokens}')
+
+    def _remember(self, key: Hashable, value: object) -> None:
+        self._cache[key] = value
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
+
+
+def by_chunk(chunks: Sequence[Sequence[Chunk]]) -> List[Tuple[int, Chunk]]:
+    """(image, chunk) pairs ordered so that images that share a chunk stand together."""
+    longest = max(len(c) for c in chunks)
+    return [(i, c[k]) for k in range(longest) for i, c in enumerate(chunks) if k < len(c)]

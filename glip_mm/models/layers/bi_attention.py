@@ -1,0 +1,108 @@
+"""Bi-directional cross-attention between visual and text tokens (GLIP, section 3.2)."""
+
+from typing import Tuple
+
+import torch
+from torch import Tensor, nn
+
+from .text_layer import clamp
+
+
+class BiAttention(nn.Module):
+    """Visual tokens read the text and text tokens read the image through one score matrix.
+
+    Every projection is applied on the text side: ``(x Wq) k = x (Wq k)``, ``P (v Wo)`` and
+    ``(P' x) Wv``, so that nothing of size ``N x embed_dim`` is formed. ``N`` is two orders of
+    magnitude larger than ``L``.
+
+    Args:
+        visual_dim: ``C``.
+        language_dim: ``D``.
+        embed_dim: Width of all heads together.
+        num_heads: ``H``; divides ``embed_dim``.
+        dropout: Probability on the attention weights of both directions.
+        init_scale: Initial value of both layer scales (1 / number of blocks).
+
+    Raises:
+        ValueError: If ``embed_dim`` is no multiple of ``num_heads``.
+    """
+
+    def __init__(self, visual_dim: int, language_dim: int, embed_dim: int = 2048,
+                 num_heads: int = 8, dropout: float = 0.1, init_scale: float = 1 / 6) -> None:
+        super().__init__()
+        if embed_dim % num_heads:
+            raise ValueError(f'embed_dim {embed_dim} is no multiple of num_heads {num_heads}: '
+                             'change fusion_neck.embed_dim or fusion_neck.num_heads')
+        self.num_heads = num_heads
+        self.head_dim = embed_dim // num_heads
+        self.layer_norm_v = nn.LayerNorm(visual_dim)
+        self.layer_norm_l = nn.LayerNorm(language_dim)
+        self.v_proj = nn.Linear(visual_dim, embed_dim)
+        self.l_proj = nn.Linear(language_dim, embed_dim)
+        self.values_v_proj = nn.Linear(visual_dim, embed_dim)
+        self.values_l_proj = nn.Linear(language_dim, embed_dim)
+        self.out_v_proj = nn.Linear(embed_dim, visual_dim)
+        self.out_l_proj = nn.Linear(embed_dim, language_dim)
+        self.gamma_v = nn.Parameter(torch.full((visual_dim,), init_scale))
+        self.gamma_l = nn.Parameter(torch.full((language_dim,), init_scale))
+        self.dropout = nn.Dropout(dropout)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, visual: Tensor, text: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+        """Exchange information both ways.
+
+        The residual goes around the *normalised* input: ``LN(x) + gamma * update``. Released
+        checkpoints depend on it. The text attends to padded pixels as well (no image mask).
+
+        Args:
+            visual: ``[B, N, C]``.
+            text: ``[B, L, D]``.
+            mask: ``[B, L]`` bool, true at real tokens. Rows of padded tokens are computed and
+                read by nobody.
+
+        Returns:
+            Visual tokens ``[B, N, C]`` and text tokens ``[B, L, D]``.
+        """
+        visual, text = self.layer_norm_v(visual), self.layer_norm_l(text)
+        keys, key_bias, values = self._text_side(text)
+        scores = clamp(keys.to(visual.dtype) @ visual.transpose(1, 2) + key_bias)  # [B, HL, N]
+        batch, _, num_tokens = scores.shape
+        scores = scores.view(batch, self.num_heads, -1, num_tokens)  # [B, H, L, N]
+
+        to_visual = scores.masked_fill(~mask[:, None, :, None], -torch.inf).softmax(dim=2)
+        to_visual = self.dropout(to_visual).flatten(1, 2)  # [B, HL, N]
+        visual_update = to_visual.transpose(1, 2) @ values.to(to_visual.dtype)  # [B, N, C]
+        visual_update = visual_update + self.out_v_proj.bias
+
+        to_text = self.dropout(scores.softmax(dim=3))  # [B, H, L, N]
+        text_update = self._read_image(to_text, visual)
+        return visual + self.gamma_v * visual_update, text + self.gamma_l * text_update
+
+    def _text_side(self, text: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        """Keys ``[B, HL, C]`` with bias ``[B, HL, 1]``, and values ``[B, HL, C]``; float32."""
+        split = (self.num_heads, self.head_dim)
+        with torch.autocast(text.device.type, enabled=False):
+            text = text.float()
+            scaled = self.l_proj(text).unflatten(-1, split) * self.head_dim**-0.5  # [B, L, H, d]
+            keys = torch.einsum('blhd,hdc->bhlc', scaled, self.v_proj.weight.unflatten(0, split))
+            bias = torch.einsum('blhd,hd->bhl', scaled, self.v_proj.bias.unflatten(0, split))
+            values = torch.einsum('blhd,chd->bhlc',
+                                  self.values_l_proj(text).unflatten(-1, split),
+                                  self.out_v_proj.weight.unflatten(1, split))
+        return keys.flatten(1, 2), bias.flatten(1, 2)[..., None], values.flatten(1, 2)
+
+    def _read_image(self, weights: Tensor, visual: Tensor) -> Tensor:
+        """Text update ``[B, L, D]`` from weights ``[B, H, L, N]`` over visual ``[B, N, C]``."""
+        split = (self.num_heads, self.head_dim)
+        pooled = weights.flatten(1, 2) @ visual.to(weights.dtype)  # [B, HL, C]
+        pooled = pooled.unflatten(1, (self.num_heads, -1))
+        with torch.autocast(visual.device.type, enabled=False):
+            heads = torch.einsum('bhlc,hdc->blhd', pooled.float(),
+                                 self.values_v_proj.weight.unflatten(0, split))
+            # a row of weights sums to 1 but for dropout
+            mass = weights.float().sum(dim=3).transpose(1, 2)[..., None]  # [B, L, H, 1]
+            heads = heads + mass * self.values_v_proj.bias.unflatten(0, split)
+            return self.out_l_proj(heads.flatten(2))

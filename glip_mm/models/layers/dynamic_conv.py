@@ -1,0 +1,115 @@
+"""One block of the dynamic head (Dai et al., 2021): deformable convolution across levels."""
+
+from typing import List, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .deform_conv import modulated_deform_conv2d
+from .dynamic_relu import DynamicReLU
+
+
+class DeformBranch(nn.Module):
+    """Deformable 3x3 convolution and group normalisation, with offsets given from outside."""
+
+    def __init__(self, channels: int, stride: int, num_groups: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv = nn.Conv2d(channels, channels, 3, stride=stride, padding=1)
+        # the released models' DCN starts from U(+-1/sqrt(9 C)) with zero bias
+        bound = (9 * channels)**-0.5
+        nn.init.uniform_(self.conv.weight, -bound, bound)
+        nn.init.zeros_(self.conv.bias)
+        self.norm = nn.GroupNorm(num_groups, channels)
+
+    def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
+        out = modulated_deform_conv2d(x, offset, mask, self.conv.weight, self.conv.bias,
+                                      self.stride)
+        return self.norm(out)
+
+
+def view_at_size(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Read the memory of per-level maps as if they had another level's size.
+
+    What: GLIP feeds the convolution over the *coarser* level with offsets computed at the finer
+    one; its kernel indexes that buffer with the output's strides and reads a leading part of it,
+    scrambled. Why keep it: every released checkpoint was trained so. What breaks without it:
+    cropping or resizing the offsets changes the network's output entirely.
+
+    Args:
+        maps: ``[B, c, h, w]``.
+        size: ``(h', w')`` with ``h' w' <= h w``.
+
+    Returns:
+        ``[B, c, h', w']``.
+    """
+    height, width = size
+    batch, channels = maps.shape[:2]
+    return maps.flatten(1)[:, :channels * height * width].reshape(batch, channels, height, width)
+
+
+class DyConv(nn.Module):
+    """Mixes each level with its two neighbours, weighs the branches, and activates.
+
+    Args:
+        channels: Visual channels ``C``, a multiple of ``num_groups``.
+        num_groups: Groups of the normalisation.
+
+    Branch 0 reads the coarser level, 1 the level itself, 2 the finer level; offsets, branch
+    weights and the activation are shared by all levels (dynamic head, section 3).
+    """
+
+    def __init__(self, channels: int, num_groups: int = 16) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            DeformBranch(channels, stride, num_groups) for stride in (1, 1, 2))
+        self.offset = nn.Conv2d(channels, 27, 3, padding=1)
+        self.scale_attention = nn.Conv2d(channels, 1, 1)
+        nn.init.normal_(self.scale_attention.weight, std=0.01)
+        nn.init.zeros_(self.scale_attention.bias)
+        self.activation = DynamicReLU(channels)
+
+    def forward(self, feats: Sequence[Tensor]) -> List[Tensor]:
+        """Process all levels.
+
+        Args:
+            feats: Maps ``[B, C, h, w]``, finest first; each level half the size (rounded up)
+                of the one before.
+
+        Returns:
+            Maps of the same shapes.
+        """
+        return [self._level(feats, level) for level in range(len(feats))]
+
+    def _level(self, feats: Sequence[Tensor], level: int) -> Tensor:
+        x = feats[level]
+        offset, mask = self.offset(x).float().split((18, 9), dim=1)
+        mask = mask.sigmoid()
+        mixed = [self.branches[1](x, offset, mask)]
+        if level > 0:
+            mixed.append(self.branches[2](feats[level - 1], offset, mask))
+        if level < len(feats) - 1:
+            coarser = feats[level + 1]
+            size = coarser.shape[-2:]
+            high = self.branches[0](coarser, view_at_size(offset, size), view_at_size(mask, size))
+            # checkpoints depend on the corner-aligned grid
+            mixed.append(F.interpolate(high, x.shape[-2:], mode='bilinear', align_corners=True))
+        total = sum(self._branch_weight(branch) * branch for branch in mixed)
+        return self.activation(total / len(mixed))
+
+    def _branch_weight(self, branch: Tensor) -> Tensor:
+        pooled = F.adaptive_avg_pool2d(branch, 1)
+        return F.hardsigmoid(F.relu(self.scale_attention(pooled)))  # [B, 1, 1, 1]
+
+
+def flatten_levels(feats: Sequence[Tensor]) -> Tensor:
+    """``[B, C, h, w]`` maps to visual tokens ``[B, N, C]``, levels one after the other."""
+    return torch.cat([x.flatten(2) for x in feats], dim=2).transpose(1, 2)
+
+
+def split_levels(tokens: Tensor, like: Sequence[Tensor]) -> List[Tensor]:
+    """Inverse of :func:`flatten_levels` with the sizes of ``like``."""
+    batch, _, channels = tokens.shape
+    parts = tokens.transpose(1, 2).split([x.shape[-2] * x.shape[-1] for x in like], dim=2)
+    return [p.reshape(batch, channels, *x.shape[-2:]) for p, x in zip(parts, like)]

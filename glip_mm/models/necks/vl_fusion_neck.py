@@ -1,0 +1,90 @@
+"""The tower that lets image and text see each other before any box is predicted."""
+
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ...registry import MODELS
+from ..language_models.text_features import TextFeatures
+from ..layers import BiAttention, DyConv, FusionTextLayer
+from ..layers.dynamic_conv import flatten_levels, split_levels
+
+
+class FusionBlock(nn.Module):
+    """Bi-directional fusion, then a text layer and a dynamic convolution side by side."""
+
+    def __init__(self, attention: Optional[BiAttention], text: Optional[FusionTextLayer],
+                 conv: DyConv, with_cp: bool) -> None:
+        super().__init__()
+        self.attention, self.text, self.conv = attention, text, conv
+        self.with_cp = with_cp
+
+    def forward(self, feats: List[Tensor], text: TextFeatures) -> Tuple[List[Tensor], TextFeatures]:
+        if self.attention is not None and self.text is not None:
+            args = (flatten_levels(feats), text.hidden, text.mask)
+            if self.with_cp and torch.is_grad_enabled():
+                visual, hidden = checkpoint(self.attention, *args, use_reentrant=False)
+            else:
+                visual, hidden = self.attention(*args)
+            feats = split_levels(visual, feats)
+            text = text.with_hidden(self.text(hidden, text.mask))
+        return self.conv(feats), text
+
+
+@MODELS.register_module()
+class VLFusionNeck(BaseModule):
+    """``num_layers`` blocks of [bi-directional attention, text layer, dynamic convolution].
+
+    Source: GLIP, section 3.2 and figure 2. Without fusion (GLIP-T (A)) only the convolutions
+    remain.
+
+    Args:
+        in_channels: Channels ``C`` of every level.
+        num_layers: Number of blocks; 6 for GLIP-T, 8 for GLIP-L.
+        fuse: Whether image and text exchange information.
+        embed_dim: Width of all attention heads of the fusion.
+        num_heads: Attention heads of the fusion.
+        dropout: Dropout on the fusion's attention weights.
+        text_layer: Arguments of :class:`FusionTextLayer`; the detector fills in the shape of
+            one layer of its language model.
+        num_groups: Groups of the normalisation in the convolutions.
+        with_cp: Recompute the attention in the backward pass to save memory.
+    """
+
+    def __init__(self, in_channels: int = 256, num_layers: int = 6, fuse: bool = True,
+                 embed_dim: int = 2048, num_heads: int = 8, dropout: float = 0.1,
+                 text_layer: Optional[dict] = None, num_groups: int = 16, with_cp: bool = False,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if fuse and not text_layer:
+            raise ValueError('fusion_neck.text_layer is empty: the detector sets it from its '
+                             'language model; give language_dim, num_heads, intermediate_dim')
+        self.fuse = fuse
+        self.layers = nn.ModuleList()
+        for _ in range(num_layers):
+            attention = text = None
+            if fuse:
+                attention = BiAttention(in_channels, text_layer['language_dim'], embed_dim,
+                                        num_heads, dropout, init_scale=1 / num_layers)
+                text = FusionTextLayer(**text_layer)
+            self.layers.append(FusionBlock(attention, text, DyConv(in_channels, num_groups),
+                                           with_cp))
+
+    def forward(self, feats: Sequence[Tensor],
+                text: TextFeatures) -> Tuple[List[Tensor], TextFeatures]:
+        """Run the tower.
+
+        Args:
+            feats: Maps ``[B, C, h, w]``, finest first.
+            text: Encoded captions ``[B, L, D]``.
+
+        Returns:
+            Maps of the same shapes and the text whose ``hidden`` has seen the image.
+        """
+        feats = list(feats)
+        for layer in self.layers:
+            feats, text = layer(feats, text)
+        return feats, text

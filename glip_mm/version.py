@@ -1,0 +1,3 @@
+"""Version of glip_mm."""
+
+__version__ = '0.1.0'
