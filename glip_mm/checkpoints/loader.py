@@ -13,7 +13,8 @@ from .report import Report, few
 OPTIONAL_PARTS = {
     'mlm_head.': 'the model has no masked-language head (mlm_head=None)',
     'prompt_table.': 'the model has no prompt table (prompt_table=None)',
-    'contrastive': 'the model has no contrastive projections',
+    'contrastive_loss.': 'the model has no contrastive alignment (contrastive_loss=None)',
+    'inter_image_loss.': 'the model has no inter-image contrast (inter_image_loss=None)',
 }
 """Prefixes of parts that files and models may have or not, and why an entry is dropped."""
 
