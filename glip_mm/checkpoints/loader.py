@@ -85,7 +85,7 @@ def _refuse(homeless: List[str], missing: List[str], wrong: List[str], report: R
                          'config that belongs to this checkpoint')
 
 
-def adapt_in_place(model: nn.Module, state_dict: Dict[str, Any]) -> Report:
+def adapt_state_dict(model: nn.Module, state_dict: Dict[str, Any]) -> Report:
     """Turn what a loader hands to ``_load_from_state_dict`` into a state dict for the model.
 
     Makes ``load_from=``, ``Runner.load_checkpoint`` and ``model.load_state_dict`` accept every

@@ -49,7 +49,8 @@ model = dict(
             ratios=[1.0],
             octave_base_scale=8,
             scales_per_octave=1,
-            strides=[8, 16, 32, 64, 128]),
+            strides=[8, 16, 32, 64, 128],
+            center_offset=0.5),
         assigner=dict(
             type='ATSSAssigner', topk=9, iou_calculator=dict(type='BboxOverlaps2D_GLIP')),
         loss_region_word=dict(type='RegionWordLoss', alpha=0.25, gamma=2.0),

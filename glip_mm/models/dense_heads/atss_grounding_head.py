@@ -71,7 +71,7 @@ class ATSSGroundingHead(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.anchor_generator = TASK_UTILS.build(anchor_generator or dict(
             type='mmdet.AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1,
-            strides=[8, 16, 32, 64, 128]))
+            strides=[8, 16, 32, 64, 128], center_offset=0.5))
         if self.anchor_generator.num_base_priors != [1] * num_levels:
             raise ValueError(
                 f'bbox_head.anchor_generator makes {self.anchor_generator.num_base_priors} anchors '

@@ -1,0 +1,118 @@
+"""The golden format: sampled tensors of a reference run beside what made it.
+
+Letters: B images, N positions, L text tokens.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+import numpy as np
+
+from .table import Row
+
+
+class GoldenCase:
+    """One case: ``<prefix>.json`` and ``<prefix>.npz`` in the folder of its model.
+
+    Args:
+        path: Path of the case with or without a suffix.
+
+    Attributes:
+        meta: Contents of the JSON file.
+        arrays: Contents of the NPZ file.
+    """
+
+    def __init__(self, path: Union[str, Path]) -> None:
+        path = Path(path)
+        self.path = path.with_suffix('') if path.suffix in ('.json', '.npz') else path
+        self.meta: Dict[str, Any] = json.loads(self.path.with_suffix('.json').read_text())
+        with np.load(self.path.with_suffix('.npz')) as arrays:
+            self.arrays: Dict[str, np.ndarray] = {k: arrays[k] for k in arrays.files}
+
+    @property
+    def name(self) -> str:
+        """``<model>/<case>``."""
+        return f'{self.path.parent.name}/{self.path.name}'
+
+    @property
+    def is_training(self) -> bool:
+        """Whether losses and gradients are stored."""
+        return 'losses' in self.meta
+
+    @property
+    def text_mask(self) -> np.ndarray:
+        """``[B, 256]`` bool, real tokens."""
+        return self.arrays['attention_mask'].astype(bool)
+
+    def names(self, prefix: str) -> List[str]:
+        """Stored tensors whose name starts with ``prefix``."""
+        return [k for k in self.meta['tensors'] if k.startswith(prefix)]
+
+    def compare(self, name: str, mine: Optional[np.ndarray], tolerance: float,
+                token_axis: Optional[int] = None, relative: bool = False) -> Row:
+        """Compare a tensor with its stored samples.
+
+        Args:
+            name: Name of the stored tensor.
+            mine: Our tensor; ``None`` if we have none.
+            tolerance: For the largest difference.
+            token_axis: Axis of text tokens. Ours may be cropped to the longest text, and only
+                real tokens are compared.
+            relative: Divide by the largest magnitude of the stored tensor.
+
+        Returns:
+            The outcome.
+        """
+        entry = self.meta['tensors'][name]
+        shape = list(entry['shape'])
+        if mine is None:
+            return Row(name, np.inf, tolerance, 'not computed')
+        expected = list(shape)
+        if token_axis is not None:
+            expected[token_axis] = mine.shape[token_axis]
+        if list(mine.shape) != expected:
+            return Row(name, np.inf, tolerance, f'shape {list(mine.shape)}, stored {shape}')
+        stored = self.arrays[name].reshape(-1)
+        index = np.arange(stored.size) if entry['full'] else self.arrays[entry['idx']]
+        where = np.unravel_index(index, shape)
+        if token_axis is not None:
+            real = self.text_mask[where[0], where[token_axis]]
+            where, stored = tuple(w[real] for w in where), stored[real]
+        if not stored.size:
+            return Row(name, 0.0, tolerance, 'no sample at a real token')
+        difference = np.abs(mine[where].astype(np.float64) - stored).max()
+        note = ''
+        if relative:
+            difference /= max(entry['absmax'], 1e-30)
+            note = "relative to the tensor's largest"
+        return Row(name, float(difference), tolerance, note)
+
+
+def find_cases(paths: Sequence[Union[str, Path]]) -> List[GoldenCase]:
+    """Cases named on a command line.
+
+    Args:
+        paths: Cases (``DIR/infer_a_short``, with or without suffix), or folders with a
+            ``keys.json``, which stand for all their cases.
+
+    Returns:
+        The cases in order.
+
+    Raises:
+        FileNotFoundError: If a path is neither.
+    """
+    found: List[Path] = []
+    for path in map(Path, paths):
+        if (path / 'keys.json').is_file():
+            found += sorted(p for p in path.glob('*.npz') if p.with_suffix('.json').is_file())
+        else:
+            case = path.with_suffix('') if path.suffix in ('.json', '.npz') else path
+            files = [case.with_suffix('.json'), case.with_suffix('.npz'), case.parent / 'keys.json']
+            missing = [str(f) for f in files if not f.is_file()]
+            if missing:
+                raise FileNotFoundError(
+                    f"'{path}' is no case: {', '.join(missing)} is missing; give DIR/<case> or a "
+                    'folder with keys.json')
+            found.append(case)
+    return [GoldenCase(p) for p in found]

@@ -1,0 +1,192 @@
+"""Training cases: losses, assignment, targets and gradients, with all randomness off."""
+
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+import torch
+from mmcv.cnn.bricks import DropPath
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from glip_mm.checkpoints import convert_state_dict
+from glip_mm.models.dense_heads.inclusive_boxes import to_half_open
+from glip_mm.text import Prompt
+
+from .capture import load_batch, recording
+from .golden import GoldenCase
+from .stages import FEATURES, compare_stages, compare_tokens
+from .table import Row
+
+LOSSES, TARGETS = 1e-4, 1e-4
+GRADIENTS, BRANCH_WEIGHT_GRADIENTS = 5e-3, 5e-2
+OUR_LOSS = {'loss_reg': 'loss_bbox', 'loss_centerness': 'loss_centerness',
+            'loss_dot_product_token': 'loss_region_word', 'mlm_loss': 'loss_mlm'}
+
+
+def silence(model: nn.Module) -> None:
+    """Training mode without any randomness."""
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if isinstance(module, DropPath):
+            module.drop_prob = 0.0
+    if hasattr(model.neck, 'drop_prob'):
+        model.neck.drop_prob = 0.0
+    # attention dropout of the text encoder is no module everywhere
+    model.language_model.encoder.eval()
+
+
+def training_samples(case: GoldenCase, model: nn.Module) -> Tuple[Tensor, List[Any]]:
+    """Images with their captions; every box is an entity of its own."""
+    inputs, samples = load_batch(case, model, training=True)
+    for i, sample in enumerate(samples):
+        caption, spans = case.meta['captions'][i], case.meta['tokens_positive'][i]
+        boxes = torch.from_numpy(case.arrays[f'gt{i}.boxes'].reshape(-1, 4).astype(np.float32))
+        # a prompt needs an entity; an image without boxes never looks at it
+        sample.set_metainfo(dict(
+            prompt=Prompt.from_caption(caption, spans or [[[0, len(caption)]]])))
+        sample.gt_instances = InstanceData(
+            bboxes=to_half_open(boxes), labels=torch.arange(len(boxes)))
+    return inputs, samples
+
+
+def _stored_words(case: GoldenCase) -> Tuple[Tensor, Tensor, Tensor]:
+    """Masked ids, mask and labels as they were drawn, cropped to the longest caption."""
+    mask = torch.from_numpy(case.text_mask)
+    longest = int(mask.sum(dim=1).max())
+    ids, labels = (torch.from_numpy(case.arrays[k]).long() for k in ('input_ids', 'mlm_labels'))
+    return ids[:, :longest], mask[:, :longest], labels[:, :longest]
+
+
+def check_training(case: GoldenCase, model: nn.Module, gradients: bool = True) -> List[Row]:
+    """Run a training case.
+
+    Args:
+        case: The case.
+        model: From :func:`build_model`; with a masked-language head if the case has labels.
+        gradients: Compare gradients too (one backward pass for each loss).
+
+    Returns:
+        One row a stage.
+    """
+    silence(model)
+    assigned: List[Any] = []
+
+    def assign(*args: Any) -> Any:
+        assigned.append(type(model.bbox_head).assign(model.bbox_head, *args))
+        return assigned[-1]
+
+    model.bbox_head.assign = assign
+    if 'mlm_labels' in case.arrays:
+        model.mask_text = lambda *_: _stored_words(case)
+    try:
+        inputs, samples = training_samples(case, model)
+        with recording(model) as (got, grounded), torch.set_grad_enabled(gradients):
+            losses = model.loss(inputs, samples)
+        got.put('input', inputs)
+        if 'mlm_labels' in case.arrays:
+            with torch.no_grad():
+                got.put('head.mlm_logits', model.mlm_head(model._words(grounded[0].text)))
+        rows = [compare_tokens(case, model, case.meta['captions'])]
+        rows += compare_stages(case, got)
+        rows += _targets(case, model, assigned[0]) + _losses(case, losses)
+        if gradients:
+            rows += _gradients(case, model, losses)
+    finally:
+        del model.bbox_head.assign
+        model.__dict__.pop('mask_text', None)
+        model.eval()
+    return rows
+
+
+def _targets(case: GoldenCase, model: nn.Module, assignment: Any) -> List[Row]:
+    image, anchor = assignment.positives.cpu().numpy().T
+    owner = assignment.gt_index.cpu().numpy()
+    encoded = model.bbox_head.regression_targets(assignment).detach().cpu().numpy()
+    rows = []
+    for i in range(len(case.meta['images'])):
+        mine = image == i
+        stored = case.arrays[f'assign{i}.pos_inds'], case.arrays[f'assign{i}.gt_inds']
+        same = (np.array_equal(anchor[mine], stored[0])
+                and np.array_equal(owner[mine], stored[1]))
+        rows.append(Row(f'assign{i}', 0.0 if same else np.inf, 0.0,
+                        f'{int(mine.sum())} positive anchors, {len(stored[0])} stored'))
+        if same and len(stored[0]):
+            rows.append(Row(f'assign{i}.reg_targets', float(np.abs(
+                encoded[mine] - case.arrays[f'assign{i}.reg_targets']).max()), TARGETS))
+    quality = _centerness(assignment)
+    stored = case.arrays['centerness_targets']
+    difference = np.abs(quality - stored).max() if quality.shape == stored.shape else np.inf
+    return rows + [Row('centerness_targets', float(difference), FEATURES)]
+
+
+def _centerness(assignment: Any) -> np.ndarray:
+    from glip_mm.models.losses import centerness_target
+    return centerness_target(assignment.anchors, assignment.boxes).cpu().numpy()
+
+
+def _losses(case: GoldenCase, losses: Dict[str, Tensor]) -> List[Row]:
+    rows = []
+    for name, stored in case.meta['losses'].items():
+        if name not in OUR_LOSS:
+            continue  # loss_cls: dead weights times 0
+        mine = losses.get(OUR_LOSS[name])
+        difference = np.inf if mine is None else abs(float(mine) - stored) / max(abs(stored), 1e-12)
+        rows.append(Row(name, float(difference), LOSSES, 'relative'))
+    total = float(sum(losses.values()))
+    stored = case.meta['total_loss']
+    return rows + [Row('total_loss', abs(total - stored) / abs(stored), LOSSES, 'relative')]
+
+
+def _gradients(case: GoldenCase, model: nn.Module, losses: Dict[str, Tensor]) -> List[Row]:
+    """Norms of all parameters and samples of some, per loss and in total."""
+    named = {k: p for k, p in model.named_parameters() if p.requires_grad}
+    total = {k: torch.zeros_like(p) for k, p in named.items()}
+    rows: List[Row] = []
+    terms = [t for t in OUR_LOSS if t in case.meta['losses']]
+    for i, term in enumerate(terms):
+        grads = torch.autograd.grad(losses[OUR_LOSS[term]], list(named.values()),
+                                    retain_graph=i + 1 < len(terms), allow_unused=True)
+        mine = {k: torch.zeros_like(p) if g is None else g
+                for (k, p), g in zip(named.items(), grads)}
+        for key, grad in mine.items():
+            total[key] += grad
+        rows += _compare_gradients(case, mine, term)
+    return rows + _compare_gradients(case, total, 'total')
+
+
+def _tolerance(key: str) -> float:
+    # tiny sums with cancellation, at kinks of ReLU and bilinear sampling
+    return BRANCH_WEIGHT_GRADIENTS if '.AttnConv.' in key else GRADIENTS
+
+
+def _compare_gradients(case: GoldenCase, grads: Dict[str, Tensor], term: str) -> List[Row]:
+    official, _ = convert_state_dict(grads, 'official')
+    norms = {k: v[term] for k, v in case.meta['grad_norms'].items() if term in v}
+    floor = 1e-6 * max(norms.values())
+    worst, worst_key, compared, missing = 0.0, '', 0, []
+    for key, stored in norms.items():
+        if stored < floor or key.endswith('.key.bias'):
+            continue  # mathematically zero
+        if key not in official:
+            missing.append(key)
+            continue
+        compared += 1
+        ratio = abs(float(official[key].double().norm()) - stored) / stored / _tolerance(key)
+        if ratio > worst:
+            worst, worst_key = ratio, key
+    rows = [Row(f'grad_norms {term}', worst * GRADIENTS if not missing else np.inf, GRADIENTS,
+                f'relative, {compared} parameters, worst {worst_key}'
+                + (f'; missing {missing[:3]}' if missing else ''))]
+    samples = [case.compare(name, official[name.split('/', 1)[1]].cpu().numpy(), _tolerance(name),
+                            relative=True)
+               for name in case.names(f'grad.{term}/')
+               if case.meta['tensors'][name]['absmax'] > floor and not name.endswith('.key.bias')]
+    if samples:
+        worst_row = max(samples, key=lambda r: r.difference / r.tolerance)
+        rows.append(Row(f'grad samples {term}',
+                        worst_row.difference / worst_row.tolerance * GRADIENTS, GRADIENTS,
+                        f"relative to the largest, {len(samples)} parameters, worst "
+                        f"{worst_row.stage.split('/', 1)[1]}"))
+    return rows
