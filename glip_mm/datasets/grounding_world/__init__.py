@@ -1,0 +1,8 @@
+"""A small world of coloured shapes: detection and grounding data drawn from a seed."""
+
+from .vocabulary import (COLOURS, PATTERNS, SHAPES, SIZES, SYNONYMS, Pair, all_pairs,
+                         held_out_pairs, is_held_out, seen_pairs)
+from .writer import WorldOptions, write_world
+
+__all__ = ['COLOURS', 'PATTERNS', 'SHAPES', 'SIZES', 'SYNONYMS', 'Pair', 'WorldOptions',
+           'all_pairs', 'held_out_pairs', 'is_held_out', 'seen_pairs', 'write_world']

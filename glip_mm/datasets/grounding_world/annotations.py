@@ -1,0 +1,122 @@
+"""The world's annotation files: COCO JSON and ODVG JSON lines, as real data come."""
+
+import json
+from pathlib import Path
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+from .captions import Caption
+from .drawing import Box
+from .scene import Thing
+from .vocabulary import Pair, all_pairs
+
+
+class Picture(NamedTuple):
+    """What is known of one image. ``boxes[i]`` belongs to ``things[i]``."""
+
+    file_name: str
+    side: int
+    things: Tuple[Thing, ...]
+    boxes: Tuple[Box, ...]
+    caption: Optional[Caption]
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that no other process ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'.{path.name}.partial')
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _dump(path: Path, content: object) -> None:
+    write_atomically(path, (json.dumps(content) + '\n').encode())
+
+
+def _dump_lines(path: Path, rows: Iterable[dict]) -> None:
+    write_atomically(path, ''.join(json.dumps(row) + '\n' for row in rows).encode())
+
+
+def write_coco(path: Path, pictures: Sequence[Picture], classes: Sequence[Pair],
+               annotate: Callable[[Pair], bool] = lambda pair: True,
+               rename: Callable[[Pair], str] = lambda pair: pair.name) -> None:
+    """Write detection annotations as COCO JSON.
+
+    Args:
+        path: File to write.
+        pictures: Images, all of them listed.
+        classes: The categories, all of them listed, also those without a box.
+        annotate: Whose boxes are written. A category without a box has no AP and leaves the mean
+            alone, while its name still competes in the prompt.
+        rename: Names of the categories.
+    """
+    ids = {pair: i for i, pair in enumerate(classes, 1)}
+    images, annotations = [], []
+    for image_id, picture in enumerate(pictures, 1):
+        images.append(dict(id=image_id, file_name=picture.file_name, width=picture.side,
+                           height=picture.side))
+        for thing, (x1, y1, x2, y2) in zip(picture.things, picture.boxes):
+            if thing.pair in ids and annotate(thing.pair):
+                w, h = x2 - x1, y2 - y1
+                annotations.append(dict(
+                    id=len(annotations) + 1, image_id=image_id, category_id=ids[thing.pair],
+                    bbox=[x1, y1, w, h], area=w * h, iscrowd=0))
+    categories = [dict(id=i, name=rename(pair)) for pair, i in ids.items()]
+    _dump(path, dict(images=images, annotations=annotations, categories=categories))
+
+
+def write_odvg_detection(path: Path, label_map_path: Path, pictures: Sequence[Picture],
+                         classes: Sequence[Pair]) -> None:
+    """Write detection annotations as ODVG JSON lines with their label map.
+
+    Args:
+        path: JSON lines file to write.
+        label_map_path: Label map to write, ``{"0": name}``.
+        pictures: Images.
+        classes: All classes, by label.
+    """
+    labels = {pair: i for i, pair in enumerate(classes)}
+    _dump(label_map_path, {str(i): pair.name for pair, i in labels.items()})
+    _dump_lines(path, (dict(
+        filename=picture.file_name, height=picture.side, width=picture.side,
+        detection=dict(instances=[
+            dict(bbox=list(box), label=labels[thing.pair], category=thing.pair.name)
+            for thing, box in zip(picture.things, picture.boxes)])) for picture in pictures))
+
+
+def _regions(picture: Picture) -> List[Dict[str, object]]:
+    caption = picture.caption
+    assert caption is not None
+    return [dict(bbox=[list(picture.boxes[i]) for i in phrase.things], phrase=phrase.words,
+                 tokens_positive=[list(span)])
+            for phrase, span in zip(caption.phrases, caption.spans)]
+
+
+def write_odvg_grounding(path: Path, pictures: Sequence[Picture]) -> None:
+    """Write captions with phrases, spans and boxes as ODVG JSON lines.
+
+    Args:
+        path: JSON lines file to write.
+        pictures: Images; those without a caption are left out.
+    """
+    _dump_lines(path, (dict(
+        filename=picture.file_name, height=picture.side, width=picture.side,
+        grounding=dict(caption=picture.caption.text, regions=_regions(picture)))
+        for picture in pictures if picture.caption is not None))
+
+
+def write_evaluation(folder: Path, split: str, pictures: Sequence[Picture],
+                     is_held_out: Callable[[Pair], bool]) -> None:
+    """Write the four views of an evaluation split: seen, unseen, synonyms, phrases.
+
+    All views list the same images and the three detection views all 64 categories, so a prompt
+    made of their names lets seen and unseen pairs compete. ``seen`` and ``unseen`` hold the boxes
+    of their pairs only. ``synonyms`` holds the boxes of the seen pairs whose name changes under
+    :data:`~.vocabulary.SYNONYMS`, with all category names so changed. The captions of ``phrases``
+    name seen and unseen pairs.
+    """
+    classes = all_pairs()
+    write_coco(folder / f'{split}_seen.json', pictures, classes, lambda p: not is_held_out(p))
+    write_coco(folder / f'{split}_unseen.json', pictures, classes, is_held_out)
+    write_coco(folder / f'{split}_synonyms.json', pictures, classes,
+               lambda p: not is_held_out(p) and p.synonym != p.name, lambda p: p.synonym)
+    write_odvg_grounding(folder / f'{split}_phrases.jsonl', pictures)

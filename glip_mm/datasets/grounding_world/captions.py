@@ -1,0 +1,98 @@
+"""Captions that are true of a scene, with the boxes of every phrase."""
+
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .scene import Thing
+from .vocabulary import SHAPES
+
+NUMBERS = {2: 'two', 3: 'three', 4: 'four', 5: 'five', 6: 'six'}
+OPENINGS = ('', '', '', 'a picture of ', 'there is ', 'we see ')
+
+
+class Phrase(NamedTuple):
+    """Words of a caption and the objects they name."""
+
+    words: str
+    things: Tuple[int, ...]     # indices of all objects that the words fit
+
+
+class Caption(NamedTuple):
+    """A caption; ``spans[i]`` is the [begin, end) of ``phrases[i].words`` in it."""
+
+    text: str
+    phrases: Tuple[Phrase, ...]
+    spans: Tuple[Tuple[int, int], ...]
+
+
+def _describe(thing: Thing, things: Sequence[Thing], rng: np.random.Generator) -> Phrase:
+    """Say some of what is true of an object; the phrase covers all objects it fits."""
+    style = rng.random()
+    say_size, say_pattern = rng.random() < .35, rng.random() < .35 and thing.pattern != 'plain'
+    say_colour, say_shape = style < .8, style < .6 or style >= .8
+    fits = tuple(
+        i for i, other in enumerate(things)
+        if (not say_size or other.size == thing.size)
+        and (not say_pattern or other.pattern == thing.pattern)
+        and (not say_colour or other.pair.colour == thing.pair.colour)
+        and (not say_shape or other.pair.shape == thing.pair.shape))
+    noun = thing.pair.shape if say_shape else 'object'
+    if len(fits) > 1:
+        noun = SHAPES[noun] if say_shape else 'objects'
+    words = [thing.size] * say_size + [thing.pattern] * say_pattern
+    words += [thing.pair.colour] * say_colour + [noun]
+    return Phrase(' '.join(words), fits)
+
+
+def _determiner(phrase: Phrase) -> str:
+    if len(phrase.things) > 1:
+        return NUMBERS[len(phrase.things)]
+    return 'an' if phrase.words[0] in 'aeiou' else 'a'
+
+
+def _relation(first: Phrase, second: Phrase, things: Sequence[Thing],
+              rng: np.random.Generator) -> str:
+    """A word that is true of how the first phrase's objects lie to the second's."""
+    true = ['and', 'next to']
+    for axis, before, after in ((0, 'left of', 'right of'), (1, 'above', 'below')):
+        a = [(things[i].x, things[i].y)[axis] for i in first.things]
+        b = [(things[i].x, things[i].y)[axis] for i in second.things]
+        if max(a) < min(b):
+            true += [before] * 2
+        if min(a) > max(b):
+            true += [after] * 2
+    return str(rng.choice(true))
+
+
+def write_caption(things: Sequence[Thing], rng: np.random.Generator,
+                  max_phrases: int = 3) -> Optional[Caption]:
+    """Describe some of the objects of a scene.
+
+    Args:
+        things: The objects.
+        rng: Source of all randomness.
+        max_phrases: Most phrases; no two of them share an object.
+
+    Returns:
+        A caption, or None for a scene without objects.
+    """
+    wanted = int(rng.integers(1, max_phrases + 1))
+    phrases: List[Phrase] = []
+    taken: set = set()
+    for i in rng.permutation(len(things)):
+        phrase = _describe(things[i], things, rng)
+        if len(phrases) < wanted and not taken & set(phrase.things):
+            phrases.append(phrase)
+            taken |= set(phrase.things)
+    if not phrases:
+        return None
+    text = str(rng.choice(OPENINGS))
+    spans = []
+    for k, phrase in enumerate(phrases):
+        if k:
+            text += f' {_relation(phrases[k - 1], phrase, things, rng)} '
+        text += _determiner(phrase) + ' '
+        spans.append((len(text), len(text) + len(phrase.words)))
+        text += phrase.words
+    return Caption(text, tuple(phrases), tuple(spans))

@@ -1,0 +1,59 @@
+"""What stands where in an image of the grounding world."""
+
+from typing import List, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from .vocabulary import PATTERNS, SIZES, Pair
+
+
+class Thing(NamedTuple):
+    """One object. ``x``, ``y`` (centre) and ``radius`` (half width) are in pixels."""
+
+    pair: Pair
+    pattern: str
+    size: str
+    x: float
+    y: float
+    radius: float
+
+
+def _place(rng: np.random.Generator, radius: float, side: int,
+           things: Sequence[Thing]) -> Optional[np.ndarray]:
+    """A free centre ``(x, y)``, or None where 20 draws found none."""
+    for _ in range(20):
+        centre = rng.uniform(radius + 2, side - radius - 2, size=2)
+        if all(max(abs(centre[0] - t.x), abs(centre[1] - t.y)) > radius + t.radius + 2
+               for t in things):
+            return centre
+    return None
+
+
+def sample_scene(rng: np.random.Generator, pairs: Sequence[Pair], side: int,
+                 max_things: int = 6) -> List[Thing]:
+    """Draw 2 to ``max_things`` objects that do not overlap.
+
+    Args:
+        rng: Source of all randomness.
+        pairs: The (colour, shape) pairs allowed.
+        side: Width and height of the image in pixels.
+        max_things: Most objects; copies of one object count.
+
+    Returns:
+        The objects; a third of the scenes repeat one, so that captions can count.
+    """
+    wanted = int(rng.integers(2, max_things + 1))
+    copies = int(rng.integers(2, 4)) if rng.random() < 0.35 else 1
+    things: List[Thing] = []
+    look = None
+    while wanted > 0:
+        if look is None or copies <= 0:
+            look = (pairs[rng.integers(len(pairs))], str(rng.choice(PATTERNS)),
+                    str(rng.choice(list(SIZES))))
+        radius = float(rng.uniform(*SIZES[look[2]])) * side
+        centre = _place(rng, radius, side, things)
+        if centre is not None:
+            things.append(Thing(*look, float(centre[0]), float(centre[1]), radius))
+        wanted -= 1
+        copies -= 1
+    return things

@@ -1,0 +1,143 @@
+"""Makes the grounding world on disk."""
+
+import io
+import json
+import os
+import zlib
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Dict, List, NamedTuple
+
+import numpy as np
+from mmengine.logging import MMLogger
+from PIL import Image
+from tqdm import tqdm
+
+from .annotations import (Picture, write_atomically, write_coco, write_evaluation,
+                          write_odvg_detection, write_odvg_grounding)
+from .captions import write_caption
+from .drawing import draw_scene
+from .scene import sample_scene
+from .vocabulary import SYNONYMS, all_pairs, held_out_pairs, is_held_out, seen_pairs
+
+VERSION = 1  # raised whenever the same options come to mean other bytes
+TRAINING_SPLITS = ('train_detection', 'train_grounding')
+MANIFEST = 'world.json'
+
+
+class WorldOptions(NamedTuple):
+    """What a world is made of.
+
+    Attributes:
+        detection: Training images with class boxes.
+        grounding: Training images with captions.
+        val: Images to choose settings with.
+        test: Images to report.
+        side: Width and height in pixels.
+        seed: Same options and seed, same bytes.
+    """
+
+    detection: int = 5000
+    grounding: int = 5000
+    val: int = 150
+    test: int = 300
+    side: int = 160
+    seed: int = 0
+
+    @property
+    def counts(self) -> Dict[str, int]:
+        """Number of images of each split."""
+        return dict(train_detection=self.detection, train_grounding=self.grounding, val=self.val,
+                    test=self.test)
+
+    def manifest(self) -> dict:
+        """What the world's ``world.json`` says."""
+        return dict(version=VERSION, **self._asdict(),
+                    held_out_pairs=[pair.name for pair in held_out_pairs()],
+                    held_out_synonyms=SYNONYMS)
+
+
+def _make_picture(index: int, split: str, root: str, side: int, seed: int) -> Picture:
+    """Make image ``index`` of a split; an image that is there already is not written again."""
+    rng = np.random.default_rng([seed, zlib.crc32(split.encode()), index])
+    training = split in TRAINING_SPLITS
+    things = sample_scene(rng, seen_pairs() if training else all_pairs(), side)
+    caption = None if split == 'train_detection' else write_caption(things, rng)
+    image, boxes = draw_scene(things, side, rng)
+    file_name = f'{split}/{index:06d}.jpg'
+    path = Path(root) / 'images' / file_name
+    if not path.exists():
+        data = io.BytesIO()
+        Image.fromarray(image).save(data, format='JPEG', quality=92)
+        write_atomically(path, data.getvalue())
+    return Picture(file_name, side, tuple(things), tuple(boxes), caption)
+
+
+def _write_annotations(folder: Path, split: str, pictures: List[Picture]) -> None:
+    if split == 'train_detection':
+        write_coco(folder / f'{split}.json', pictures, seen_pairs())
+        write_odvg_detection(folder / f'{split}.jsonl', folder / 'label_map.json', pictures,
+                             seen_pairs())
+    elif split == 'train_grounding':
+        write_odvg_grounding(folder / f'{split}.jsonl', pictures)
+    else:
+        write_evaluation(folder, split, pictures, is_held_out)
+
+
+def _is_complete(root: Path, options: WorldOptions) -> bool:
+    """Whether the finished world is there.
+
+    Raises:
+        ValueError: If the folder holds a world made with other options.
+    """
+    wanted = options.manifest()
+    for name, finished in ((MANIFEST, True), (f'{MANIFEST}.part', False)):
+        path = root / name
+        if path.exists():
+            found = json.loads(path.read_text())
+            if found != wanted:
+                differ = sorted(k for k in wanted if found.get(k) != wanted[k])
+                raise ValueError(
+                    f"'{root}' holds a world made with other options (differing: {differ}): "
+                    'choose another folder with --out, or delete this one')
+            return finished
+    return False
+
+
+def write_world(root: str, options: WorldOptions = WorldOptions(), workers: int = 0) -> bool:
+    """Write a world, or complete one whose making was interrupted.
+
+    Layout: ``images/{split}/*.jpg``, ``annotations/*.json[l]`` and, written last,
+    ``world.json``.
+
+    Args:
+        root: Folder to write to.
+        options: What to make.
+        workers: Processes; 0 for one per core. The result does not depend on it.
+
+    Returns:
+        False if the world was there already.
+
+    Raises:
+        ValueError: If the folder holds a world made with other options.
+    """
+    folder = Path(root)
+    logger = MMLogger.get_current_instance()
+    if _is_complete(folder, options):
+        logger.info(f"grounding world is complete in '{root}'")
+        return False
+    manifest = (json.dumps(options.manifest(), indent=2) + '\n').encode()
+    write_atomically(folder / f'{MANIFEST}.part', manifest)
+    workers = workers or os.cpu_count() or 1
+    with ProcessPoolExecutor(workers) as pool:
+        for split, count in options.counts.items():
+            make = partial(_make_picture, split=split, root=str(root), side=options.side,
+                           seed=options.seed)
+            jobs = pool.map(make, range(count), chunksize=16) if workers > 1 else map(
+                make, range(count))
+            pictures = list(tqdm(jobs, total=count, desc=f'drawing {split}', unit='img'))
+            _write_annotations(folder / 'annotations', split, pictures)
+    (folder / f'{MANIFEST}.part').replace(folder / MANIFEST)
+    logger.info(f"wrote {sum(options.counts.values())} images to '{root}'")
+    return True

@@ -1,0 +1,5 @@
+"""Transforms of glip_mm."""
+
+from .build_prompt import BuildPrompt
+
+__all__ = ['BuildPrompt']

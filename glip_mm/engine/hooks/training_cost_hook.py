@@ -1,0 +1,74 @@
+"""Measures what a training run costs."""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Dict
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from glip_mm.registry import HOOKS
+
+
+def peak_rss_mb() -> float:
+    """Largest resident set so far, in MiB: this process plus the largest of its ended children."""
+    unit = 1 if sys.platform == 'darwin' else 1024  # ru_maxrss is in bytes there, else in KiB
+    used = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF,
+                                                          resource.RUSAGE_CHILDREN)]
+    return sum(used) * unit / 2**20
+
+
+@HOOKS.register_module()
+class TrainingCostHook(Hook):
+    """Writes seconds and memory of a training run to a JSON file in its work directory.
+
+    The file holds ``train_seconds`` (wall clock between start and end of training, validation and
+    checkpoints included; over a resumed run the sum up to the checkpoint plus the rest),
+    ``peak_rss_mb``, ``iterations``, ``seconds_per_iteration`` and ``threads``.
+
+    Args:
+        filename: Name of the file.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, filename: str = 'training_cost.json') -> None:
+        self.filename = filename
+        self._before = 0.
+        self._peak_before = 0.
+        self._start = 0.
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the clock."""
+        self._start = time.perf_counter()
+
+    def cost(self, runner: Runner) -> Dict[str, float]:
+        """What has been spent so far."""
+        seconds = self._before + time.perf_counter() - self._start
+        return dict(train_seconds=round(seconds, 2),
+                    peak_rss_mb=round(max(peak_rss_mb(), self._peak_before), 1),
+                    iterations=runner.iter,
+                    seconds_per_iteration=round(seconds / max(runner.iter, 1), 4),
+                    threads=torch.get_num_threads())
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remember the cost for a run that resumes from this checkpoint."""
+        checkpoint['training_cost'] = self.cost(runner)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Continue counting where the checkpoint of the same run stopped."""
+        if runner._resume and 'training_cost' in checkpoint:
+            self._before = checkpoint['training_cost']['train_seconds']
+            self._peak_before = checkpoint['training_cost']['peak_rss_mb']
+
+    def after_train(self, runner: Runner) -> None:
+        """Write the file."""
+        if is_main_process():
+            text = json.dumps(self.cost(runner), indent=2) + '\n'
+            (Path(runner.work_dir) / self.filename).write_text(text)
+            runner.logger.info(f'training cost: {text}')

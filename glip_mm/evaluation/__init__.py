@@ -1,0 +1,7 @@
+"""Evaluation. Importing MMDetection's makes its parts findable through our registries."""
+
+import mmdet.evaluation  # noqa: F401
+
+from .metrics import PhraseGroundingMetric
+
+__all__ = ['PhraseGroundingMetric']
