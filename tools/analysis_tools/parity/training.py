@@ -132,9 +132,10 @@ def _losses(case: GoldenCase, losses: Dict[str, Tensor]) -> List[Row]:
         if name not in OUR_LOSS:
             continue  # loss_cls: dead weights times 0
         mine = losses.get(OUR_LOSS[name])
-        difference = np.inf if mine is None else abs(float(mine) - stored) / max(abs(stored), 1e-12)
+        difference = np.inf if mine is None else (
+            abs(float(mine.detach()) - stored) / max(abs(stored), 1e-12))
         rows.append(Row(name, float(difference), LOSSES, 'relative'))
-    total = float(sum(losses.values()))
+    total = float(sum(losses.values()).detach())
     stored = case.meta['total_loss']
     return rows + [Row('total_loss', abs(total - stored) / abs(stored), LOSSES, 'relative')]
 
@@ -182,7 +183,7 @@ def _compare_gradients(case: GoldenCase, grads: Dict[str, Tensor], term: str) ->
     samples = [case.compare(name, official[name.split('/', 1)[1]].cpu().numpy(), _tolerance(name),
                             relative=True)
                for name in case.names(f'grad.{term}/')
-               if case.meta['tensors'][name]['absmax'] > floor and not name.endswith('.key.bias')]
+               if norms[name.split('/', 1)[1]] > floor and not name.endswith('.key.bias')]
     if samples:
         worst_row = max(samples, key=lambda r: r.difference / r.tolerance)
         rows.append(Row(f'grad samples {term}',

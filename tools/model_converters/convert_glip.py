@@ -1,0 +1,66 @@
+"""Write a GLIP checkpoint in another naming.
+
+Reads official, MMDetection's and our checkpoints, with or without ``module.``, in a container or
+bare; nothing but data is unpickled. The target is written all or nothing.
+
+    python tools/model_converters/convert_glip.py glip_tiny_model_o365_goldg.pth glip-t.pth
+    python tools/model_converters/convert_glip.py work_dirs/run/epoch_12.pth out.pth --to official
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any, Dict, Optional, Sequence
+
+from glip_mm.checkpoints import NAMINGS, convert_state_dict, read_checkpoint, write_checkpoint
+
+
+def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('src', help='checkpoint file, or its address')
+    parser.add_argument('dst', type=Path, help='file to write')
+    parser.add_argument('--to', choices=NAMINGS, default='ours',
+                        help="naming to write (default: %(default)s)")
+    parser.add_argument('--ema', action='store_true',
+                        help='take the averaged weights; refused if the file has none')
+    parser.add_argument('--force', action='store_true', help='overwrite an existing file')
+    return parser.parse_args(argv)
+
+
+def packed(state: Dict[str, Any], naming: str) -> Dict[str, Any]:
+    """Put weights into the container that readers of the naming expect.
+
+    Args:
+        state: State dict in that naming.
+        naming: ``'official'``, ``'mmdet'`` or ``'ours'``.
+
+    Returns:
+        The official ``{'model': {'module.<key>': ...}}``, or MMEngine's ``state_dict``.
+    """
+    if naming == 'official':
+        return {'model': {f'module.{key}': value for key, value in state.items()}}
+    return {'meta': {}, 'state_dict': dict(state)}
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Convert; returns the exit status."""
+    args = parse_args(argv)
+    if args.dst.exists() and not args.force:
+        print(f"'{args.dst}' exists: give another name or --force", file=sys.stderr)
+        return 1
+    try:
+        checkpoint = read_checkpoint(args.src)
+        state, report = convert_state_dict(checkpoint, args.to, use_ema=args.ema)
+        write_checkpoint(packed(state, args.to), args.dst)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        print(f'{args.src}: {error.args[0] if error.args else error}', file=sys.stderr)
+        return 1
+    digest = hashlib.sha256(args.dst.read_bytes()).hexdigest()
+    print(f'{report}\n{args.dst}: {len(state)} entries in {args.to} naming, sha256 {digest[:8]}')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
