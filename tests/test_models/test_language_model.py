@@ -1,0 +1,190 @@
+import copy
+
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+
+from glip_mm.models.language_models import BertLanguageModel, PromptTable, TokenBatch, mask_tokens
+
+
+@pytest.fixture
+def frozen(tiny_bert):
+    torch.manual_seed(0)
+    return BertLanguageModel(tiny_bert, pretrained=False, frozen=True)
+
+
+@pytest.fixture
+def trainable(tiny_bert):
+    torch.manual_seed(0)
+    return BertLanguageModel(tiny_bert, pretrained=False)
+
+
+@pytest.fixture
+def count_encodings(monkeypatch):
+    calls = []
+    original = BertLanguageModel.forward
+
+    def spy(self, input_ids, mask):
+        calls.append(len(input_ids))
+        return original(self, input_ids, mask)
+
+    monkeypatch.setattr(BertLanguageModel, 'forward', spy)
+    return calls
+
+
+def test_text_is_cropped_and_padding_changes_nothing(trainable):
+    trainable.eval()
+    both = trainable.encode(['cat', 'a much longer text about a cat'])
+    alone = trainable.encode(['cat'])
+    assert both.hidden.shape == (2, 9, 32)  # 7 words, [CLS], [SEP]
+    assert alone.hidden.shape == (1, 3, 32)
+    assert both.mask.tolist() == [[True] * 3 + [False] * 6, [True] * 9]
+    torch.testing.assert_close(both.hidden[0, :3], alone.hidden[0], rtol=1e-5, atol=1e-5)
+    assert (both.embedded[0, 3:] == 0).all()
+
+
+def test_frozen_captions_are_encoded_once(frozen, count_encodings):
+    frozen.train()
+    first = frozen.encode(['cat', 'dog', 'cat'])
+    again = frozen.encode(['dog', 'cat'])
+    assert count_encodings == [2]
+    assert torch.equal(first.hidden[0], first.hidden[2])
+    assert torch.equal(first.hidden[1], again.hidden[0])
+    assert not any(p.requires_grad for p in frozen.parameters())
+
+
+def test_trained_captions_are_encoded_each_time_but_once_a_batch(trainable, count_encodings):
+    trainable.train()
+    text = trainable.encode(['cat', 'cat', 'dog'])
+    trainable.encode(['cat'])
+    assert count_encodings == [2, 1]
+    assert text.hidden.requires_grad
+
+
+def test_cache_of_an_evaluated_model_ends_with_training(trainable, count_encodings):
+    trainable.eval()
+    with torch.no_grad():
+        before = trainable.encode(['cat']).hidden
+        trainable.encode(['cat'])
+        assert count_encodings == [1]
+        trainable.train()
+        with torch.no_grad():
+            trainable.encoder.embeddings.word_embeddings.weight.add_(1)
+        trainable.eval()
+        after = trainable.encode(['cat']).hidden
+    assert not torch.allclose(before, after)
+
+
+def test_loading_weights_forgets_the_cache(frozen):
+    before = frozen.encode(['cat']).hidden
+    state = {k: v + 1 if v.is_floating_point() else v for k, v in frozen.state_dict().items()}
+    frozen.load_state_dict(state)
+    assert not torch.allclose(before, frozen.encode(['cat']).hidden)
+
+
+def test_cache_is_bounded(tiny_bert):
+    model = BertLanguageModel(tiny_bert, pretrained=False, frozen=True, cache_tokens=10)
+    for word in ('cat', 'dog', 'cow', 'hen', 'pig'):
+        model.encode([word])
+        assert model._cached <= 10
+    assert list(model._cache) == ['cow', 'hen', 'pig']
+    assert model.encode(['cat', 'dog', 'cow', 'hen', 'pig']).hidden.shape == (5, 3, 32)
+
+
+def test_initialisation_keeps_given_weights_and_loads_pretrained(tmp_path, tiny_bert):
+    source = BertLanguageModel(tiny_bert, pretrained=False)
+    folder = tmp_path / 'weights'
+    source.encoder.save_pretrained(folder)
+    source.tokenizer.save_pretrained(folder)
+    key = 'embeddings.word_embeddings.weight'
+    model = BertLanguageModel(str(folder))
+    assert not torch.equal(model.encoder.state_dict()[key], source.encoder.state_dict()[key])
+    model.init_weights()
+    assert torch.equal(model.encoder.state_dict()[key], source.encoder.state_dict()[key])
+    unloaded = BertLanguageModel(tiny_bert, pretrained=False)
+    before = copy.deepcopy(unloaded.encoder.state_dict())
+    unloaded.init_weights()
+    assert all(torch.equal(v, before[k]) for k, v in unloaded.encoder.state_dict().items())
+
+
+def test_packaged_bert_base_needs_no_download(monkeypatch):
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    from glip_mm.compat import load_tokenizer
+    from glip_mm.text.sources import resolve_language_model
+    tokenizer = load_tokenizer(resolve_language_model('bert-base-uncased'))
+    assert tokenizer('person').input_ids == [101, 2711, 102]
+
+
+def test_unknown_model_names_the_config_key(monkeypatch):
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    with pytest.raises(OSError, match="language_model.name 'no/such-model' could not be loaded"):
+        BertLanguageModel('no/such-model')
+
+
+def test_mean_of_last_layers_is_divided_twice(tiny_bert):
+    torch.manual_seed(0)
+    model = BertLanguageModel(tiny_bert, pretrained=False, num_layers=1).eval()
+    tokens = model.tokenize(['cat'])
+    single = model(*tokens[:2])
+    assert torch.equal(single.embedded, single.hidden)
+    model.num_layers = 2  # embedding output and the only layer
+    double = model(*tokens[:2])
+    hidden = model.encoder(input_ids=tokens.input_ids, attention_mask=tokens.mask.long(),
+                           output_hidden_states=True).hidden_states
+    torch.testing.assert_close(double.embedded, (hidden[0] + hidden[1]) / 4)
+
+
+def test_long_caption_is_cut_at_the_budget(tiny_bert):
+    model = BertLanguageModel(tiny_bert, pretrained=False, max_tokens=6)
+    assert model.tokenize(['cat ' * 20]).input_ids.shape == (1, 6)
+    assert len(model.offsets('cat ' * 20)) == 6
+
+
+def test_prompt_table_starts_as_identity_and_learns(frozen):
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        table = PromptTable(32, num_positions=50)
+    text = frozen.encode(['cat', 'a dog'])
+    shifted = table(text)
+    assert torch.equal(shifted.hidden, text.hidden)
+    shifted.hidden.sum().backward()
+    assert (table.weight.grad[:4] == 2).all() and (table.weight.grad[4:] == 0).all()
+
+
+def tokens_for_masking(batch=400, length=20):
+    ids = torch.arange(1000, 1000 + length).repeat(batch, 1)
+    mask = torch.ones(batch, length, dtype=torch.bool)
+    mask[:, -5:] = False
+    return TokenBatch(ids, mask, [])
+
+
+def test_masking_shares_and_reproducibility():
+    tokens = tokens_for_masking()
+
+    def draw(seed):
+        return mask_tokens(tokens, None, 103, 30522,
+                           generator=torch.Generator().manual_seed(seed))
+
+    ids, labels = draw(0)
+    assert torch.equal(ids, draw(0)[0]) and not torch.equal(ids, draw(1)[0])
+    chosen = labels != -100
+    assert not chosen[:, -5:].any()
+    assert chosen[:, :-5].float().mean().item() == pytest.approx(0.15, abs=0.015)
+    assert (labels[chosen] == tokens.input_ids[chosen]).all()
+    assert (ids[~chosen] == tokens.input_ids[~chosen]).all()
+    masked = (ids == 103) & chosen
+    unchanged = (ids == tokens.input_ids) & chosen
+    assert (masked.sum() / chosen.sum()).item() == pytest.approx(0.8, abs=0.05)
+    assert (unchanged.sum() / chosen.sum()).item() == pytest.approx(0.1, abs=0.04)
+
+
+def test_greenlight_controls_masking_and_learning():
+    tokens = tokens_for_masking()
+    greenlight = torch.zeros_like(tokens.input_ids)
+    greenlight[:, :5] = 1
+    greenlight[:, 5:10] = -1
+    ids, labels = mask_tokens(tokens, greenlight, 103, 30522, probability=0.9,
+                              generator=torch.Generator().manual_seed(0))
+    learned = labels != -100
+    assert learned[:, :5].any() and not learned[:, 5:].any()
+    assert torch.equal(ids[:, 5:10], tokens.input_ids[:, 5:10])
+    assert (ids[:, 10:15] == 103).any()  # masked though not learned, as published
