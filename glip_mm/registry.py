@@ -10,18 +10,30 @@ from mmengine.registry import Registry
 SCOPE = 'glip_mm'
 
 
-def _child(name: str, parent: Registry, location: str) -> Registry:
-    return Registry(name, parent=parent, scope=SCOPE, locations=[location])
+def _child(parent: Registry, *locations: str) -> Registry:
+    return Registry(parent.name, parent=parent, scope=SCOPE, locations=list(locations))
 
 
-MODELS = _child('model', mmdet_registry.MODELS, 'glip_mm.models')
-TASK_UTILS = _child('task util', mmdet_registry.TASK_UTILS, 'glip_mm.models')
-DATASETS = _child('dataset', mmdet_registry.DATASETS, 'glip_mm.datasets')
-DATA_SAMPLERS = _child('data sampler', mmdet_registry.DATA_SAMPLERS, 'glip_mm.datasets')
-TRANSFORMS = _child('transform', mmdet_registry.TRANSFORMS, 'glip_mm.datasets.transforms')
-METRICS = _child('metric', mmdet_registry.METRICS, 'glip_mm.evaluation')
-EVALUATOR = _child('evaluator', mmdet_registry.EVALUATOR, 'glip_mm.evaluation')
-HOOKS = _child('hook', mmdet_registry.HOOKS, 'glip_mm.engine')
-OPTIM_WRAPPER_CONSTRUCTORS = _child(
-    'optimizer wrapper constructor', mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'glip_mm.engine')
-VISUALIZERS = _child('visualizer', mmdet_registry.VISUALIZERS, 'glip_mm.visualization')
+MODELS = _child(mmdet_registry.MODELS, 'glip_mm.models')
+TASK_UTILS = _child(mmdet_registry.TASK_UTILS, 'glip_mm.models')
+DATASETS = _child(mmdet_registry.DATASETS, 'glip_mm.datasets')
+DATA_SAMPLERS = _child(mmdet_registry.DATA_SAMPLERS, 'glip_mm.datasets')
+TRANSFORMS = _child(mmdet_registry.TRANSFORMS, 'glip_mm.datasets.transforms')
+METRICS = _child(mmdet_registry.METRICS, 'glip_mm.evaluation')
+EVALUATOR = _child(mmdet_registry.EVALUATOR, 'glip_mm.evaluation')
+HOOKS = _child(mmdet_registry.HOOKS, 'glip_mm.engine')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'glip_mm.engine')
+VISUALIZERS = _child(mmdet_registry.VISUALIZERS, 'glip_mm.visualization')
+
+# Nothing of ours is registered below: MMEngine looks for a child of every registry it builds from
+# and warns when the default scope has none.
+LOG_PROCESSORS = _child(mmdet_registry.LOG_PROCESSORS)
+LOOPS = _child(mmdet_registry.LOOPS)
+MODEL_WRAPPERS = _child(mmdet_registry.MODEL_WRAPPERS)
+OPTIM_WRAPPERS = _child(mmdet_registry.OPTIM_WRAPPERS)
+OPTIMIZERS = _child(mmdet_registry.OPTIMIZERS)
+PARAM_SCHEDULERS = _child(mmdet_registry.PARAM_SCHEDULERS)
+RUNNER_CONSTRUCTORS = _child(mmdet_registry.RUNNER_CONSTRUCTORS)
+RUNNERS = _child(mmdet_registry.RUNNERS)
+VISBACKENDS = _child(mmdet_registry.VISBACKENDS)
+WEIGHT_INITIALIZERS = _child(mmdet_registry.WEIGHT_INITIALIZERS)

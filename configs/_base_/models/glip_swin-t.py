@@ -1,6 +1,4 @@
 # GLIP-T: Swin-T, FPN, BERT-base and six fusion blocks (GLIP, section 4 and table 1).
-lang_model_name = 'bert-base-uncased'  # folder or hub name; sets tokenizer, encoder and fusion
-
 model = dict(
     type='GLIP',
     data_preprocessor=dict(
@@ -33,7 +31,8 @@ model = dict(
         num_outs=5,
         # kaiming_uniform(a=1), as published
         init_cfg=dict(type='Caffe2Xavier', layer='Conv2d')),
-    language_model=dict(type='BertLanguageModel', name=lang_model_name, max_tokens=256),
+    # a folder or hub name sets tokenizer, encoder and the text layers of the fusion
+    language_model=dict(type='BertLanguageModel', name='bert-base-uncased', max_tokens=256),
     fusion_neck=dict(
         type='VLFusionNeck',
         in_channels=256,

@@ -1,0 +1,56 @@
+"""The published resizing rule."""
+
+from typing import Tuple
+
+import mmcv
+from mmdet.datasets.transforms import Resize
+
+from ...registry import TRANSFORMS
+
+
+def short_side_size(size: Tuple[int, int], short: int, longest: int) -> Tuple[int, int]:
+    """Height and width after resizing the short side (GLIP's evaluation).
+
+    The short side becomes ``short``, or less so that the long side stays near ``longest``; the
+    long side is rounded down, which can leave it one pixel above ``longest``.
+
+    Args:
+        size: Height and width.
+        short: Wanted short side.
+        longest: Limit of the long side.
+
+    Returns:
+        New height and width.
+    """
+    low, high = min(size), max(size)
+    if high / low * short > longest:
+        short = round(longest * low / high)
+    long = int(short * high / low) if low != short else high
+    return (short, long) if size[0] <= size[1] else (long, short)
+
+
+@TRANSFORMS.register_module()
+class ShortSideResize(Resize):
+    """MMDetection's ``Resize`` with the sizes and the Pillow filter of the published results.
+
+    MMDetection's own resizing rounds differently, by a pixel for some sizes.
+
+    Args:
+        scale: (short side, limit of the long side), in any order.
+        backend: Image library; published results use Pillow.
+    """
+
+    def __init__(self, scale: Tuple[int, int], backend: str = 'pillow', **kwargs) -> None:
+        super().__init__(scale=scale, backend=backend, **dict(kwargs, keep_ratio=True))
+
+    def _resize_img(self, results: dict) -> None:
+        if results.get('img') is None:
+            return
+        old = results['img'].shape[:2]
+        height, width = short_side_size(old, min(results['scale']), max(results['scale']))
+        if (height, width) != tuple(old):
+            results['img'] = mmcv.imresize(results['img'], (width, height),
+                                           interpolation=self.interpolation, backend=self.backend)
+        results['img_shape'] = (height, width)
+        results['scale_factor'] = (width / old[1], height / old[0])
+        results['keep_ratio'] = True
