@@ -49,9 +49,9 @@ def draw_caption(prompt: Prompt,
     """
     face = load_font(font_size, font)
     margin = max(4, font_size // 2)
-    lines = _wrap(caption_pieces(prompt, found), face, width - 2 * margin)
+    lines = _wrap(caption_pieces(prompt, found), face, width - 2 * margin, max_lines)
     if len(lines) > max_lines and prompt.pieces is not None:
-        lines = _wrap(_found_pieces(prompt, found), face, width - 2 * margin)
+        lines = _wrap(_found_pieces(prompt, found), face, width - 2 * margin, max_lines)
     if len(lines) > max_lines:
         lines = lines[:max_lines]
         lines[-1] = lines[-1][:-1] + [Piece('…', -1, True)]
@@ -108,8 +108,12 @@ def _length(entity: Entity) -> int:
     return sum(end - begin for begin, end in entity.spans)
 
 
-def _wrap(pieces: Sequence[Piece], face: object, width: int) -> list[list[Piece]]:
-    """Break pieces into lines; what has no blank in it stays together if it can."""
+def _wrap(pieces: Sequence[Piece], face: object, width: int,
+          max_lines: int) -> list[list[Piece]]:
+    """Break pieces into lines; what has no blank in it stays together if it can.
+
+    Gives up after one line too many: a vocabulary may have thousands of names.
+    """
     groups: list[list[Piece]] = []
     for piece in pieces:
         if piece.blank or not groups:
@@ -125,6 +129,8 @@ def _wrap(pieces: Sequence[Piece], face: object, width: int) -> list[list[Piece]
             if lines[-1] and _line_length([*lines[-1], piece], face) > width:
                 lines.append([])
             lines[-1].append(piece)
+        if len(lines) > max_lines:
+            break
     return [line for line in lines if line]
 
 

@@ -1,0 +1,100 @@
+"""Find classes or phrases in images and draw them.
+
+Examples:
+
+    # class names, separated by '. '
+    python demo/image_demo.py kitchen.jpg glip_swin-t_o365-goldg -c --texts 'cup. coffee maker'
+
+    # a caption: its noun phrases are found
+    python demo/image_demo.py kitchen.jpg CONFIG --weights FILE.pth --texts 'a cup on the table'
+
+    # a caption with marked phrases: characters [begin, end) of each
+    python demo/image_demo.py kitchen.jpg CONFIG --weights FILE.pth \\
+        --texts 'a cup on the table' --tokens-positive '[[[0, 5]], [[9, 18]]]'
+
+    # all classes of a data set, 40 in a prompt
+    python demo/image_demo.py FOLDER CONFIG --weights FILE.pth --texts '$: lvis' --chunked-size 40
+"""
+
+import argparse
+import ast
+import json
+import sys
+from typing import Any
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('inputs', help='image file, address or folder')
+    parser.add_argument('model', help='config file or name of the model index')
+    parser.add_argument('--weights', help='checkpoint; default: the one the model index names')
+    parser.add_argument('--out-dir', default='outputs', help='folder of pictures and predictions')
+    parser.add_argument(
+        '--texts', required=True,
+        help="what to look for: a caption; names separated by '. ' with -c; '$: coco' for the "
+        'classes of a data set')
+    parser.add_argument('--device', help='default: the accelerator if there is one')
+    parser.add_argument('--pred-score-thr', type=float, default=0.3,
+                        help='boxes below are not drawn')
+    parser.add_argument('--batch-size', type=int, default=1)
+    parser.add_argument('--show', action='store_true', help='show pictures in a window')
+    parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
+    parser.add_argument('--no-save-pred', action='store_true', help='write no predictions')
+    parser.add_argument('--print-result', action='store_true',
+                        help='print predictions to stdout, one JSON line for each image')
+    parser.add_argument('--palette', default='none',
+                        choices=['coco', 'voc', 'citys', 'random', 'none'],
+                        help="none: GLIP's own colours, far from each other")
+    parser.add_argument('--custom-entities', '-c', action='store_true',
+                        help="--texts holds names separated by '. '")
+    parser.add_argument('--chunked-size', '-s', type=int, default=None,
+                        help='names in one prompt; -1: as many as the language model takes; '
+                        "default: the config's")
+    parser.add_argument('--tokens-positive', '-p', type=spans,
+                        help='phrases of the caption: for each a list of [begin, end) characters; '
+                        '-1: the whole caption is one phrase')
+    return parser.parse_args()
+
+
+def spans(text: str) -> Any:
+    """Parse ``--tokens-positive``."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError) as error:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no list of spans; write for example [[[0, 5]], [[9, 18]]]') from error
+
+
+def main() -> None:
+    args = parse_args()
+    # after parsing: --help need not wait for torch
+    from glip_mm.apis import GLIPInferencer
+    inferencer = GLIPInferencer(args.model, args.weights, args.device, palette=args.palette)
+    output = inferencer(
+        args.inputs,
+        texts=args.texts,
+        spans=args.tokens_positive,
+        custom_entities=args.custom_entities,
+        batch_size=args.batch_size,
+        chunked_size=args.chunked_size,
+        pred_score_thr=args.pred_score_thr,
+        out_dir=args.out_dir,
+        no_save_vis=args.no_save_vis,
+        no_save_pred=args.no_save_pred,
+        show=args.show)
+    if args.print_result:
+        for result in output['predictions']:
+            if result is not None:
+                print(json.dumps(result.to_dict(), ensure_ascii=False))
+    if args.out_dir and not (args.no_save_vis and args.no_save_pred):
+        print(f'results are in {args.out_dir}', file=sys.stderr)
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        sys.exit(f'image_demo.py: {error}')
+    except KeyboardInterrupt:
+        sys.exit('image_demo.py: interrupted')

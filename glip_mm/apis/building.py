@@ -1,0 +1,99 @@
+"""From a config, a name or a model to a model that is ready to predict."""
+
+from copy import deepcopy
+from os import PathLike
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import unquote, urlparse
+
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from ..checkpoints import load_glip_checkpoint
+from ..models import GLIP
+from ..registry import MODELS, SCOPE
+from .model_index import find_model
+
+
+def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None
+                  ) -> tuple[Config, str | None]:
+    """Find config and weights.
+
+    Args:
+        model: Path of a config, a name of the model index, or a config.
+        weights: Checkpoint; default: the one that the index names.
+
+    Returns:
+        A config that may be changed, and the checkpoint's path or address.
+
+    Raises:
+        FileNotFoundError: If there is no such config file.
+        ValueError: If the name is unknown, or no config can be read.
+    """
+    weights = None if weights is None else str(weights)
+    if isinstance(model, Config):
+        return deepcopy(model), weights
+    path = Path(model)
+    if path.suffix in ('.pth', '.pt', '.ckpt'):
+        raise ValueError(f"model='{model}' is a checkpoint; give its config (or a name of the "
+                         'model index) as model and the file as weights')
+    if path.suffix not in ('.py', '.json', '.yml', '.yaml'):
+        found = find_model(str(model))
+        path, weights = found.config, weights or found.weights
+        if weights is None:
+            raise ValueError(f"the model index has no weights for '{model}'; give a checkpoint as "
+                             'weights')
+    if not path.is_file():
+        raise FileNotFoundError(f"config '{path}' does not exist; give the path of a config or a "
+                                'name of the model index as model')
+    return Config.fromfile(path), weights
+
+
+def build_model(cfg: Config, weights: str | None = None) -> nn.Module:
+    """Build the model of a config and load its weights, on the CPU.
+
+    Nothing else is read or downloaded: the checkpoint holds backbone and language model, too.
+
+    Args:
+        cfg: The config.
+        weights: Path or address of a checkpoint in any of the three namings; ``None`` leaves the
+            model untrained, with a warning.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        OSError: If it can't be downloaded.
+        TypeError: If the config builds no GLIP of this package.
+        ValueError: If the checkpoint belongs to another model.
+    """
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', SCOPE)):
+        model = MODELS.build(deepcopy(cfg.model))
+    if not isinstance(model, GLIP):
+        raise TypeError(f"model.type='{cfg.model.type}' of the config builds "
+                        f"{type(model).__module__}.{type(model).__name__}; set it to "
+                        "'glip_mm.GLIP'")
+    if weights is None:
+        MMLogger.get_current_instance().warning(
+            'weights=None: the model is untrained and what it finds is random')
+    else:
+        _load(model, weights)
+    return revert_sync_batchnorm(model)
+
+
+def _load(model: nn.Module, weights: str) -> None:
+    address = urlparse(weights)
+    path = unquote(address.path) if address.scheme == 'file' else weights
+    try:
+        load_glip_checkpoint(model, path)
+    except FileNotFoundError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        reason = ' '.join(str(error.args[0] if error.args else error).split())
+        raise ValueError(f"weights '{weights}': {reason}") from error
+    except (URLError, OSError) as error:
+        raise OSError(f"weights '{weights}' can not be downloaded ({error}); download the file "
+                      'where there is a network and give its path as weights') from error

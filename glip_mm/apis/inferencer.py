@@ -1,0 +1,263 @@
+"""Find what a text names in images."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.runner.amp import autocast
+from rich.console import Console
+from rich.progress import Progress
+from torch import nn
+
+from ..registry import SCOPE
+from ..text import Prompt
+from ..visualization import GroundingVisualizer, draw_grounding, save_image
+from .building import build_model, resolve_model
+from .images import ImagePipeline, Input, list_images
+from .outputs import OutputNames
+from .prompts import make_prompt, make_prompts
+from .result import GroundingResult
+
+
+class FailedImage(NamedTuple):
+    """An image of a run that could not be used."""
+    index: int
+    path: str
+    message: str
+
+
+class GLIPInferencer:
+    """Detects classes and phrases in images.
+
+    Images are prepared by the config's test pipeline and go through ``model.test_step``, exactly
+    as ``tools/test.py`` does it.
+
+    Args:
+        model: Path of a config; or a name of the model index, such as ``'glip_swin-t_o365'``,
+            whose weights are downloaded once; or a config; or a built GLIP.
+        weights: Checkpoint (path or address), official, MMDetection's or own naming.
+        device: Such as ``'cuda:0'`` or ``'cpu'``; default: the accelerator if there is one (for a
+            built model: where it is).
+        cfg: For a built model without ``model.cfg``: the config with ``test_dataloader``.
+        palette: Colours of the pictures, see :func:`glip_mm.visualization.entity_colors`.
+        font: Path of a font file for captions in scripts that DejaVu Sans lacks.
+        show_progress: Whether a progress bar runs on stderr.
+
+    Raises:
+        FileNotFoundError: If a config or checkpoint does not exist.
+        ValueError: If a name is unknown, or the checkpoint belongs to another model.
+
+    Example:
+        >>> inferencer = GLIPInferencer('glip_swin-t_o365-goldg')
+        >>> result = inferencer('kitchen.jpg', ['cup', 'coffee maker'])['predictions'][0]
+        >>> result.select(0.5).names
+        ['cup', 'cup', 'coffee maker']
+    """
+
+    def __init__(self,
+                 model: str | PathLike | Config | nn.Module,
+                 weights: str | PathLike | None = None,
+                 device: str | torch.device | None = None,
+                 cfg: Config | None = None,
+                 palette: str | Sequence[tuple[int, int, int]] | None = None,
+                 font: str | None = None,
+                 show_progress: bool = True) -> None:
+        if isinstance(model, nn.Module):
+            self.cfg = cfg if cfg is not None else getattr(model, 'cfg', None)
+            if self.cfg is None:
+                raise ValueError('a built model needs its config: GLIPInferencer(model, cfg=cfg)')
+            if weights is not None:
+                raise ValueError(f"weights='{weights}' were given with a built model; load them "
+                                 'into it first, or give its config as model')
+            self.model = model if device is None else model.to(device)
+        else:
+            self.cfg, checkpoint = resolve_model(model, weights)
+            self.model = build_model(self.cfg, checkpoint).to(device or get_device())
+        self.model.eval()
+        with DefaultScope.overwrite_default_scope(self.cfg.get('default_scope', SCOPE)):
+            self.pipeline = ImagePipeline(self.cfg)
+        self.palette, self.font, self.show_progress = palette, font, show_progress
+        self.prompt: Prompt | None = None
+        self._window: GroundingVisualizer | None = None
+
+    def set_prompt(self, texts: Any, spans: Any = None, custom_entities: bool = False) -> Prompt:
+        """Set what calls without ``texts`` look for; its text is encoded once, by the first.
+
+        Args:
+            texts: See :meth:`__call__`.
+            spans: See :meth:`__call__`.
+            custom_entities: See :meth:`__call__`.
+
+        Returns:
+            The prompt.
+        """
+        self.prompt = make_prompt(texts, spans, custom_entities)
+        return self.prompt
+
+    def __call__(self,
+                 inputs: Input | Sequence[Input],
+                 texts: Any = None,
+                 spans: Any = None,
+                 custom_entities: bool = False,
+                 per_image: bool = False,
+                 batch_size: int = 1,
+                 chunked_size: int | None = None,
+                 pred_score_thr: float = 0.3,
+                 out_dir: str | PathLike = '',
+                 no_save_vis: bool = False,
+                 no_save_pred: bool = False,
+                 return_vis: bool = False,
+                 show: bool = False,
+                 wait_time: float = 0,
+                 tokens_positive: Any = None) -> dict[str, list]:
+        """Look for something in images.
+
+        Args:
+            inputs: Path, address, folder, uint8 BGR array, or a list of these.
+            texts: What to look for, in all images: a list of class names of any length; a
+                caption, whose noun phrases are found; ``'cat. remote control'`` with
+                ``custom_entities``; ``'$: coco'`` for a data set's classes; a :class:`Prompt`.
+                A list of prompts or of lists of names has one entry for each image. Default: the
+                prompt of :meth:`set_prompt`.
+            spans: Phrases of a caption: for each a list of ``[begin, end)`` characters.
+            custom_entities: A string in ``texts`` holds names separated by ``'. '``.
+            per_image: ``texts`` (and ``spans``) has one entry for each image. Needed for a list
+                of captions, which is a list of names otherwise.
+            batch_size: Images that go through the model together.
+            chunked_size: Class names of one prompt; -1: as many as the language model takes.
+                Default: the config's ``test_cfg.chunked_size``.
+            pred_score_thr: Boxes below are not drawn; the predictions have them.
+            out_dir: Where ``vis/NAME.jpg`` and ``preds/NAME.json`` go; empty: nowhere.
+            no_save_vis: Write no pictures.
+            no_save_pred: Write no predictions.
+            return_vis: Return the pictures.
+            show: Show each picture in a window.
+            wait_time: Seconds it stays; 0: until a key is pressed.
+            tokens_positive: MMDetection's name of ``spans``.
+
+        Returns:
+            ``predictions``: a :class:`GroundingResult` for each image, in order; ``None`` for one
+            that could not be used. ``visualization``: RGB arrays if ``return_vis``, likewise.
+            ``errors``: a :class:`FailedImage` for each that could not be used. Failures are
+            logged at the end of a run.
+
+        Raises:
+            FileNotFoundError: If the only image does not exist.
+            ImageError: If the only image can't be decoded.
+            ValueError: If no image could be used, or the text is wrong.
+        """
+        images = list_images(inputs)
+        prompts = self._prompts(texts, len(images), spans if spans is not None else tokens_positive,
+                                custom_entities, per_image)
+        if batch_size < 1:
+            raise ValueError(f'batch_size={batch_size} must be at least 1')
+        predictions: list[GroundingResult | None] = [None] * len(images)
+        pictures: list[np.ndarray | None] = [None] * len(images)
+        failed: list[FailedImage] = []
+        names = OutputNames()
+        want_picture = return_vis or show or bool(out_dir) and not no_save_vis
+        with self._chunked(chunked_size), self._progress(len(images)) as advance:
+            for batch in self._batches(images, prompts, batch_size, failed, advance):
+                results = self._predict([sample for _, _, sample in batch])
+                for (index, pixels, _), result in zip(batch, results):
+                    predictions[index] = result
+                    name = names(result.path, index)
+                    if out_dir and not no_save_pred:
+                        result.save(Path(out_dir, 'preds', Path(name).stem + '.json'))
+                    if want_picture:
+                        picture = self._draw(pixels, result, pred_score_thr)
+                        if out_dir and not no_save_vis:
+                            save_image(Path(out_dir, 'vis', name), picture)
+                        if show:
+                            self._show(picture, name, wait_time)
+                        if return_vis:
+                            pictures[index] = picture
+                    advance(1)
+        self._report(failed, len(images))
+        return {'predictions': predictions, 'visualization': pictures if return_vis else [],
+                'errors': failed}
+
+    def _prompts(self, texts: Any, count: int, spans: Any, custom_entities: bool,
+                 per_image: bool) -> list[Prompt]:
+        if texts is not None:
+            return make_prompts(texts, count, spans, custom_entities, per_image)
+        if spans is not None:
+            raise ValueError(f'spans={spans!r} mark phrases of a caption, but texts is None; give '
+                             'the caption as texts')
+        if self.prompt is None:
+            raise ValueError('texts is None and no prompt was set; give texts, for example '
+                             "texts=['cat', 'remote control'], or call set_prompt() first")
+        return [self.prompt] * count
+
+    def _batches(self, images: Sequence[str | np.ndarray], prompts: Sequence[Prompt],
+                 batch_size: int, failed: list[FailedImage], advance: Any
+                 ) -> Iterator[list[tuple[int, np.ndarray, dict]]]:
+        """Load and pack images; those that can not be used are noted and passed over."""
+        batch = []
+        for index, (image, prompt) in enumerate(zip(images, prompts)):
+            try:
+                loaded = self.pipeline.load(image, index)
+            except (FileNotFoundError, ValueError) as error:
+                if len(images) == 1:
+                    raise
+                name = image if isinstance(image, str) else f'array {index}'
+                failed.append(FailedImage(index, name, str(error)))
+                advance(1)
+                continue
+            batch.append((index, loaded['img'], self.pipeline.pack(loaded, prompt)))
+            if len(batch) == batch_size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    @torch.no_grad()
+    def _predict(self, samples: Sequence[dict]) -> list[GroundingResult]:
+        half = bool((self.cfg.get('test_cfg') or {}).get('fp16', False))
+        with autocast(enabled=half):
+            outputs = self.model.test_step(pseudo_collate(samples))
+        return [GroundingResult.from_data_sample(sample) for sample in outputs]
+
+    def _draw(self, pixels: np.ndarray, result: GroundingResult, score_thr: float) -> np.ndarray:
+        return draw_grounding(pixels[..., ::-1], result, score_thr=score_thr,
+                              palette=self.palette, font=self.font)
+
+    def _show(self, picture: np.ndarray, name: str, wait_time: float) -> None:
+        if self._window is None:
+            self._window = GroundingVisualizer(f'glip_mm_inferencer_{id(self)}')
+        self._window.show(picture, win_name=name, wait_time=wait_time)
+
+    @contextmanager
+    def _chunked(self, size: int | None) -> Iterator[None]:
+        before = self.model.test_cfg.get('chunked_size', -1)
+        self.model.test_cfg['chunked_size'] = before if size is None else size
+        try:
+            yield
+        finally:
+            self.model.test_cfg['chunked_size'] = before
+
+    @contextmanager
+    def _progress(self, total: int) -> Iterator[Any]:
+        with Progress(console=Console(stderr=True), disable=not self.show_progress) as bar:
+            task = bar.add_task('Inference', total=total)
+            yield lambda count: bar.advance(task, count)
+
+    @staticmethod
+    def _report(failed: Sequence[FailedImage], total: int) -> None:
+        if not failed:
+            return
+        lines = '\n'.join(f'  {entry.message}' for entry in failed)
+        if len(failed) == total:
+            raise ValueError(f'none of the {total} images could be used; the first: '
+                             f'{failed[0].message}')
+        MMLogger.get_current_instance().warning(
+            f'{len(failed)} of {total} images could not be used:\n{lines}')

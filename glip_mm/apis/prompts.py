@@ -1,0 +1,83 @@
+"""From what users write to one prompt for each image."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..text import Prompt
+
+#: What :func:`make_prompt` understands.
+Texts = str | Sequence[str] | Prompt
+
+
+def make_prompt(texts: Texts,
+                spans: Any = None,
+                custom_entities: bool = False) -> Prompt:
+    """Make a prompt the way a test data set does.
+
+    Args:
+        texts: A list of class names; or a caption; or, with ``custom_entities``, names in one
+            string (``'cat. remote control'``); or ``'$: coco'``, the class names of a data set
+            that MMDetection knows; or a prompt, returned as it is.
+        spans: For a caption: per phrase a list of ``[begin, end)`` characters, or -1 for the
+            whole caption as one phrase. Default: its noun phrases are looked up.
+        custom_entities: Whether a string holds names.
+
+    Raises:
+        TypeError: If ``texts`` is none of these.
+        ValueError: If nothing is named, a span is wrong, or a data set is unknown.
+    """
+    if isinstance(texts, Prompt):
+        if spans is not None:
+            raise ValueError(f'spans={spans!r} were given together with a Prompt, which has its '
+                             'own; give a caption and spans, or the Prompt alone')
+        return texts
+    if not isinstance(texts, (str, list, tuple)):
+        raise TypeError(f'texts must be a list of names, a caption or a Prompt, got {texts!r}')
+    if isinstance(texts, str) and not texts.strip():
+        raise ValueError(f'texts={texts!r} is empty; name what to look for, for example '
+                         "texts=['cat', 'remote control']")
+    if isinstance(texts, str) and texts.startswith('$:'):
+        texts = _dataset_names(texts[2:].strip())
+    return Prompt.from_data_sample({
+        'text': texts, 'tokens_positive': spans, 'custom_entities': custom_entities})
+
+
+def make_prompts(texts: Any, count: int, spans: Any = None, custom_entities: bool = False,
+                 per_image: bool = False) -> list[Prompt]:
+    """One prompt for each of several images.
+
+    Args:
+        texts: See :func:`make_prompt`; the same for all images. A list that holds a
+            :class:`Prompt`, or a list of names, is taken as one entry for each image; a plain list
+            of strings is one list of class names, unless ``per_image``.
+        count: Number of images.
+        spans: With ``per_image`` a list of one entry (or ``None``) for each image.
+        custom_entities: See :func:`make_prompt`.
+        per_image: Whether ``texts`` has one entry for each image.
+
+    Raises:
+        ValueError: If there are more or fewer entries than images.
+    """
+    nested = isinstance(texts, (list, tuple)) and any(not isinstance(t, str) for t in texts)
+    if not (per_image or nested):
+        return [make_prompt(texts, spans, custom_entities)] * count
+    if not isinstance(texts, (list, tuple)) or len(texts) != count:
+        given = len(texts) if isinstance(texts, (list, tuple)) else repr(texts)
+        raise ValueError(f'texts must have one entry for each of the {count} images, got {given}; '
+                         'leave per_image=False to use one prompt for all')
+    if spans is None:
+        spans = [None] * count
+    if not isinstance(spans, (list, tuple)) or len(spans) != count:
+        raise ValueError(f'spans must have one entry (or None) for each of the {count} images, '
+                         f'got {spans!r}')
+    return [make_prompt(t, s, custom_entities) for t, s in zip(texts, spans)]
+
+
+def _dataset_names(name: str) -> list[str]:
+    from mmdet.evaluation import get_classes
+    try:
+        return list(get_classes(name))
+    except ValueError as error:
+        raise ValueError(f"texts='$: {name}' names no data set that MMDetection has class names "
+                         "for; try '$: coco', '$: lvis', '$: objects365v1' or list the names"
+                         ) from error

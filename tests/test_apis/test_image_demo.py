@@ -1,0 +1,66 @@
+"""The demo as a user runs it."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+DEMO = REPOSITORY / 'demo' / 'image_demo.py'
+
+
+@pytest.fixture(scope='module')
+def config_file(config, tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp('config') / 'nano.py'
+    config.dump(path)
+    return str(path)
+
+
+def test_folder_with_a_bad_image(config_file, checkpoint, pictures, inferencer, tmp_path):
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    for path in Path(pictures).iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / 'bad.jpg').write_bytes(b'no picture')
+    args = [folder, config_file, '--weights', checkpoint, '--out-dir', tmp_path / 'out', '-c',
+            '--texts', 'red circle. box', '--batch-size', 2, '--device', 'cpu', '--print-result',
+            '--pred-score-thr', 0]
+    run = subprocess.run(
+        [sys.executable, str(DEMO), *map(str, args)], text=True, capture_output=True, timeout=120,
+        env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
+    assert run.returncode == 0, run.stderr
+    assert 'bad.jpg' in run.stdout + run.stderr
+    found = [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{')]
+    expected = inferencer(pictures, ['red circle', 'box'])['predictions']
+    assert [row['names'] for row in found] == [result.names for result in expected]
+    names = sorted(str(p.relative_to(tmp_path / 'out')) for p in (tmp_path / 'out').rglob('*.*'))
+    assert names == ['preds/0.json', 'preds/1.json', 'preds/2.json',
+                     'vis/0.png', 'vis/1.png', 'vis/2.png']
+
+
+@pytest.mark.parametrize('args, words', [
+    (['none.jpg', 'CONFIG', '--texts', 'box', '-c'], "'none.jpg' does not exist"),
+    (['IMAGE', 'glip_none', '--texts', 'box', '-c'], 'glip_swin-t_o365'),
+    (['IMAGE', 'CONFIG', '--texts', '', '-c'], 'empty'),
+    (['IMAGE', 'CONFIG', '--texts', 'a box', '-p', '[[[0, 9]]]'], r'[0, 9]'),
+])
+def test_bad_input_is_one_line(args, words, config_file, pictures, monkeypatch):
+    places = {'CONFIG': config_file, 'IMAGE': f'{pictures}/0.png'}
+    args = [places.get(arg, arg) for arg in args] + ['--device', 'cpu', '--out-dir', '']
+    monkeypatch.setattr(sys, 'argv', ['image_demo.py', *args])
+    with pytest.raises(SystemExit) as info:
+        runpy.run_path(str(DEMO), run_name='__main__')
+    # a string as exit code: Python prints it to stderr and exits with 1
+    assert words in info.value.code and '\n' not in info.value.code
+
+
+def test_spans_that_are_no_list(config_file, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['image_demo.py', 'x.jpg', config_file, '--texts', 'a box',
+                                      '-p', '0 to 5'])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(DEMO), run_name='__main__')
+    assert "'0 to 5' is no list of spans" in capsys.readouterr().err

@@ -1,0 +1,238 @@
+"""GLIPInferencer on a tiny GLIP."""
+
+import json
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import mmcv
+import numpy as np
+import pytest
+
+from glip_mm.apis import GLIPInferencer, ImageError
+from glip_mm.text import Prompt
+
+NAMES = ['red circle', 'blue star', 'box']
+CAPTION = 'a red circle left of a blue star'
+SPANS = [[[0, 12]], [[21, 32]]]
+
+
+def assert_same(result, other, atol=1e-4):
+    np.testing.assert_allclose(result.scores, other.scores, atol=1e-6)
+    np.testing.assert_allclose(result.boxes, other.boxes, atol=atol)
+    assert result.labels.tolist() == other.labels.tolist()
+    assert result.names == other.names
+
+
+def one(inferencer, image, *args, **kwargs):
+    return inferencer(image, *args, **kwargs)['predictions'][0]
+
+
+def test_names_come_back(inferencer, pictures):
+    result = one(inferencer, f'{pictures}/0.png', NAMES)
+    assert len(result) > 0
+    assert result.names == [NAMES[label] for label in result.labels]
+    assert len(set(result.names)) > 1
+    assert result.size == (128, 96)
+    assert (np.diff(result.scores) <= 0).all()
+
+
+def test_path_array_folder_and_list_agree(inferencer, pictures):
+    paths = [f'{pictures}/{i}.png' for i in range(3)]
+    folder = inferencer(pictures, NAMES)['predictions']
+    assert [result.path for result in folder] == paths
+    arrays = inferencer([mmcv.imread(path) for path in paths], NAMES)['predictions']
+    listed = inferencer([Path(path) for path in paths], NAMES)['predictions']
+    for a, b, c in zip(folder, arrays, listed):
+        assert_same(a, b)
+        assert_same(a, c)
+    assert not np.allclose(folder[0].scores, folder[1].scores)
+
+
+def test_address(inferencer, pictures, monkeypatch):
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    path = f'{pictures}/1.png'
+    expected = one(inferencer, path, NAMES)
+    assert_same(one(inferencer, f'file://{path}', NAMES), expected)
+    handler = partial(SimpleHTTPRequestHandler, directory=pictures)
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f'http://127.0.0.1:{server.server_port}'
+        assert_same(one(inferencer, f'{address}/1.png?size=big', NAMES), expected)
+        with pytest.raises(ImageError, match='fetched.*404'):
+            inferencer(f'{address}/none.png', NAMES)
+        server.shutdown()
+
+
+def test_grey_and_transparent_arrays(inferencer):
+    grey = np.full((96, 128), 90, np.uint8)
+    colour = np.full((96, 128, 3), 90, np.uint8)
+    alpha = np.concatenate([colour, np.zeros_like(colour[..., :1])], axis=2)
+    expected = one(inferencer, colour, NAMES)
+    assert_same(one(inferencer, grey, NAMES), expected)
+    assert_same(one(inferencer, alpha, NAMES), expected)
+
+
+@pytest.mark.parametrize('batch_size', [2, 3])
+def test_batch_equals_single(inferencer, pictures, batch_size):
+    single = inferencer(pictures, NAMES)['predictions']
+    batch = inferencer(pictures, NAMES, batch_size=batch_size)['predictions']
+    for a, b in zip(single, batch):
+        assert_same(a, b)
+
+
+def test_another_prompt_for_each_image(inferencer, pictures):
+    prompts = [NAMES, Prompt.from_caption(CAPTION, SPANS), ['star']]
+    single = [one(inferencer, f'{pictures}/{i}.png', p) for i, p in enumerate(prompts)]
+    batch = inferencer(pictures, prompts, batch_size=3)['predictions']
+    for a, b in zip(single, batch):
+        assert_same(a, b)
+    assert set(batch[1].names) <= {'a red circle', 'a blue star'}
+
+
+def test_a_caption_for_each_image(inferencer, pictures):
+    captions = ['a cat', 'a dog', CAPTION]
+    spans = [[[0, 5]], [[2, 5]], SPANS]
+    results = inferencer(pictures, captions, spans=spans, per_image=True)['predictions']
+    assert [result.prompt.caption for result in results] == captions
+    assert [result.prompt.names[0] for result in results] == ['a cat', 'dog', 'a red circle']
+
+
+def test_strings_are_names(inferencer, pictures):
+    image = f'{pictures}/0.png'
+    names = one(inferencer, image, ['cat', 'remote control'])
+    for text in ('cat. remote control', 'cat . remote control .'):
+        assert_same(one(inferencer, image, text, custom_entities=True), names)
+    assert one(inferencer, image, '$: coco').prompt.names[:2] == ['person', 'bicycle']
+
+
+def test_caption_with_spans(inferencer, pictures):
+    image = f'{pictures}/0.png'
+    result = one(inferencer, image, CAPTION, spans=SPANS)
+    assert set(result.names) == {'a red circle', 'a blue star'}
+    assert_same(one(inferencer, image, CAPTION, tokens_positive=SPANS), result)
+
+
+def test_long_vocabulary(inferencer, pictures):
+    vocabulary = [f'class {i}' for i in range(300)]
+    result = one(inferencer, f'{pictures}/0.png', vocabulary)
+    assert result.names == [vocabulary[label] for label in result.labels]
+    # several chunks of up to 20 detections
+    assert len(result) > 20 and result.labels.max() > 200
+
+
+def test_chunked_size_is_for_one_call(inferencer, pictures):
+    image = f'{pictures}/0.png'
+    whole = one(inferencer, image, NAMES)
+    parts = one(inferencer, image, NAMES, chunked_size=1)
+    assert len(parts) > len(whole)
+    alone = one(inferencer, image, NAMES[:1])
+    np.testing.assert_allclose(parts.select(names=NAMES[:1]).scores, alone.scores, atol=1e-6)
+    assert_same(one(inferencer, image, NAMES), whole)
+
+
+def test_prompt_is_encoded_once(config, checkpoint, pictures):
+    inferencer = GLIPInferencer(config, checkpoint, device='cpu', show_progress=False)
+    calls = []
+    inferencer.model.language_model.encoder.register_forward_hook(lambda *_: calls.append(1))
+    inferencer.set_prompt(NAMES)
+    first = inferencer(pictures)['predictions']
+    again = inferencer(pictures, batch_size=2)['predictions']
+    assert len(calls) == 1
+    assert_same(first[2], again[2])
+    inferencer.set_prompt(CAPTION, SPANS)
+    inferencer(pictures)
+    assert len(calls) == 2
+
+
+def test_one_bad_image_costs_nothing_else(inferencer, pictures, tmp_path):
+    for path in Path(pictures).iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / '1.png').write_bytes(b'not a picture')
+    output = inferencer(str(tmp_path), NAMES, batch_size=2)
+    assert [entry.index for entry in output['errors']] == [1]
+    assert str(tmp_path / '1.png') in output['errors'][0].message
+    assert output['predictions'][1] is None
+    assert_same(output['predictions'][2], one(inferencer, f'{pictures}/2.png', NAMES))
+
+
+def one_line(info):
+    message = str(info.value)
+    assert message and '\n' not in message
+    return message
+
+
+def test_bad_images(inferencer, pictures, tmp_path):
+    with pytest.raises(FileNotFoundError) as info:
+        inferencer('/no/such.jpg', NAMES)
+    assert '/no/such.jpg' in one_line(info)
+    broken = tmp_path / 'broken.jpg'
+    broken.write_bytes(b'')
+    cut = tmp_path / 'cut.png'
+    cut.write_bytes(Path(pictures, '0.png').read_bytes()[:150])
+    for path in (broken, cut):
+        with pytest.raises(ImageError) as info:
+            inferencer(str(path), NAMES)
+        assert str(path) in one_line(info)
+    with pytest.raises(ImageError, match='uint8'):
+        inferencer(np.zeros((8, 8, 3), np.float32), NAMES)
+    with pytest.raises(TypeError, match='inputs'):
+        inferencer(3, NAMES)
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(ValueError, match='holds no image'):
+        inferencer(str(tmp_path / 'empty'), NAMES)
+    with pytest.raises(ValueError, match='none of the 2 images') as info:
+        inferencer([str(broken), '/no/such.jpg'], NAMES)
+    one_line(info)
+
+
+@pytest.mark.parametrize('texts, kwargs, words', [
+    (None, {}, 'set_prompt'),
+    (None, {'spans': SPANS}, 'texts is None'),
+    ('', {}, 'empty'),
+    ([], {}, 'empty'),
+    ([' '], {}, 'holds a word'),
+    (' . ', {'custom_entities': True}, 'name'),
+    ('run quickly', {}, 'no noun phrase|textblob'),
+    (CAPTION, {'spans': [[[5, 99]]]}, r'\[5, 99\]'),
+    (CAPTION, {'spans': [[[5, 5]]]}, r'\[5, 5\]'),
+    (CAPTION, {'spans': []}, 'no phrase'),
+    (NAMES, {'spans': SPANS}, 'one or the other'),
+    ([NAMES, NAMES], {}, 'each of the 1 images'),
+    ('$: nowhere', {}, 'nowhere'),
+    (NAMES, {'batch_size': 0}, 'batch_size=0'),
+    (['word ' * 300], {}, 'max_tokens'),
+])
+def test_bad_texts(inferencer, pictures, texts, kwargs, words):
+    with pytest.raises((ValueError, ImportError), match=words) as info:
+        inferencer(f'{pictures}/0.png', texts, **kwargs)
+    one_line(info)
+
+
+def test_outputs(inferencer, pictures, tmp_path):
+    images = [f'{pictures}/0.png', f'{pictures}/0.png', mmcv.imread(f'{pictures}/1.png')]
+    output = inferencer(images, NAMES, out_dir=tmp_path, pred_score_thr=0.0, return_vis=True)
+    files = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob('*') if p.is_file())
+    assert files == ['preds/0.json', 'preds/00000002.json', 'preds/0_1.json',
+                     'vis/0.png', 'vis/00000002.jpg', 'vis/0_1.png']
+    saved = json.loads((tmp_path / 'preds/0.json').read_text())
+    assert saved['names'] == output['predictions'][0].names
+    assert saved['caption'] == 'red circle. blue star. box'
+    np.testing.assert_allclose(saved['boxes'], output['predictions'][0].boxes, atol=0.006)
+    picture = mmcv.imread(str(tmp_path / 'vis/0.png'))[..., ::-1]
+    np.testing.assert_array_equal(picture, output['visualization'][0])
+
+
+def test_outputs_can_be_left_out(inferencer, pictures, tmp_path):
+    output = inferencer(f'{pictures}/0.png', NAMES, out_dir=tmp_path, no_save_vis=True,
+                        no_save_pred=True)
+    assert not list(tmp_path.rglob('*')) and output['visualization'] == []
+
+
+def test_built_model(config, inferencer, pictures):
+    again = GLIPInferencer(inferencer.model, cfg=config, show_progress=False)
+    image = f'{pictures}/0.png'
+    assert_same(one(again, image, NAMES), one(inferencer, image, NAMES))
+    with pytest.raises(ValueError, match='cfg=cfg'):
+        GLIPInferencer(inferencer.model)
