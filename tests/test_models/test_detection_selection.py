@@ -1,0 +1,88 @@
+import pytest
+import torch
+
+from glip_mm.models.dense_heads.detection_selection import LevelOutput, select_detections
+from glip_mm.models.dense_heads.inclusive_boxes import (class_aware_nms, clip, decode, encode,
+                                                        to_half_open, to_inclusive)
+from glip_mm.models.dense_heads.score_aggregation import aggregate_scores
+
+
+def level(probs, centerness, anchors):
+    """One image; ``probs`` [A, L], anchors found where they stand."""
+    probs = torch.tensor(probs)[None]
+    return LevelOutput(probs.logit(), torch.zeros(1, len(anchors), 4),
+                       torch.tensor(centerness)[None].logit(), torch.tensor(anchors))
+
+
+APART = [[0.0, 0, 9, 9], [20, 0, 29, 9], [40, 0, 49, 9]]
+ONE_TOKEN_EACH = torch.eye(2)[None]
+
+
+def select(levels, token_map=ONE_TOKEN_EACH, **kwargs):
+    return select_detections(levels, token_map, [(50, 60)], **kwargs)[0]
+
+
+def test_threshold_looks_at_the_entity_score_alone():
+    found = select([level([[0.06, 0.04], [0.9, 0.01], [0.01, 0.01]], [0.1, 0.5, 0.9], APART)])
+    assert found.labels.tolist() == [0, 0]
+    assert found.bboxes.tolist() == [APART[1], APART[0]]
+    # the first lies below the threshold after centerness, and stays
+    assert found.scores.tolist() == pytest.approx([(0.9 * 0.5)**0.5, (0.06 * 0.1)**0.5], rel=1e-4)
+
+
+def test_ranking_is_by_the_product():
+    found = select([level([[0.9, 0.01], [0.5, 0.01], [0.6, 0.01]], [0.1, 0.9, 0.8], APART)],
+                   nms_pre=2)
+    assert found.bboxes.tolist() == [APART[2], APART[1]]
+
+
+def test_budget_per_level_and_per_image():
+    levels = [level([[0.9, 0.8], [0.7, 0.01], [0.6, 0.01]], [0.5] * 3, APART)] * 2
+    shifted = levels[1]._replace(anchors=levels[1].anchors + torch.tensor([0.0, 20, 0, 20]))
+    assert len(select([levels[0], shifted], nms_pre=3)) == 6
+    assert len(select([levels[0], shifted], max_per_img=4)) == 4
+
+
+def test_suppression_within_an_entity_only():
+    same = [[0.0, 0, 9, 9], [0, 0, 9, 9], [20, 0, 29, 9]]
+    found = select([level([[0.9, 0.1], [0.8, 0.7], [0.1, 0.1]], [0.5] * 3, same)])
+    pairs = sorted(zip(found.labels.tolist(), found.bboxes[:, 0].tolist()))
+    assert pairs == [(0, 0), (0, 20), (1, 0), (1, 20)]
+
+
+def test_images_of_a_batch_are_independent():
+    one = level([[0.9, 0.01], [0.1, 0.8], [0.01, 0.01]], [0.5] * 3, APART)
+    two = level([[0.01, 0.3], [0.01, 0.01], [0.4, 0.01]], [0.9] * 3, APART)
+    both = LevelOutput(*(torch.cat(p) for p in zip(one[:3], two[:3])), one.anchors)
+    results = select_detections([both], ONE_TOKEN_EACH.expand(2, -1, -1), [(50, 60), (50, 25)])
+    assert torch.equal(results[0].scores, select([one]).scores)
+    assert results[1].bboxes[:, 2].max() == 24  # clipped to its own width
+
+
+def test_iou_counts_pixels_and_equality_is_kept():
+    # 10 x 10 and 10 x 6 pixels inside it: IoU 0.6 with the +1, 45 / 81 without
+    boxes = torch.tensor([[0.0, 0, 9, 9], [0, 0, 9, 5]])
+    scores, labels = torch.tensor([0.9, 0.8]), torch.zeros(2, dtype=torch.long)
+    assert len(class_aware_nms(boxes, scores, labels, 0.601)) == 2
+    assert class_aware_nms(boxes, scores, labels, 0.59).tolist() == [0]
+    assert len(class_aware_nms(boxes, scores, torch.tensor([0, 1]), 0.1)) == 2
+    assert len(class_aware_nms(boxes[:0], scores[:0], labels[:0], 0.5)) == 0
+
+
+def test_boxes_round_trip():
+    anchors = torch.tensor([[-28.0, -28, 35, 35], [100, 50, 227, 177]])
+    boxes = torch.tensor([[0.0, 2, 40, 30], [90, 60, 250, 160]])
+    torch.testing.assert_close(decode(anchors, encode(anchors, boxes)), boxes)
+    assert torch.equal(to_half_open(to_inclusive(boxes)), boxes)
+    assert clip(torch.tensor([[-5.0, 3, 99, 99]]), 40, 60).tolist() == [[0, 3, 59, 39]]
+
+
+def test_aggregation_of_entities_without_tokens_is_zero_not_nan():
+    probs = torch.rand(1, 4, 5)
+    token_map = torch.zeros(1, 3, 5)
+    token_map[0, 1, 2:4] = 1
+    for mode in ('MEAN', 'MAX', 'POWER'):
+        scores = aggregate_scores(probs, token_map, mode)
+        assert (scores[..., [0, 2]] == 0).all() and (scores[..., 1] > 0).all()
+    with pytest.raises(ValueError, match="score_agg is 'SUM': choose one of"):
+        aggregate_scores(probs, token_map, 'SUM')
