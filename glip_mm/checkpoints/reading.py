@@ -1,16 +1,37 @@
 """Reading and writing checkpoint files without running anything they contain."""
 
 import contextlib
+import functools
 import os
 import pickle
+import re
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Union
 from urllib.parse import urlparse
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+
+
+def _named(function: Callable, path: str) -> Callable:
+    """A function that stands in for the global ``path`` of a file."""
+
+    @functools.wraps(function)
+    def stand_in(*args: Any) -> Any:
+        return function(*args)
+
+    stand_in.__module__, stand_in.__name__ = path.rsplit('.', 1)
+    stand_in.__qualname__ = stand_in.__name__
+    return stand_in
+
+
+def _history_method(owner: Any, name: str) -> Any:
+    """What a pickled log buffer needs of ``getattr``, and no more."""
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise pickle.UnpicklingError(f'getattr of {name!r} is not plain data')
+    return getattr(HistoryBuffer, name)
 
 
 def safe_objects() -> List[Any]:
@@ -19,16 +40,16 @@ def safe_objects() -> List[Any]:
     Returns:
         Entries for ``torch.serialization.safe_globals``.
     """
-    multiarray = getattr(np, '_core', None) or np.core
-    reconstruct = multiarray.multiarray._reconstruct
-    scalar = multiarray.multiarray.scalar
-    objects = [HistoryBuffer, np.ndarray, np.dtype]
-    objects += [type(np.dtype(t)) for t in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u4',
-                                            'u8', '?')]
+    multiarray = (getattr(np, '_core', None) or np.core).multiarray
+    objects: List[Any] = [HistoryBuffer, np.ndarray, np.dtype]
+    objects += [type(np.dtype(t)) for t in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2',
+                                            'u4', 'u8', '?')]
+    objects += [_named(_history_method, f'{module}.getattr')
+                for module in ('builtins', '__builtin__')]
     # NumPy 2 moved these functions; a file may carry either name
-    return objects + [(function, f'numpy.{core}.multiarray.{name}')
-                      for core in ('core', '_core')
-                      for function, name in ((reconstruct, '_reconstruct'), (scalar, 'scalar'))]
+    objects += [_named(getattr(multiarray, name), f'numpy.{core}.multiarray.{name}')
+                for core in ('core', '_core') for name in ('_reconstruct', 'scalar')]
+    return objects
 
 
 @contextlib.contextmanager
@@ -63,15 +84,22 @@ def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
         with _safe_globals():
             checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ValueError(
-            f"checkpoint '{path}' cannot be read safely ({reason}): it is damaged, no checkpoint, "
-            'or holds objects that could run code; save its weights alone (a dict of tensors) '
-            'where you trust it') from error
+            f"checkpoint '{path}' cannot be read safely ({_reason(error)}): it is damaged, no "
+            'checkpoint, or holds objects that could run code; where you trust it, save its '
+            'weights alone (a dict of tensors)') from error
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f"checkpoint '{path}' holds a {type(checkpoint).__name__}, not a dict of "
                          'weights')
     return dict(checkpoint)
+
+
+def _reason(error: Exception) -> str:
+    # PyTorch's own message runs over many lines and advises to load unsafely
+    refused = re.search(r'GLOBAL (\S+)', str(error))
+    if refused:
+        return f'it needs {refused.group(1)}'
+    return (str(error).strip() or repr(error)).splitlines()[0][:120].split('. This file can')[0]
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:

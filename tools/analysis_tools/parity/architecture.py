@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from glip_mm.checkpoints import Report, load_glip_checkpoint
-from glip_mm.models.language_models.bert import ASSETS
 from glip_mm.registry import MODELS
+from glip_mm.text.sources import ASSETS
 
 from .table import Row
 

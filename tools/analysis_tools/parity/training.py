@@ -19,6 +19,9 @@ from .table import Row
 
 LOSSES, TARGETS = 1e-4, 1e-4
 GRADIENTS, BRANCH_WEIGHT_GRADIENTS = 5e-3, 5e-2
+# single entries are noisier than norms: a sampling point that rounding puts on the other side of a
+# pixel border changes the gradients of few anchors' losses by some 0.1 %
+GRADIENT_SAMPLES = 2e-2
 OUR_LOSS = {'loss_reg': 'loss_bbox', 'loss_centerness': 'loss_centerness',
             'loss_dot_product_token': 'loss_region_word', 'mlm_loss': 'loss_mlm'}
 
@@ -180,14 +183,15 @@ def _compare_gradients(case: GoldenCase, grads: Dict[str, Tensor], term: str) ->
     rows = [Row(f'grad_norms {term}', worst * GRADIENTS if not missing else np.inf, GRADIENTS,
                 f'relative, {compared} parameters, worst {worst_key}'
                 + (f'; missing {missing[:3]}' if missing else ''))]
-    samples = [case.compare(name, official[name.split('/', 1)[1]].cpu().numpy(), _tolerance(name),
-                            relative=True)
+    samples = [case.compare(name, official[name.split('/', 1)[1]].cpu().numpy(),
+                            max(_tolerance(name), GRADIENT_SAMPLES), relative=True)
                for name in case.names(f'grad.{term}/')
                if norms[name.split('/', 1)[1]] > floor and not name.endswith('.key.bias')]
     if samples:
         worst_row = max(samples, key=lambda r: r.difference / r.tolerance)
         rows.append(Row(f'grad samples {term}',
-                        worst_row.difference / worst_row.tolerance * GRADIENTS, GRADIENTS,
+                        worst_row.difference / worst_row.tolerance * GRADIENT_SAMPLES,
+                        GRADIENT_SAMPLES,
                         f"relative to the largest, {len(samples)} parameters, worst "
                         f"{worst_row.stage.split('/', 1)[1]}"))
     return rows
