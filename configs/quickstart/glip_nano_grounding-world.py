@@ -19,14 +19,26 @@ model = dict(
         depth=18,
         base_channels=32,
         stem_channels=32,
-        out_indices=(1, 2, 3),
+        # objects are small: the last stage would cost more than it sees
+        num_stages=3,
+        strides=(1, 2, 2),
+        dilations=(1, 1, 1),
+        out_indices=(1, 2),
         norm_cfg=dict(type='BN'),
         style='pytorch'),
-    neck=dict(type='FPN', in_channels=[64, 128, 256], out_channels=channels, num_outs=3),
+    neck=dict(
+        type='FPN',
+        in_channels=[64, 128],
+        out_channels=channels,
+        relu_before_extra_convs=True,
+        add_extra_convs='on_output',
+        num_outs=3),
     language_model=dict(
         type='BertLanguageModel', name=_base_.tokenizer, frozen=True, cache_tokens=2_000_000),
     fusion_neck=dict(
-        type='VLFusionNeck', in_channels=channels, num_layers=2, embed_dim=256, num_heads=4),
+        type='VLFusionNeck', in_channels=channels, num_layers=1, embed_dim=256, num_heads=4,
+        dropout=0.,
+        text_layer=dict(intermediate_dim=384, dropout=0.)),
     bbox_head=dict(
         type='ATSSGroundingHead',
         in_channels=channels,

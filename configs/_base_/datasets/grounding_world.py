@@ -10,7 +10,8 @@ train_detection_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     # class names have no left and right
     dict(type='RandomFlip', prob=0.5),
-    dict(type='BuildPrompt', tokenizer=tokenizer, num_negatives=16),
+    # the same prompt every epoch: the frozen language model has it in its cache
+    dict(type='BuildPrompt', tokenizer=tokenizer, num_negatives=16, fixed=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 train_grounding_pipeline = [

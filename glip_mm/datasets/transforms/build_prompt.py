@@ -1,6 +1,7 @@
 """From labels or phrases to a prompt."""
 
 import logging
+import zlib
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ class BuildPrompt(BaseTransform):
     Boxes whose name or phrase does not fit into the prompt are removed: the prompt does not say
     them, so to this prompt they are background. The first such case is logged.
 
-    Randomness is NumPy's global one, which MMEngine seeds per process.
+    Randomness is NumPy's global one, which MMEngine seeds per process, unless ``fixed``.
 
     Required keys: ``text``, and ``phrases`` for captions; ``gt_bboxes_labels`` and what goes with
     it (``gt_bboxes``, ``gt_ignore_flags``) where present.
@@ -38,16 +39,19 @@ class BuildPrompt(BaseTransform):
         full_prob: Chance to use that many rather than fewer.
         separator: What stands between class names.
         shuffle: Put class names in random order. False keeps the order of the label map.
+        fixed: Draw for an image the same prompt every time, so that a frozen language model finds
+            it in its cache.
         keep_cut: Keep boxes whose phrase the tokenizer cuts off. For evaluation, where such a
             phrase must count as missed.
     """
 
     def __init__(self, tokenizer: str = 'bert-base-uncased', max_tokens: int = 256,
                  num_negatives: int = 85, full_prob: float = 0.5, separator: str = '. ',
-                 shuffle: bool = True, keep_cut: bool = False) -> None:
+                 shuffle: bool = True, fixed: bool = False, keep_cut: bool = False) -> None:
         self.tokenizer_name, self.max_tokens = tokenizer, max_tokens
         self.num_negatives, self.full_prob = num_negatives, full_prob
-        self.separator, self.shuffle, self.keep_cut = separator, shuffle, keep_cut
+        self.separator, self.shuffle = separator, shuffle
+        self.fixed, self.keep_cut = fixed, keep_cut
         self._tokenizer: Any = None
         self._counts: Dict[str, int] = {}
         self._reported = False
@@ -57,7 +61,7 @@ class BuildPrompt(BaseTransform):
         """The fast tokenizer, loaded on first use: each worker process has its own."""
         if self._tokenizer is None:
             from glip_mm.compat import load_tokenizer
-            from glip_mm.models.language_models.bert import resolve_language_model
+            from glip_mm.text.sources import resolve_language_model
             self._tokenizer = load_tokenizer(resolve_language_model(self.tokenizer_name))
         return self._tokenizer
 
@@ -95,19 +99,22 @@ class BuildPrompt(BaseTransform):
         names = ({int(k): v for k, v in text.items()} if isinstance(text, dict)
                  else dict(enumerate(text)))
         present = np.unique(results.get('gt_bboxes_labels', [])).astype(int).tolist()
+        rng = np.random
+        if self.fixed:
+            rng = np.random.RandomState(zlib.crc32(str(results.get('img_path')).encode()))
         room = self.max_tokens - 2
-        positives, used = keep_positives(present, names, self.count_tokens, room)
+        positives, used = keep_positives(present, names, self.count_tokens, room, rng)
         # as published, an image with too many classes has no room for negatives
         room = room - used if len(positives) == len(present) else 0
-        negatives = draw_negatives(positives, names, self.count_tokens, room, self.num_negatives,
-                                   self.full_prob)
+        negatives = draw_negatives(positives, names, self.count_tokens, room, rng,
+                                   self.num_negatives, self.full_prob)
         labels = positives + negatives
         if not labels:
             raise ValueError(
                 f"no class name fits into the prompt of '{results.get('img_path')}': raise "
                 f'BuildPrompt.num_negatives ({self.num_negatives}) or max_tokens '
                 f'({self.max_tokens})')
-        order = np.random.permutation(labels).tolist() if self.shuffle else sorted(labels)
+        order = rng.permutation(labels).tolist() if self.shuffle else sorted(labels)
         results['prompt'] = Prompt.from_names([names[i] for i in order], self.separator)
         self._relabel(results, order)
 

@@ -1,16 +1,17 @@
 """Which class names stand in the prompt of a detection image, as published."""
 
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 
 from glip_mm.text import clean_name
 
 CountTokens = Callable[[str], int]
+Random = Any  # np.random, or a np.random.RandomState
 
 
 def keep_positives(labels: Sequence[int], names: Dict[int, str], count_tokens: CountTokens,
-                   max_tokens: int) -> Tuple[List[int], int]:
+                   max_tokens: int, rng: Random) -> Tuple[List[int], int]:
     """Choose the positive classes that fit in a prompt.
 
     The published screen: in random order until one no longer fits; that one and all after it are
@@ -21,13 +22,14 @@ def keep_positives(labels: Sequence[int], names: Dict[int, str], count_tokens: C
         names: Class names by label.
         count_tokens: Number of tokens of a text.
         max_tokens: Tokens of a prompt, [CLS] and [SEP] not counted.
+        rng: Source of randomness.
 
     Returns:
         The classes kept, in random order, and the tokens they use.
     """
     kept: List[int] = []
     used = 0
-    for label in np.random.permutation(list(labels)).tolist() if len(labels) else []:
+    for label in rng.permutation(np.asarray(labels, dtype=int)).tolist():
         cost = count_tokens(clean_name(names[label]) + '. ')
         if used + cost > max_tokens:
             break
@@ -37,7 +39,8 @@ def keep_positives(labels: Sequence[int], names: Dict[int, str], count_tokens: C
 
 
 def draw_negatives(positives: Sequence[int], names: Dict[int, str], count_tokens: CountTokens,
-                   budget: int, num_negatives: int = 85, full_prob: float = 0.5) -> List[int]:
+                   budget: int, rng: Random, num_negatives: int = 85,
+                   full_prob: float = 0.5) -> List[int]:
     """Draw the classes of a prompt that the image does not show.
 
     Published: with probability ``full_prob`` draw ``num_negatives`` classes, else uniformly 1 to
@@ -50,6 +53,7 @@ def draw_negatives(positives: Sequence[int], names: Dict[int, str], count_tokens
         names: All class names by label.
         count_tokens: Number of tokens of a text.
         budget: Tokens left for negatives.
+        rng: Source of randomness.
         num_negatives: Most negatives.
         full_prob: See above.
 
@@ -59,8 +63,8 @@ def draw_negatives(positives: Sequence[int], names: Dict[int, str], count_tokens
     most = min(num_negatives, len(names))
     if most <= 0:
         return []
-    count = most if np.random.rand() < full_prob else int(np.random.randint(1, most + 1))
-    drawn = np.random.choice(list(names), size=count, replace=False).tolist()
+    count = most if rng.rand() < full_prob else int(rng.randint(1, most + 1))
+    drawn = rng.choice(list(names), size=count, replace=False).tolist()
     shown = {clean_name(names[label]).strip().lower() for label in positives}
     kept: List[int] = []
     for label in drawn:
