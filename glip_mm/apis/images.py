@@ -114,9 +114,8 @@ class ImagePipeline:
                 raise ValueError('no pixels')
         except Exception as error:  # every decoder and file backend has exceptions of its own
             what = 'fetched or decoded' if remote else 'decoded'
-            reason = ' '.join(str(error).split())[:160] or type(error).__name__
-            raise ImageError(f"image '{image}' can not be {what} ({reason}); it is damaged or no "
-                             'image') from error
+            raise ImageError(f"image '{image}' can not be {what} ({_reason(error)}); it is damaged "
+                             'or no image') from error
         return results
 
     def pack(self, results: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
@@ -133,6 +132,12 @@ class ImagePipeline:
             results = step(results)
         results['data_samples'].set_metainfo({'prompt': prompt})
         return results
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, PIL.UnidentifiedImageError):
+        return 'unknown format'  # its own message shows the address of a buffer
+    return ' '.join(str(error).split())[:160] or type(error).__name__
 
 
 def _refuse_truncated(path: str) -> None:

@@ -24,9 +24,10 @@ class OutputNames:
             before gets a number: files of two folders may have the same name.
         """
         if path is None:
-            name = Path(f'{index:08d}.jpg')
-        else:
-            name = Path(Path(unquote(urlparse(path).path) if '://' in path else path).name or 'image')
+            path = f'{index:08d}.jpg'
+        elif '://' in path:
+            path = unquote(urlparse(path).path)
+        name = Path(Path(path).name or 'image')
         stem, number = name.stem, 1
         while stem in self._taken:
             stem, number = f'{name.stem}_{number}', number + 1

@@ -41,6 +41,15 @@ class GroundingResult:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __bool__(self) -> bool:
+        # an image in which nothing was found is no failure: only None is
+        return True
+
+    def __repr__(self) -> str:
+        best = ', '.join(f'{name} {score:.2f}' for name, score in zip(self.names[:5], self.scores))
+        more = ', ...' if len(self) > 5 else ''
+        return f'GroundingResult({self.path or "array"}: {len(self)} boxes: {best}{more})'
+
     @classmethod
     def from_data_sample(cls, sample: Any) -> 'GroundingResult':
         """Take the predictions of a ``DetDataSample``.
@@ -51,10 +60,11 @@ class GroundingResult:
         """
         found = sample.pred_instances
         prompt = Prompt.from_data_sample(sample)
+        names = prompt.names
         labels = found.labels.cpu().numpy().astype(np.int64)
         shape = sample.get('ori_shape')
         return cls(found.bboxes.float().cpu().numpy(), found.scores.float().cpu().numpy(), labels,
-                   [prompt.names[label] for label in labels], prompt, sample.get('img_path'),
+                   [names[label] for label in labels], prompt, sample.get('img_path'),
                    None if shape is None else (int(shape[1]), int(shape[0])))
 
     def select(self, score_thr: float = 0.0, top_k: int | None = None,

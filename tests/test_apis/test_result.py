@@ -31,7 +31,9 @@ def test_select_keeps_the_best_first(result):
     assert result.select().scores.tolist() == pytest.approx([0.9, 0.5, 0.25])
     assert result.select(0.5).names == ['cat', 'dog']
     assert result.select(names=['dog'], top_k=1).boxes.tolist() == [[1, 2, 11, 22]]
-    assert len(result.select(2.0)) == 0 and result.select(2.0).boxes.shape == (0, 4)
+    # nothing found is still a result, unlike the None of an image that failed
+    assert len(result.select(2.0)) == 0 and result.select(2.0)
+    assert result.select(2.0).boxes.shape == (0, 4)
 
 
 def test_json(result, tmp_path):
@@ -48,3 +50,7 @@ def test_coco_rows(result):
     row = result.to_coco(7, category_ids=[1, 18])[0]
     assert row == dict(image_id=7, category_id=18, bbox=[1, 2, 10, 20], score=0.5)
     np.testing.assert_equal([r['category_id'] for r in result.to_coco(7)], [1, 0, 1])
+
+
+def test_short_form(result):
+    assert repr(result) == 'GroundingResult(é.jpg: 3 boxes: dog 0.50, cat 0.90, dog 0.25)'
