@@ -1,28 +1,194 @@
 """Every workaround for a version of a third-party package: one function each, with its reason."""
 
-from typing import Any
+import importlib
+import importlib.metadata
+import importlib.util
+import os.path as osp
+import sys
+import warnings
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, Iterator, List, Tuple
 
-from transformers import AutoTokenizer
+#: What MMDetection 3.3 accepts of each package: (lowest, first refused, shown to it instead).
+MMDET_CEILINGS = dict(mmcv=('2.2.0', '2.1.99'), mmengine=('1.0.0', '0.99.0'))
 
 
-def load_tokenizer(name: str) -> Any:
+def apply_all() -> None:
+    """Apply what has to be in place before anything of MMDetection is used; cheap, repeatable."""
+    import_mmdet()
+    replace_pkg_resources()
+    allow_resume_checkpoints()
+
+
+def load_tokenizer(name: str, local_files_only: bool = False) -> Any:
     """A fast tokenizer from a folder or hub name.
 
-    Why: transformers 5 removed ``batch_encode_plus`` and merged slow and fast classes; both
+    Why: transformers 5 removed ``batch_encode_plus`` and merged the slow and fast classes. Both
     majors agree on ``AutoTokenizer`` and on calling the tokenizer.
 
     Args:
         name: Folder with a vocabulary, or hub name.
+        local_files_only: Never ask the hub.
 
     Returns:
-        A tokenizer that gives character offsets.
+        A ``PreTrainedTokenizerFast``, which gives character offsets.
 
     Raises:
         OSError: If nothing is found under the name.
         ValueError: If the tokenizer has no fast implementation.
     """
-    tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
+    from transformers import AutoTokenizer
+
+    # a folder that exists is never a hub name: without this a broken folder asks the network
+    local_files_only = local_files_only or osp.isdir(name)
+    tokenizer = AutoTokenizer.from_pretrained(
+        str(name), use_fast=True, local_files_only=local_files_only)
     if not tokenizer.is_fast:
         raise ValueError(f"the tokenizer of '{name}' gives no character offsets: "
                          'use a model with a fast tokenizer')
     return tokenizer
+
+
+def import_mmdet() -> ModuleType:
+    """Import MMDetection under any newer MMCV and MMEngine, with a warning instead of a refusal.
+
+    Why: MMDetection 3.3 asserts at import that mmcv < 2.2.0 and mmengine < 1.0.0, although later
+    releases kept what it uses. It is shown a version that it accepts for as long as its import
+    lasts.
+
+    Returns:
+        The module ``mmdet``.
+
+    Raises:
+        ImportError: If mmdet, mmcv or mmengine is not installed.
+    """
+    if 'mmdet' in sys.modules:
+        return sys.modules['mmdet']
+    with _accepted_versions() as hidden:
+        module = importlib.import_module('mmdet')
+    for name, version, limit in hidden:
+        warnings.warn(f'{name} {version} is newer than MMDetection {module.__version__} was made '
+                      f'for (< {limit}); if something breaks: pip install "{name}<{limit}"',
+                      stacklevel=2)
+    return module
+
+
+@contextmanager
+def _accepted_versions() -> Iterator[List[Tuple[str, str, str]]]:
+    from mmengine.utils import digit_version
+    hidden = []
+    for name, (limit, shown) in MMDET_CEILINGS.items():
+        module = importlib.import_module(name)
+        if digit_version(module.__version__) >= digit_version(limit):
+            hidden.append((name, module.__version__, limit))
+            module.__version__ = shown
+    try:
+        yield hidden
+    finally:
+        for name, version, _ in hidden:
+            sys.modules[name].__version__ = version
+
+
+def allow_resume_checkpoints() -> None:
+    """Let torch's safe loader read the training state that MMEngine writes.
+
+    Why: from torch 2.6 ``torch.load`` refuses every class it was not told of. MMEngine's
+    checkpoints hold its log history: ``HistoryBuffer`` objects around NumPy arrays. These and
+    nothing more are allowed; the loader stays safe.
+    """
+    import numpy as np
+    import torch
+    from mmengine.logging import HistoryBuffer
+
+    add = getattr(torch.serialization, 'add_safe_globals', None)
+    if add is None:  # torch < 2.4 has no safe list, nor does it need one
+        return
+    rebuild, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
+    dtypes = {type(np.dtype(kind)) for kind in 'bBhHiIlLqQefd?SU'}
+    add([HistoryBuffer, np.ndarray, np.dtype, rebuild, scalar,
+         *sorted(dtypes, key=lambda kind: kind.__name__)])
+    if _torch_at_least(2, 6):
+        # a checkpoint written under NumPy 1 names these by their old module, and the reverse
+        add([(function, f'{module}.multiarray.{function.__name__}')
+             for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core')])
+
+
+def _torch_at_least(*wanted: int) -> bool:
+    import torch
+    found = tuple(int(part) for part in torch.__version__.split('+')[0].split('.')[:2])
+    return found >= wanted
+
+
+def import_lvis() -> ModuleType:
+    """Import the LVIS API under a NumPy that has no ``np.float``.
+
+    Why: lvis 0.5.3 says ``np.float``, which NumPy 1.24 removed. The name is given back inside
+    ``lvis.eval`` alone; NumPy itself stays as it is.
+
+    Returns:
+        The module ``lvis``.
+
+    Raises:
+        ImportError: If lvis is not installed.
+    """
+    import numpy as np
+
+    module = importlib.import_module('lvis')
+    evaluation = importlib.import_module('lvis.eval')
+    if 'float' not in vars(np) and evaluation.np is np:
+        evaluation.np = _NumpyWithFloat('numpy')
+    return module
+
+
+class _NumpyWithFloat(ModuleType):
+    """NumPy, as seen by a module that still says ``np.float``."""
+
+    float = float
+
+    def __getattr__(self, name: str) -> Any:
+        import numpy as np
+        return getattr(np, name)
+
+
+def replace_pkg_resources() -> None:
+    """Let MMEngine find installed packages without ``pkg_resources``.
+
+    Why: ``mmengine.utils.is_installed`` and ``get_installed_path`` import ``pkg_resources``, which
+    setuptools 82 removed and which an environment of Python 3.12 never had. Configs that inherit
+    as ``'mmdet::…'`` and MMEngine's model hub go through them.
+    """
+    if importlib.util.find_spec('pkg_resources') is not None:
+        return
+    for name in ('mmengine.utils.package_utils', 'mmengine.utils', 'mmengine.config.config'):
+        module = importlib.import_module(name)
+        module.is_installed = is_installed
+        module.get_installed_path = get_installed_path
+
+
+def is_installed(package: str) -> bool:
+    """Whether a distribution or a module of this name can be imported."""
+    return importlib.util.find_spec(_module_of(package)) is not None
+
+
+def get_installed_path(package: str) -> str:
+    """Folder of an installed package.
+
+    Args:
+        package: Name of the distribution or module.
+
+    Raises:
+        ModuleNotFoundError: If it is not installed.
+    """
+    spec = importlib.util.find_spec(_module_of(package))
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"package '{package}' is not installed: pip install {package}")
+    return osp.dirname(spec.origin)
+
+
+def _module_of(package: str) -> str:
+    try:
+        top_level = importlib.metadata.distribution(package).read_text('top_level.txt')
+    except importlib.metadata.PackageNotFoundError:
+        top_level = None
+    return top_level.split()[0] if top_level and top_level.split() else package.replace('-', '_')
