@@ -1,6 +1,7 @@
 """Find what a text names in images."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -166,7 +167,7 @@ class GLIPInferencer:
         names = OutputNames()
         want_picture = return_vis or show or bool(out_dir) and not no_save_vis
         with self._chunked(chunked_size), self._progress(len(images)) as advance:
-            for batch in self._batches(images, prompts, batch_size, failed, advance):
+            for batch in _ahead(self._batches(images, prompts, batch_size, failed, advance)):
                 results = self._predict([sample for _, _, sample in batch])
                 for (index, pixels, _), result in zip(batch, results):
                     predictions[index] = result
@@ -261,3 +262,12 @@ class GLIPInferencer:
                              f'{failed[0].message}')
         MMLogger.get_current_instance().warning(
             f'{len(failed)} of {total} images could not be used:\n{lines}')
+
+
+def _ahead(batches: Iterator[list]) -> Iterator[list]:
+    """Load the next batch in a thread while the model works on this one."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pending = pool.submit(next, batches, None)
+        while (batch := pending.result()) is not None:
+            pending = pool.submit(next, batches, None)
+            yield batch
