@@ -52,6 +52,16 @@ def safe_objects() -> List[Any]:
     return objects
 
 
+def register_safe_objects() -> None:
+    """Let MMEngine's own ``torch.load`` read MMEngine's own checkpoints.
+
+    Since torch 2.6 ``torch.load`` refuses everything but tensors and plain containers, so that
+    ``load_from=``, ``resume=`` and testing would fail on any checkpoint that MMEngine wrote.
+    """
+    if hasattr(torch.serialization, 'add_safe_globals'):
+        torch.serialization.add_safe_globals(safe_objects())
+
+
 @contextlib.contextmanager
 def _safe_globals() -> Iterator[None]:
     if not hasattr(torch.serialization, 'safe_globals'):
