@@ -1,7 +1,8 @@
 """Text encoders and what they return."""
 
-from .bert import BertLanguageModel, mask_tokens
+from .bert import BertLanguageModel
 from .prompt_table import PromptTable
 from .text_features import TextFeatures, TokenBatch
+from .token_masking import mask_tokens
 
 __all__ = ['BertLanguageModel', 'PromptTable', 'TextFeatures', 'TokenBatch', 'mask_tokens']
