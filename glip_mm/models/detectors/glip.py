@@ -153,7 +153,8 @@ class GLIP(BaseDetector):
             if len(gt) and int(gt.labels.max()) >= len(prompt.entities):
                 raise ValueError(
                     f'{sample.get("img_path", "an image")} has label {int(gt.labels.max())} but '
-                    f'its prompt has {len(prompt.entities)} entities: check the transform that builds it')
+                    f'its prompt has {len(prompt.entities)} entities: check the transform that '
+                    'builds it')
         text, mlm_labels = self._training_text(prompts, batch_data_samples)
         feats = self.extract_feat(batch_inputs)
         out = self.ground(feats, text)

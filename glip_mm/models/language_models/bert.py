@@ -15,6 +15,7 @@ from ...registry import MODELS
 from ...text.sources import ASSETS, resolve_language_model
 from .text_features import TextFeatures, TokenBatch
 
+
 @MODELS.register_module()
 class BertLanguageModel(BaseModule):
     """Encodes captions token by token with any BERT-family encoder.

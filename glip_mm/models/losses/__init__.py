@@ -1,8 +1,7 @@
 """Losses."""
 
 from .box_losses import centerness_loss, centerness_target, giou_loss
-from .contrastive_losses import (ContrastiveAlignLoss, InterImageContrastiveLoss,
-                                 contrastive_align)
+from .contrastive_losses import ContrastiveAlignLoss, InterImageContrastiveLoss, contrastive_align
 from .masked_language_loss import MaskedLanguageHead
 from .region_word_loss import RegionWordLoss, dense_targets
 
