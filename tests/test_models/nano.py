@@ -9,8 +9,8 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 import glip_mm.models  # noqa: F401
-from glip_mm.text.sources import ASSETS
 from glip_mm.registry import MODELS
+from glip_mm.text.sources import ASSETS
 
 VOCABULARY = ASSETS / 'bert-base-uncased' / 'vocab.txt'
 

@@ -2,8 +2,14 @@ import pytest
 import torch
 
 from glip_mm.models.dense_heads.detection_selection import LevelOutput, select_detections
-from glip_mm.models.dense_heads.inclusive_boxes import (class_aware_nms, clip, decode, encode,
-                                                        to_half_open, to_inclusive)
+from glip_mm.models.dense_heads.inclusive_boxes import (
+    class_aware_nms,
+    clip,
+    decode,
+    encode,
+    to_half_open,
+    to_inclusive,
+)
 from glip_mm.models.dense_heads.score_aggregation import aggregate_scores
 
 

@@ -2,9 +2,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from glip_mm.models.losses import (ContrastiveAlignLoss, InterImageContrastiveLoss,
-                                   MaskedLanguageHead, RegionWordLoss, contrastive_align,
-                                   dense_targets)
+from glip_mm.models.losses import (
+    ContrastiveAlignLoss,
+    InterImageContrastiveLoss,
+    MaskedLanguageHead,
+    RegionWordLoss,
+    contrastive_align,
+    dense_targets,
+)
 
 
 def dense_focal(logits, targets, mask, alpha=0.25, gamma=2.0):
