@@ -36,6 +36,10 @@ class Prompt:
     pieces: tuple[Span, ...] | None = None
     separator: str = '. '
 
+    def __deepcopy__(self, memo: dict) -> 'Prompt':
+        # data samples copy their metainfo again and again, and nothing in here ever changes
+        return self
+
     @property
     def names(self) -> list[str]:
         """Name of every entity, in label order."""

@@ -1,3 +1,4 @@
+import copy
 import pickle
 
 import numpy as np
@@ -209,3 +210,4 @@ def test_prompts_are_values():
     assert hash(prompt) == hash(Prompt.from_names(('cat', 'dog')))
     assert prompt != Prompt.from_names(['dog', 'cat'])
     assert pickle.loads(pickle.dumps(prompt)) == prompt
+    assert copy.deepcopy({'prompt': prompt})['prompt'] is prompt
