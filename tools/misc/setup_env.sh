@@ -1,0 +1,200 @@
+# Makes the environment that glip_mm runs in, and activates it. Source it; needs set -euo pipefail.
+#
+# Needs Python >= 3.10, a C++ compiler and a package index. A finished environment is stamped, so a
+# second run starts at once; an interrupted run continues where it stopped.
+#
+#   GLIP_MM_VENV     folder of the environment                            (.venv of the clone)
+#   GLIP_MM_PYTHON   interpreter to make it with                          (python3, then others)
+#   GLIP_MM_TORCH    what to give pip for torch, options allowed          (torch==2.13.0)
+#   GLIP_MM_MMCV     what to give pip for MMCV                            (mmcv==2.1.0)
+#   GLIP_MM_CACHE    where MMCV wheels that were built here are kept      (~/.cache/glip_mm)
+
+glip_mm_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+glip_mm_venv=${GLIP_MM_VENV:-$glip_mm_root/.venv}
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
+
+glip_mm_say() { printf '\n== %s\n' "$*"; }
+glip_mm_fail() { printf '\nerror: %s\n' "$*" >&2; exit 1; }
+
+# The first interpreter that is new enough.
+glip_mm_find_python() {
+    local candidate found=''
+    for candidate in ${GLIP_MM_PYTHON:-python3 python3.12 python3.11 python3.10 python}; do
+        command -v "$candidate" >/dev/null 2>&1 || continue
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+        found="$found $candidate is $("$candidate" --version 2>&1);"
+    done
+    glip_mm_fail "Python >= 3.10 is needed;${found:- none was found.}" \
+        "Install one, or name it: GLIP_MM_PYTHON=/path/to/python3.11"
+}
+
+# Whether a finished environment still belongs to these files.
+glip_mm_stamp() {
+    {
+        echo "$glip_mm_root ${GLIP_MM_TORCH:-} ${GLIP_MM_MMCV:-}"
+        cat "$glip_mm_root"/requirements/*.txt "$glip_mm_root"/setup.{cfg,py} "${BASH_SOURCE[0]}"
+    } | cksum
+}
+
+glip_mm_make_venv() {
+    local python
+    if "$glip_mm_venv/bin/python" -m pip --version >/dev/null 2>&1; then return; fi
+    python=$(glip_mm_find_python)
+    "$python" -c 'import venv, ensurepip' 2>/dev/null || glip_mm_fail \
+        "$python cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv"
+    glip_mm_say "new environment in $glip_mm_venv with $("$python" --version)"
+    "$python" -m venv --clear "$glip_mm_venv"
+}
+
+glip_mm_pip() { "$glip_mm_venv/bin/python" -m pip "$@"; }
+glip_mm_python() { "$glip_mm_venv/bin/python" "$@"; }
+
+glip_mm_install_torch() {
+    local good='import torch; v = torch.__version__.split("."); assert (int(v[0]), int(v[1])) >= (2, 1)'
+    if ! glip_mm_python -c "$good" 2>/dev/null; then
+        # shellcheck disable=SC2086  # may hold options
+        if ! glip_mm_pip install ${GLIP_MM_TORCH:-torch==2.13.0}; then
+            [ -z "${GLIP_MM_TORCH:-}" ] || glip_mm_fail "pip found no '$GLIP_MM_TORCH'"
+            glip_mm_say "torch 2.13.0 cannot be had for this Python: taking what the index offers"
+            glip_mm_pip install 'torch>=2.1' || glip_mm_fail \
+                "pip found no torch. Name one that your index has: GLIP_MM_TORCH='torch==2.4.1'"
+        fi
+        glip_mm_python -c "$good" || glip_mm_fail "the torch that was installed cannot be imported"
+    fi
+    # from here on nothing may replace it
+    glip_mm_python -c 'import torch; print(f"torch=={torch.__version__}")' \
+        > "$glip_mm_venv/constraints.txt"
+    export PIP_CONSTRAINT=$glip_mm_venv/constraints.txt
+}
+
+# Without its system libraries (libGL), opencv-python cannot be imported; the headless one can.
+glip_mm_mend_opencv() {
+    if glip_mm_python -c 'import cv2' 2>/dev/null; then return; fi
+    glip_mm_pip uninstall -q -y opencv-python opencv-python-headless
+    glip_mm_pip install -q opencv-python-headless
+    glip_mm_python -c 'import cv2' || glip_mm_fail "OpenCV cannot be imported"
+}
+
+glip_mm_has_mmcv() { glip_mm_python -c 'import torch, mmcv, mmcv._ext' 2>/dev/null; }
+
+# Run a long command quietly with a clock. Arguments: message, log file, command...
+glip_mm_timed() {
+    local message=$1 log=$2 start=$SECONDS pid status=0 step told=-60 now
+    shift 2
+    # a process group of its own, so that an interrupt ends the compilers too
+    set -m
+    "$@" < /dev/null > "$log" 2>&1 &
+    pid=$!
+    set +m
+    trap 'kill -- -'"$pid"' 2>/dev/null; exit 130' INT TERM
+    while kill -0 "$pid" 2>/dev/null; do
+        now=$((SECONDS - start))
+        step=$(grep -oE '\[[0-9]+/[0-9]+\]' "$log" | tail -n 1 || true)
+        if [ -t 1 ]; then
+            printf '\r   %s %s %d:%02d ' "$message" "$step" $((now / 60)) $((now % 60))
+        elif [ $((now - told)) -ge 60 ]; then
+            printf '   %s %s %d:%02d\n' "$message" "$step" $((now / 60)) $((now % 60))
+            told=$now
+        fi
+        sleep 1
+    done
+    wait "$pid" || status=$?
+    trap - INT TERM
+    [ ! -t 1 ] || echo
+    return "$status"
+}
+
+glip_mm_install_mmcv() {
+    local spec=${GLIP_MM_MMCV:-mmcv==2.1.0} key cache cuda built
+    if glip_mm_has_mmcv; then return; fi
+    read -r key cuda < <(glip_mm_python - <<'PY'
+import sys, sysconfig, torch
+from torch.utils.cpp_extension import CUDA_HOME
+# 1: build for the GPU; hide: there is one, but no compiler for it; 0: none
+cuda = ('1' if CUDA_HOME else 'hide') if torch.cuda.is_available() else '0'
+print(f'{sysconfig.get_platform()}-{sys.implementation.cache_tag}-torch{torch.__version__}'
+      f'-cuda{cuda}', cuda)
+PY
+)
+    cache=${GLIP_MM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/glip_mm}/wheels/$key-${spec//[^a-zA-Z0-9.]/_}
+
+    if compgen -G "$cache/*.whl" >/dev/null; then
+        glip_mm_say "MMCV: the wheel built here before, for the same Python and torch ($cache)"
+        glip_mm_pip install -q --force-reinstall --no-deps "$cache"/*.whl || true
+        if glip_mm_has_mmcv; then return; fi
+        rm -rf "$cache"
+    fi
+
+    glip_mm_say "MMCV: looking for a wheel with its ops ($spec)"
+    if glip_mm_pip install -q --only-binary :all: --no-deps "$spec" 2>/dev/null; then
+        if glip_mm_has_mmcv; then return; fi
+        echo "   the wheel on offer does not fit this torch"
+    fi
+    glip_mm_pip uninstall -q -y mmcv 2>/dev/null || true
+
+    glip_mm_say "MMCV: no wheel fits; compiling it, about 10 minutes on two cores"
+    command -v "${CXX:-c++}" >/dev/null 2>&1 || glip_mm_fail "no C++ compiler ('${CXX:-c++}') was" \
+        "found. On Debian and Ubuntu: apt-get install g++"
+    glip_mm_python -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
+        glip_mm_fail "Python's headers are missing. On Debian and Ubuntu: apt-get install python3-dev"
+    if [ "$cuda" = hide ]; then
+        echo "   warning: there is a GPU but no nvcc: MMCV's ops will run on the CPU alone"
+    fi
+    built=$(mktemp -d)
+    if ! MMCV_WITH_OPS=1 FORCE_CUDA="${cuda/hide/0}" \
+        CUDA_VISIBLE_DEVICES="$([ "$cuda" = hide ] || echo "${CUDA_VISIBLE_DEVICES-0}")" \
+        glip_mm_timed 'compiling MMCV' "$glip_mm_venv/mmcv-build.log" "$glip_mm_venv/bin/python" \
+        -m pip wheel -v --no-build-isolation --no-deps --no-cache-dir -w "$built" "$spec"; then
+        tail -n 30 "$glip_mm_venv/mmcv-build.log" >&2
+        rm -rf "$built"
+        glip_mm_fail "MMCV did not compile; the whole log: $glip_mm_venv/mmcv-build.log"
+    fi
+    glip_mm_pip install -q --no-deps "$built"/mmcv*.whl
+    glip_mm_python -c 'import torch, mmcv, mmcv._ext' || glip_mm_fail "MMCV was compiled but cannot" \
+        "be imported; the whole log: $glip_mm_venv/mmcv-build.log"
+    # a wheel appears in the cache whole or not at all
+    if mkdir -p "$(dirname "$cache")" 2>/dev/null && [ ! -e "$cache" ]; then
+        mv "$built" "$cache" 2>/dev/null || true
+    fi
+    rm -rf "$built"
+}
+
+glip_mm_install() {
+    local requirements=$glip_mm_root/requirements
+    glip_mm_make_venv
+    glip_mm_say "torch"
+    glip_mm_install_torch
+    glip_mm_say "MMEngine"
+    glip_mm_pip install -q -r "$requirements/build.txt"
+    glip_mm_pip install -q "$(grep '^mmengine' "$requirements/mminstall.txt")"
+    glip_mm_mend_opencv
+    glip_mm_install_mmcv
+    glip_mm_say "everything else"
+    glip_mm_pip install -q -r "$requirements/mminstall.txt" -r "$requirements/runtime.txt" \
+        -r "$requirements/optional.txt" -r "$requirements/tests.txt"
+    glip_mm_pip install -q --no-deps -r "$requirements/nodeps.txt"
+    glip_mm_mend_opencv
+    glip_mm_pip install -q --no-build-isolation --no-deps -e "$glip_mm_root"
+    glip_mm_python "$glip_mm_root/tools/misc/check_env.py" || glip_mm_fail \
+        "the environment in $glip_mm_venv is not complete: see the table above"
+}
+
+if [ "$(cat "$glip_mm_venv/.glip_mm_stamp" 2>/dev/null)" != "$(glip_mm_stamp)" ]; then
+    mkdir -p "$glip_mm_venv"
+    if command -v flock >/dev/null 2>&1; then
+        # two scripts started at once make one environment
+        exec 9> "$glip_mm_venv.lock"
+        flock 9
+    fi
+    if [ "$(cat "$glip_mm_venv/.glip_mm_stamp" 2>/dev/null)" != "$(glip_mm_stamp)" ]; then
+        glip_mm_install
+        glip_mm_stamp > "$glip_mm_venv/.glip_mm_stamp"
+    fi
+    exec 9>&-
+fi
+unset PIP_CONSTRAINT
+export VIRTUAL_ENV=$glip_mm_venv PATH=$glip_mm_venv/bin:$PATH

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# The main job at a size for two CPU cores: draw the grounding world, pre-train a small GLIP on its
+# detection and grounding halves, test it zero-shot, and report in numbers and pictures.
+# Makes its own environment: see tools/misc/setup_env.sh. Run again, it continues where it stopped.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/misc/setup_env.sh"
+cd "$glip_mm_root"
+
+config=configs/quickstart/glip_nano_grounding-world.py
+world=data/grounding_world
+out=work_dirs/quickstart
+export HF_HUB_OFFLINE=1  # the language model comes from a package
+
+glip_mm_say "1/4  the grounding world"
+python tools/misc/make_grounding_world.py --out "$world"
+
+glip_mm_say "2/4  pre-training"
+# the training writes this file at its end
+finished=$out/training_cost.json
+if [ -f "$finished" ] && [ "$config" -nt "$finished" ]; then
+    echo "   $config has changed since the last run: starting anew"
+    rm -f "$finished" "$out/last_checkpoint"
+fi
+if [ -f "$finished" ] && [ -f "$out/last_checkpoint" ]; then
+    echo "   found finished in $out"
+else
+    python tools/train.py "$config" --work-dir "$out" --resume auto
+fi
+checkpoint=$(cat "$out/last_checkpoint")
+
+glip_mm_say "3/4  zero-shot test"
+python tools/test.py "$config" "$checkpoint" --work-dir "$out/test"
+
+glip_mm_say "4/4  report"
+python tools/misc/quickstart_report.py

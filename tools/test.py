@@ -1,0 +1,66 @@
+"""Test a checkpoint with the data and metrics of a config.
+
+Example:
+    python tools/test.py configs/quickstart/glip_nano_grounding-world.py \
+        work_dirs/quickstart/epoch_2.pth
+"""
+
+import argparse
+
+from mmdet.evaluation import DumpDetResults
+from mmengine.config import Config
+
+from glip_mm.apis.launch import (
+    add_run_options,
+    build_runner,
+    check_checkpoint,
+    drawing_hook,
+    load_config,
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description='Test a checkpoint with the data and metrics of a config.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint: file or address')
+    parser.add_argument('--out', metavar='FILE.pkl', help='also write all predictions to this file')
+    parser.add_argument('--show', action='store_true', help='show the predictions in a window')
+    parser.add_argument('--show-dir', metavar='FOLDER', help='draw the predictions into this '
+                        "folder of the run's own in the work directory")
+    parser.add_argument('--wait-time', type=float, default=2,
+                        help='seconds that each image is shown (default: 2)')
+    add_run_options(parser)
+    return parser
+
+
+def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
+                  config: Config) -> None:
+    """Write testing options into the config."""
+    check_checkpoint(parser, args.checkpoint, 'checkpoint')
+    config.load_from, config.resume = args.checkpoint, False
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        parser.error(f"--out '{args.out}' must end in .pkl or .pickle")
+    if args.show or args.show_dir:
+        try:
+            drawing_hook(config, show=args.show, wait_time=args.wait_time,
+                         test_out_dir=args.show_dir)
+        except KeyError as error:
+            parser.error(error.args[0])
+
+
+def main() -> None:
+    """Test."""
+    parser = make_parser()
+    args = parser.parse_args()
+    config = load_config(parser, args)
+    apply_options(parser, args, config)
+    runner = build_runner(config)
+    if args.out:
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+    runner.test()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,66 @@
+"""Train a model from its config.
+
+Example:
+    python tools/train.py configs/quickstart/glip_nano_grounding-world.py
+"""
+
+import argparse
+
+from mmengine.config import Config
+
+from glip_mm.apis.launch import add_run_options, build_runner, check_checkpoint, load_config
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description='Train a model from its config.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--amp', action='store_true',
+                        help='automatic mixed precision; optim_wrapper.dtype chooses its type')
+    parser.add_argument('--auto-scale-lr', action='store_true',
+                        help='scale the learning rate from auto_scale_lr.base_batch_size of the '
+                        'config to the batch size of this run')
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
+                        help='continue from this checkpoint; with no value or auto, from the '
+                        'newest one of the work directory, or from the start if it has none')
+    add_run_options(parser)
+    return parser
+
+
+def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
+                  config: Config) -> None:
+    """Write training options into the config."""
+    if args.amp:
+        from mmengine.device import get_device
+        if get_device() == 'cpu':
+            parser.error('--amp scales losses for an accelerator and found none: leave it out')
+        wrapper = config.optim_wrapper
+        if wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper', 'AmpOptimWrapper'):
+            parser.error(f"--amp cannot replace optim_wrapper.type '{wrapper.type}'")
+        wrapper.type = 'AmpOptimWrapper'
+        wrapper.setdefault('loss_scale', 'dynamic')
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in config.get('auto_scale_lr', {}):
+            parser.error('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in '
+                         f"'{args.config}'")
+        config.auto_scale_lr.enable = True
+    if args.resume is not None:
+        config.resume = True
+        if args.resume == 'auto':
+            config.load_from = None
+        else:
+            check_checkpoint(parser, args.resume, '--resume')
+            config.load_from = args.resume
+
+
+def main() -> None:
+    """Train."""
+    parser = make_parser()
+    args = parser.parse_args()
+    config = load_config(parser, args)
+    apply_options(parser, args, config)
+    build_runner(config).train()
+
+
+if __name__ == '__main__':
+    main()
