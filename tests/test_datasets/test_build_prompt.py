@@ -175,7 +175,8 @@ def test_phrases_beyond_the_budget(keep_cut):
 
 def test_tokens_are_counted_as_the_language_model_does():
     transform = BuildPrompt(tokenizer='bert-base-uncased')
-    assert [transform.count_tokens(t) for t in ('traffic light. ', 'bow', 'cat-Abyssinian')] == [3, 1, 4]
+    texts = ('traffic light. ', 'bow', 'cat-Abyssinian')
+    assert [transform.count_tokens(text) for text in texts] == [3, 1, 4]
 
 
 def test_missing_text_is_explained():

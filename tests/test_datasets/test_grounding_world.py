@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glip_mm.datasets.grounding_world import (COLOURS, SHAPES, SYNONYMS, Pair, WorldOptions,
-                                              all_pairs, held_out_pairs, seen_pairs, write_world)
+from glip_mm.datasets.grounding_world import (
+    COLOURS,
+    SHAPES,
+    SYNONYMS,
+    Pair,
+    WorldOptions,
+    all_pairs,
+    held_out_pairs,
+    seen_pairs,
+    write_world,
+)
 from glip_mm.datasets.grounding_world.captions import write_caption
 from glip_mm.datasets.grounding_world.drawing import draw_scene, shape_mask
 from glip_mm.datasets.grounding_world.scene import Thing, sample_scene
@@ -188,7 +197,7 @@ def test_boxes_are_tight():
 
 def test_a_phrase_covers_every_object_it_fits():
     star = Pair('blue', 'star')
-    things = [Thing(star, 'plain', 'small', 20., 20., 8.), Thing(star, 'plain', 'small', 70., 20., 8.)]
+    things = [Thing(star, 'plain', 'small', x, 20., 8.) for x in (20., 70.)]
     for seed in range(20):
         caption = write_caption(things, np.random.default_rng(seed))
         assert [p.things for p in caption.phrases] == [(0, 1)]

@@ -1,7 +1,17 @@
 """A small world of coloured shapes: detection and grounding data drawn from a seed."""
 
-from .vocabulary import (COLOURS, PATTERNS, SHAPES, SIZES, SYNONYMS, Pair, all_pairs,
-                         held_out_pairs, is_held_out, seen_pairs)
+from .vocabulary import (
+                         COLOURS,
+                         PATTERNS,
+                         SHAPES,
+                         SIZES,
+                         SYNONYMS,
+                         Pair,
+                         all_pairs,
+                         held_out_pairs,
+                         is_held_out,
+                         seen_pairs,
+)
 from .writer import WorldOptions, write_world
 
 __all__ = ['COLOURS', 'PATTERNS', 'SHAPES', 'SIZES', 'SYNONYMS', 'Pair', 'WorldOptions',

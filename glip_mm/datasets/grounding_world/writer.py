@@ -7,15 +7,21 @@ import zlib
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple, Optional
 
 import numpy as np
 from mmengine.logging import MMLogger
 from PIL import Image
 from tqdm import tqdm
 
-from .annotations import (Picture, write_atomically, write_coco, write_evaluation,
-                          write_odvg_detection, write_odvg_grounding)
+from .annotations import (
+    Picture,
+    write_atomically,
+    write_coco,
+    write_evaluation,
+    write_odvg_detection,
+    write_odvg_grounding,
+)
 from .captions import write_caption
 from .drawing import draw_scene
 from .scene import sample_scene
@@ -105,7 +111,7 @@ def _is_complete(root: Path, options: WorldOptions) -> bool:
     return False
 
 
-def write_world(root: str, options: WorldOptions = WorldOptions(), workers: int = 0) -> bool:
+def write_world(root: str, options: Optional[WorldOptions] = None, workers: int = 0) -> bool:
     """Write a world, or complete one whose making was interrupted.
 
     Layout: ``images/{split}/*.jpg``, ``annotations/*.json[l]`` and, written last,
@@ -113,7 +119,7 @@ def write_world(root: str, options: WorldOptions = WorldOptions(), workers: int 
 
     Args:
         root: Folder to write to.
-        options: What to make.
+        options: What to make; default: the quickstart's world.
         workers: Processes; 0 for one per core. The result does not depend on it.
 
     Returns:
@@ -122,6 +128,7 @@ def write_world(root: str, options: WorldOptions = WorldOptions(), workers: int 
     Raises:
         ValueError: If the folder holds a world made with other options.
     """
+    options = options or WorldOptions()
     folder = Path(root)
     logger = MMLogger.get_current_instance()
     if _is_complete(folder, options):

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 
 from glip_mm.registry import TRANSFORMS
 from glip_mm.text import Prompt, char_to_token, span_to_tokens
+
 from .negative_sampling import draw_negatives, keep_positives
 
 

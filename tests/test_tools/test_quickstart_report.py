@@ -1,0 +1,68 @@
+"""The quickstart's summary: exactly the promised keys, in percent, from measured files."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glip_mm.datasets.grounding_world import WorldOptions, held_out_pairs, write_world
+
+SCRIPT = Path(__file__).parents[2] / 'tools/misc/quickstart_report.py'
+spec = importlib.util.spec_from_file_location('quickstart_report', SCRIPT)
+report = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(report)
+
+METRICS = {key: value for key, value in zip(report.METRICS.values(), (.5, .8, .4, .7, .3, .9))}
+COST = dict(train_seconds=512.3, peak_rss_mb=1024.5, iterations=10)
+
+
+def folders(tmp_path):
+    test, train = tmp_path / 'test', tmp_path / 'train'
+    (test / 'run' / 'vis_data').mkdir(parents=True)
+    train.mkdir()
+    (test / 'run' / 'run.json').write_text(json.dumps(METRICS))
+    (test / 'run' / 'vis_data' / 'scalars.json').write_text('{"a": 1}\n{"b": 2}\n')
+    (train / 'training_cost.json').write_text(json.dumps(COST))
+    return test, train
+
+
+def test_summary_is_written_with_exactly_the_promised_keys(tmp_path):
+    test, train = folders(tmp_path)
+    run = subprocess.run(
+        [sys.executable, str(SCRIPT), '--no-pictures', '--test-dir', str(test),
+         '--train-dir', str(train), '--out', str(tmp_path / 'out')],
+        capture_output=True, text=True, cwd=SCRIPT.parents[2],
+        env={**os.environ, 'PYTHONPATH': str(SCRIPT.parents[2])})
+    assert run.returncode == 0, run.stderr
+    assert json.loads((tmp_path / 'out/summary.json').read_text()) == dict(
+        ap_seen=50., ap50_seen=80., ap_unseen_pairs=40., ap50_unseen_pairs=70., ap50_synonyms=30.,
+        phrase_recall_at_1=90., train_seconds=512.3, peak_rss_mb=1024.5)
+    assert 'phrase recall @ 1' in run.stdout and '90.0' in run.stdout
+
+
+def test_the_newest_complete_run_counts(tmp_path):
+    test, _ = folders(tmp_path)
+    newer = test / 'z.json'
+    newer.write_text(json.dumps({**METRICS, 'seen/coco/bbox_mAP': .1}))
+    os.utime(newer, (2e9, 2e9))
+    assert report.read_metrics(test)['seen/coco/bbox_mAP'] == .1
+
+
+def test_without_metrics_it_says_what_to_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match='tools/test.py'):
+        report.read_metrics(tmp_path)
+
+
+def test_examples_ask_for_what_training_never_saw(tmp_path):
+    write_world(str(tmp_path), WorldOptions(detection=1, grounding=1, val=1, test=60, side=96),
+                workers=1)
+    examples = report.choose_examples(tmp_path)
+    assert len(examples) == 8
+    assert examples[0][1].names == [p.name for p in held_out_pairs()]
+    assert {'scarlet star', 'violet box'} <= set(examples[3][1].names)
+    assert all(len(prompt.names) == 3 for _, prompt in examples[4:])
+    assert all((tmp_path / 'images' / name).exists() for name, _ in examples)

@@ -1,0 +1,156 @@
+"""End of the quickstart: pictures, a table and summary.json from what training and test wrote.
+
+Example:
+    python tools/misc/quickstart_report.py
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Tuple
+
+from glip_mm.datasets.grounding_world import SYNONYMS, held_out_pairs, seen_pairs
+from glip_mm.text import Prompt
+
+# summary key -> key of tools/test.py's metrics, as a share of 1
+METRICS = dict(
+    ap_seen='seen/coco/bbox_mAP', ap50_seen='seen/coco/bbox_mAP_50',
+    ap_unseen_pairs='unseen/coco/bbox_mAP', ap50_unseen_pairs='unseen/coco/bbox_mAP_50',
+    ap50_synonyms='synonyms/coco/bbox_mAP_50', phrase_recall_at_1='grounding/phrases/Recall@1')
+COSTS = ('train_seconds', 'peak_rss_mb')
+
+
+class Row(NamedTuple):
+    """A line of the table: what was measured, and what the project asks for."""
+
+    key: str
+    text: str
+    aim: str = ''
+
+
+ROWS = (
+    Row('ap_seen', 'AP, pairs seen in training'),
+    Row('ap50_seen', 'AP50, pairs seen in training'),
+    Row('ap_unseen_pairs', 'AP, pairs never seen'),
+    Row('ap50_unseen_pairs', 'AP50, pairs never seen', '>= 60, >= 75 % of seen'),
+    Row('ap50_synonyms', 'AP50, words never seen'),
+    Row('phrase_recall_at_1', 'phrase recall @ 1', '>= 80'),
+    Row('train_seconds', 'training, seconds', '<= 900'),
+    Row('peak_rss_mb', 'training, peak memory in MiB'),
+)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--config', default='configs/quickstart/glip_nano_grounding-world.py')
+    parser.add_argument('--checkpoint', help='default: the last one in --train-dir')
+    parser.add_argument('--train-dir', default='work_dirs/quickstart',
+                        help='work directory of the training run')
+    parser.add_argument('--test-dir', default='work_dirs/quickstart/test',
+                        help='work directory of the test run')
+    parser.add_argument('--data', default='data/grounding_world')
+    parser.add_argument('--out', default='work_dirs/quickstart')
+    parser.add_argument('--no-pictures', action='store_true')
+    return parser.parse_args()
+
+
+def read_metrics(folder: Path) -> Dict[str, float]:
+    """Metrics of the newest test run below a folder.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    files = sorted(folder.rglob('*.json'), key=lambda p: p.stat().st_mtime, reverse=True)
+    for path in files:
+        try:
+            content = json.loads(path.read_text())
+        except ValueError:
+            continue  # vis_data logs are JSON lines
+        if isinstance(content, dict) and all(key in content for key in METRICS.values()):
+            return content
+    raise FileNotFoundError(f"no file below '{folder}' holds the metrics of tools/test.py: run it "
+                            f'with --work-dir {folder} first')
+
+
+def summarise(metrics: Dict[str, float], cost: Dict[str, float]) -> Dict[str, float]:
+    """The content of summary.json; rates in percent."""
+    summary = {key: round(100 * metrics[name], 2) for key, name in METRICS.items()}
+    summary.update({key: cost[key] for key in COSTS})
+    return summary
+
+
+def table(summary: Dict[str, float]) -> str:
+    """The summary for people."""
+    lines = [f'{row.text:<32}{summary[row.key]:>10.1f}   {row.aim}'.rstrip() for row in ROWS]
+    rule = '-' * 68
+    return '\n'.join([rule, *lines, rule])
+
+
+def choose_examples(root: Path) -> List[Tuple[str, Prompt]]:
+    """Eight test images with prompts: the first that qualify, whatever the model makes of them.
+
+    Four are asked for all pairs never seen or for held-out words, four for the phrases of their
+    captions.
+    """
+    unseen = json.loads((root / 'annotations/test_unseen.json').read_text())
+    files = {image['id']: image['file_name'] for image in unseen['images']}
+    counts: Dict[int, int] = {}
+    for annotation in unseen['annotations']:
+        counts[annotation['image_id']] = counts.get(annotation['image_id'], 0) + 1
+    rich = [files[i] for i in sorted(counts) if counts[i] >= 2]
+    names = [pair.name for pair in held_out_pairs()]
+    examples = [(name, Prompt.from_names(names)) for name in rich[:3]]
+    synonyms = json.loads((root / 'annotations/test_synonyms.json').read_text())
+    words = [pair.synonym for pair in seen_pairs() if pair.colour in SYNONYMS]
+    ids = {c['id'] for c in synonyms['categories'] if c['name'] in words}
+    renamed = sorted({a['image_id'] for a in synonyms['annotations'] if a['category_id'] in ids})
+    examples += [(files[i], Prompt.from_names(words)) for i in renamed[:1]]
+    lines = (root / 'annotations/test_phrases.jsonl').read_text().splitlines()
+    for row in map(json.loads, lines):
+        regions = row['grounding']['regions']
+        if len(regions) == 3 and len(examples) < 8:
+            examples.append((row['filename'], Prompt.from_caption(
+                row['grounding']['caption'], [r['tokens_positive'] for r in regions])))
+    return examples
+
+
+def draw(args: argparse.Namespace) -> Path:
+    """Draw the examples, one file each and one sheet."""
+    from glip_mm.apis import GLIPInferencer
+    from glip_mm.visualization import make_sheet, save_image
+    examples = choose_examples(Path(args.data))
+    checkpoint = args.checkpoint or (Path(args.train_dir) / 'last_checkpoint').read_text().strip()
+    inferencer = GLIPInferencer(args.config, checkpoint)
+    result = inferencer([str(Path(args.data) / 'images' / name) for name, _ in examples],
+                        [prompt for _, prompt in examples], return_vis=True)
+    out = Path(args.out)
+    for index, picture in enumerate(result['visualization']):
+        save_image(out / 'pictures' / f'{index}.png', picture)
+    sheet = out / 'detections.png'
+    save_image(sheet, make_sheet(result['visualization'], columns=4, cell_width=320))
+    return sheet
+
+
+def main() -> None:
+    """Write summary.json and pictures, print the table."""
+    args = parse_args()
+    cost_file = Path(args.train_dir) / 'training_cost.json'
+    try:
+        metrics = read_metrics(Path(args.test_dir))
+        cost = json.loads(cost_file.read_text())
+    except FileNotFoundError as error:
+        sys.exit(f'error: {error}')
+    summary = summarise(metrics, cost)
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
+    if not args.no_pictures:
+        print(f"pictures: {draw(args)}")
+    print(table(summary))
+    print(f"summary: {out / 'summary.json'}")
+
+
+if __name__ == '__main__':
+    main()
