@@ -32,4 +32,5 @@ glip_mm_say "3/4  zero-shot test"
 python tools/test.py "$config" "$checkpoint" --work-dir "$out/test"
 
 glip_mm_say "4/4  report"
-python tools/misc/quickstart_report.py
+python tools/misc/quickstart_report.py "$config" "$checkpoint" --train-dir "$out" --test-dir "$out/test" \
+    --data "$world" --out "$out"
