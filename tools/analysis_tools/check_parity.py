@@ -53,6 +53,7 @@ def check_folder(cases: Sequence[GoldenCase], rule: Optional[Path],
     state, weights_row = seeded_weights(keys, rule or folder.parent / 'seeded_weights.py',
                                         'mlm_labels' in cases[0].arrays)
     model, _ = build_model(keys, state)
+    del state
     results = []
     for case in cases:
         start = time.time()

@@ -157,6 +157,7 @@ def _gradients(case: GoldenCase, model: nn.Module, losses: Dict[str, Tensor]) ->
         for key, grad in mine.items():
             total[key] += grad
         rows += _compare_gradients(case, mine, term)
+        del grads, mine  # as large as the model: before the next ones are computed
     return rows + _compare_gradients(case, total, 'total')
 
 
