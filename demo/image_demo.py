@@ -94,6 +94,9 @@ def main() -> None:
 if __name__ == '__main__':
     try:
         main()
+    except ModuleNotFoundError as error:
+        sys.exit(f"image_demo.py: {error}; run 'pip install -e .' in the repository, or see "
+                 'tools/misc/check_env.py')
     except (ImportError, OSError, TypeError, ValueError) as error:
         sys.exit(f'image_demo.py: {error}')
     except KeyboardInterrupt:
