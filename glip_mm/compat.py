@@ -7,6 +7,7 @@ import os.path as osp
 import sys
 import warnings
 from contextlib import contextmanager
+from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any, Iterator, List, Tuple
 
@@ -101,23 +102,26 @@ def allow_resume_checkpoints() -> None:
     import torch
     from mmengine.logging import HistoryBuffer
 
-    add = getattr(torch.serialization, 'add_safe_globals', None)
-    if add is None:  # torch < 2.4 has no safe list, nor does it need one
+    if tuple(int(part) for part in torch.__version__.split('.')[:2]) < (2, 6):
         return
     rebuild, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
-    dtypes = {type(np.dtype(kind)) for kind in 'bBhHiIlLqQefd?SU'}
-    add([HistoryBuffer, np.ndarray, np.dtype, rebuild, scalar,
-         *sorted(dtypes, key=lambda kind: kind.__name__)])
-    if _torch_at_least(2, 6):
+    dtypes = {type(np.dtype(kind)) for kind in '?bBhHiIlLqQefd'}
+    torch.serialization.add_safe_globals([
+        HistoryBuffer, np.ndarray, np.dtype, bytes, *sorted(dtypes, key=str),
+        (_history_method, 'builtins.getattr'),
         # a checkpoint written under NumPy 1 names these by their old module, and the reverse
-        add([(function, f'{module}.multiarray.{function.__name__}')
-             for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core')])
+        *((function, f'{module}.multiarray.{function.__name__}')
+          for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core'))])
 
 
-def _torch_at_least(*wanted: int) -> bool:
-    import torch
-    found = tuple(int(part) for part in torch.__version__.split('+')[0].split('.')[:2])
-    return found >= wanted
+def _history_method(owner: type, name: str) -> Any:
+    """Stands for ``getattr``, by which a pickled ``HistoryBuffer`` names its own statistics."""
+    from mmengine.logging import HistoryBuffer
+    method = HistoryBuffer._statistics_methods.get(name)
+    if owner is not HistoryBuffer or method is None:
+        raise UnpicklingError(f"the checkpoint asks for '{name}' of {owner!r}, which is not part "
+                              'of a log history')
+    return method
 
 
 def import_lvis() -> ModuleType:

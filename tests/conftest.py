@@ -1,0 +1,21 @@
+"""Marks, and the rule that no test asks a hub for anything."""
+
+import os
+
+import pytest
+
+# read by huggingface_hub when it is first imported
+os.environ['HF_HUB_OFFLINE'] = '1'
+os.environ['TRANSFORMERS_OFFLINE'] = '1'
+
+
+def pytest_collection_modifyitems(items):
+    if not any(item.get_closest_marker('gpu') for item in items):
+        return
+    import torch
+    if torch.cuda.is_available():
+        return
+    skip = pytest.mark.skip(reason='needs a CUDA device')
+    for item in items:
+        if item.get_closest_marker('gpu'):
+            item.add_marker(skip)
