@@ -9,7 +9,7 @@ import warnings
 from contextlib import contextmanager
 from pickle import UnpicklingError
 from types import ModuleType
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Tuple
 
 #: What MMDetection 3.3 accepts of each package: (lowest, first refused, shown to it instead).
 MMDET_CEILINGS = dict(mmcv=('2.2.0', '2.1.99'), mmengine=('1.0.0', '0.99.0'))
@@ -102,22 +102,32 @@ def allow_resume_checkpoints() -> None:
     import torch
     from mmengine.logging import HistoryBuffer
 
-    if tuple(int(part) for part in torch.__version__.split('.')[:2]) < (2, 6):
+    add = getattr(torch.serialization, 'add_safe_globals', None)
+    if add is None:  # torch < 2.4 has no such list, and loads anything unless asked not to
         return
     rebuild, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
     dtypes = {type(np.dtype(kind)) for kind in '?bBhHiIlLqQefd'}
-    torch.serialization.add_safe_globals([
-        HistoryBuffer, np.ndarray, np.dtype, bytes, *sorted(dtypes, key=str),
-        (_history_method, 'builtins.getattr'),
-        # a checkpoint written under NumPy 1 names these by their old module, and the reverse
-        *((function, f'{module}.multiarray.{function.__name__}')
-          for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core'))])
+    add([HistoryBuffer, np.ndarray, np.dtype, bytes, *sorted(dtypes, key=str),
+         _named(_history_method, 'builtins', 'getattr'),
+         # a checkpoint written under NumPy 1 names these by their old module, and the reverse
+         *(_named(function, f'{module}.multiarray', function.__name__)
+           for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core'))])
+
+
+def _named(function: Callable, module: str, name: str) -> Callable:
+    # torch 2.4 and 2.5 take no (function, name) pairs and ask the function for its name
+    def stand_in(*args: Any) -> Any:
+        return function(*args)
+
+    stand_in.__module__, stand_in.__name__, stand_in.__qualname__ = module, name, name
+    return stand_in
 
 
 def _history_method(owner: type, name: str) -> Any:
     """Stands for ``getattr``, by which a pickled ``HistoryBuffer`` names its own statistics."""
     from mmengine.logging import HistoryBuffer
-    method = HistoryBuffer._statistics_methods.get(name)
+    # the class knows its methods only once an instance was made
+    method = HistoryBuffer()._statistics_methods.get(name)
     if owner is not HistoryBuffer or method is None:
         raise UnpicklingError(f"the checkpoint asks for '{name}' of {owner!r}, which is not part "
                               'of a log history')

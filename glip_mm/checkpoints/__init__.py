@@ -2,13 +2,13 @@
 
 from .convert import NAMINGS, convert_state_dict, detect_naming, find_weights, normalise_state_dict
 from .loader import adapt_state_dict, fit_to_model, load_glip_checkpoint
-from .reading import read_checkpoint, register_safe_objects, safe_objects, write_checkpoint
+from .reading import read_checkpoint, write_checkpoint
 from .report import Report
 
 __all__ = [
     'NAMINGS', 'Report', 'adapt_state_dict', 'convert_state_dict', 'detect_naming', 'find_weights',
     'fit_to_model', 'load_glip_checkpoint', 'normalise_state_dict', 'read_checkpoint',
-    'register_safe_objects', 'safe_objects', 'write_checkpoint'
+    'write_checkpoint'
 ]
 
 adapt_in_place = adapt_state_dict

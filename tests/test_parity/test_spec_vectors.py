@@ -11,8 +11,7 @@ from glip_mm.models.dense_heads.inclusive_boxes import decode, encode, to_half_o
 from glip_mm.models.dense_heads.score_aggregation import aggregate_scores
 from glip_mm.models.layers import BiAttention, DyConv
 from glip_mm.models.layers.dynamic_conv import flatten_levels, split_levels
-from glip_mm.models.losses import (RegionWordLoss, centerness_target, contrastive_align,
-                                   giou_loss)
+from glip_mm.models.losses import RegionWordLoss, centerness_target, contrastive_align, giou_loss
 
 ANCHORS = torch.tensor([[-28., -28., 35., 35.], [100., 50., 227., 177.]])
 BOXES = torch.tensor([[0., 2., 40., 30.], [90., 60., 250., 160.]])
@@ -77,9 +76,10 @@ def test_contrastive_align():
 
 
 def test_assignment():
-    from glip_mm.models.dense_heads import ATSSGroundingHead
     from mmengine.registry import DefaultScope
     from mmengine.structures import InstanceData
+
+    from glip_mm.models.dense_heads import ATSSGroundingHead
     with DefaultScope.overwrite_default_scope('glip_mm'):
         head = ATSSGroundingHead(in_channels=4, language_dim=4)
     sizes = [(28, 40), (14, 20), (7, 10), (4, 5), (2, 3)]

@@ -18,8 +18,17 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from mmengine.registry import init_default_scope
-from parity import (GoldenCase, Row, build_model, check_inference, check_training, find_cases,
-                    format_table, load_keys, seeded_weights)
+from parity import (
+    GoldenCase,
+    Row,
+    build_model,
+    check_inference,
+    check_training,
+    find_cases,
+    format_table,
+    load_keys,
+    seeded_weights,
+)
 
 
 def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
