@@ -122,7 +122,6 @@ def test_log_history_is_read_safely(tmp_path, unknown_globals, dtype):
     assert loaded['b'] == 1
 
 
-@pytest.mark.skipif(not SAFE_BY_DEFAULT, reason='needs named entries of the list')
 def test_arrays_of_the_other_numpy_are_read_safely(tmp_path, unknown_globals):
     torch.save(dict(a=np.arange(3)), tmp_path / 'a.pth', _use_new_zipfile_serialization=False)
     here, there = (b'numpy._core', b'numpy.core')
