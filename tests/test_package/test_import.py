@@ -1,0 +1,55 @@
+"""What importing the package does, and does not do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+OFFLINE = """
+import socket, sys
+def refuse(*args, **kwargs):
+    raise AssertionError('the network was asked')
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+"""
+
+
+def run(code):
+    return subprocess.run([sys.executable, '-c', OFFLINE + code], cwd=ROOT, capture_output=True,
+                          text=True)
+
+
+def test_importing_asks_no_network_and_loads_no_model():
+    done = run('import glip_mm\n'
+               'print(*(name for name in sys.modules if name.startswith('
+               '("transformers", "tokenizers", "glip_mm.models", "mmdet.models"))))')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def test_the_network_is_watched():
+    assert 'the network was asked' in run('socket.create_connection(("localhost", 1))').stderr
+
+
+def test_text_needs_no_tokenizer():
+    done = run('import glip_mm.text\nprint("transformers" in sys.modules)')
+    assert done.stdout.strip() == 'False', done.stderr
+
+
+def test_bare_names_under_our_scope_and_prefixed_ones_under_mmdets():
+    done = run('''
+import glip_mm
+from mmengine.registry import DefaultScope, init_default_scope
+from mmdet.registry import MODELS as THEIRS
+from glip_mm.registry import MODELS as OURS
+from glip_mm.models import GLIP
+assert OURS.get('GLIP') is GLIP and THEIRS.get('glip_mm.GLIP') is GLIP
+assert THEIRS.get('GLIP') is not GLIP
+assert OURS.get('FPN') is THEIRS.get('FPN')
+''')
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_folder_with_code_is_a_package():
+    for file in (ROOT / 'glip_mm').rglob('*.py'):
+        if '.mim' not in file.parts:
+            assert (file.parent / '__init__.py').is_file(), file
