@@ -134,6 +134,29 @@ def _history_method(owner: type, name: str) -> Any:
     return method
 
 
+def distribute_without_gpu(config: Any) -> None:
+    """Let several processes train on a machine without a GPU.
+
+    Why: MMEngine's ``pytorch`` launcher selects a CUDA device whatever the backend is, and wraps
+    the model for that device. With the group formed and the wrapper named beforehand it does
+    neither.
+
+    Args:
+        config: Config of the run; ``model_wrapper_cfg`` is set in place.
+    """
+    import torch
+    from mmengine.device import get_device
+
+    if config.get('launcher') != 'pytorch' or get_device() != 'cpu':
+        return
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+    wrapper = config.setdefault('model_wrapper_cfg', dict(
+        type='MMDistributedDataParallel', broadcast_buffers=False,
+        find_unused_parameters=config.get('find_unused_parameters', False)))
+    wrapper['device_ids'] = None
+
+
 def import_lvis() -> ModuleType:
     """Import the LVIS API under a NumPy that has no ``np.float``.
 

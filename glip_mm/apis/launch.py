@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
+from glip_mm.compat import distribute_without_gpu
 from glip_mm.registry import RUNNERS
 
 
@@ -57,6 +58,7 @@ def check_checkpoint(parser: argparse.ArgumentParser, path: str, option: str) ->
 
 def build_runner(config: Config) -> Runner:
     """The runner of a config: MMEngine's own or, with ``runner_type``, a registered one."""
+    distribute_without_gpu(config)
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
 
 

@@ -1,0 +1,142 @@
+"""The environment scripts, with a Python that only notes what it is asked to do."""
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOTE = """#!/bin/bash
+echo "$*" | tr '\\n' ' ' >> "{log}"; echo >> "{log}"
+case "$*" in *"{failing}"*) [ -z "{failing}" ] || {{ echo 'no such thing' >&2; exit 1; }};; esac
+case "$*" in -) echo 'somekey 0';; esac
+"""
+
+
+@pytest.fixture
+def clone(tmp_path):
+    folder = tmp_path / 'clone'
+    (folder / 'tools' / 'misc').mkdir(parents=True)
+    shutil.copytree(ROOT / 'requirements', folder / 'requirements')
+    for name in ('setup.cfg', 'setup.py', 'tools/misc/setup_env.sh', 'tools/run_tests.sh'):
+        shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def script(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def fake_venv(clone, failing=''):
+    """An environment whose Python fails where the command line holds ``failing``."""
+    log = clone / 'asked.log'
+    script(clone / '.venv/bin/python', NOTE.format(log=log, failing=failing))
+    return log
+
+
+def run_tests(clone, *options, **env):
+    environ = {key: value for key, value in os.environ.items()
+               if not key.startswith(('GLIP_MM', 'VIRTUAL_ENV', 'PIP_'))}
+    return subprocess.run(['bash', str(clone / 'tools/run_tests.sh'), *options], cwd='/',
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          env={**environ, **env})
+
+
+def test_scripts_parse():
+    for file in [*ROOT.glob('tools/*.sh'), *ROOT.glob('tools/misc/*.sh'), ROOT / '.ci/run']:
+        subprocess.run(['bash', '-n', file], check=True)
+
+
+def test_a_finished_environment_is_used_at_once(clone):
+    log = fake_venv(clone)
+    done = run_tests(clone, '-q')
+    assert done.returncode == 0, done.stderr
+    first = log.read_text().split('\n')
+    assert any('install' in line and 'runtime.txt' in line for line in first)
+    assert first[-2].strip() == '-m pytest -q'
+    log.unlink()
+    assert run_tests(clone, '-x', 'tests/test_text').returncode == 0
+    assert log.read_text().strip() == '-m pytest -x tests/test_text'
+
+
+def test_changed_requirements_are_installed(clone):
+    log = fake_venv(clone)
+    run_tests(clone)
+    log.unlink()
+    with open(clone / 'requirements' / 'runtime.txt', 'a') as file:
+        file.write('six\n')
+    run_tests(clone)
+    assert 'runtime.txt' in log.read_text()
+
+
+def test_an_interrupted_set_up_is_not_taken_for_finished(clone):
+    fake_venv(clone, failing='runtime.txt')
+    assert run_tests(clone).returncode != 0
+    log = fake_venv(clone)
+    log.unlink()
+    assert run_tests(clone).returncode == 0
+    assert 'runtime.txt' in log.read_text()
+
+
+def test_an_incomplete_environment_is_reported(clone):
+    fake_venv(clone, failing='check_env.py')
+    done = run_tests(clone)
+    assert done.returncode == 1
+    assert 'is not complete: see the table above' in done.stderr
+
+
+def test_torch_comes_first_and_is_held(clone):
+    log = fake_venv(clone, failing='import torch; v =')
+    done = run_tests(clone, GLIP_MM_TORCH='torch==2.4.1 --index-url somewhere')
+    assert 'the torch that was installed cannot be imported' in done.stderr
+    assert '-m pip install torch==2.4.1 --index-url somewhere' in log.read_text()
+    assert (clone / '.venv' / 'constraints.txt').exists() is False
+
+
+def test_the_environment_may_be_elsewhere(clone, tmp_path):
+    fake_venv(clone)
+    (clone / '.venv').rename(tmp_path / 'elsewhere')
+    assert run_tests(clone, GLIP_MM_VENV=str(tmp_path / 'elsewhere')).returncode == 0
+    assert not (clone / '.venv').exists()
+
+
+def test_an_old_python_is_named(clone, tmp_path):
+    script(tmp_path / 'old', '#!/bin/bash\n'
+           '[ "$1" = --version ] && echo Python 3.8.1 || exit 1\n')
+    done = run_tests(clone, GLIP_MM_PYTHON=str(tmp_path / 'old'))
+    assert done.returncode == 1
+    assert 'Python >= 3.10 is needed' in done.stderr and 'Python 3.8.1' in done.stderr
+    assert 'GLIP_MM_PYTHON' in done.stderr
+
+
+def test_no_compiler_is_said_before_compiling(clone):
+    log = fake_venv(clone, failing='mmcv._ext')
+    script(clone / '.venv/bin/python', (clone / '.venv/bin/python').read_text().replace(
+        'case "$*" in -)', 'case "$*" in *only-binary*) exit 1;; -)'))
+    done = run_tests(clone, CXX='no-such-compiler', GLIP_MM_CACHE=str(clone / 'cache'))
+    assert done.returncode == 1
+    assert "no C++ compiler ('no-such-compiler') was found" in done.stderr
+    assert 'pip wheel' not in log.read_text()
+
+
+def test_a_built_mmcv_is_kept_for_the_same_python_and_torch(clone):
+    log = fake_venv(clone)
+    # MMCV can be imported only once its cached wheel is installed
+    script(clone / '.venv/bin/python', NOTE.format(log=log, failing='').replace(
+        'case "$*" in -)', 'case "$*" in *mmcv.whl*) touch "$0.has";; '
+        '*mmcv._ext*) [ -e "$0.has" ] || exit 1;; -)'))
+    wheels = clone / 'cache' / 'wheels'
+    other = wheels / 'otherkey-mmcv__2.1.0'
+    mine = wheels / 'somekey-mmcv__2.1.0'
+    for folder in (other, mine):
+        folder.mkdir(parents=True)
+        (folder / 'mmcv.whl').touch()
+    done = run_tests(clone, GLIP_MM_CACHE=str(clone / 'cache'))
+    assert done.returncode == 0, done.stderr
+    assert str(mine / 'mmcv.whl') in log.read_text()
+    assert str(other) not in log.read_text()

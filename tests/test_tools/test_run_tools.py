@@ -1,0 +1,203 @@
+"""``tools/train.py`` and ``tools/test.py`` with a model of one parameter."""
+
+import argparse
+import os
+import pickle
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from glip_mm.apis.launch import load_config
+
+ROOT = Path(__file__).parents[2]
+TOY = '''
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.dataset import BaseDataset
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from mmengine.structures import InstanceData
+
+from glip_mm.registry import DATASETS, METRICS, MODELS
+
+
+@DATASETS.register_module()
+class ToyData(torch.utils.data.Dataset):
+    metainfo = {}
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return dict(x=torch.ones(1), index=index)
+
+
+@MODELS.register_module()
+class ToyModel(BaseModel):
+
+    def __init__(self):
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x, index, mode='tensor'):
+        if mode == 'loss':
+            return dict(loss=(self.slope * x - 2).square().mean())
+        samples = []
+        for i in index.tolist():
+            sample = DetDataSample(metainfo=dict(img_id=i))
+            sample.pred_instances = InstanceData(bboxes=torch.ones(1, 4), slope=self.slope.data)
+            samples.append(sample)
+        return samples
+
+
+@METRICS.register_module()
+class ToyMetric(BaseMetric):
+
+    def process(self, data_batch, data_samples):
+        self.results += [sample['pred_instances']['slope'].item() for sample in data_samples]
+
+    def compute_metrics(self, results):
+        return dict(slope=sum(results) / len(results))
+'''
+CONFIG = '''
+default_scope = 'glip_mm'
+custom_imports = dict(imports=['toy'])
+model = dict(type='ToyModel')
+train_dataloader = dict(batch_size=2, num_workers=0, collate_fn=dict(type='default_collate'),
+                       dataset=dict(type='ToyData'),
+                        sampler=dict(type='DefaultSampler', shuffle=True))
+test_dataloader = dict(batch_size=2, num_workers=0, collate_fn=dict(type='default_collate'),
+                        dataset=dict(type='ToyData'),
+                       sampler=dict(type='DefaultSampler', shuffle=False))
+train_cfg = dict(by_epoch=True, max_epochs=1)
+test_cfg = dict()
+test_evaluator = dict(type='ToyMetric')
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))
+auto_scale_lr = dict(base_batch_size=1)
+'''
+
+
+@pytest.fixture
+def toy(tmp_path):
+    (tmp_path / 'toy.py').write_text(TOY)
+    (tmp_path / 'toy_config.py').write_text(CONFIG)
+    return tmp_path
+
+
+def run(script, *arguments, cwd, status=0):
+    path = os.pathsep.join([str(ROOT), str(cwd)])
+    done = subprocess.run([sys.executable, str(ROOT / 'tools' / script), *map(str, arguments)],
+                          cwd=cwd, capture_output=True, text=True,
+                          env={**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1'})
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_train_resume_test(toy):
+    run('train.py', 'toy_config.py', cwd=toy)
+    work = toy / 'work_dirs' / 'toy_config'
+    first = torch.load(work / 'epoch_1.pth')
+    assert first['meta']['iter'] == 2
+    log = run('train.py', 'toy_config.py', '--resume', '--cfg-options', 'train_cfg.max_epochs=2',
+              cwd=toy)
+    assert 'resumed epoch: 1' in log
+    second = torch.load(work / 'epoch_2.pth')
+    assert second['meta']['iter'] == 4
+    slope = second['state_dict']['slope']
+    assert slope > first['state_dict']['slope'] > 1
+    log = run('test.py', 'toy_config.py', work / 'epoch_2.pth', '--out', 'found.pkl',
+              '--work-dir', 'elsewhere', cwd=toy)
+    assert f'slope: {slope.item():.4f}' in log
+    predictions = pickle.loads((toy / 'found.pkl').read_bytes())
+    assert [sample['img_id'] for sample in predictions] == [0, 1, 2, 3]
+    assert list((toy / 'elsewhere').iterdir())
+
+
+def options_of(script, toy, *arguments):
+    module = runpy.run_path(str(ROOT / 'tools' / script), run_name='tool')
+    parser = module['make_parser']()
+    args = parser.parse_args([str(toy / 'toy_config.py'), *map(str, arguments)])
+    config = Config.fromfile(args.config, import_custom_modules=False)
+    module['apply_options'](parser, args, config)
+    return config
+
+
+@pytest.mark.parametrize('arguments, resume, load_from', [
+    ([], None, None), (['--resume'], True, None), (['--resume', 'auto'], True, None)])
+def test_resume(toy, arguments, resume, load_from):
+    config = options_of('train.py', toy, *arguments)
+    assert (config.get('resume'), config.get('load_from')) == (resume, load_from)
+
+
+def test_resume_from_a_file(toy):
+    (toy / 'epoch_9.pth').touch()
+    config = options_of('train.py', toy, '--resume', toy / 'epoch_9.pth')
+    assert config.resume and config.load_from == str(toy / 'epoch_9.pth')
+
+
+def test_options_reach_the_config(toy, monkeypatch):
+    monkeypatch.setattr('mmengine.device.get_device', lambda: 'cuda')
+    config = options_of('train.py', toy, '--amp', '--auto-scale-lr')
+    assert config.optim_wrapper.type == 'AmpOptimWrapper'
+    assert config.optim_wrapper.loss_scale == 'dynamic'
+    assert config.auto_scale_lr == dict(base_batch_size=1, enable=True)
+    assert config.optim_wrapper.optimizer == dict(type='SGD', lr=0.1)
+
+
+def test_drawing_switches_the_hook_on(toy):
+    (toy / 'a.pth').touch()
+    with open(toy / 'toy_config.py', 'a') as file:
+        file.write("default_hooks = dict(visualization=dict(type='DetVisualizationHook'))\n")
+    config = options_of('test.py', toy, toy / 'a.pth', '--show-dir', 'pictures')
+    hook = config.default_hooks.visualization
+    assert (hook.draw, hook.show, hook.test_out_dir) == (True, False, 'pictures')
+
+
+@pytest.mark.parametrize('script, arguments, message', [
+    ('train.py', ['--resume', 'gone.pth'], "--resume 'gone.pth' is not a file"),
+    ('train.py', ['--amp'], '--amp scales losses for an accelerator and found none'),
+    ('test.py', ['gone.pth'], "checkpoint 'gone.pth' is not a file"),
+    ('test.py', ['toy.py', '--out', 'found.txt'], "--out 'found.txt' must end in .pkl"),
+    ('test.py', ['toy.py', '--show'], 'drawing needs default_hooks.visualization'),
+])
+def test_wrong_options_end_with_one_sentence(toy, monkeypatch, capsys, script, arguments, message):
+    monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
+    monkeypatch.chdir(toy)
+    with pytest.raises(SystemExit):
+        options_of(script, toy, *arguments)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('config, message', [
+    ('toy_konfig.py', "config 'toy_konfig.py' is not a file; in '.' there are: toy.py, toy_config"),
+    ('nowhere/x.py', "config 'nowhere/x.py' is not a file; there is no folder 'nowhere'")])
+def test_wrong_config_is_named_beside_what_is_there(toy, monkeypatch, capsys, config, message):
+    monkeypatch.chdir(toy)
+    parser = argparse.ArgumentParser()
+    with pytest.raises(SystemExit):
+        load_config(parser, argparse.Namespace(config=config, local_rank=0))
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh',
+                                    'slurm_test.sh'])
+def test_launchers_say_how_they_are_used(script):
+    done = subprocess.run(['bash', ROOT / 'tools' / script], capture_output=True, text=True)
+    assert done.returncode == 2 and 'usage:' in done.stderr
+
+
+def test_dist_train_runs_two_processes(toy):
+    done = subprocess.run(
+        ['bash', ROOT / 'tools/dist_train.sh', 'toy_config.py', '2'], cwd=toy,
+        capture_output=True, text=True,
+        env={**os.environ, 'PYTHONPATH': str(toy), 'PYTHON': sys.executable, 'PORT': '29517',
+             'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''})
+    assert done.returncode == 0, done.stdout + done.stderr
+    saved = torch.load(toy / 'work_dirs/toy_config/epoch_1.pth')
+    assert saved['meta']['iter'] == 1  # four samples, two at a time, on two processes
+    assert list(saved['state_dict']) == ['slope']
