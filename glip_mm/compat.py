@@ -151,10 +151,10 @@ def distribute_without_gpu(config: Any) -> None:
         return
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
-    wrapper = config.setdefault('model_wrapper_cfg', dict(
-        type='MMDistributedDataParallel', broadcast_buffers=False,
-        find_unused_parameters=config.get('find_unused_parameters', False)))
-    wrapper['device_ids'] = None
+    config['model_wrapper_cfg'] = {
+        **dict(type='MMDistributedDataParallel', broadcast_buffers=False,
+               find_unused_parameters=config.get('find_unused_parameters', False)),
+        **(config.get('model_wrapper_cfg') or {}), 'device_ids': None}
 
 
 def import_lvis() -> ModuleType:
