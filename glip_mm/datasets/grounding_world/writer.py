@@ -44,8 +44,8 @@ class WorldOptions(NamedTuple):
         seed: Same options and seed, same bytes.
     """
 
-    detection: int = 5000
-    grounding: int = 5000
+    detection: int = 3000
+    grounding: int = 3000
     val: int = 150
     test: int = 300
     side: int = 160
