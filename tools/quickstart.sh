@@ -29,8 +29,14 @@ fi
 checkpoint=$(cat "$out/last_checkpoint")
 
 glip_mm_say "3/4  zero-shot test"
-python tools/test.py "$config" "$checkpoint" --work-dir "$out/test"
+tested=$out/test/finished
+if [ "$tested" -nt "$checkpoint" ] && [ "$tested" -nt "$config" ]; then
+    echo "   found finished in $out/test"
+else
+    python tools/test.py "$config" "$checkpoint" --work-dir "$out/test"
+    touch "$tested"
+fi
 
 glip_mm_say "4/4  report"
-python tools/misc/quickstart_report.py "$config" "$checkpoint" --train-dir "$out" --test-dir "$out/test" \
-    --data "$world" --out "$out"
+python tools/misc/quickstart_report.py "$config" "$checkpoint" --train-dir "$out" \
+    --test-dir "$out/test" --data "$world" --out "$out"

@@ -21,7 +21,8 @@ def clone(tmp_path):
     folder = tmp_path / 'clone'
     (folder / 'tools' / 'misc').mkdir(parents=True)
     shutil.copytree(ROOT / 'requirements', folder / 'requirements')
-    for name in ('setup.cfg', 'setup.py', 'tools/misc/setup_env.sh', 'tools/run_tests.sh'):
+    for name in ('setup.cfg', 'setup.py', 'tools/misc/setup_env.sh', 'tools/run_tests.sh',
+                 'tools/quickstart.sh'):
         shutil.copy2(ROOT / name, folder / name)
     return folder
 
@@ -124,6 +125,18 @@ def test_no_compiler_is_said_before_compiling(clone):
     assert 'pip wheel' not in log.read_text()
 
 
+def test_a_failed_compilation_shows_its_end(clone):
+    log = fake_venv(clone, failing='mmcv._ext')
+    script(clone / '.venv/bin/python', (clone / '.venv/bin/python').read_text().replace(
+        'case "$*" in -)', 'case "$*" in *only-binary*) exit 1;; '
+        '*"pip wheel"*) echo "ops.cpp: no memory left"; exit 1;; -)'))
+    done = run_tests(clone, CXX='true', GLIP_MM_CACHE=str(clone / 'cache'))
+    assert done.returncode == 1
+    assert 'ops.cpp: no memory left' in done.stderr and 'mmcv-build.log' in done.stderr
+    assert '--no-build-isolation' in log.read_text()
+    assert not (clone / 'cache').exists()
+
+
 def test_a_built_mmcv_is_kept_for_the_same_python_and_torch(clone):
     log = fake_venv(clone)
     # MMCV can be imported only once its cached wheel is installed
@@ -140,3 +153,35 @@ def test_a_built_mmcv_is_kept_for_the_same_python_and_torch(clone):
     assert done.returncode == 0, done.stderr
     assert str(mine / 'mmcv.whl') in log.read_text()
     assert str(other) not in log.read_text()
+
+
+def test_quickstart_trains_once(clone):
+    log = fake_venv(clone)
+    work = clone / 'work_dirs' / 'quickstart'
+    script(clone / '.venv/bin/python', (clone / '.venv/bin/python').read_text() + (
+        'out=work_dirs/quickstart; case "$*" in tools/train.py*) mkdir -p $out; '
+        'echo $out/epoch_4.pth > $out/last_checkpoint; '
+        'touch $out/epoch_4.pth $out/training_cost.json;; '
+        'tools/test.py*) mkdir -p $out/test;; esac\n'))
+    config = clone / 'configs/quickstart/glip_nano_grounding-world.py'
+    config.parent.mkdir(parents=True)
+    config.touch()
+
+    def steps():
+        log.unlink(missing_ok=True)
+        done = subprocess.run(['bash', clone / 'tools/quickstart.sh'], capture_output=True,
+                              text=True, env={**os.environ, 'GLIP_MM_VENV': ''})
+        assert done.returncode == 0, done.stderr
+        return [line.split()[0] for line in log.read_text().splitlines()
+                if line.startswith('tools/')]
+
+    world, train, test, report = (
+        'tools/misc/make_grounding_world.py', 'tools/train.py', 'tools/test.py',
+        'tools/misc/quickstart_report.py')
+    assert steps() == [world, train, test, report]
+    assert steps() == [world, report]
+    (work / 'training_cost.json').unlink()  # as after an interruption
+    assert steps() == [world, train, test, report]
+    assert '--resume auto' in log.read_text()
+    config.write_text('changed = True')
+    assert steps() == [world, train, test, report]

@@ -133,7 +133,7 @@ PY
         if glip_mm_has_mmcv; then return; fi
         echo "   the wheel on offer does not fit this torch"
     fi
-    glip_mm_pip uninstall -q -y mmcv 2>/dev/null || true
+    glip_mm_pip uninstall -q -y mmcv mmcv-lite 2>/dev/null || true
 
     glip_mm_say "MMCV: no wheel fits; compiling it, about 10 minutes on two cores"
     command -v "${CXX:-c++}" >/dev/null 2>&1 || glip_mm_fail "no C++ compiler ('${CXX:-c++}') was" \
