@@ -10,5 +10,3 @@ __all__ = [
     'fit_to_model', 'load_glip_checkpoint', 'normalise_state_dict', 'read_checkpoint',
     'write_checkpoint'
 ]
-
-adapt_in_place = adapt_state_dict
