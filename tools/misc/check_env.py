@@ -30,7 +30,7 @@ class Need(NamedTuple):
 
 NEEDS = (
     Need(('torch',), '2.1', '2.14', 'pip install torch==2.13.0'),
-    Need(('mmengine', 'onedl-mmengine'), '0.10.4', '1.0'),
+    Need(('mmengine', 'onedl-mmengine'), '0.10.7', '1.0'),
     Need(('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
           'opencv-contrib-python-headless'), '4.5', '', probe='import cv2',
          mend='pip uninstall -y opencv-python && pip install opencv-python-headless'),

@@ -170,7 +170,7 @@ glip_mm_install() {
     glip_mm_install_torch
     glip_mm_say "MMEngine"
     glip_mm_pip install -q -r "$requirements/build.txt"
-    glip_mm_pip install -q "$(grep '^mmengine' "$requirements/mminstall.txt")"
+    glip_mm_pip install -q "$(grep -o '^mmengine[^ ]*' "$requirements/mminstall.txt")"
     glip_mm_mend_opencv
     glip_mm_install_mmcv
     glip_mm_say "everything else"
