@@ -145,7 +145,9 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
         echo "   warning: there is a GPU but no nvcc: MMCV's ops will run on the CPU alone"
     fi
     built=$(mktemp -d)
+    # MMCV's own choice is at least four jobs, however few the cores and the memory
     if ! MMCV_WITH_OPS=1 FORCE_CUDA="${cuda/hide/0}" \
+        MAX_JOBS="${MAX_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}" \
         CUDA_VISIBLE_DEVICES="$([ "$cuda" = hide ] || echo "${CUDA_VISIBLE_DEVICES-0}")" \
         glip_mm_timed 'compiling MMCV' "$glip_mm_venv/mmcv-build.log" "$glip_mm_venv/bin/python" \
         -m pip wheel -v --no-build-isolation --no-deps --no-cache-dir -w "$built" "$spec"; then
