@@ -134,10 +134,22 @@ def test_a_failed_compilation_shows_its_end(clone):
     assert done.returncode == 1
     assert 'ops.cpp: no memory left' in done.stderr and 'mmcv-build.log' in done.stderr
     assert '--no-build-isolation' in log.read_text()
-    assert not (clone / 'cache').exists()
+    assert not list((clone / 'cache').rglob('*.whl'))
 
 
-def test_a_built_mmcv_is_kept_for_the_same_python_and_torch(clone):
+def test_a_compiled_mmcv_is_kept(clone):
+    log = fake_venv(clone)
+    script(clone / '.venv/bin/python', NOTE.format(log=log, failing='').replace(
+        'case "$*" in -)', 'case "$*" in *only-binary*) exit 1;; '
+        '*"pip wheel"*) while [ "$1" != -w ]; do shift; done; touch $2/mmcv.whl;; '
+        '*mmcv.whl*) touch "$0.has";; *mmcv._ext*) [ -e "$0.has" ] || exit 1;; -)'))
+    done = run_tests(clone, CXX='true', GLIP_MM_CACHE=str(clone / 'cache'))
+    assert done.returncode == 0, done.stderr
+    assert [str(file.relative_to(clone)) for file in (clone / 'cache').rglob('*')
+            if file.is_file()] == ['cache/wheels/somekey-mmcv__2.1.0/mmcv.whl']
+
+
+def test_a_cached_mmcv_is_used_for_the_same_python_and_torch(clone):
     log = fake_venv(clone)
     # MMCV can be imported only once its cached wheel is installed
     script(clone / '.venv/bin/python', NOTE.format(log=log, failing='').replace(

@@ -144,7 +144,9 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
     if [ "$cuda" = hide ]; then
         echo "   warning: there is a GPU but no nvcc: MMCV's ops will run on the CPU alone"
     fi
-    built=$(mktemp -d)
+    # beside its place in the cache, so that it appears there whole or not at all
+    mkdir -p "$(dirname "$cache")" 2>/dev/null || true
+    built=$(mktemp -d "$(dirname "$cache")/building.XXXXXX" 2>/dev/null || mktemp -d)
     # MMCV's own choice is at least four jobs, however few the cores and the memory
     if ! MMCV_WITH_OPS=1 FORCE_CUDA="${cuda/hide/0}" \
         MAX_JOBS="${MAX_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}" \
@@ -155,13 +157,10 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
         rm -rf "$built"
         glip_mm_fail "MMCV did not compile; the whole log: $glip_mm_venv/mmcv-build.log"
     fi
-    glip_mm_pip install -q --no-deps "$built"/mmcv*.whl
+    glip_mm_pip install -q --no-deps "$built"/*.whl
     glip_mm_python -c 'import torch, mmcv, mmcv._ext' || glip_mm_fail "MMCV was compiled but cannot" \
         "be imported; the whole log: $glip_mm_venv/mmcv-build.log"
-    # a wheel appears in the cache whole or not at all
-    if mkdir -p "$(dirname "$cache")" 2>/dev/null && [ ! -e "$cache" ]; then
-        mv "$built" "$cache" 2>/dev/null || true
-    fi
+    [ -e "$cache" ] || mv "$built" "$cache" 2>/dev/null || true
     rm -rf "$built"
 }
 
