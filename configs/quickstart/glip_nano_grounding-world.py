@@ -37,8 +37,13 @@ model = dict(
     language_model=dict(
         type='BertLanguageModel', name=_base_.tokenizer, frozen=True, cache_tokens=2_000_000),
     fusion_neck=dict(
-        type='VLFusionNeck', in_channels=channels, num_layers=1, embed_dim=256, num_heads=4,
+        type='VLFusionNeck',
+        in_channels=channels,
+        num_layers=1,
+        embed_dim=256,
+        num_heads=4,
         dropout=0.,
+        layer_scale=0.1,  # 1 / num_layers would drown a single untrained layer's input
         text_layer=dict(intermediate_dim=384, dropout=0.)),
     bbox_head=dict(
         type='ATSSGroundingHead',
@@ -49,6 +54,7 @@ model = dict(
             type='AnchorGenerator',
             ratios=[1.0],
             octave_base_scale=3,
+            center_offset=0.5,
             scales_per_octave=1,
             strides=[8, 16, 32])),
     test_cfg=dict(score_thr=0.05, nms_pre=1000, max_per_img=100))
@@ -56,7 +62,8 @@ model = dict(
 max_epochs = 3
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-3),
+    # the first steps have large gradients: forget them soon, or they slow all that follow
+    optimizer=dict(lr=1e-3, betas=(0.9, 0.98)),
     # words start out hardly different in the visual space, and a short run has no time to pull
     # them apart: without this even colours stay at chance for hundreds of iterations
     paramwise_cfg=dict(custom_keys={

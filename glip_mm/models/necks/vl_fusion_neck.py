@@ -52,11 +52,14 @@ class VLFusionNeck(BaseModule):
             one layer of its language model.
         num_groups: Groups of the normalisation in the convolutions.
         with_cp: Recompute the attention in the backward pass to save memory.
+        layer_scale: Initial weight of what each modality tells the other; default, as published,
+            1 / ``num_layers``.
     """
 
     def __init__(self, in_channels: int = 256, num_layers: int = 6, fuse: bool = True,
                  embed_dim: int = 2048, num_heads: int = 8, dropout: float = 0.1,
                  text_layer: Optional[dict] = None, num_groups: int = 16, with_cp: bool = False,
+                 layer_scale: Optional[float] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if fuse and not text_layer:
@@ -68,7 +71,8 @@ class VLFusionNeck(BaseModule):
             attention = text = None
             if fuse:
                 attention = BiAttention(in_channels, text_layer['language_dim'], embed_dim,
-                                        num_heads, dropout, init_scale=1 / num_layers)
+                                        num_heads, dropout,
+                                        init_scale=layer_scale or 1 / num_layers)
                 text = FusionTextLayer(**text_layer)
             self.layers.append(FusionBlock(attention, text, DyConv(in_channels, num_groups),
                                            with_cp))
