@@ -11,7 +11,7 @@ from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any, Callable, Iterator, List, Tuple
 
-#: What MMDetection 3.3 accepts of each package: (lowest, first refused, shown to it instead).
+#: Of each package the first version that MMDetection 3.3 refuses, and what it is shown instead.
 MMDET_CEILINGS = dict(mmcv=('2.2.0', '2.1.99'), mmengine=('1.0.0', '0.99.0'))
 
 
@@ -69,6 +69,8 @@ def import_mmdet() -> ModuleType:
     with _accepted_versions() as hidden:
         module = importlib.import_module('mmdet')
     for name, version, limit in hidden:
+        if not hasattr(module, f'{name}_maximum_version'):  # a fork that refuses nothing
+            continue
         warnings.warn(f'{name} {version} is newer than MMDetection {module.__version__} was made '
                       f'for (< {limit}); if something breaks: pip install "{name}<{limit}"',
                       stacklevel=2)
