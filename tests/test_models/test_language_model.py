@@ -107,6 +107,23 @@ def test_initialisation_keeps_given_weights_and_loads_pretrained(tmp_path, tiny_
     assert all(torch.equal(v, before[k]) for k, v in unloaded.encoder.state_dict().items())
 
 
+def test_forgotten_pretrained_weights_are_reported_once(tiny_bert, caplog):
+    from mmengine.logging import MMLogger
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        for prepared, wanted in (('nothing', 1), ('weights loaded', 0)):
+            caplog.clear()
+            model = BertLanguageModel(tiny_bert, frozen=True)
+            if prepared == 'weights loaded':
+                model.load_state_dict(model.state_dict())
+            model.encode(['cat'])
+            model.encode(['dog'])
+            assert caplog.text.count('were not loaded: call init_weights()') == wanted
+    finally:
+        logger.removeHandler(caplog.handler)
+
+
 def test_packaged_bert_base_needs_no_download(monkeypatch):
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
     from glip_mm.compat import load_tokenizer

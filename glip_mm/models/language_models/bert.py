@@ -6,6 +6,7 @@ from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
+from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
@@ -59,6 +60,7 @@ class BertLanguageModel(BaseModule):
             self.encoder.requires_grad_(False)
         self._cache: 'OrderedDict[str, Tensor]' = OrderedDict()
         self._cache_tokens, self._cached = cache_tokens, 0
+        self._untrained = pretrained  # until init_weights or a checkpoint brings the weights
         self.train(self.training)
 
     def _not_found(self, error: Exception) -> OSError:
@@ -79,7 +81,7 @@ class BertLanguageModel(BaseModule):
                 raise self._not_found(error) from error
             self.encoder.load_state_dict(weights.float().state_dict())
             self.clear_cache()
-        self._is_init = True
+        self._untrained, self._is_init = False, True
 
     @property
     def language_dim(self) -> int:
@@ -117,6 +119,7 @@ class BertLanguageModel(BaseModule):
 
     def _load_from_state_dict(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
         self.clear_cache()
+        self._untrained = False
         super()._load_from_state_dict(*args, **kwargs)
 
     def count_tokens(self, texts: Sequence[str]) -> List[int]:
@@ -190,6 +193,11 @@ class BertLanguageModel(BaseModule):
         Returns:
             Features ``[B, L, D]`` with ``L`` the longest of these captions.
         """
+        if self._untrained:
+            self._untrained = False
+            MMLogger.get_current_instance().warning(
+                f"the pretrained weights of language model '{self.name}' were not loaded: call "
+                'init_weights() of the model (training does) or load a checkpoint')
         distinct = list(dict.fromkeys(captions))
         if self._cacheable:
             rows = self._cached_rows(distinct)
