@@ -49,11 +49,11 @@ model = dict(
         type='ATSSGroundingHead',
         in_channels=channels,
         num_levels=3,
-        # objects are 18 to 50 pixels wide
+        # objects are 25 to 58 pixels wide
         anchor_generator=dict(
             type='AnchorGenerator',
             ratios=[1.0],
-            octave_base_scale=3,
+            octave_base_scale=3.5,
             center_offset=0.5,
             scales_per_octave=1,
             strides=[8, 16, 32])),
@@ -63,7 +63,7 @@ max_epochs = 3
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     # the first steps have large gradients: forget them soon, or they slow all that follow
-    optimizer=dict(lr=1e-3, betas=(0.9, 0.98)),
+    optimizer=dict(lr=1.5e-3, betas=(0.9, 0.98)),
     # words start out hardly different in the visual space, and a short run has no time to pull
     # them apart: without this even colours stay at chance for hundreds of iterations
     paramwise_cfg=dict(custom_keys={

@@ -98,7 +98,7 @@ def draw_scene(things: Sequence[Thing], side: int,
     for thing in things:
         cover = shape_mask(thing, side)
         colour = np.array(COLOURS[thing.pair.colour]) + rng.uniform(-9, 9, size=3)
-        second = .5 * colour + .5 * (40 if colour.mean() > 90 else 150)
+        second = .65 * colour + .35 * (30 if colour.mean() > 90 else 160)
         paint = np.where(_pattern_mask(thing, side, rng)[..., None], second, colour)
         image += cover[..., None] * (paint.astype(np.float32) - image)
         rows, columns = np.nonzero((cover >= .5).any(1))[0], np.nonzero((cover >= .5).any(0))[0]

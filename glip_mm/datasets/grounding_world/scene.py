@@ -30,7 +30,7 @@ def _place(rng: np.random.Generator, radius: float, side: int,
 
 
 def sample_scene(rng: np.random.Generator, pairs: Sequence[Pair], side: int,
-                 max_things: int = 6) -> List[Thing]:
+                 max_things: int = 5) -> List[Thing]:
     """Draw 2 to ``max_things`` objects that do not overlap.
 
     Args:

@@ -16,7 +16,7 @@ SHAPES: Dict[str, str] = {
 PATTERNS: Tuple[str, ...] = ('plain', 'striped', 'dotted', 'checkered')
 """``plain`` is never said; the others are words of captions."""
 
-SIZES: Dict[str, Tuple[float, float]] = {'small': (0.058, 0.078), 'large': (0.115, 0.155)}
+SIZES: Dict[str, Tuple[float, float]] = {'small': (0.08, 0.10), 'large': (0.14, 0.18)}
 """Size words and the range of the half width, in image widths."""
 
 SYNONYMS: Dict[str, str] = {

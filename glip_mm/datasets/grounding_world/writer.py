@@ -46,7 +46,7 @@ class WorldOptions(NamedTuple):
 
     detection: int = 3000
     grounding: int = 3000
-    val: int = 150
+    val: int = 60
     test: int = 300
     side: int = 160
     seed: int = 0
