@@ -27,6 +27,8 @@ def deterministic_model(bert):
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
+        elif hasattr(module, 'dropout_prob'):
+            module.dropout_prob = 0.0  # the fused attention of transformers 4
     model.backbone.eval()  # batch statistics would differ between halves
     return model
 
