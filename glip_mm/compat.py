@@ -1,5 +1,6 @@
 """Every workaround for a version of a third-party package: one function each, with its reason."""
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -98,22 +99,28 @@ def allow_resume_checkpoints() -> None:
 
     Why: from torch 2.6 ``torch.load`` refuses every class it was not told of. MMEngine's
     checkpoints hold its log history: ``HistoryBuffer`` objects around NumPy arrays. These and
-    nothing more are allowed; the loader stays safe.
+    nothing more are allowed; the loader stays safe. Call it before loading: a fork's
+    ``with safe_globals`` takes them off the list again when it ends.
     """
-    import numpy as np
     import torch
-    from mmengine.logging import HistoryBuffer
 
     add = getattr(torch.serialization, 'add_safe_globals', None)
-    if add is None:  # torch < 2.4 has no such list, and loads anything unless asked not to
-        return
+    if add is not None:  # torch < 2.4 has no such list, and loads anything unless asked not to
+        add(_plain_data())
+
+
+@functools.lru_cache(maxsize=None)
+def _plain_data() -> List[Callable]:
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
+
     rebuild, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
     dtypes = {type(np.dtype(kind)) for kind in '?bBhHiIlLqQefd'}
-    add([HistoryBuffer, np.ndarray, np.dtype, bytes, *sorted(dtypes, key=str),
-         _named(_history_method, 'builtins', 'getattr'),
-         # a checkpoint written under NumPy 1 names these by their old module, and the reverse
-         *(_named(function, f'{module}.multiarray', function.__name__)
-           for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core'))])
+    return [HistoryBuffer, np.ndarray, np.dtype, bytes, *sorted(dtypes, key=str),
+            _named(_history_method, 'builtins', 'getattr'),
+            # a checkpoint written under NumPy 1 names these by their old module, and the reverse
+            *(_named(function, f'{module}.multiarray', function.__name__)
+              for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core'))]
 
 
 def _named(function: Callable, module: str, name: str) -> Callable:

@@ -10,6 +10,8 @@ from urllib.parse import urlparse
 
 import torch
 
+from ..compat import allow_resume_checkpoints
+
 
 def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     """Read a checkpoint file; nothing but data is unpickled.
@@ -31,7 +33,7 @@ def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
         raise FileNotFoundError(f"checkpoint '{path}' does not exist: check the path, or download "
                                 "the file named under Weights in the config folder's metafile.yml")
     try:
-        # glip_mm.compat has allowed the plain data that MMEngine saves beside the weights
+        allow_resume_checkpoints()  # the plain data that MMEngine saves beside the weights
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise ValueError(

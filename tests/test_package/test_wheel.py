@@ -51,6 +51,7 @@ def no_torch(tmp_path_factory):
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory, no_torch):
     pytest.importorskip('wheel')
+    pytest.importorskip('setuptools')
     source = copy_sources(tmp_path_factory.mktemp('source'))
     out = tmp_path_factory.mktemp('wheel')
     run(sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation',
