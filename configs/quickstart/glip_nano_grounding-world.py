@@ -63,11 +63,15 @@ max_epochs = 3
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     # the first steps have large gradients: forget them soon, or they slow all that follow
-    optimizer=dict(lr=1.5e-3, betas=(0.9, 0.98)),
+    optimizer=dict(lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.01),
     # words start out hardly different in the visual space, and a short run has no time to pull
     # them apart: without this even colours stay at chance for hundreds of iterations
     paramwise_cfg=dict(custom_keys={
-        'text_projection': dict(lr_mult=10.), 'log_scale': dict(lr_mult=10.)}))
+        'text_projection': dict(lr_mult=10.),
+        'log_scale': dict(lr_mult=10.),
+        # the pretrained words compose by themselves; a text layer free to learn the few seen
+        # pairs by heart would undo that
+        '.text.': dict(lr_mult=0.1)}))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
     dict(

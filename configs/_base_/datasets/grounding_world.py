@@ -11,7 +11,7 @@ train_detection_pipeline = [
     # class names have no left and right
     dict(type='RandomFlip', prob=0.5),
     # the same prompt every epoch: the frozen language model has it in its cache
-    dict(type='BuildPrompt', tokenizer=tokenizer, num_negatives=16, fixed=True),
+    dict(type='BuildPrompt', tokenizer=tokenizer, num_negatives=24, fixed=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 train_grounding_pipeline = [

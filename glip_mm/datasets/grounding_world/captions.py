@@ -30,7 +30,8 @@ def _describe(thing: Thing, things: Sequence[Thing], rng: np.random.Generator) -
     """Say some of what is true of an object; the phrase covers all objects it fits."""
     style = rng.random()
     say_size, say_pattern = rng.random() < .35, rng.random() < .35 and thing.pattern != 'plain'
-    say_colour, say_shape = style < .8, style < .6 or style >= .8
+    # many phrases say one attribute alone: words are learned apart from their partners
+    say_colour, say_shape = style < .7, style < .4 or style >= .7
     fits = tuple(
         i for i, other in enumerate(things)
         if (not say_size or other.size == thing.size)
