@@ -4,6 +4,7 @@ import argparse
 import os
 import pickle
 import runpy
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -191,12 +192,18 @@ def test_launchers_say_how_they_are_used(script):
     assert done.returncode == 2 and 'usage:' in done.stderr
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
 def test_dist_train_runs_two_processes(toy):
     done = subprocess.run(
         ['bash', ROOT / 'tools/dist_train.sh', 'toy_config.py', '2'], cwd=toy,
         capture_output=True, text=True,
-        env={**os.environ, 'PYTHONPATH': str(toy), 'PYTHON': sys.executable, 'PORT': '29517',
-             'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''})
+        env={**os.environ, 'PYTHONPATH': str(toy), 'PYTHON': sys.executable,
+             'PORT': str(free_port()), 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''})
     assert done.returncode == 0, done.stdout + done.stderr
     saved = torch.load(toy / 'work_dirs/toy_config/epoch_1.pth')
     assert saved['meta']['iter'] == 1  # four samples, two at a time, on two processes
