@@ -1,9 +1,11 @@
 """What ``tools/train.py`` and ``tools/test.py`` share: options, and the config they lead to."""
 
 import argparse
+import atexit
 import os
 from pathlib import Path
 
+import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
@@ -59,7 +61,14 @@ def check_checkpoint(parser: argparse.ArgumentParser, path: str, option: str) ->
 def build_runner(config: Config) -> Runner:
     """The runner of a config: MMEngine's own or, with ``runner_type``, a registered one."""
     distribute_without_gpu(config)
+    atexit.register(_leave_group)
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+
+
+def _leave_group() -> None:
+    # a process that ends inside its group can be aborted by the group's threads
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def drawing_hook(config: Config, **settings: object) -> ConfigDict:
