@@ -16,12 +16,12 @@ from glip_mm.text.sources import ASSETS
 VOCABULARY = ASSETS / 'bert-base-uncased' / 'vocab.txt'
 
 
-def write_tiny_bert(folder: Path, width: int = 32) -> str:
-    """A folder with a one-layer BERT configuration and the standard vocabulary."""
+def write_tiny_bert(folder: Path, width: int = 32, num_layers: int = 1) -> str:
+    """A folder with a small BERT's configuration and the standard vocabulary."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'config.json').write_text(
         '{"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 30522, '
-        f'"hidden_size": {width}, "num_hidden_layers": 1, "num_attention_heads": 2, '
+        f'"hidden_size": {width}, "num_hidden_layers": {num_layers}, "num_attention_heads": 2, '
         f'"intermediate_size": {2 * width}, "max_position_embeddings": 512, "pad_token_id": 0}}')
     for name in ('vocab.txt', 'tokenizer_config.json'):
         (folder / name).write_bytes((VOCABULARY.parent / name).read_bytes())

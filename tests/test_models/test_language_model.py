@@ -6,6 +6,8 @@ from mmengine.registry import DefaultScope
 
 from glip_mm.models.language_models import BertLanguageModel, PromptTable, TokenBatch, mask_tokens
 
+from .nano import write_tiny_bert
+
 
 @pytest.fixture
 def frozen(tiny_bert):
@@ -149,6 +151,22 @@ def test_mean_of_last_layers_is_divided_twice(tiny_bert):
     hidden = model.encoder(input_ids=tokens.input_ids, attention_mask=tokens.mask.long(),
                            output_hidden_states=True).hidden_states
     torch.testing.assert_close(double.embedded, (hidden[0] + hidden[1]) / 4)
+
+
+def test_depth_uses_the_first_pretrained_layers(tmp_path, tiny_bert):
+    deep = write_tiny_bert(tmp_path / 'deep', num_layers=3)
+    source = BertLanguageModel(deep, pretrained=False).eval()
+    source.encoder.save_pretrained(deep)
+    model = BertLanguageModel(deep, depth=2).eval()
+    model.init_weights()
+    tokens = model.tokenize(['cat'])
+    every = source.encoder(input_ids=tokens.input_ids, attention_mask=tokens.mask.long(),
+                           output_hidden_states=True).hidden_states
+    torch.testing.assert_close(model(*tokens[:2]).hidden, every[2])
+    assert not torch.equal(every[2], every[3])
+    for depth in (0, 4):
+        with pytest.raises(ValueError, match=f'language_model.depth={depth} .* 3 layers'):
+            BertLanguageModel(deep, pretrained=False, depth=depth)
 
 
 def test_long_caption_is_cut_at_the_budget(tiny_bert):

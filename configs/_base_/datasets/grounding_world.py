@@ -72,76 +72,49 @@ synonym_classes = tuple(
     f'{synonyms.get(c, c)} {synonyms.get(s, s)}' for c in colours for s in shapes)
 views = dict(seen=classes, unseen=classes, synonyms=synonym_classes)
 
-val_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='ConcatDataset',
-        datasets=[
+loaders = {
+    split: dict(
+        batch_size=8,
+        num_workers=1,
+        persistent_workers=True,
+        drop_last=False,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='ConcatDataset',
+            datasets=[
+                dict(
+                    type='CocoDataset',
+                    data_root=data_root,
+                    ann_file=f'annotations/{split}_{view}.json',
+                    data_prefix=image_prefix,
+                    metainfo=dict(classes=names),
+                    test_mode=True,
+                    return_classes=True,
+                    pipeline=test_pipeline) for view, names in views.items()
+            ] + [
+                dict(
+                    type='ODVGDataset',
+                    data_root=data_root,
+                    ann_file=f'annotations/{split}_phrases.jsonl',
+                    data_prefix=image_prefix,
+                    test_mode=True,
+                    return_classes=True,
+                    pipeline=test_phrase_pipeline)
+            ]))
+    for split in ('val', 'test')
+}
+evaluators = {
+    split: dict(
+        type='MultiDatasetsEvaluator',
+        dataset_prefixes=[*views, 'grounding'],
+        metrics=[
             dict(
-                type='CocoDataset',
-                data_root=data_root,
-                ann_file=f'annotations/val_{view}.json',
-                data_prefix=image_prefix,
-                metainfo=dict(classes=names),
-                test_mode=True,
-                return_classes=True,
-                pipeline=test_pipeline) for view, names in views.items()
-        ] + [
-            dict(
-                type='ODVGDataset',
-                data_root=data_root,
-                ann_file='annotations/val_phrases.jsonl',
-                data_prefix=image_prefix,
-                test_mode=True,
-                return_classes=True,
-                pipeline=test_phrase_pipeline)
-        ]))
-val_evaluator = dict(
-    type='MultiDatasetsEvaluator',
-    dataset_prefixes=[*views, 'grounding'],
-    metrics=[
-        dict(
-            type='CocoMetric', metric='bbox', ann_file=f'{data_root}annotations/val_{view}.json')
-        for view in views
-    ] + [dict(type='PhraseGroundingMetric')])
-
-test_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='ConcatDataset',
-        datasets=[
-            dict(
-                type='CocoDataset',
-                data_root=data_root,
-                ann_file=f'annotations/test_{view}.json',
-                data_prefix=image_prefix,
-                metainfo=dict(classes=names),
-                test_mode=True,
-                return_classes=True,
-                pipeline=test_pipeline) for view, names in views.items()
-        ] + [
-            dict(
-                type='ODVGDataset',
-                data_root=data_root,
-                ann_file='annotations/test_phrases.jsonl',
-                data_prefix=image_prefix,
-                test_mode=True,
-                return_classes=True,
-                pipeline=test_phrase_pipeline)
-        ]))
-test_evaluator = dict(
-    type='MultiDatasetsEvaluator',
-    dataset_prefixes=[*views, 'grounding'],
-    metrics=[
-        dict(
-            type='CocoMetric', metric='bbox', ann_file=f'{data_root}annotations/test_{view}.json')
-        for view in views
-    ] + [dict(type='PhraseGroundingMetric')])
+                type='CocoMetric',
+                metric='bbox',
+                ann_file=f'{data_root}annotations/{split}_{view}.json') for view in views
+        ] + [dict(type='PhraseGroundingMetric')])
+    for split in ('val', 'test')
+}
+val_dataloader, test_dataloader = loaders['val'], loaders['test']
+val_evaluator, test_evaluator = evaluators['val'], evaluators['test']
+del loaders, evaluators

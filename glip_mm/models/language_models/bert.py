@@ -31,6 +31,8 @@ class BertLanguageModel(BaseModule):
         max_tokens: Tokens per caption, [CLS] and [SEP] included; longer ones are cut.
         num_layers: Features are the mean of this many last layers (1 in all released models,
             which then divide by it once more).
+        depth: Use the encoder's first so many layers; default all of them. Words of lower layers
+            know less of their neighbours.
         mask_special: Treat [CLS] and [SEP] as padding (released models do not).
         with_cp: Gradient checkpointing of the encoder.
         cache_tokens: Most tokens kept in the cache (float32: ``4 D`` bytes each).
@@ -40,8 +42,8 @@ class BertLanguageModel(BaseModule):
 
     def __init__(self, name: str = 'bert-base-uncased', pretrained: bool = True,
                  frozen: bool = False, max_tokens: int = 256, num_layers: int = 1,
-                 mask_special: bool = False, with_cp: bool = False, cache_tokens: int = 65536,
-                 init_cfg: Optional[dict] = None) -> None:
+                 depth: Optional[int] = None, mask_special: bool = False, with_cp: bool = False,
+                 cache_tokens: int = 65536, init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.name, self.pretrained, self.frozen = name, pretrained, frozen
         self.max_tokens, self.num_layers, self.mask_special = max_tokens, num_layers, mask_special
@@ -49,9 +51,14 @@ class BertLanguageModel(BaseModule):
         try:
             self.tokenizer = load_tokenizer(source)
             config = AutoConfig.from_pretrained(source)
+            available = config.num_hidden_layers
+            config.num_hidden_layers = min(depth or available, available)
             self.encoder = AutoModel.from_config(config, add_pooling_layer=False)
         except (OSError, ValueError) as error:
             raise self._not_found(error) from error
+        if depth is not None and not 1 <= depth <= available:
+            raise ValueError(f"language_model.depth={depth} of '{name}', which has {available} "
+                             f'layers: choose 1 to {available}, or leave it out')
         self.encoder.float()
         if with_cp:
             self.encoder.gradient_checkpointing_enable(
@@ -79,7 +86,9 @@ class BertLanguageModel(BaseModule):
                 weights = AutoModel.from_pretrained(source, add_pooling_layer=False)
             except (OSError, ValueError) as error:
                 raise self._not_found(error) from error
-            self.encoder.load_state_dict(weights.float().state_dict())
+            wanted = self.encoder.state_dict()
+            self.encoder.load_state_dict(
+                {k: v for k, v in weights.float().state_dict().items() if k in wanted})
             self.clear_cache()
         self._untrained, self._is_init = False, True
 
