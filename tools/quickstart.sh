@@ -40,5 +40,5 @@ else
 fi
 
 glip_mm_say "4/4  report"
-python tools/misc/quickstart_report.py "$config" "$checkpoint" --train-dir "$out" \
-    --test-dir "$out/test" --data "$world" --out "$out"
+python tools/misc/quickstart_report.py --config "$config" --checkpoint "$checkpoint" \
+    --train-dir "$out" --test-dir "$out/test" --data "$world" --out "$out"

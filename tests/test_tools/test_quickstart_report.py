@@ -20,32 +20,33 @@ METRICS = {key: value for key, value in zip(report.METRICS.values(), (.5, .8, .4
 COST = dict(train_seconds=512.3, peak_rss_mb=1024.5, iterations=10)
 
 
-def folders(tmp_path):
-    test, train = tmp_path / 'test', tmp_path / 'train'
+def write_run(tmp_path):
+    test = tmp_path / 'test'
     (test / 'run' / 'vis_data').mkdir(parents=True)
-    train.mkdir()
     (test / 'run' / 'run.json').write_text(json.dumps(METRICS))
     (test / 'run' / 'vis_data' / 'scalars.json').write_text('{"a": 1}\n{"b": 2}\n')
-    (train / 'training_cost.json').write_text(json.dumps(COST))
-    return test, train
+    (tmp_path / 'training_cost.json').write_text(json.dumps(COST))
+    return test
 
 
-def test_summary_is_written_with_exactly_the_promised_keys(tmp_path):
-    test, train = folders(tmp_path)
+def test_the_quickstart_ends_with_a_summary_of_exactly_the_promised_keys(tmp_path):
+    write_run(tmp_path)
+    quickstart = (SCRIPT.parents[1] / 'quickstart.sh').read_text()
+    command = quickstart[quickstart.index('python tools/misc/quickstart_report.py'):].rstrip()
     run = subprocess.run(
-        [sys.executable, str(SCRIPT), '--no-pictures', '--test-dir', str(test),
-         '--train-dir', str(train), '--out', str(tmp_path / 'out')],
+        ['bash', '-euc', f'python() {{ "{sys.executable}" "$@"; }}; {command} --no-pictures'],
         capture_output=True, text=True, cwd=SCRIPT.parents[2],
-        env={**os.environ, 'PYTHONPATH': str(SCRIPT.parents[2])})
+        env={**os.environ, 'PYTHONPATH': str(SCRIPT.parents[2]), 'config': 'unread.py',
+             'checkpoint': 'unread.pth', 'out': str(tmp_path), 'world': str(tmp_path)})
     assert run.returncode == 0, run.stderr
-    assert json.loads((tmp_path / 'out/summary.json').read_text()) == dict(
+    assert json.loads((tmp_path / 'summary.json').read_text()) == dict(
         ap_seen=50., ap50_seen=80., ap_unseen_pairs=40., ap50_unseen_pairs=70., ap50_synonyms=30.,
         phrase_recall_at_1=90., train_seconds=512.3, peak_rss_mb=1024.5)
     assert 'phrase recall @ 1' in run.stdout and '90.0' in run.stdout
 
 
 def test_the_newest_complete_run_counts(tmp_path):
-    test, _ = folders(tmp_path)
+    test = write_run(tmp_path)
     newer = test / 'z.json'
     newer.write_text(json.dumps({**METRICS, 'seen/coco/bbox_mAP': .1}))
     os.utime(newer, (2e9, 2e9))
