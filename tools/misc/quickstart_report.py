@@ -124,7 +124,7 @@ def draw(args: argparse.Namespace) -> Path:
     checkpoint = args.checkpoint or (Path(args.train_dir) / 'last_checkpoint').read_text().strip()
     inferencer = GLIPInferencer(args.config, checkpoint)
     result = inferencer([str(Path(args.data) / 'images' / name) for name, _ in examples],
-                        [prompt for _, prompt in examples], return_vis=True)
+                        [prompt for _, prompt in examples], return_vis=True, pred_score_thr=0.4)
     out = Path(args.out)
     for index, picture in enumerate(result['visualization']):
         save_image(out / 'pictures' / f'{index}.png', picture)
