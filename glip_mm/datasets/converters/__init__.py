@@ -1,0 +1,19 @@
+"""Generators of ODVG records from the formats that data sets are published in.
+
+A box is ``[x1, y1, x2, y2]`` in pixels of the original image, half open: ``x2 = x1 + width``.
+"""
+
+from collections.abc import Callable
+
+from .coco import coco_records
+from .lvis import lvis_records
+from .mdetr import mdetr_records
+from .records import Records, write_jsonl, write_label_map
+from .report import Report
+
+#: JSON containers that cannot be read in place -> what makes records of them.
+FORMATS: dict[str, Callable[..., Records]] = {
+    'coco': coco_records, 'lvis': lvis_records, 'mdetr': mdetr_records}
+
+__all__ = ['FORMATS', 'Records', 'Report', 'coco_records', 'lvis_records', 'mdetr_records',
+           'write_jsonl', 'write_label_map']
