@@ -8,12 +8,17 @@ from collections.abc import Callable
 from .coco import coco_records
 from .lvis import lvis_records
 from .mdetr import mdetr_records
+from .openimages import ImageSizes, openimages_records
 from .records import Records, write_jsonl, write_label_map
 from .report import Report
+from .tsv import tsv_records
+from .tsv_files import TSVBundle
+from .voc import voc_records
 
 #: JSON containers that cannot be read in place -> what makes records of them.
 FORMATS: dict[str, Callable[..., Records]] = {
     'coco': coco_records, 'lvis': lvis_records, 'mdetr': mdetr_records}
 
-__all__ = ['FORMATS', 'Records', 'Report', 'coco_records', 'lvis_records', 'mdetr_records',
+__all__ = ['FORMATS', 'ImageSizes', 'Records', 'Report', 'TSVBundle', 'coco_records',
+           'lvis_records', 'mdetr_records', 'openimages_records', 'tsv_records', 'voc_records',
            'write_jsonl', 'write_label_map']
