@@ -42,27 +42,25 @@ class RowFile:
         self._file.close()
 
     def _read_index(self) -> np.ndarray | None:
+        """The offsets beside the file; None where they are missing or those of another file."""
         index = self.path.with_suffix('.lineidx')
         if not index.is_file():
             return None
         try:
-            offsets = np.fromstring(index.read_bytes(), dtype=np.int64, sep='\n')
+            offsets = np.asarray(index.read_bytes().split(), np.int64)
         except ValueError:
             return None
         size = self.path.stat().st_size
-        fits = (len(offsets) > 0 and offsets[0] == 0 and offsets[-1] < size
-                and bool((np.diff(offsets) > 0).all()))
-        if not fits:
+        if (not len(offsets) or offsets[0] != 0 or offsets[-1] >= size
+                or (np.diff(offsets) <= 0).any()):
             return None
-        # an index of another file does not point behind line ends
         for offset in offsets[[len(offsets) // 2, -1]].tolist():
             self._file.seek(max(offset - 1, 0))
             if offset and self._file.read(1) != b'\n':
                 return None
+        self._file.seek(offsets[-1])
         self._file.readline()
-        last = self._file.seek(int(offsets[-1]))
-        self._file.readline()
-        return offsets if last and self._file.tell() == size or len(offsets) == 1 else None
+        return offsets if self._file.tell() == size else None
 
     def _scan(self) -> np.ndarray:
         starts, position = [0], 0
