@@ -48,6 +48,13 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f'.{path.name[:200]}.{os.getpid()}.tmp')
 
 
+def _line(record: dict) -> bytes:
+    try:
+        return json.dumps(record, ensure_ascii=False, separators=(',', ':')).encode() + b'\n'
+    except UnicodeEncodeError:  # half a surrogate pair, as crawled captions have
+        return json.dumps(record, separators=(',', ':')).encode() + b'\n'
+
+
 def write_jsonl(records: Records | Iterable[dict], path: str | Path,
                 progress: bool = True) -> int:
     """Write records as JSON lines; the file is complete or absent, whatever happens.
@@ -73,8 +80,7 @@ def write_jsonl(records: Records | Iterable[dict], path: str | Path,
                 lines += 1
                 # rows that are left out move the bar too
                 bar.update(report.rows_read - bar.n if report else 1)
-                yield json.dumps(record, ensure_ascii=False,
-                                 separators=(',', ':')).encode() + b'\n'
+                yield _line(record)
 
     _replace(_temporary(path), path, chunks())
     return lines
