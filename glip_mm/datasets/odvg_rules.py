@@ -79,7 +79,7 @@ def box_problem(box: object, width: int, height: int) -> tuple[str, str] | None:
     if type(box) is list and len(box) == 4:
         x1, y1, x2, y2 = box
         try:
-            if 0 <= x1 < x2 - 1 and 0 <= y1 < y2 - 1 and x2 <= width and y2 <= height:
+            if 0 <= x1 and x2 - x1 > 1 and 0 <= y1 and y2 - y1 > 1 and x2 <= width and y2 <= height:
                 return None
         except TypeError:
             pass

@@ -54,8 +54,9 @@ def fit_box(x1: float, y1: float, x2: float, y2: float, width: int, height: int,
         x1, y1 = max(x1, 0.), max(y1, 0.)
         x2, y2 = min(x2, float(width)), min(y2, float(height))
         report.change(CLIPPED, where)
+    # rounding takes away the noise of x + w and is finer than float32 from 8 pixels on
+    x1, y1, x2, y2 = round(x1, 6), round(y1, 6), round(x2, 6), round(y2, 6)
     if x2 - x1 <= 1 or y2 - y1 <= 1:
         report.drop(THIN, where)
         return None
-    # rounding takes away the noise of x + w and is finer than float32 from 8 pixels on
-    return [round(x1, 6), round(y1, 6), round(x2, 6), round(y2, 6)]
+    return [x1, y1, x2, y2]
