@@ -22,6 +22,8 @@ def parse_args() -> argparse.Namespace:
                         help='folder of the images, beside --input-dir (default: %(default)s)')
     parser.add_argument('--out-ann', '--output', '-o', dest='output', help='file to write '
                         '(default: oidv6-train-annotations_od.json in --input-dir)')
+    parser.add_argument('--label-map', help='label map to write (default: '
+                        'openimages_label_map.json beside the output)')
     parser.add_argument('--ann-file', default='oidv6-train-annotations-bbox.csv',
                         help='name of the file of boxes (default: %(default)s)')
     parser.add_argument('--class-file', default='class-descriptions-boxable.csv',
@@ -40,7 +42,8 @@ def main() -> None:
     try:
         records = openimages_records(folder / args.ann_file, folder / args.class_file, sizes,
                                      args.drop_crowd)
-        print(convert(records, out, out.with_name('openimages_label_map.json')))
+        print(convert(records, out,
+                      args.label_map or out.with_name('openimages_label_map.json')))
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     finally:

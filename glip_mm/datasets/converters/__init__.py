@@ -13,6 +13,7 @@ from .records import Records, write_jsonl, write_label_map
 from .report import Report
 from .tsv import tsv_records
 from .tsv_files import TSVBundle
+from .visual_genome import visual_genome_records
 from .voc import voc_records
 
 #: JSON containers that cannot be read in place -> what makes records of them.
@@ -20,5 +21,5 @@ FORMATS: dict[str, Callable[..., Records]] = {
     'coco': coco_records, 'lvis': lvis_records, 'mdetr': mdetr_records}
 
 __all__ = ['FORMATS', 'ImageSizes', 'Records', 'Report', 'TSVBundle', 'coco_records',
-           'lvis_records', 'mdetr_records', 'openimages_records', 'tsv_records', 'voc_records',
-           'write_jsonl', 'write_label_map']
+           'lvis_records', 'mdetr_records', 'openimages_records', 'tsv_records',
+           'visual_genome_records', 'voc_records', 'write_jsonl', 'write_label_map']

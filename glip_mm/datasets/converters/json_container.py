@@ -88,8 +88,8 @@ class _Window:
         while True:
             try:
                 value, end = self.parse(self.text, self.position)
-                # a number at the end of the window may go on behind it
-                if end < len(self.text) or self.ended:
+                # a number may go on behind the window: of 1e+5, '1', '1e' and '1e+' read as 1
+                if end + 2 < len(self.text) or self.ended:
                     self.position = end
                     return value
             except ValueError:
@@ -138,6 +138,23 @@ def iterate_container(path: str | Path, sections: Collection[str], progress: boo
         if missing:
             raise ValueError(f"'{path}' has no {', '.join(map(repr, missing))}: it is not of the "
                              'format it is read as')
+    finally:
+        source.close()
+
+
+def iterate_array(path: str | Path, progress: bool = True, window: int = _WINDOW
+                  ) -> Iterator[object]:
+    """Walk the elements of a file that is one JSON array; arguments as above.
+
+    Raises:
+        ValueError: If the file is none.
+    """
+    source = _Window(Path(path), progress, window)
+    try:
+        if source.peek() != '[':
+            raise source.broken('a JSON array')
+        for _, element in _elements(source, '', True):
+            yield element
     finally:
         source.close()
 

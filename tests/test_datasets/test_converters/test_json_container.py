@@ -13,7 +13,7 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.di
     st.text(max_size=3), inner, max_size=3), max_leaves=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(VALUES, max_size=5), st.lists(VALUES, max_size=5), VALUES, st.integers(1, 40),
        st.sampled_from([None, 2]), st.booleans())
 def test_same_as_json(tmp_path_factory, images, boxes, info, window, indent, ascii_only):
