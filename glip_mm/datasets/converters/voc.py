@@ -129,9 +129,15 @@ def _record(path: Path, root: ElementTree.Element, name: str, size: tuple[int, i
     return dict(filename=name, height=height, width=width, detection=dict(instances=instances))
 
 
+def _names(classes: Mapping[str, str]) -> list[str]:
+    """Names by label. Ids with the same name share a label: a prompt cannot tell them apart."""
+    return list(dict.fromkeys(classes.values()))
+
+
 def _records(paths: Sequence[Path], base: Path, suffix: str | None, image_folder: str,
              classes: Mapping[str, str], first_pixel: int, report: Report) -> Iterator[dict]:
-    labels = {key: label for label, key in enumerate(classes)}
+    label_of = {name: label for label, name in enumerate(_names(classes))}
+    labels = {key: label_of[name] for key, name in classes.items()}
     for path in paths:
         report.rows_read += 1
         try:
@@ -168,7 +174,8 @@ def voc_records(folder: str | Path, split: str | None = None,
         folder: Folder with ``Annotations`` in it, or with XML files in or below it.
         split: Name of a list in ``ImageSets/Main``.
         classes: What annotations call a class -> its name, in label order, as of
-            :func:`read_classes`; default: the names in the files, sorted.
+            :func:`read_classes`; default: the names in the files, sorted. Two that have the same
+            name are one class.
         suffix: The image has the XML file's path below its folder with this suffix (``.JPEG`` for
             ImageNet); default: the image is what the file says.
         image_folder: Goes before every file name, such as ``JPEGImages``.
@@ -189,4 +196,4 @@ def voc_records(folder: str | Path, split: str | None = None,
     report = Report(str(folder))
     records = _records(paths, base if base.is_dir() else Path(folder), suffix, image_folder,
                        classes, first_pixel, report)
-    return Records(records, dict(enumerate(classes.values())), len(paths), report)
+    return Records(records, dict(enumerate(_names(classes))), len(paths), report)

@@ -60,11 +60,16 @@ def test_split_and_gathered_classes(voc):
 
 def test_imagenet_layout(tmp_path):
     write(tmp_path, 'n01/n01_7', ('n01', (1, 1, 9, 9), 0))
+    write(tmp_path, 'n04/n04_1', ('n04', (1, 1, 9, 9), 0))
     synsets = tmp_path / 'map.txt'
-    synsets.write_text('n00 bench\nn01 tench, Tinca tinca\n')
-    row, = voc_records(tmp_path, classes=read_classes(synsets, synsets=True), suffix='.JPEG')
-    assert row['filename'] == 'n01/n01_7.JPEG'
-    assert row['detection']['instances'][0] == dict(bbox=[0, 0, 9, 9], label=1, category='tench')
+    synsets.write_text('n00 crane\nn01 tench, Tinca tinca\nn04 crane\n')
+    records = voc_records(tmp_path, classes=read_classes(synsets, synsets=True), suffix='.JPEG')
+    tench, crane = records
+    assert records.label_map == {0: 'crane', 1: 'tench'}
+    assert tench['filename'] == 'n01/n01_7.JPEG'
+    assert tench['detection']['instances'][0] == dict(bbox=[0, 0, 9, 9], label=1, category='tench')
+    # the bird and the machine: a prompt cannot tell them apart
+    assert crane['detection']['instances'][0] == dict(bbox=[0, 0, 9, 9], label=0, category='crane')
 
 
 def test_class_files(tmp_path):
