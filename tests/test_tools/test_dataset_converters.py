@@ -1,7 +1,9 @@
 """The converters' command lines: MMDetection's commands work, and what they write is valid."""
 
 import json
+import re
 import runpy
+import shlex
 import sys
 from pathlib import Path
 
@@ -185,6 +187,36 @@ def test_voc_and_tsv(run, tmp_path):
     assert run('dataset_converters/tsv2odvg.py', tmp_path / 'b.yaml')[0] == 0
     assert run('misc/validate_odvg.py', tmp_path / 'b_odvg.json', '--workers', 1, '--label-map',
                tmp_path / 'b_odvg_label_map.json')[0] == 0
+
+
+def documented_commands():
+    """Every command of the data page that runs a tool of this repository, as a list of words."""
+    text = (TOOLS.parent / 'docs/data_preparation.md').read_text()
+    blocks = re.findall(r'```bash\n(.*?)```', text, re.S)
+    lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith('python tools/')]
+
+
+@pytest.mark.parametrize('words', documented_commands(), ids=' '.join)
+def test_documented_commands_are_understood(monkeypatch, words):
+    if '--help' in words:
+        return
+    monkeypatch.setattr(sys, 'argv', words)
+    args = runpy.run_path(str(TOOLS.parent / words[0]))['parse_args']()
+    assert all(word in map(str, flatten(vars(args).values())) for word in words[1:]
+               if not word.startswith('-'))
+
+
+def flatten(values):
+    for value in values:
+        yield from value if isinstance(value, list) else [value]
+
+
+def test_every_converter_is_documented():
+    used = {words[0] for words in documented_commands()}
+    text = (TOOLS.parent / 'docs/data_preparation.md').read_text()
+    for tool in (TOOLS / 'dataset_converters').glob('*2odvg.py'):
+        assert f'tools/dataset_converters/{tool.name}' in used or tool.name in text
 
 
 def test_missing_file_is_one_sentence(run, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 from .box_table import Container, Image, read_container
 from .boxes import fit_box
 from .records import Records
-from .report import Report
+from .report import WITH_ITS_ROW, Report
 
 CROWD = 'crowd box'
 NO_CATEGORY = 'box of a category that is not listed'
@@ -119,7 +119,9 @@ def coco_records(ann_file: str | Path, drop_crowd: bool = False,
     kept = []
     for image in container.images:
         if image.image_id in skip_images:
-            report.drop('image known to be missing or unreadable', f'image id {image.image_id}')
+            where = f'image id {image.image_id}'
+            report.drop('image known to be missing or unreadable', where)
+            report.drop(WITH_ITS_ROW, where, len(container.table.of(image.number)))
         else:
             kept.append(image)
     container = container._replace(images=kept)

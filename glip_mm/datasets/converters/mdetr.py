@@ -11,7 +11,7 @@ from .boxes import fit_box
 from .coco import CROWD
 from .phrases import NO_SPAN, Regions, good_spans
 from .records import Records
-from .report import Report
+from .report import WITH_ITS_ROW, Report
 
 #: Kind of the file -> whether a box without spans belongs to the whole sentence.
 KINDS = {'goldg': False, 'flickr': False, 'refcoco': True, 'phrasecut': True}
@@ -35,14 +35,18 @@ def _records(container: Container, whole: bool, roots: Mapping[str, str], only_s
     for image in container.images:
         caption, source = image.extra
         where = f'image id {image.image_id}'
+        boxes = container.table.of(image.number)
+        cause = ''
         if only_source is not None and source != only_source:
-            report.drop(OTHER_SOURCE, where)
-            continue
-        if not isinstance(caption, str) or not caption:
-            report.drop(NO_CAPTION, where)
+            cause = OTHER_SOURCE
+        elif not isinstance(caption, str) or not caption:
+            cause = NO_CAPTION
+        if cause:
+            report.drop(cause, where)
+            report.drop(WITH_ITS_ROW, where, len(boxes))
             continue
         regions, kept = Regions(caption), 0
-        for box in container.table.of(image.number):
+        for box in boxes:
             if box.ignore:
                 report.drop(CROWD, box.where)
                 continue

@@ -9,7 +9,7 @@ from PIL import Image as PillowImage
 
 from .boxes import MALFORMED, fit_box, four_numbers
 from .records import Records
-from .report import Report
+from .report import WITH_ITS_ROW, Report
 
 COLUMNS = ('ImageID', 'LabelName', 'XMin', 'XMax', 'YMin', 'YMax', 'IsGroupOf')
 NO_IMAGE = 'image that is missing or broken'
@@ -112,6 +112,7 @@ def _records(path: Path, labels: dict[str, int], names: dict[str, str],
         size = sizes(name)
         if size is None:
             report.drop(NO_IMAGE, f'{where} ({name})')
+            report.drop(WITH_ITS_ROW, where, len(rows))
             continue
         width, height = size
         instances = []

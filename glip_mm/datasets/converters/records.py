@@ -75,12 +75,12 @@ def write_jsonl(records: Records | Iterable[dict], path: str | Path,
         total = getattr(records, 'total', None)
         with tqdm(total=total, desc=f'writing {path.name}', unit='row', disable=not progress,
                   mininterval=0.5) as bar:
-            report = getattr(records, 'report', None)
             for record in records:
                 lines += 1
-                # rows that are left out move the bar too
-                bar.update(report.rows_read - bar.n if report else 1)
+                bar.update()
                 yield _line(record)
+            bar.total = lines  # rows that were left out are not missing
+            bar.refresh()
 
     _replace(_temporary(path), path, chunks())
     return lines

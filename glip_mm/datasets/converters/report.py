@@ -3,6 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+#: Cause for boxes that are usable themselves.
+WITH_ITS_ROW = 'box of a row that is left out'
+
 
 @dataclass
 class Report:
@@ -28,10 +31,11 @@ class Report:
     changed: Counter = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
-    def drop(self, cause: str, where: str) -> None:
+    def drop(self, cause: str, where: str, count: int = 1) -> None:
         """Count something that is left out."""
-        self.dropped[cause] += 1
-        self.examples.setdefault(cause, where)
+        if count:
+            self.dropped[cause] += count
+            self.examples.setdefault(cause, where)
 
     def change(self, what: str, where: str) -> None:
         """Count something that is kept, but not as it was."""

@@ -45,6 +45,8 @@ def test_options(coco):
     assert rows[0]['detection']['instances'] == [
         dict(bbox=[10, 20, 40, 60], label=1, category='hound')]
     assert records.report.dropped['crowd box'] == 1
+    # of image 10, those that were no box at all are counted as that
+    assert records.report.dropped['box of a row that is left out'] == 7
 
 
 @pytest.mark.parametrize('categories, words', [

@@ -32,6 +32,7 @@ def test_two_image_roots(mdetr):
     records = mdetr_records(mdetr, only_source='coco', progress=False)
     assert [row['filename'] for row in records] == ['1.jpg']
     assert records.report.dropped['image of another data source'] == 2
+    assert records.report.dropped['box of a row that is left out'] == 3
 
 
 def test_equal_words_at_two_places_stay_two_phrases(tmp_path):

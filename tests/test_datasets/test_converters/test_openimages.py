@@ -35,7 +35,8 @@ def test_records(files):
     assert b['detection']['instances'] == []
     assert records.report.dropped == {
         'box of a class that is not listed': 1, 'box that is not four finite numbers': 1,
-        'box one pixel thin or less': 1, 'image that is missing or broken': 1}
+        'box one pixel thin or less': 1, 'image that is missing or broken': 1,
+        'box of a row that is left out': 1}
 
 
 def test_sizes_are_kept(files):
