@@ -1,4 +1,4 @@
-"""The annotations of a COCO-like container in columns, 50 bytes a box, in any order."""
+"""The annotations of a COCO-like container in columns, 60 bytes a box, in any order."""
 
 from array import array
 from collections.abc import Callable, Sequence
