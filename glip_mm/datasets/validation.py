@@ -205,12 +205,15 @@ def _check_part(begin: int, path: str, end: int, label_map: Mapping[int, str] | 
 
 def _duplicates(keys: list[bytes]) -> list[tuple[int, int]]:
     """Line of a repeated row, and the line it repeats."""
-    every = np.frombuffer(b''.join(keys), np.int64)
+    content = b''.join(keys)
+    if not content:
+        return []
+    every = np.frombuffer(content, np.int64)
     order = np.argsort(every, kind='stable')
     ordered = every[order]
-    starts = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(every) else []
+    starts = np.concatenate([[True], ordered[1:] != ordered[:-1]])
     group = np.maximum.accumulate(np.where(starts, np.arange(len(every)), 0))
-    again = np.flatnonzero(~np.asarray(starts, bool) & (ordered != 0))
+    again = np.flatnonzero(~starts & (ordered != 0))
     return sorted(zip((order[again] + 1).tolist(), (order[group[again]] + 1).tolist()))
 
 

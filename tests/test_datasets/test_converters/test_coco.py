@@ -49,6 +49,18 @@ def test_options(coco):
     assert records.report.dropped['box of a row that is left out'] == 7
 
 
+def test_boxes_keep_their_order(tmp_path):
+    images = range(5)
+    annotations = [dict(image_id=(7 * i) % 5, bbox=[i, 0, 9, 9], category_id=1)
+                   for i in range(300)]
+    path = dump(tmp_path / 'a.json', dict(
+        images=[dict(id=i, file_name=f'{i}.jpg', height=50, width=400) for i in images],
+        annotations=annotations, categories=[dict(id=1, name='a')]))
+    for i, row in zip(images, coco_records(path, progress=False)):
+        assert [one['bbox'][0] for one in row['detection']['instances']] == [
+            a['bbox'][0] for a in annotations if a['image_id'] == i]
+
+
 @pytest.mark.parametrize('categories, words', [
     ([dict(id=1, name='a'), dict(id=1, name='b')], 'listed twice'),
     ([dict(id=1)], "categories\\[0\\]"), (['a'], "categories\\[0\\]")])

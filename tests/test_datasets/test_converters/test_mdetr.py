@@ -55,6 +55,13 @@ def test_whole_sentence_where_no_span_is_given(tmp_path, kind, written):
     assert [r['grounding']['regions'][0]['tokens_positive'] for r in rows] == [[[0, 8]]] * written
 
 
+def test_a_wrong_span_does_not_become_the_whole_sentence(tmp_path):
+    path = dump(tmp_path / 'a.json', dict(
+        images=[dict(id=1, file_name='a.jpg', height=50, width=50, caption='left man')],
+        annotations=[dict(image_id=1, bbox=[0, 0, 9, 9], tokens_positive=[[5, 99]])]))
+    assert list(mdetr_records(path, 'refcoco', progress=False)) == []
+
+
 def test_spans_under_their_other_name(tmp_path):
     path = dump(tmp_path / 'a.json', dict(
         images=[dict(id=1, file_name='a.jpg', height=50, width=50, caption='left man')],

@@ -45,7 +45,7 @@ def test_sizes_are_kept(files):
     assert sizes('aa.jpg') == (200, 100) and sizes('cc.jpg') is None
     sizes.close()
     with open(cache, 'a') as file:
-        file.write('bb.jpg,20')  # stopped in the middle of a line
+        file.write('bb.jpg,200,1')  # stopped in the middle of a line
     (files / 'aa.jpg').unlink()
     again = ImageSizes(files, cache)
     assert again('aa.jpg') == again('bb.jpg') == (200, 100)

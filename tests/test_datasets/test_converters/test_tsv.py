@@ -37,14 +37,14 @@ def bundle(tmp_path):
                dict(rect=[0, 0, 9], **{'class': 'cat'})]
     write_rows(tmp_path / 'l.tsv', [
         ('k0', json.dumps(objects)), ('k1', json.dumps(dict(objects=objects[:1]))),
-        ('k2', '{'), ('k3', '[]')])
+        ('k2', '{'), ('k3', '[]'), ('k4', '[]')])
     write_rows(tmp_path / 'h.tsv', [('k0', '[{"height": 10, "width": 20}]'), ('k1', '10 20'),
-                                    ('k2', '10 20'), ('other', '10 20')])
+                                    ('k2', '10 20'), ('other', '10 20'), ('k4', '10 20')])
     write_rows(tmp_path / 'i.tsv', [('k0', image_cell()), ('k1', 'broken'), ('k2', image_cell()),
-                                    ('k3', image_cell())])
+                                    ('k3', image_cell()), ('of another row', image_cell())])
     (tmp_path / 'map.json').write_text(json.dumps(
         dict(label_to_idx={'dog': 2, 'cat': 1, '__background__': 0})))
-    (tmp_path / 'lines.tsv').write_text('1\n0\n1\n2\n3\n9\n')
+    (tmp_path / 'lines.tsv').write_text('1\n0\n1\n2\n3\n9\n4\n')
     path = tmp_path / 'b.yaml'
     path.write_text('img: i.tsv\nlabel: l.tsv\nhw: h.tsv\nlabelmap: map.json\n'
                     'linelist: lines.tsv\n')
@@ -55,7 +55,7 @@ def test_detection(bundle):
     records = tsv_records(bundle)
     rows = list(records)
     assert records.label_map == {0: 'cat', 1: 'dog'}
-    assert [row['filename'] for row in rows] == ['k1.jpg', 'k0.jpg', 'k1.jpg']
+    assert [row['filename'] for row in rows] == ['k1.jpg', 'k0.jpg', 'k1.jpg', 'k4.jpg']
     assert rows[1] == dict(filename='k0.jpg', height=10, width=20, detection=dict(instances=[
         dict(bbox=[2, 3, 6, 10], label=1, category='dog', score=.5),
         dict(bbox=[0, 0, 20, 10], label=0, category='cat')]))
@@ -64,7 +64,7 @@ def test_detection(bundle):
         'box of a class that is not in the label map': 1, 'box one pixel thin or less': 1,
         'box that is not four finite numbers': 1}
     once = list(tsv_records(bundle, 'x/{key}.png', use_line_list=False, half_open=True))
-    assert [row['filename'] for row in once] == ['x/k0.png', 'x/k1.png']
+    assert [row['filename'] for row in once] == ['x/k0.png', 'x/k1.png', 'x/k4.png']
     assert once[1]['detection']['instances'][0]['bbox'] == [2, 3, 5, 9]
 
 
@@ -72,7 +72,7 @@ def test_images_are_written_once(bundle, tmp_path):
     out = tmp_path / 'images'
     records = tsv_records(bundle, '{key}.png', write_images=str(out))
     assert [row['filename'] for row in records] == ['k0.png', 'k3.png']
-    assert records.report.dropped['image that is missing or broken'] == 2
+    assert records.report.dropped['image that is missing or broken'] == 3
     assert sorted(path.name for path in out.iterdir()) == ['k0.png', 'k3.png']
     before = (out / 'k0.png').stat().st_mtime_ns
     list(tsv_records(bundle, '{key}.png', write_images=str(out)))
