@@ -8,6 +8,7 @@ import pytest
 from mmengine.registry import DefaultScope
 
 from glip_mm.datasets.transforms import BuildPrompt
+from glip_mm.datasets.transforms.class_vocabulary import ClassVocabulary
 from glip_mm.datasets.transforms.negative_sampling import draw_negatives, keep_positives
 from glip_mm.registry import DATASETS, TRANSFORMS
 from glip_mm.text import Prompt
@@ -24,6 +25,10 @@ class WordBuildPrompt(BuildPrompt):
 
     def count_tokens(self, text):
         return words(text)
+
+
+def vocabulary(names, **kwargs):
+    return ClassVocabulary(dict(enumerate(names)), words, **kwargs)
 
 
 def detection(labels, names=NAMES):
@@ -94,24 +99,25 @@ def test_the_first_class_can_be_a_negative_and_nothing_else_is_drawn():
 def test_number_of_negatives_follows_the_published_mixture():
     """Half the time all 4, else uniform 1..4; no positive, so none of the drawn is lost."""
     np.random.seed(0)
-    names = dict(enumerate('abcdefghijkl'))
-    counts = np.bincount([len(draw_negatives([], names, words, 200, np.random, 4))
+    names = vocabulary('abcdefghijkl')
+    counts = np.bincount([len(draw_negatives([], names, 200, np.random, 4))
                           for _ in range(4000)], minlength=5) / 4000
     assert counts[0] == 0
     assert np.abs(counts[1:] - [.125, .125, .125, .625]).max() < .03
 
 
 def test_negatives_stop_at_the_budget():
-    names = dict(enumerate('abcdefghij'))
+    names = vocabulary('abcdefghij')
+    full = dict(num_negatives=10, control=(0, 0, 1, 0))
     # each name costs 2 tokens and 1 must remain: 6 leave room for 2
-    assert len(draw_negatives([], names, words, 6, np.random, 10, full_prob=1)) == 2
-    assert draw_negatives([], names, words, 0, np.random, 10, full_prob=1) == []
+    assert len(draw_negatives([], names, 6, np.random, **full)) == 2
+    assert not len(draw_negatives([], names, 0, np.random, **full))
 
 
 def test_positives_that_overflow_are_left_out_with_all_after_them():
     rng = np.random.RandomState(0)
-    names = {0: 'a', 1: 'b b b b b b', 2: 'c'}
-    outcomes = {tuple(sorted(keep_positives([0, 1, 2], names, words, 6, rng)[0]))
+    names = vocabulary(['a', 'b b b b b b', 'c'])
+    outcomes = {tuple(sorted(keep_positives([0, 1, 2], names, 6, rng)[0]))
                 for _ in range(50)}
     # whatever comes after the long name is dropped too
     assert outcomes == {(), (0,), (2,), (0, 2)}
@@ -129,9 +135,9 @@ def test_boxes_of_overflowing_classes_go_and_no_negative_comes(caplog):
 
 
 def test_a_negative_that_reads_like_a_positive_is_not_drawn():
-    names = {0: 'bow_(weapon)', 1: 'bow_(ribbon)', 2: 'Cat'}
+    names = vocabulary(['bow_(weapon)', 'bow_(ribbon)', 'Cat'])
     for _ in range(20):
-        assert draw_negatives([0], names, words, 99, np.random, 3, full_prob=1) == [2]
+        assert draw_negatives([0], names, 99, np.random, 3, (0, 0, 1, 0)).tolist() == [2]
 
 
 def test_images_without_boxes_get_negatives():
