@@ -5,7 +5,12 @@ import torch
 from mmengine.registry import DefaultScope
 
 from glip_mm.models.language_models import (
-    BertLanguageModel, PromptTable, TokenBatch, greenlight_row, mask_tokens)
+    BertLanguageModel,
+    PromptTable,
+    TokenBatch,
+    greenlight_row,
+    mask_tokens,
+)
 
 
 @pytest.fixture

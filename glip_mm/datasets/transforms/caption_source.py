@@ -43,10 +43,10 @@ class CaptionSource:
             raise KeyError("this data set offers no captions of other images ('other_caption'): "
                            'use GroundingDataset with captions, or give captions=FILE')
         found = [other(rng) for _ in range(count)]
-        bad = next((c for c in found if not isinstance(c, str)), None)
-        if bad is not None:
+        bad = [caption for caption in found if not isinstance(caption, str)]
+        if bad:
             raise BadSample('caption is no text', str(results.get('where', '')),
-                            f'another row gave {bad!r} as its caption')
+                            f'another row gave {bad[0]!r} as its caption')
         return found
 
 

@@ -6,5 +6,6 @@ from .text_features import TextFeatures, TokenBatch
 from .token_masking import greenlight_row, mask_tokens
 
 __all__ = [
-    'BertLanguageModel', 'PromptTable', 'TextFeatures', 'TokenBatch', 'greenlight_row', 'mask_tokens'
+    'BertLanguageModel', 'PromptTable', 'TextFeatures', 'TokenBatch', 'greenlight_row',
+    'mask_tokens'
 ]

@@ -7,7 +7,11 @@ from mmdet.structures.bbox import HorizontalBoxes
 
 from glip_mm.datasets.transforms import ClipBoxes, FlipWithWords, ShortSideResize
 from glip_mm.datasets.transforms.box_conventions import (
-    clip_boxes, flip_boxes, rescale_boxes, to_half_open, to_inclusive)
+    clip_boxes,
+    flip_boxes,
+    to_half_open,
+    to_inclusive,
+)
 from glip_mm.datasets.transforms.short_side_resize import short_side_size
 
 XYWH = np.array([[10., 20., 30., 40.]])
