@@ -7,7 +7,7 @@ from mmdet.datasets.transforms import Resize
 from mmdet.structures.bbox import HorizontalBoxes
 
 from ...registry import TRANSFORMS
-from .box_conventions import rescale_boxes
+from .box_conventions import clip_boxes, rescale_boxes
 from .clip_boxes import is_inclusive
 
 
@@ -41,8 +41,9 @@ class ShortSideResize(Resize):
     Args:
         scale: (short side, limit of the long side), in any order.
         backend: Image library; published results use Pillow.
-        convention: ``'inclusive'``: boxes are scaled as published, see :mod:`.box_conventions`,
-            and not clipped here (see ``ClipBoxes``). ``'half_open'``: as MMDetection does it.
+        convention: ``'inclusive'``: boxes are limited to the image and then scaled, as published,
+            see :mod:`.box_conventions` (``ClipBoxes`` also drops what is outside).
+            ``'half_open'``: scaled and then limited, as MMDetection does it.
     """
 
     def __init__(self, scale: Tuple[int, int], backend: str = 'pillow',
@@ -53,7 +54,11 @@ class ShortSideResize(Resize):
     def _resize_bboxes(self, results: dict) -> None:
         boxes = results.get('gt_bboxes')
         if self.inclusive and isinstance(boxes, HorizontalBoxes):
-            boxes.tensor = rescale_boxes(boxes.tensor, results['scale_factor'])
+            (height, width), factor = results['img_shape'], results['scale_factor']
+            if self.clip_object_border:
+                before = round(height / factor[1]), round(width / factor[0])
+                boxes.tensor, _ = clip_boxes(boxes.tensor, before)
+            boxes.tensor = rescale_boxes(boxes.tensor, factor)
         else:
             super()._resize_bboxes(results)
 

@@ -58,6 +58,10 @@ def test_resizing_scales_the_last_pixel(size):
     # the published rule: inclusive corners times the factor, nothing else
     np.testing.assert_allclose(to_inclusive(out['gt_bboxes']), to_inclusive(boxes) * factor,
                                rtol=1e-6)
+    far = boxes + np.float32([-300, 0, 9000, 9000])
+    far = ShortSideResize(scale=(800, 1333))(sample(far, size))['gt_bboxes'][1]
+    np.testing.assert_allclose(to_inclusive(far[None])[0],
+                               np.array([0, 0, size[1] - 1, size[0] - 1]) * factor, rtol=1e-6)
     plain = ShortSideResize(scale=(800, 1333), convention='half_open')(sample(boxes, size))
     np.testing.assert_allclose(plain['gt_bboxes'],
                                np.minimum(boxes * factor, np.array([*new[::-1]] * 2)), rtol=1e-6)
