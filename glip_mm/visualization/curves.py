@@ -1,10 +1,13 @@
 """Curves of several runs, smoothed, and averaged where runs differ by their seed alone."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from .files import write_atomically
 from .palette import PALETTE
 
 
@@ -18,6 +21,7 @@ class Curve:
         y: ``[n]``.
         spread: ``[n]`` half the height of the band around the line, or ``None``.
         dots: Whether single values are marked, as for a metric of few validations.
+        exact: Whether it is never smoothed, as a learning rate.
     """
 
     label: str
@@ -25,6 +29,7 @@ class Curve:
     y: np.ndarray
     spread: np.ndarray | None = None
     dots: bool = False
+    exact: bool = False
 
 
 def smooth(values: np.ndarray, weight: float) -> np.ndarray:
@@ -69,16 +74,16 @@ def mean_curve(curves: Sequence[Curve], label: str | None = None) -> Curve:
         ValueError: If the curves have no x in common.
     """
     label = curves[0].label if label is None else label
-    dots = all(curve.dots for curve in curves)
+    kind = dict(dots=all(c.dots for c in curves), exact=all(c.exact for c in curves))
     if len(curves) == 1:
-        return Curve(label, curves[0].x, curves[0].y, None, dots)
+        return Curve(label, curves[0].x, curves[0].y, None, **kind)
     low, high = max(c.x[0] for c in curves), min(c.x[-1] for c in curves)
     x = np.unique(np.concatenate([c.x for c in curves]))
     x = x[(x >= low) & (x <= high)]
     if not len(x):
         raise ValueError(f"the {len(curves)} runs of '{label}' have no steps in common")
     y = np.stack([np.interp(x, c.x, c.y) for c in curves])
-    return Curve(label, x, y.mean(axis=0), y.std(axis=0, ddof=1), dots)
+    return Curve(label, x, y.mean(axis=0), y.std(axis=0, ddof=1), **kind)
 
 
 def plot_curves(axes: object, curves: Sequence[Curve], smoothing: float = 0.) -> None:
@@ -95,7 +100,7 @@ def plot_curves(axes: object, curves: Sequence[Curve], smoothing: float = 0.) ->
         color = tuple(c / 255 for c in PALETTE[labels.index(curve.label) % len(PALETTE)])
         name = None if curve.label in named else curve.label
         named.add(curve.label)
-        line = smooth(curve.y, smoothing) if smoothing and not curve.dots else curve.y
+        line = smooth(curve.y, smoothing) if smoothing and not curve.exact else curve.y
         if line is not curve.y:
             axes.plot(curve.x, curve.y, color=color, alpha=0.25, linewidth=0.8)
         if curve.spread is not None:
@@ -110,6 +115,44 @@ def plot_curves(axes: object, curves: Sequence[Curve], smoothing: float = 0.) ->
         axes.spines[side].set_visible(False)
     if labels:
         axes.legend(frameon=False, fontsize='small')
+
+
+def plot_bars(axes: object, groups: Mapping[str, Sequence[float]]) -> None:
+    """Draw the mean of each group as a bar, its deviation, and every single value as a dot.
+
+    Args:
+        axes: Matplotlib's.
+        groups: Values by name, in the order they are drawn.
+    """
+    for index, values in enumerate(groups.values()):
+        mean, deviation = mean_and_deviation(values)
+        color = tuple(c / 255 for c in PALETTE[index % len(PALETTE)])
+        axes.bar(index, mean, color=color, alpha=0.45, width=0.6)
+        if deviation == deviation:
+            axes.errorbar(index, mean, deviation, color='black', capsize=4, linewidth=1.2)
+        # side by side, so that equal values are seen apart
+        places = index + 0.08 * (np.arange(len(values)) - (len(values) - 1) / 2)
+        axes.plot(places, values, 'o', color=color, markeredgecolor='black', markersize=4)
+    axes.set_xticks(range(len(groups)), list(groups))
+    axes.grid(axis='y', alpha=0.3)
+    for side in ('top', 'right'):
+        axes.spines[side].set_visible(False)
+
+
+def save_figure(figure: object, path: str | Path) -> Path:
+    """Write a figure of Matplotlib, whole or not at all.
+
+    Raises:
+        ValueError: If the suffix is no format of Matplotlib.
+    """
+    path = Path(path)
+    kinds = figure.canvas.get_supported_filetypes()
+    kind = path.suffix.lstrip('.').lower()
+    if kind not in kinds:
+        raise ValueError(f"the picture '{path}' must end in one of {', '.join(sorted(kinds))}")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=150)
+    return write_atomically(path, buffer.getvalue())
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:

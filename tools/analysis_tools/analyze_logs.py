@@ -13,20 +13,18 @@ Example:
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from glip_mm.visualization import write_atomically
 from glip_mm.visualization.curves import (
     Curve,
     mean_and_deviation,
     mean_curve,
     plot_curves,
     plus_minus,
+    save_figure,
 )
 from glip_mm.visualization.training_log import TrainingLog, read_log
 
@@ -122,7 +120,8 @@ def make_curves(log: TrainingLog, key: str, label: str, x: str, start_epoch: int
     if not len(series.values):
         return []
     return [Curve(label, series.epochs if x == 'epoch' else series.iterations, series.values,
-                  dots=not log.is_training_key(key))]
+                  dots=not log.is_training_key(key),
+                  exact=not log.is_training_key(key) or key.endswith('lr'))]
 
 
 def choose_x(wanted: str, logs: Sequence[TrainingLog], keys: Sequence[str]) -> str:
@@ -147,6 +146,7 @@ def plot_curve(args: argparse.Namespace, logs: Sequence[TrainingLog]) -> None:
     if args.backend or args.out:
         matplotlib.use(args.backend or 'Agg')
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
     labels = run_labels(args.labels, logs)
     keys = keys_of(logs, args.keys)
     legend = None
@@ -174,6 +174,8 @@ def plot_curve(args: argparse.Namespace, logs: Sequence[TrainingLog]) -> None:
             lines = [c for group in curves.values() if group
                      for c in ([mean_curve(group)] if args.mean else group)]
             plot_curves(axes, lines, args.smooth)
+            if x == 'epoch':
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set(xlabel='epoch' if x == 'epoch' else 'iteration', title=', '.join(shown)
                      if len(shown) <= 3 else '')
         for axes in grid.flat[len(panels):]:
@@ -185,7 +187,7 @@ def plot_curve(args: argparse.Namespace, logs: Sequence[TrainingLog]) -> None:
                 raise ValueError('there is no screen for a window: give a file as --out')
             plt.show()
         else:
-            _save(figure, Path(args.out))
+            save_figure(figure, args.out)
             print(f'curves: {args.out}')
         plt.close(figure)
 
@@ -196,16 +198,6 @@ def _style(name: str, plt: object) -> str:
             return style
     raise ValueError(f"--style '{name}' is unknown; Matplotlib has "
                      f"{', '.join(plt.style.available)}")
-
-
-def _save(figure: object, path: Path) -> None:
-    kinds = figure.canvas.get_supported_filetypes()
-    kind = path.suffix.lstrip('.').lower()
-    if kind not in kinds:
-        raise ValueError(f"--out '{path}' must end in one of {', '.join(sorted(kinds))}")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=150)
-    write_atomically(path, buffer.getvalue())
 
 
 def cal_train_time(args: argparse.Namespace, logs: Sequence[TrainingLog]) -> None:
