@@ -7,19 +7,14 @@ _base_ = '../quickstart/glip_nano_grounding-world.py'
 data_root = '{{$RACCOON_ROOT:data/raccoon}}'
 metainfo = dict(classes=('raccoon', ))
 
-# objects are 30 to 230 pixels wide at this size: one more level than the quickstart has
-num_levels = 4
-model = dict(
-    neck=dict(num_outs=num_levels),
-    bbox_head=dict(
-        num_levels=num_levels, anchor_generator=dict(strides=[8, 16, 32, 64])))
-
+# a longer side of 224 makes objects 22 to 164 pixels wide, what the model's three levels are for
+scale = (224, 224)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='RandomChoiceResize',
-        scales=[(256, 256), (320, 320), (384, 384)],
+        scales=[(192, 192), scale, (256, 256)],
         keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='BuildPrompt', tokenizer=_base_.tokenizer, fixed=True),
@@ -27,7 +22,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(320, 320), keep_ratio=True),
+    dict(type='Resize', scale=scale, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=_base_.meta_keys),
 ]
