@@ -3,7 +3,7 @@
 _base_ = './glip_nano_raccoon.py'
 
 data_root = '{{$BCCD_ROOT:data/bccd}}'
-# red cells are 50 pixels wide at this size, platelets hardly 20
+# red cells are 50 pixels wide at this size, platelets 20
 scale = (320, 320)
 train_pipeline = _base_.train_pipeline[:2] + [
     dict(

@@ -7,14 +7,14 @@ _base_ = '../quickstart/glip_nano_grounding-world.py'
 data_root = '{{$RACCOON_ROOT:data/raccoon}}'
 metainfo = dict(classes=('raccoon', ))
 
-# a longer side of 224 makes objects 22 to 164 pixels wide, what the model's three levels are for
-scale = (224, 224)
+# most raccoons are 64 to 153 pixels wide at this size: what the model's three levels can see whole
+scale = (192, 192)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='RandomChoiceResize',
-        scales=[(192, 192), scale, (256, 256)],
+        scales=[(160, 160), scale, (224, 224)],
         keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='BuildPrompt', tokenizer=_base_.tokenizer, fixed=True),

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,14 +40,12 @@ else:
 @pytest.fixture
 def tool(tmp_path, monkeypatch):
     (tmp_path / 'tools').mkdir()
-    for kind, depth in (('train', 2), ('test', 3)):
+    for kind, depth in (('train', 1), ('test', 2)):
         (tmp_path / 'tools' / f'{kind}.py').write_text(FAKE.format(kind=kind, depth=depth))
     for name in 'ab':
         (tmp_path / f'{name}.py').write_text(f"variant = '{name}'\n")
     module = runpy.run_path(str(TOOL), run_name='tool')
-    main = module['main']
-    main.__globals__['ROOT'] = tmp_path
-    main.__globals__['time'].sleep(0)  # the module is the real one
+    module['main'].__globals__['ROOT'] = tmp_path
     return module
 
 
@@ -103,6 +103,20 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tool, monkeypatch, tmp_path
     (tmp_path / 'work' / 'B' / 'seed0' / 'test' / '1').rmdir()
     call(tool, monkeypatch, tmp_path, '--seeds', 0)
     assert calls(tmp_path)[4:] == ['train b 0 True', 'test b 0 False']
+
+
+def test_two_at_once_do_not_meet_in_one_folder(tool, monkeypatch, tmp_path):
+    held = tool['lock'](tmp_path / 'work')
+    child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE,
+                             close_fds=False)
+    os.close(held)
+    try:
+        # the first tool is gone, its training is not
+        with pytest.raises(SystemExit, match='is in use'):
+            call(tool, monkeypatch, tmp_path, '--seeds', 0)
+    finally:
+        child.communicate(b'\n')
+    os.close(tool['lock'](tmp_path / 'work'))
 
 
 @pytest.mark.parametrize('more, message', [

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -163,13 +164,14 @@ class Run:
         bar.set_description(f'{self.name}: {tool}')
         with open(log, 'a') as file:
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT,
-                                       env=environment)
+                                       env=environment, close_fds=False)
             said = ''
             try:
                 while process.poll() is None:
                     if (now := _eta(log)) != said:
                         bar.set_postfix_str(said := now)
-                    time.sleep(1)
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(timeout=2)
             finally:
                 # also on Ctrl-C: nothing is left running
                 if process.poll() is None:
@@ -180,6 +182,28 @@ class Run:
             raise RuntimeError(f'{self.name}: tools/{tool}.py ended with status '
                                f'{process.returncode}, see {log}. It said at last:\n{tail}')
         bar.update()
+
+
+def lock(work_dir: Path) -> int:
+    """Keep others out of a folder as long as this process, or a training that it left, lives.
+
+    Returns:
+        The descriptor that holds the lock; children inherit it.
+
+    Raises:
+        RuntimeError: If another holds it.
+    """
+    import fcntl
+    work_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(work_dir / '.lock', os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise RuntimeError(f"'{work_dir}' is in use: this tool, or a training that it started, "
+                           'still runs there; wait for it or give another --work-dir') from error
+    os.set_inheritable(descriptor, True)
+    return descriptor
 
 
 def _short(path: str) -> str:
@@ -307,9 +331,11 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     work_dir = Path(args.work_dir)
+    held = None
     try:
         variants = parse_variants(args.variants)
         if not args.report_only:
+            held = lock(work_dir)
             # seed by seed: stopped early, all variants have as many
             runs = [Run(work_dir / name / f'seed{seed}', name, config, seed, args.cfg_options)
                     for seed in args.seeds for name, config in variants.items()]
@@ -324,6 +350,9 @@ def main() -> None:
         table = report(work_dir, list(variants))
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
+    finally:
+        if held is not None:
+            os.close(held)
     print(table)
     print(f"\nresults: {work_dir / 'results.json'}, results.md and results.png beside it")
 
