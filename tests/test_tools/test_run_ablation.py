@@ -6,6 +6,7 @@ import os
 import runpy
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,22 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tool, monkeypatch, tmp_path
     (tmp_path / 'work' / 'B' / 'seed0' / 'test' / '1').rmdir()
     call(tool, monkeypatch, tmp_path, '--seeds', 0)
     assert calls(tmp_path)[4:] == ['train b 0 True', 'test b 0 False']
+
+
+def test_runs_at_the_same_time(tool, monkeypatch, tmp_path):
+    call(tool, monkeypatch, tmp_path, '--seeds', 0, '--jobs', 2)
+    assert sorted(calls(tmp_path)) == ['test a 0 False', 'test b 0 False', 'train a 0 True',
+                                       'train b 0 True']
+
+
+def test_a_failure_stops_the_others(tool, monkeypatch, tmp_path):
+    slow = tmp_path / 'tools' / 'train.py'
+    slow.write_text("import sys, time\ntime.sleep(0 if sys.argv[1].endswith('a.py') else 60)\n"
+                    "sys.exit(1)")
+    start = time.perf_counter()
+    with pytest.raises(SystemExit, match='A, seed 0'):
+        call(tool, monkeypatch, tmp_path, '--seeds', 0, '--jobs', 2)
+    assert time.perf_counter() - start < 50
 
 
 def test_two_at_once_do_not_meet_in_one_folder(tool, monkeypatch, tmp_path):

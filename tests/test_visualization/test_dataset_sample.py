@@ -104,6 +104,20 @@ def test_a_sample_the_pipeline_drops_is_not_replaced_by_another(data):
         read_sample(dataset, 0)
 
 
+def test_a_dataset_that_only_gives_items(data):
+    members = [build(data, 'det', [*LOAD, BUILD, PACK])]
+
+    class Stream:
+        datasets = members
+
+        def __getitem__(self, draw):
+            return self.datasets[0][draw % 2]
+
+    assert read_sample(Stream(), 4).names == ['cat']
+    with pytest.raises(ValueError, match=r'Stream has no get_data_info\(\)'):
+        read_sample(Stream(), 4, 'raw')
+
+
 def test_labels_without_a_name(data):
     (data / 'labels.json').write_text(json.dumps({'0': 'dog'}))
     with pytest.raises(ValueError, match=r'labels \[1\].*label_map_file'):

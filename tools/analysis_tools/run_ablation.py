@@ -16,8 +16,10 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +52,8 @@ def make_parser() -> argparse.ArgumentParser:
                         'and grounding; or configs of your own (default: A B C)')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='N')
     parser.add_argument('--work-dir', default='work_dirs/ablation', metavar='FOLDER')
+    parser.add_argument('--jobs', type=int, default=1, metavar='N',
+                        help='runs at the same time, which share the cores (default: 1)')
     parser.add_argument('--report-only', action='store_true',
                         help='run nothing, report the runs that are finished')
     parser.add_argument('--restart', action='store_true',
@@ -97,10 +101,15 @@ class Run:
         config: Its config.
         seed: Its seed.
         options: ``KEY=VALUE`` settings.
+        jobs: How many runs share the cores.
     """
 
+    #: Set to end what runs.
+    stop = threading.Event()
+
     def __init__(self, folder: Path, variant: str, config: str, seed: int,
-                 options: Sequence[str]) -> None:
+                 options: Sequence[str], jobs: int = 1) -> None:
+        self.jobs = jobs
         self.folder, self.variant, self.config, self.seed = folder, variant, config, seed
         self.options = [*options, f'randomness.seed={seed}']
         self.file = folder / 'run.json'
@@ -161,22 +170,26 @@ class Run:
                    '--cfg-options', *self.options]
         # idle threads must not spin, and the small language model comes from a package
         environment = {'OMP_WAIT_POLICY': 'PASSIVE', 'HF_HUB_OFFLINE': '1', **os.environ}
+        if self.jobs > 1:
+            environment.setdefault('OMP_NUM_THREADS', str(max(1, os.cpu_count() // self.jobs)))
         bar.set_description(f'{self.name}: {tool}')
         with open(log, 'a') as file:
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT,
                                        env=environment, close_fds=False)
             said = ''
             try:
-                while process.poll() is None:
+                while process.poll() is None and not self.stop.is_set():
                     if (now := _eta(log)) != said:
                         bar.set_postfix_str(said := now)
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(timeout=2)
             finally:
-                # also on Ctrl-C: nothing is left running
+                # also on Ctrl-C or when another run failed: nothing is left running
                 if process.poll() is None:
                     process.terminate()
                     process.wait()
+        if self.stop.is_set():
+            raise RuntimeError(f'{self.name}: stopped; start again to continue')
         if process.returncode:
             tail = '\n'.join(log.read_text(errors='replace').splitlines()[-15:])
             raise RuntimeError(f'{self.name}: tools/{tool}.py ended with status '
@@ -326,6 +339,31 @@ def report(work_dir: Path, variants: Sequence[str]) -> str:
     return table
 
 
+def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> None:
+    """Make all runs, and collect results after each.
+
+    Raises:
+        RuntimeError: If one fails; the others are stopped.
+    """
+    steps = sum(('metrics' not in r.state) + (not r.state.get('trained')) for r in runs)
+    Run.stop.clear()
+
+    def make(run: Run) -> None:
+        run.train(bar)
+        run.test(bar)
+
+    with tqdm(total=steps, unit='step') as bar, ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(make, run) for run in runs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                collect()
+        except BaseException:
+            Run.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def main() -> None:
     """Run what is missing and report."""
     parser = make_parser()
@@ -333,20 +371,18 @@ def main() -> None:
     work_dir = Path(args.work_dir)
     held = None
     try:
+        if args.jobs < 1:
+            raise ValueError(f'--jobs {args.jobs} must be at least 1')
         variants = parse_variants(args.variants)
         if not args.report_only:
             held = lock(work_dir)
             # seed by seed: stopped early, all variants have as many
-            runs = [Run(work_dir / name / f'seed{seed}', name, config, seed, args.cfg_options)
+            runs = [Run(work_dir / name / f'seed{seed}', name, config, seed, args.cfg_options,
+                        args.jobs)
                     for seed in args.seeds for name, config in variants.items()]
             for run in runs:
                 run.prepare(args.restart)
-            steps = sum(('metrics' not in r.state) + (not r.state.get('trained')) for r in runs)
-            with tqdm(total=steps, unit='step') as bar:
-                for run in runs:
-                    run.train(bar)
-                    run.test(bar)
-                    report(work_dir, list(variants))
+            run_all(runs, args.jobs, lambda: report(work_dir, list(variants)))
         table = report(work_dir, list(variants))
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
