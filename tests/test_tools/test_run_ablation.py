@@ -45,8 +45,9 @@ def tool(tmp_path, monkeypatch):
         (tmp_path / 'tools' / f'{kind}.py').write_text(FAKE.format(kind=kind, depth=depth))
     for name in 'ab':
         (tmp_path / f'{name}.py').write_text(f"variant = '{name}'\n")
+    monkeypatch.syspath_prepend(str(TOOL.parent))
     module = runpy.run_path(str(TOOL), run_name='tool')
-    module['main'].__globals__['ROOT'] = tmp_path
+    monkeypatch.setattr('ablation.runs.ROOT', tmp_path)
     return module
 
 
