@@ -4,6 +4,7 @@ import json
 import math
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import time
@@ -121,6 +122,29 @@ def test_a_failure_stops_the_others(tool, monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match='A, seed 0'):
         call(tool, monkeypatch, tmp_path, '--seeds', 0, '--jobs', 2)
     assert time.perf_counter() - start < 50
+
+
+def test_an_interrupt_leaves_nothing_running(tool, tmp_path):
+    (tmp_path / 'tools' / 'train.py').write_text(
+        'import os, pathlib, time\n'
+        f'pathlib.Path({str(tmp_path)!r}, "pid.part").write_text(str(os.getpid()))\n'
+        f'os.rename({str(tmp_path / "pid.part")!r}, {str(tmp_path / "pid")!r})\n'
+        'time.sleep(120)')
+    script = (f'import runpy, sys; sys.path.insert(0, {str(TOOL.parent)!r})\n'
+              'import pathlib, ablation.runs\n'
+              f'ablation.runs.ROOT = pathlib.Path({str(tmp_path)!r})\n'
+              f'runpy.run_path({str(TOOL)!r}, run_name="__main__")')
+    main = subprocess.Popen([sys.executable, '-c', script, '--seeds', '0', '--work-dir',
+                             str(tmp_path / 'work'), '--variants', f"A={tmp_path / 'a.py'}"],
+                            stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / 'pid').exists():
+        assert main.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    main.send_signal(signal.SIGINT)
+    assert main.wait(60) != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / 'pid').read_text()), 0)
 
 
 def test_two_at_once_do_not_meet_in_one_folder(tool, monkeypatch, tmp_path):
