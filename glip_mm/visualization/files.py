@@ -25,7 +25,11 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name[:200]}.{os.getpid()}.tmp')
     try:
-        temporary.write_bytes(content)
+        with open(temporary, 'wb') as file:
+            file.write(content)
+            file.flush()
+            # without it a crash of the machine can leave the new name on an empty file
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -21,7 +21,8 @@ def draw_grounding(image: np.ndarray,
                    caption: bool = True,
                    title: str = '',
                    font: str | None = None,
-                   min_width: int = 320) -> np.ndarray:
+                   min_width: int = 320,
+                   ignored: Sequence[Sequence[float]] = ()) -> np.ndarray:
     """Draw boxes into a picture and the caption under it.
 
     Args:
@@ -37,6 +38,7 @@ def draw_grounding(image: np.ndarray,
         title: A small line between picture and caption.
         font: Path of a font file, for scripts that DejaVu Sans lacks.
         min_width: A narrower image is enlarged by a whole factor, so that words fit in.
+        ignored: Boxes ``[M, 4]`` that stand for nothing (crowds), drawn in grey and without a name.
 
     Returns:
         A new ``[height + caption, width, 3]`` uint8 RGB array.
@@ -75,6 +77,8 @@ def draw_grounding(image: np.ndarray,
     font_size = _font_size(picture)
     boxes = np.asarray(result.boxes, dtype=float).reshape(-1, 4) * max(factor, 1)
     names = list(result.names)
+    for box in np.asarray(ignored, dtype=float).reshape(-1, 4) * max(factor, 1):
+        _draw_box(picture, box, GREY)
     order = sorted(keep, key=lambda index: -scores[index]) if scores is not None else list(keep)
     for index in reversed(order):
         _draw_box(picture, boxes[index], colors[labels[index]])

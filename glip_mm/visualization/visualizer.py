@@ -53,7 +53,7 @@ class GroundingVisualizer(DetLocalVisualizer):
         panels = []
         if data_sample is not None:
             sample = data_sample.cpu()
-            prompt = _sample_prompt(sample)
+            prompt = sample_prompt(sample)
             wanted = dict(gt_instances=draw_gt, pred_instances=draw_pred)
             fields = [field for field in wanted if wanted[field] and field in sample]
             for field in fields:
@@ -81,7 +81,8 @@ class GroundingVisualizer(DetLocalVisualizer):
             names=[names[label] if label < len(names) else f'{label}' for label in labels])
 
 
-def _sample_prompt(sample: Any) -> Prompt | None:
+def sample_prompt(sample: Any) -> Prompt | None:
+    """The prompt of a data sample; ``None`` where it has neither prompt nor text."""
     if sample.get('prompt') is None and sample.get('text') is None:
         return None
     return Prompt.from_data_sample(sample)

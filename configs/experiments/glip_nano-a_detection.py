@@ -1,0 +1,4 @@
+# Ablation (A): detection data only, and image and text never meet before the head
+_base_ = './glip_nano-b_detection.py'
+
+model = dict(fusion_neck=dict(fuse=False))

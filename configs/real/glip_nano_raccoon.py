@@ -1,0 +1,71 @@
+# The quickstart's model on photos: one class, few images, objects of any size. Continues from what
+# the quickstart learned: 150 photos are too few to learn to see from, and with the frozen words
+# already pulled apart a new name needs little. From scratch: --cfg-options load_from=None.
+# The data lie in data/raccoon, or where the environment variable RACCOON_ROOT says.
+_base_ = '../quickstart/glip_nano_grounding-world.py'
+
+data_root = '{{$RACCOON_ROOT:data/raccoon}}'
+metainfo = dict(classes=('raccoon', ))
+
+# most raccoons are 64 to 153 pixels wide at this size: what the model's three levels can see whole
+scale = (192, 192)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(
+        type='RandomChoiceResize',
+        scales=[(160, 160), scale, (224, 224)],
+        keep_ratio=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='BuildPrompt', tokenizer=_base_.tokenizer, fixed=True),
+    dict(type='PackDetInputs', meta_keys=_base_.meta_keys),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=scale, keep_ratio=True),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='PackDetInputs', meta_keys=_base_.meta_keys),
+]
+
+common = dict(
+    type='CocoDataset',
+    data_root=data_root,
+    data_prefix=dict(img='images/'),
+    metainfo=metainfo,
+    return_classes=True)
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        ann_file='train.json',
+        # images without an object are background for every word
+        filter_cfg=dict(filter_empty_gt=False),
+        pipeline=train_pipeline,
+        **common))
+val_dataloader = dict(
+    dataset=dict(
+        _delete_=True, ann_file='val.json', test_mode=True, pipeline=test_pipeline, **common))
+test_dataloader = dict(
+    dataset=dict(
+        _delete_=True, ann_file='test.json', test_mode=True, pipeline=test_pipeline, **common))
+val_evaluator = dict(
+    _delete_=True, type='CocoMetric', metric='bbox', ann_file=f'{data_root}/val.json')
+test_evaluator = dict(
+    _delete_=True, type='CocoMetric', metric='bbox', ann_file=f'{data_root}/test.json')
+
+load_from = 'work_dirs/quickstart/epoch_3.pth'
+max_epochs = 24
+train_cfg = dict(max_epochs=max_epochs, val_interval=2)
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=40),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=True,
+        begin=0,
+        end=max_epochs,
+        T_max=max_epochs,
+        eta_min_ratio=0.01,
+        convert_to_iter_based=True),
+]
+default_hooks = dict(logger=dict(interval=5), checkpoint=dict(interval=4))
+log_processor = dict(window_size=10)

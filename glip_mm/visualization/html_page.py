@@ -1,0 +1,162 @@
+"""One self-contained HTML page of pictures with their captions."""
+
+import base64
+import html
+import io
+import os
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from PIL import Image
+
+from .caption import caption_pieces
+from .dataset_sample import DatasetSample
+from .palette import Color, entity_colors, readable_on
+
+#: A vocabulary with more names than this is folded to those that have a box.
+MAX_NAMES = 40
+
+_HEAD = '''<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.6 system-ui, sans-serif; margin: 24px; color: #3f3f46; background: #e4e4e7 }}
+h1 {{ font-size: 20px; margin: 0 }}
+main {{ display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)) }}
+figure {{ margin: 0; background: #fafaf9; border-radius: 6px; overflow: hidden }}
+img {{ width: 100%; display: block }}
+figcaption, .error {{ padding: 8px 12px; overflow-wrap: anywhere }}
+mark {{ border-radius: 4px; padding: 1px 4px }}
+.none {{ color: #96969e }}
+small {{ color: #71717a; display: block }}
+td {{ padding-right: 12px; font-size: 13px; font-variant-numeric: tabular-nums }}
+.error {{ color: #b91c1c }}
+</style></head><body>
+<h1>{title}</h1>
+<p>{note} <span class="none">Grey words have no box.</span></p>
+<main>
+'''
+_TAIL = '</main></body></html>\n'
+
+
+class HtmlPage:
+    """Writes a page picture by picture; the file appears when it is complete.
+
+    Args:
+        path: The file.
+        title: Heading.
+        note: A sentence under it.
+
+    Example:
+        >>> with HtmlPage('page.html', 'train', '2 samples') as page:  # doctest: +SKIP
+        ...     page.add(sample, 'sample 0')
+    """
+
+    def __init__(self, path: str | Path, title: str, note: str = '') -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._temporary = self.path.with_name(f'.{self.path.name}.{os.getpid()}.tmp')
+        self._file = open(self._temporary, 'w', encoding='utf-8')
+        self._file.write(_HEAD.format(title=html.escape(title), note=html.escape(note)))
+
+    def add(self, sample: DatasetSample, title: str, max_side: int = 800) -> None:
+        """Add a sample.
+
+        Args:
+            sample: The sample.
+            title: What to call it.
+            max_side: A larger image is made smaller.
+        """
+        picture = _data_address(sample.draw(caption=False, max_side=max_side))
+        note = ' · '.join(filter(None, [Path(sample.path).name, sample.where]))
+        self._file.write(
+            f'<figure><img loading="lazy" alt="{html.escape(title)}" src="{picture}">\n'
+            f'<figcaption>{caption_html(sample)}<small>{html.escape(title)} · '
+            f'{html.escape(note)}</small>{_boxes_html(sample)}</figcaption></figure>\n')
+
+    def add_error(self, title: str, message: str) -> None:
+        """Add a sample that could not be read."""
+        self._file.write(f'<figure><div class="error"><b>{html.escape(title)}</b><br>'
+                         f'{html.escape(message)}</div></figure>\n')
+
+    def __enter__(self) -> 'HtmlPage':
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self._file.write(_TAIL)
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._file.close()
+            if kind is None:
+                os.replace(self._temporary, self.path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+def caption_html(sample: DatasetSample) -> str:
+    """The caption of a sample: words in the colour of their boxes, others grey.
+
+    Args:
+        sample: The sample.
+
+    Returns:
+        HTML, escaped; empty without a prompt.
+    """
+    prompt = sample.prompt
+    if prompt is None:
+        return ''
+    found = {int(label) for label in sample.labels}
+    colors = entity_colors(len(prompt.entities), found)
+    words: list[str] = []
+    last = -1
+    for piece in caption_pieces(prompt, found):
+        text, blank = html.escape(piece.text), ' ' if piece.blank else ''
+        if piece.entity in found and piece.entity == last and words:
+            # words of one entity share a background
+            words[-1] = words[-1].removesuffix('</mark>') + f'{blank}{text}</mark>'
+        elif piece.entity in found:
+            words.append(f'{blank}{_mark(text, colors[piece.entity])}')
+        elif piece.entity >= 0:
+            words.append(f'{blank}<span class="none">{text}</span>')
+        else:
+            words.append(f'{blank}{text}')
+        last = piece.entity
+    whole = ''.join(words).strip()
+    if prompt.pieces is None or len(prompt.entities) <= MAX_NAMES:
+        return whole
+    shown = ' '.join(_mark(html.escape(prompt.entities[i].name), colors[i]) for i in sorted(found))
+    rest = len(prompt.entities) - len(found)
+    return (f'{shown}<details><summary class="none">{rest} names without a box</summary>'
+            f'{whole}</details>')
+
+
+def _mark(text: str, color: Color) -> str:
+    return (f'<mark style="background:rgb{color};color:rgb{readable_on(color)}">'.replace(', ', ',')
+            + f'{text}</mark>')
+
+
+def _boxes_html(sample: DatasetSample) -> str:
+    count = len(sample.boxes)
+    rows = []
+    for i, (box, name) in enumerate(zip(sample.boxes, sample.names)):
+        score = '' if sample.scores is None else f'{sample.scores[i]:.2f}'
+        cells = [html.escape(name), *(f'{side:.1f}' for side in box), score]
+        rows.append('<tr>' + ''.join(f'<td>{cell}</td>' for cell in cells) + '</tr>')
+    height, width = sample.image.shape[:2]
+    note = f', {len(sample.ignored)} ignored' if len(sample.ignored) else ''
+    head = f'{width} × {height} pixels, {count} box{"" if count == 1 else "es"}{note}'
+    if not rows:
+        return f'<small>{head}</small>'
+    return (f'<details><summary><small style="display:inline">{head}</small></summary><table>'
+            f'{"".join(rows)}</table></details>')
+
+
+def _data_address(picture: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format='JPEG', quality=88, subsampling=0)
+    return f'data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}'

@@ -1,0 +1,218 @@
+"""Runs of an experiment: each trained, tested and noted once, in a folder of its own."""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from tqdm import tqdm
+
+from glip_mm.visualization import write_atomically
+
+ROOT = Path(__file__).resolve().parents[3]
+# name in the results -> key of tools/test.py's metrics, as a share of 1
+METRICS = dict(
+    ap_seen='seen/coco/bbox_mAP', ap_unseen_pairs='unseen/coco/bbox_mAP',
+    phrase_recall_at_1='grounding/phrases/Recall@1', ap50_seen='seen/coco/bbox_mAP_50',
+    ap50_unseen_pairs='unseen/coco/bbox_mAP_50', ap50_synonyms='synonyms/coco/bbox_mAP_50')
+
+
+def fingerprint(config: str, options: Sequence[str], seed: int) -> str:
+    """A hash of all settings of a run."""
+    settings = Config.fromfile(config)
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--o', nargs='*', action=DictAction, default={})
+    settings.merge_from_dict(parser.parse_args(['--o', *options]).o)
+    text = json.dumps(settings.to_dict(), sort_keys=True, default=repr)
+    return hashlib.sha256(f'{seed} {text}'.encode()).hexdigest()[:16]
+
+
+class Run:
+    """One variant with one seed, and what of it is done already.
+
+    Args:
+        folder: Its folder.
+        variant: Name of the variant.
+        config: Its config.
+        seed: Its seed.
+        options: ``KEY=VALUE`` settings.
+        jobs: How many runs share the cores.
+    """
+
+    #: Set to end what runs.
+    stop = threading.Event()
+
+    def __init__(self, folder: Path, variant: str, config: str, seed: int,
+                 options: Sequence[str], jobs: int = 1) -> None:
+        self.jobs = jobs
+        self.folder, self.variant, self.config, self.seed = folder, variant, config, seed
+        self.options = [*options, f'randomness.seed={seed}']
+        self.file = folder / 'run.json'
+        self.state = self._read()
+
+    def _read(self) -> dict:
+        return json.loads(self.file.read_text()) if self.file.is_file() else {}
+
+    def _write(self, **news: object) -> None:
+        self.state.update(news)
+        write_atomically(self.file, (json.dumps(self.state, indent=2) + '\n').encode())
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f'{self.variant}, seed {self.seed}'
+
+    def prepare(self, restart: bool) -> None:
+        """Check that what is in the folder was made with the same settings.
+
+        Raises:
+            ValueError: If it was not.
+        """
+        mark = fingerprint(self.config, self.options, self.seed)
+        if self.state and self.state.get('settings') != mark:
+            if not restart:
+                raise ValueError(f"'{self.folder}' was made with other settings of "
+                                 f'{self.config}; give another --work-dir, or --restart to throw '
+                                 'it away')
+            shutil.rmtree(self.folder)
+            self.state = {}
+        if not self.state:
+            self._write(variant=self.variant, seed=self.seed, config=_short(self.config),
+                        options=self.options, settings=mark)
+
+    def train(self, bar: tqdm) -> None:
+        """Train, or continue."""
+        if self.state.get('trained'):
+            return
+        self._call('train', [self.config, '--work-dir', str(self.folder), '--resume', 'auto'], bar)
+        self._write(trained=True)
+
+    def test(self, bar: tqdm) -> None:
+        """Test the last checkpoint and note the metrics."""
+        if 'metrics' in self.state:
+            return
+        checkpoint = (self.folder / 'last_checkpoint').read_text().strip()
+        start = time.perf_counter()
+        self._call('test', [self.config, checkpoint, '--work-dir', str(self.folder / 'test')], bar)
+        cost = self.folder / 'training_cost.json'
+        self._write(metrics=read_metrics(self.folder / 'test'), checkpoint=checkpoint,
+                    test_seconds=round(time.perf_counter() - start, 1),
+                    cost=json.loads(cost.read_text()) if cost.is_file() else {})
+
+    def _call(self, tool: str, arguments: list[str], bar: tqdm) -> None:
+        log = self.folder / f'{tool}.log'
+        command = [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), *arguments,
+                   '--cfg-options', *self.options]
+        # idle threads must not spin, and the small language model comes from a package
+        environment = {'OMP_WAIT_POLICY': 'PASSIVE', 'HF_HUB_OFFLINE': '1', **os.environ}
+        if self.jobs > 1:
+            environment.setdefault('OMP_NUM_THREADS', str(max(1, os.cpu_count() // self.jobs)))
+        bar.set_description(f'{self.name}: {tool}')
+        with open(log, 'a') as file:
+            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT,
+                                       env=environment, close_fds=False)
+            said = ''
+            try:
+                while process.poll() is None and not self.stop.is_set():
+                    if (now := _eta(log)) != said:
+                        bar.set_postfix_str(said := now)
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(timeout=2)
+            finally:
+                # also on Ctrl-C or when another run failed: nothing is left running
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+        if self.stop.is_set():
+            raise RuntimeError(f'{self.name}: stopped; start again to continue')
+        if process.returncode:
+            tail = '\n'.join(log.read_text(errors='replace').splitlines()[-15:])
+            raise RuntimeError(f'{self.name}: tools/{tool}.py ended with status '
+                               f'{process.returncode}, see {log}. It said at last:\n{tail}')
+        bar.update()
+
+
+def lock(work_dir: Path) -> int:
+    """Keep others out of a folder as long as this process, or a training that it left, lives.
+
+    Returns:
+        The descriptor that holds the lock; children inherit it.
+
+    Raises:
+        RuntimeError: If another holds it.
+    """
+    import fcntl
+    work_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(work_dir / '.lock', os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise RuntimeError(f"'{work_dir}' is in use: this tool, or a training that it started, "
+                           'still runs there; wait for it or give another --work-dir') from error
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
+def _short(path: str) -> str:
+    whole = Path(path).resolve()
+    return str(whole.relative_to(ROOT)) if whole.is_relative_to(ROOT) else path
+
+
+def _eta(log: Path) -> str:
+    with open(log, 'rb') as file:
+        file.seek(max(0, log.stat().st_size - 4000))
+        lines = file.read().decode(errors='replace').splitlines()
+    found = [line for line in lines if 'Epoch(' in line and 'eta:' in line]
+    return ' '.join(found[-1].split('INFO - ')[-1].split()[:6]) if found else ''
+
+
+def read_metrics(folder: Path) -> dict[str, float]:
+    """Metrics of the newest test below a folder, by the names of ``METRICS``.
+
+    MMDetection's COCO metric is silent where a model detects nothing at all: that is an AP of 0.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    files = sorted(folder.glob('*/*.json'), key=lambda p: p.stat().st_mtime, reverse=True)
+    for path in files:
+        content = json.loads(path.read_text())
+        if METRICS['phrase_recall_at_1'] in content:
+            return {name: float(content.get(key, 0.)) for name, key in METRICS.items()}
+    raise FileNotFoundError(f"no file below '{folder}' holds the metrics of tools/test.py")
+
+
+def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> None:
+    """Make all runs, and collect results after each.
+
+    Raises:
+        RuntimeError: If one fails; the others are stopped.
+    """
+    steps = sum(('metrics' not in r.state) + (not r.state.get('trained')) for r in runs)
+    Run.stop.clear()
+
+    def make(run: Run) -> None:
+        run.train(bar)
+        run.test(bar)
+
+    with tqdm(total=steps, unit='step') as bar, ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(make, run) for run in runs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                collect()
+        except BaseException:
+            Run.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise

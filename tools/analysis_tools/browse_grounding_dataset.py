@@ -1,0 +1,171 @@
+"""Look at the data of a config: images with boxes, captions in the colours of the boxes.
+
+Example:
+    python tools/analysis_tools/browse_grounding_dataset.py \
+        configs/quickstart/glip_nano_grounding-world.py --num 24 --html world.html
+    python tools/analysis_tools/browse_grounding_dataset.py \
+        configs/quickstart/glip_nano_grounding-world.py --stage raw --index 0:8 3000 \
+        --out-dir pictures
+"""
+
+import argparse
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from tqdm import tqdm
+
+from glip_mm.registry import DATASETS
+from glip_mm.visualization import HtmlPage, read_sample, save_image
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--split', choices=['train', 'val', 'test'], default='train',
+                        help='whose dataloader (default: train)')
+    parser.add_argument('--member', type=int, metavar='K',
+                        help='look at the K-th dataset of several, from 0')
+    parser.add_argument('--stage', choices=['pipeline', 'raw'], default='pipeline',
+                        help='pipeline: what the model gets (default); raw: the annotation as it '
+                        'was read')
+    parser.add_argument('--index', nargs='+', metavar='I', help='samples to show: numbers, or '
+                        'ranges such as 10:20')
+    parser.add_argument('--num', type=int, default=16,
+                        help='without --index: this many, drawn at random (default: 16)')
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of the drawing, and of the transforms of each sample (default: 0)')
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument('--out-dir', metavar='FOLDER', help='write one PNG for each sample')
+    where.add_argument('--html', metavar='FILE', help='write one page that needs nothing else')
+    parser.add_argument('--max-side', type=int, default=800,
+                        help='larger images are made smaller (default: 800)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings that replace those of the config')
+    return parser
+
+
+def build_dataset(config: Config, split: str, member: int | None = None) -> object:
+    """Build a dataset of a config.
+
+    Raises:
+        ValueError: If the config has none for the split, or it has no such member.
+        FileNotFoundError: If its data are missing.
+    """
+    loader = config.get(f'{split}_dataloader')
+    if not loader:
+        splits = [s for s in ('train', 'val', 'test') if config.get(f'{s}_dataloader')]
+        raise ValueError(f"the config has no {split}_dataloader; --split can be "
+                         f"{', '.join(splits) or 'nothing: there is none at all'}")
+    dataset_config = loader.dataset
+    if member is not None:
+        datasets = dataset_config.get('datasets')
+        if datasets is None or not 0 <= member < len(datasets):
+            raise ValueError(f'--member {member}: {dataset_config.type} of {split}_dataloader has '
+                             f'{len(datasets) if datasets else "no"} members')
+        dataset_config = datasets[member]
+    init_default_scope(config.get('default_scope', 'glip_mm'))
+    return DATASETS.build(dataset_config)
+
+
+def choose(total: int, index: list[str] | None, num: int, seed: int) -> list[int]:
+    """Indices to show, in order.
+
+    Raises:
+        ValueError: If one lies outside, or is no number.
+    """
+    if index is None:
+        if num < 1:
+            raise ValueError(f'--num {num} must be at least 1')
+        return sorted(random.Random(seed).sample(range(total), min(num, total)))
+    result: list[int] = []
+    for text in index:
+        first, colon, stop = text.partition(':')
+        try:
+            chosen = range(int(first or 0), int(stop or total)) if colon else [int(first)]
+        except ValueError:
+            raise ValueError(f"--index '{text}' is neither a number nor a range such as "
+                             '10:20') from None
+        bad = [i for i in chosen if not 0 <= i < total]
+        if bad:
+            raise ValueError(f'--index {text}: there are {total} samples, 0 to {total - 1}')
+        result += chosen
+    return result
+
+
+def browse(args: argparse.Namespace, dataset: object) -> Counter:
+    """Write pictures; counts of what was shown."""
+    chosen = choose(len(dataset), args.index, args.num, args.seed)
+    page = None
+    if args.html:
+        page = HtmlPage(args.html, f'{Path(args.config).stem}: {args.split}, {args.stage}',
+                        f'{len(chosen)} of {len(dataset)} samples, seed {args.seed}.')
+    count: Counter = Counter()
+    try:
+        for index in tqdm(chosen, desc='samples', unit='image', mininterval=0.5):
+            # the transforms of a sample depend on its number alone
+            _seed(args.seed, index)
+            try:
+                sample = read_sample(dataset, index, args.stage)
+                if page is not None:
+                    page.add(sample, f'sample {index}', args.max_side)
+                else:
+                    name = f'{index:06d}_{Path(sample.path).stem or "image"}.png'
+                    title = f'{index}  {sample.where or Path(sample.path).name}'
+                    save_image(Path(args.out_dir) / name,
+                               sample.draw(title=title, max_side=args.max_side))
+            # whatever is wrong with one sample, the others can be seen
+            except Exception as error:
+                count['failed'] += 1
+                message = f'{type(error).__name__}: {error}'
+                tqdm.write(f'sample {index}: {message}', file=sys.stderr)
+                if page is not None:
+                    page.add_error(f'sample {index}', message)
+                continue
+            count['shown'] += 1
+            count['boxes'] += len(sample.boxes)
+            count['without boxes'] += not len(sample.boxes)
+    except BaseException as error:
+        if page is not None:
+            page.__exit__(type(error), error, error.__traceback__)
+        raise
+    if page is not None:
+        page.__exit__(None, None, None)
+    return count
+
+
+def _seed(seed: int, index: int) -> None:
+    values = np.random.SeedSequence([seed, index]).generate_state(3).tolist()
+    random.seed(values[0])
+    np.random.seed(values[1])
+    torch.manual_seed(values[2])
+
+
+def main() -> None:
+    """Write the pictures."""
+    parser = make_parser()
+    args = parser.parse_args()
+    if not Path(args.config).is_file():
+        parser.error(f"config '{args.config}' is not a file")
+    config = Config.fromfile(args.config)
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    try:
+        dataset = build_dataset(config, args.split, args.member)
+        count = browse(args, dataset)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print(f"{count['shown']} samples with {count['boxes']} boxes, {count['without boxes']} of them "
+          f"without a box, {count['failed']} failed: {args.html or args.out_dir}")
+    if count['failed'] and not count['shown']:
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,94 @@
+"""The ablation of GLIP in small: train and test variants with several seeds, compare them.
+
+Every run goes through tools/train.py and tools/test.py in a folder of its own,
+WORK_DIR/VARIANT/seedN. Started again, the tool continues where it stopped.
+
+Example:
+    python tools/misc/make_grounding_world.py --out data/grounding_world
+    python tools/analysis_tools/run_ablation.py
+    python tools/analysis_tools/run_ablation.py --variants B C --seeds 0 1 2 3 4
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablation import ROOT, Run, lock, report, run_all
+
+CONFIGS = ROOT / 'configs' / 'experiments'
+VARIANTS = dict(
+    A=str(CONFIGS / 'glip_nano-a_detection.py'), B=str(CONFIGS / 'glip_nano-b_detection.py'),
+    C=str(CONFIGS / 'glip_nano-c_detection-grounding.py'))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--variants', nargs='+', default=list(VARIANTS), metavar='NAME[=CONFIG]',
+                        help='A: detection without fusion; B: detection with fusion; C: detection '
+                        'and grounding; or configs of your own (default: A B C)')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='N')
+    parser.add_argument('--work-dir', default='work_dirs/ablation', metavar='FOLDER')
+    parser.add_argument('--jobs', type=int, default=1, metavar='N',
+                        help='runs at the same time, which share the cores (default: 1)')
+    parser.add_argument('--report-only', action='store_true',
+                        help='run nothing, report the runs that are finished')
+    parser.add_argument('--restart', action='store_true',
+                        help='throw away runs that were made with other settings')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
+                        help='settings for every run, as for tools/train.py')
+    return parser
+
+
+def parse_variants(texts: Sequence[str]) -> dict[str, str]:
+    """Configs by name.
+
+    Raises:
+        ValueError: If a name is unknown, or a config is no file.
+    """
+    result = {}
+    for text in texts:
+        name, _, config = text.partition('=')
+        config = config or VARIANTS.get(name, '')
+        if not config:
+            raise ValueError(f"--variants '{name}' is unknown; use {', '.join(VARIANTS)} or "
+                             'NAME=CONFIG')
+        if not Path(config).is_file():
+            raise ValueError(f"--variants {text}: config '{config}' is not a file")
+        result[name] = config
+    return result
+
+
+def main() -> None:
+    """Run what is missing and report."""
+    parser = make_parser()
+    args = parser.parse_args()
+    work_dir = Path(args.work_dir)
+    held = None
+    try:
+        if args.jobs < 1:
+            raise ValueError(f'--jobs {args.jobs} must be at least 1')
+        variants = parse_variants(args.variants)
+        if not args.report_only:
+            held = lock(work_dir)
+            # seed by seed: stopped early, all variants have as many
+            runs = [Run(work_dir / name / f'seed{seed}', name, config, seed, args.cfg_options,
+                        args.jobs)
+                    for seed in args.seeds for name, config in variants.items()]
+            for run in runs:
+                run.prepare(args.restart)
+            run_all(runs, args.jobs, lambda: report(work_dir, list(variants)))
+        table = report(work_dir, list(variants))
+    except (FileNotFoundError, RuntimeError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    finally:
+        if held is not None:
+            os.close(held)
+    print(table)
+    print(f"\nresults: {work_dir / 'results.json'}, results.md and results.png beside it")
+
+
+if __name__ == '__main__':
+    main()
