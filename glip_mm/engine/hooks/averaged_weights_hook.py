@@ -1,0 +1,81 @@
+"""Evaluates and keeps the moving average of the weights."""
+
+from typing import Optional
+
+from mmengine.hooks import EMAHook
+from mmengine.logging import MMLogger
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from glip_mm.registry import HOOKS
+
+
+@HOOKS.register_module()
+class AveragedWeightsHook(EMAHook):
+    """MMEngine's ``EMAHook``, at home with every checkpoint.
+
+    Validation runs on the averaged weights, so the best checkpoint is chosen by them. A checkpoint
+    holds them as ``state_dict`` (what testing and fine-tuning load) and the raw ones as
+    ``ema_state_dict``; resuming puts both back. ``EMAHook`` itself looks for a ``state_dict`` in
+    whatever is loaded, which the official release and bare files do not have: here the average
+    starts from the weights that the model has once they are loaded, whatever the file was. It also
+    builds the average when a runner loads before it calls ``before_run``, as ``FlexibleRunner``
+    does.
+
+    Args:
+        momentum: Share of the newest weights; 0.001 is the published decay of 0.999.
+        kwargs: As of ``EMAHook``.
+    """
+
+    def __init__(self, momentum: float = 0.001, **kwargs) -> None:
+        super().__init__(momentum=momentum, **kwargs)
+        self._resumed: Optional[dict] = None
+        self._started = False
+
+    def before_run(self, runner: Runner) -> None:
+        """Copy the model."""
+        core = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if getattr(self, 'src_model', None) is core:
+            return  # tested after training: keep the average
+        # a step that torch compiled belongs to the model it was compiled for
+        compiled = core.__dict__.pop('train_step', None)
+        super().before_run(runner)
+        if compiled is not None:
+            core.train_step = compiled
+        self._started = False
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Take the raw weights out of a checkpoint to resume from, keep the averaged ones."""
+        if not runner._resume:
+            self._started = False
+            return
+        if 'ema_state_dict' not in checkpoint:
+            MMLogger.get_current_instance().warning(
+                'the checkpoint to resume from has no averaged weights (ema_state_dict): the '
+                'average starts anew from its weights')
+            return
+        self._swap_ema_state_dict(checkpoint)
+        self._resumed = checkpoint['ema_state_dict']
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the average from the loaded weights, or from its own if resumed."""
+        super().before_train(runner)
+        self._start()
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Evaluate the average."""
+        self._start()
+        super().before_val_epoch(runner)
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Test the average, which equals the loaded weights unless this process trained."""
+        self._start()
+        super().before_test_epoch(runner)
+
+    def _start(self) -> None:
+        if self._resumed is not None:
+            self.ema_model.load_state_dict(self._resumed, strict=self.strict_load)
+        elif not self._started:
+            self.ema_model.module.load_state_dict(self.src_model.state_dict())
+            self.ema_model.steps.zero_()
+        self._resumed, self._started = None, True
