@@ -1,6 +1,6 @@
 """Evaluates and keeps the moving average of the weights."""
 
-from typing import Optional
+from typing import Any, Optional
 
 from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
@@ -24,11 +24,12 @@ class AveragedWeightsHook(EMAHook):
 
     Args:
         momentum: Share of the newest weights; 0.001 is the published decay of 0.999.
+        strict_load: Refuse to resume from an average of another model.
         kwargs: As of ``EMAHook``.
     """
 
-    def __init__(self, momentum: float = 0.001, **kwargs) -> None:
-        super().__init__(momentum=momentum, **kwargs)
+    def __init__(self, momentum: float = 0.001, strict_load: bool = True, **kwargs: Any) -> None:
+        super().__init__(momentum=momentum, strict_load=strict_load, **kwargs)
         self._resumed: Optional[dict] = None
         self._started = False
 
@@ -77,5 +78,6 @@ class AveragedWeightsHook(EMAHook):
             self.ema_model.load_state_dict(self._resumed, strict=self.strict_load)
         elif not self._started:
             self.ema_model.module.load_state_dict(self.src_model.state_dict())
-            self.ema_model.steps.zero_()
+            # at step 0 EMAHook would copy the weights once more instead of averaging
+            self.ema_model.steps.fill_(self.ema_model.interval)
         self._resumed, self._started = None, True
