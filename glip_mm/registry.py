@@ -5,6 +5,7 @@ MMDetection. With ``default_scope='mmdet'`` write ``type='glip_mm.GLIP'``.
 """
 
 from mmdet import registry as mmdet_registry
+from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
 SCOPE = 'glip_mm'
@@ -25,6 +26,9 @@ HOOKS = _child(mmdet_registry.HOOKS, 'glip_mm.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'glip_mm.engine')
 OPTIM_WRAPPERS = _child(mmdet_registry.OPTIM_WRAPPERS, 'glip_mm.engine')
 PARAM_SCHEDULERS = _child(mmdet_registry.PARAM_SCHEDULERS, 'glip_mm.engine')
+# MMDetection has none of these two
+FUNCTIONS = _child(mmengine_registry.FUNCTIONS, 'glip_mm.engine.strategies')
+STRATEGIES = _child(mmengine_registry.STRATEGIES, 'glip_mm.engine.strategies')
 VISUALIZERS = _child(mmdet_registry.VISUALIZERS, 'glip_mm.visualization')
 
 # Nothing of ours is registered below: MMEngine looks for a child of every registry it builds from

@@ -16,8 +16,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description='Train a model from its config.')
     parser.add_argument('config', help='config file')
     parser.add_argument('--amp', action='store_true',
-                        help='mixed precision in bfloat16 where the device has it, else in float16; '
-                        'optim_wrapper.dtype chooses')
+                        help='mixed precision, in bfloat16 where the device has it, else in '
+                        'float16; optim_wrapper.dtype chooses')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate from auto_scale_lr.base_batch_size of the '
                         'config to the batch size of this run')

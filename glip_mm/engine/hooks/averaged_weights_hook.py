@@ -1,11 +1,11 @@
 """Evaluates and keeps the moving average of the weights."""
 
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
-from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.model import BaseAveragedModel, is_model_wrapper
+from mmengine.runner import BaseLoop, Runner
 
 from glip_mm.registry import HOOKS
 
@@ -30,11 +30,14 @@ class AveragedWeightsHook(EMAHook):
 
     def __init__(self, momentum: float = 0.001, strict_load: bool = True, **kwargs: Any) -> None:
         super().__init__(momentum=momentum, strict_load=strict_load, **kwargs)
+        self.ema_model: Optional[BaseAveragedModel] = None
         self._resumed: Optional[dict] = None
         self._started = False
 
     def before_run(self, runner: Runner) -> None:
-        """Copy the model."""
+        """Copy the model that is going to be trained."""
+        if not isinstance(runner._train_loop, BaseLoop):
+            return  # only tested: what was loaded is tested
         core = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if getattr(self, 'src_model', None) is core:
             return  # tested after training: keep the average
@@ -65,13 +68,24 @@ class AveragedWeightsHook(EMAHook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Evaluate the average."""
-        self._start()
-        super().before_val_epoch(runner)
+        if self.ema_model is not None:
+            self._start()
+            super().before_val_epoch(runner)
+
+    def after_val_epoch(self, runner: Runner,
+                        metrics: Optional[Dict[str, float]] = None) -> None:
+        """Go back to the raw weights."""
+        if self.ema_model is not None:
+            super().after_val_epoch(runner, metrics)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Test the average, which equals the loaded weights unless this process trained."""
-        self._start()
-        super().before_test_epoch(runner)
+        """Test the average after training in the same process, else what was loaded."""
+        self.before_val_epoch(runner)
+
+    def after_test_epoch(self, runner: Runner,
+                         metrics: Optional[Dict[str, float]] = None) -> None:
+        """Go back to the raw weights."""
+        self.after_val_epoch(runner, metrics)
 
     def _start(self) -> None:
         if self._resumed is not None:
