@@ -103,9 +103,12 @@ def test_two_processes_equal_one(shared, tiny_bert, monkeypatch, split, head):
     model = deterministic(build_nano(tiny_bert, **HEADS[head]))
     single = gradients(model, SPLITS[split][0] + SPLITS[split][1])
     assert shared[split, head].keys() == single.keys()
+    # the published normaliser is one positive anchor a process at least: where there is none
+    # anywhere, two processes divide by two what one divides by one
+    share = 0.5 if split == 'no_boxes_at_all' else 1.0
     for name, wanted in single.items():
-        torch.testing.assert_close(shared[split, head][name], wanted, rtol=1e-3, atol=1e-5,
-                                   msg=name)
+        torch.testing.assert_close(shared[split, head][name], share * wanted, rtol=1e-3,
+                                   atol=1e-5, msg=name)
 
 
 def preset(bert, num_layers=2, frozen=False, **settings):
@@ -125,6 +128,7 @@ def train(rank, bert, folder):
                                           find_unused_parameters=False)
         wrapper = OptimWrapper(torch.optim.SGD(
             [p for p in model.parameters() if p.requires_grad], lr=1e-3))
+        wrapper.zero_grad = lambda: None  # keep what is looked at below
         # both processes, each in turn without boxes, then neither, have boxes
         for indices in ([0, 1], [2, 4]), ([4], [3]), ([2], [4]), ([1], [0]):
             data = dict(inputs=[image(i) for i in indices[rank]],
