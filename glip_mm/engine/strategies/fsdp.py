@@ -1,11 +1,13 @@
 """Fully sharded training."""
 
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence, Union
 
 import torch
 from mmengine._strategy.fsdp import FSDP, FSDPStrategy
 from mmengine.device import get_device
-from torch import nn
+from mmengine.dist import all_reduce
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
 
 from glip_mm.registry import FUNCTIONS, STRATEGIES
 
@@ -28,13 +30,48 @@ def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int,
     return recurse or type(module).__name__ in names
 
 
+def vectors_for_scalars(model: nn.Module) -> None:
+    """Make parameters without a dimension vectors of one number: FSDP shards no scalars.
+
+    The model computes the same, and a checkpoint written so loads into an unsharded model.
+    """
+    for module in model.modules():
+        for name, param in module.named_parameters(recurse=False):
+            if param.dim() == 0:
+                setattr(module, name, nn.Parameter(param.detach().reshape(1),
+                                                   requires_grad=param.requires_grad))
+
+
+def clip_sharded_grad_norm_(params: Iterable[Tensor], max_norm: float,
+                            norm_type: float = 2.0) -> Tensor:
+    """Clip gradients of which each process holds a part, to a norm of all parts together.
+
+    Args:
+        params: Parameters with a gradient; changed in place.
+        max_norm: Largest norm that is left alone.
+        norm_type: Finite order of the norm.
+
+    Returns:
+        The norm before.
+    """
+    grads = [p.grad for p in params]
+    total = torch.stack([g.float().abs().pow(norm_type).sum() for g in grads]).sum()
+    all_reduce(total)
+    total = total.pow(1 / norm_type)
+    factor = (max_norm / (total + 1e-6)).clamp(max=1)
+    for grad in grads:
+        grad.mul_(factor.to(grad))
+    return total
+
+
 @STRATEGIES.register_module()
 class GLIPFSDPStrategy(FSDPStrategy):
-    """MMEngine's FSDP strategy with current torch, and on a CPU.
+    """MMEngine's FSDP strategy, mended for GLIP, for current torch, and for a CPU.
 
-    MMEngine hands the arguments of ``FSDP.optim_state_dict_to_load`` over in the order that they
-    had before torch 2.1, so it cannot resume, and it asks for a CUDA device by number. Sharded
-    averaged weights do not exist: leave ``AveragedWeightsHook`` out.
+    MMEngine's clips by the norm of a process's own part; hands the arguments of
+    ``FSDP.optim_state_dict_to_load`` over in the order that they had before torch 2.1, so it
+    cannot resume; and asks for a CUDA device by number. FSDP itself takes no scalar parameters.
+    There are no sharded averaged weights: leave ``AveragedWeightsHook`` out.
 
     Args:
         kwargs: As of MMEngine's ``FSDPStrategy``.
@@ -55,11 +92,34 @@ class GLIPFSDPStrategy(FSDPStrategy):
             return
         super()._setup_distributed(launcher, backend, **kwargs)
 
+    def _init_state_dict_cfg(self, state_dict_cfg: Union[str, dict]) -> None:
+        super()._init_state_dict_cfg(state_dict_cfg)
+        if get_device() == 'cpu':
+            # what is on the CPU already is not copied there, and freed with the gathered shards
+            self.state_dict_config.offload_to_cpu = False
+            self.optim_state_dict_config.offload_to_cpu = False
+
+    def _wrap_model(self, model: nn.Module) -> nn.Module:
+        vectors_for_scalars(model)
+        return super()._wrap_model(model)
+
+    def build_optim_wrapper(self, *args: Any, **kwargs: Any) -> OptimWrapper:
+        """Build the optimizer of the sharded model; its clipping sees all shards."""
+        wrapper = super().build_optim_wrapper(*args, **kwargs)
+        if getattr(wrapper, 'clip_func', None) is torch.nn.utils.clip_grad_norm_:
+            wrapper.clip_func = clip_sharded_grad_norm_
+        return wrapper
+
+    def load_model_state_dict(self, state_dict: dict, **kwargs: Any) -> None:
+        """Load weights, of a sharded model or not."""
+        super().load_model_state_dict(
+            {k: v.reshape(1) if v.dim() == 0 else v for k, v in state_dict.items()}, **kwargs)
+
     def optim_state_dict(self) -> dict:
-        """Optimizer state by parameter name, and the loss scale."""
+        """Optimizer state by parameter name, with what the wrapper adds to it."""
+        own = self.optim_wrapper.state_dict()
         state = FSDP.optim_state_dict(self.model, self.optim_wrapper.optimizer)
-        scaler = getattr(self.optim_wrapper, 'loss_scaler', None)
-        return state if scaler is None else dict(state, loss_scaler=scaler.state_dict())
+        return {**{k: v for k, v in own.items() if k not in ('state', 'param_groups')}, **state}
 
     def load_optim_state_dict(self, state_dict: dict) -> None:
         """Shard a saved optimizer state and load it.
@@ -67,9 +127,8 @@ class GLIPFSDPStrategy(FSDPStrategy):
         Args:
             state_dict: From :meth:`optim_state_dict`.
         """
-        scaler = state_dict.pop('loss_scaler', None)
+        added = {k: v for k, v in state_dict.items() if k not in ('state', 'param_groups')}
         sharded = FSDP.optim_state_dict_to_load(
-            model=self.model, optim=self.optim_wrapper.optimizer, optim_state_dict=state_dict)
-        if scaler is not None:
-            sharded['loss_scaler'] = scaler
-        self.optim_wrapper.load_state_dict(sharded)
+            model=self.model, optim=self.optim_wrapper.optimizer,
+            optim_state_dict={k: v for k, v in state_dict.items() if k not in added})
+        self.optim_wrapper.load_state_dict({**sharded, **added})
