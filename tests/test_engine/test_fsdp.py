@@ -13,7 +13,14 @@ from mmengine.registry import RUNNERS
 import glip_mm.engine  # noqa: F401
 from glip_mm.registry import DATASETS
 
-from ..test_models.nano import build_nano, data_sample, image, nano_config, write_tiny_bert
+from ..test_models.nano import (
+    build_nano,
+    data_sample,
+    image,
+    nano_config,
+    predict,
+    write_tiny_bert,
+)
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SWIN = dict(type='SwinTransformer', embed_dims=24, depths=[1, 1, 1, 1], num_heads=[1, 2, 3, 4],
@@ -69,6 +76,11 @@ def work(rank, folder):
     runner = run(folder, 'fsdp', 1, epochs=2, resume=True)
     held = sum(p.numel() for p in runner.model.parameters())
     (folder / f'held_{rank}').write_text(str(held))
+    runner.model.eval()
+    with torch.no_grad():
+        found = runner.model.test_step(dict(inputs=[image(0)],
+                                            data_samples=[data_sample(('cat', 'dog'))]))
+    torch.save(found[0].pred_instances.scores, folder / f'scores_{rank}')
     torch.distributed.destroy_process_group()
 
 
@@ -103,6 +115,15 @@ def test_each_process_holds_half(folder):
                 if 'relative_position_index' not in k)
     for rank in range(2):
         assert int((folder / f'held_{rank}').read_text()) == pytest.approx(whole / 2, rel=0.02)
+
+
+def test_shards_predict_as_the_unsharded_model(folder):
+    saved = torch.load(folder / 'fsdp' / 'epoch_2.pth', weights_only=False)['state_dict']
+    model = build_nano(str(folder / 'bert'), backbone=SWIN, in_channels=(48, 96, 192))
+    model.load_state_dict(saved)
+    wanted = predict(model, [image(0)], [data_sample(('cat', 'dog'))])[0].pred_instances.scores
+    for rank in range(2):
+        torch.testing.assert_close(torch.load(folder / f'scores_{rank}'), wanted)
 
 
 def test_what_is_saved_loads_into_an_unsharded_model(folder):
