@@ -45,15 +45,15 @@ o365 = dict(
 openimages = dict(
     type='GroundingDataset',
     data_root='data/OpenImages/',
-    ann_file='oidv6_train_odvg.jsonl',
-    label_map_file='oidv6_label_map.json',
+    ann_file='annotations/oidv6-train-annotations_od.json',
+    label_map_file='annotations/openimages_label_map.json',
     data_prefix=dict(img='OpenImages/train/'),
     filter_cfg=with_boxes,
     pipeline=train_pipeline)
 visual_genome = dict(
     type='GroundingDataset',
     data_root='data/visual_genome/',
-    ann_file='vg_train_odvg.jsonl',
+    ann_file='vg_train_od.json',
     label_map_file='vg_label_map.json',
     data_prefix=dict(img='images/'),
     filter_cfg=with_boxes,
@@ -61,8 +61,8 @@ visual_genome = dict(
 imagenet_boxes = dict(
     type='GroundingDataset',
     data_root='data/imagenet/',
-    ann_file='imagenet_boxes_odvg.jsonl',
-    label_map_file='imagenet_label_map.json',
+    ann_file='train_od.json',
+    label_map_file='train_label_map.json',
     data_prefix=dict(img='train/'),
     filter_cfg=with_boxes,
     pipeline=train_pipeline)
