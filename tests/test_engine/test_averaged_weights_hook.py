@@ -170,3 +170,13 @@ def test_flexible_runner_trains_and_resumes(tmp_path):
     flexible(tmp_path, resume=True).train()
     saved = torch.load(tmp_path / 'epoch_4.pth', weights_only=False)
     assert slopes(saved) == pytest.approx(expected()[-1], rel=1e-5)
+
+
+def test_sharded_weights_are_refused(tmp_path):
+    class FullyShardedDataParallel(Slope):
+        """Stands for torch's: the hook knows it by its name."""
+
+    train = runner(tmp_path)
+    train.model = FullyShardedDataParallel()
+    with pytest.raises(ValueError, match='sharded by FullyShardedDataParallel: leave it out'):
+        train.train()

@@ -9,6 +9,8 @@ from mmengine.runner import BaseLoop, Runner
 
 from glip_mm.registry import HOOKS
 
+_SHARDED = ('FullyShardedDataParallel', 'MMDeepSpeedEngineWrapper')
+
 
 @HOOKS.register_module()
 class AveragedWeightsHook(EMAHook):
@@ -26,6 +28,9 @@ class AveragedWeightsHook(EMAHook):
         momentum: Share of the newest weights; 0.001 is the published decay of 0.999.
         strict_load: Refuse to resume from an average of another model.
         kwargs: As of ``EMAHook``.
+
+    Raises:
+        ValueError: At the start of a sharded training.
     """
 
     def __init__(self, momentum: float = 0.001, strict_load: bool = True, **kwargs: Any) -> None:
@@ -38,6 +43,11 @@ class AveragedWeightsHook(EMAHook):
         """Copy the model that is going to be trained."""
         if not isinstance(runner._train_loop, BaseLoop):
             return  # only tested: what was loaded is tested
+        sharded = [base.__name__ for base in type(runner.model).__mro__
+                   if base.__name__ in _SHARDED]
+        if sharded:
+            raise ValueError(f'AveragedWeightsHook cannot average a model sharded by {sharded[0]}: '
+                             'leave it out of custom_hooks')
         core = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if getattr(self, 'src_model', None) is core:
             return  # tested after training: keep the average
