@@ -22,9 +22,9 @@ augment = [
 ]
 pack = [dict(type='PackDetInputs', meta_keys=train_meta_keys)]
 
-# up to 85 absent classes a prompt, as published
+# up to 85 absent classes a prompt; a box whose phrase is cut off is still regressed: as published
 detection_prompt = dict(type='BuildPrompt', tokenizer=lang_model_name, num_negatives=85)
-grounding_prompt = dict(type='BuildPrompt', tokenizer=lang_model_name)
+grounding_prompt = dict(type='BuildPrompt', tokenizer=lang_model_name, keep_cut=True)
 
 train_pipeline = [*load, *augment, detection_prompt, *pack]
 grounding_pipeline = [*load, *augment, grounding_prompt, *pack]
@@ -45,15 +45,15 @@ o365 = dict(
 openimages = dict(
     type='GroundingDataset',
     data_root='data/OpenImages/',
-    ann_file='annotations/oidv6-train-annotations_od.json',
-    label_map_file='annotations/openimages_label_map.json',
+    ann_file='oidv6_train_odvg.jsonl',
+    label_map_file='oidv6_label_map.json',
     data_prefix=dict(img='OpenImages/train/'),
     filter_cfg=with_boxes,
     pipeline=train_pipeline)
 visual_genome = dict(
     type='GroundingDataset',
     data_root='data/visual_genome/',
-    ann_file='vg_train_od.json',
+    ann_file='vg_train_odvg.jsonl',
     label_map_file='vg_label_map.json',
     data_prefix=dict(img='images/'),
     filter_cfg=with_boxes,
@@ -61,8 +61,8 @@ visual_genome = dict(
 imagenet_boxes = dict(
     type='GroundingDataset',
     data_root='data/imagenet/',
-    ann_file='train_od.json',
-    label_map_file='train_label_map.json',
+    ann_file='imagenet_boxes_odvg.jsonl',
+    label_map_file='imagenet_label_map.json',
     data_prefix=dict(img='train/'),
     filter_cfg=with_boxes,
     pipeline=train_pipeline)
