@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
 
+from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.transforms import BuildPrompt
-from glip_mm.datasets.transforms.negative_sampling import draw_negatives, keep_positives
+from glip_mm.datasets.transforms.class_vocabulary import ClassVocabulary
+from glip_mm.datasets.transforms.negative_sampling import (
+    check_control,
+    count_negatives,
+    draw_negatives,
+    keep_positives,
+)
 from glip_mm.registry import DATASETS, TRANSFORMS
 from glip_mm.text import Prompt
 
@@ -24,6 +31,10 @@ class WordBuildPrompt(BuildPrompt):
 
     def count_tokens(self, text):
         return words(text)
+
+
+def vocabulary(names, **kwargs):
+    return ClassVocabulary(dict(enumerate(names)), words, **kwargs)
 
 
 def detection(labels, names=NAMES):
@@ -94,24 +105,25 @@ def test_the_first_class_can_be_a_negative_and_nothing_else_is_drawn():
 def test_number_of_negatives_follows_the_published_mixture():
     """Half the time all 4, else uniform 1..4; no positive, so none of the drawn is lost."""
     np.random.seed(0)
-    names = dict(enumerate('abcdefghijkl'))
-    counts = np.bincount([len(draw_negatives([], names, words, 200, np.random, 4))
+    names = vocabulary('abcdefghijkl')
+    counts = np.bincount([len(draw_negatives([], names, 200, np.random, 4))
                           for _ in range(4000)], minlength=5) / 4000
     assert counts[0] == 0
     assert np.abs(counts[1:] - [.125, .125, .125, .625]).max() < .03
 
 
 def test_negatives_stop_at_the_budget():
-    names = dict(enumerate('abcdefghij'))
+    names = vocabulary('abcdefghij')
+    full = dict(num_negatives=10, control=(0, 0, 1, 0))
     # each name costs 2 tokens and 1 must remain: 6 leave room for 2
-    assert len(draw_negatives([], names, words, 6, np.random, 10, full_prob=1)) == 2
-    assert draw_negatives([], names, words, 0, np.random, 10, full_prob=1) == []
+    assert len(draw_negatives([], names, 6, np.random, **full)) == 2
+    assert not len(draw_negatives([], names, 0, np.random, **full))
 
 
 def test_positives_that_overflow_are_left_out_with_all_after_them():
     rng = np.random.RandomState(0)
-    names = {0: 'a', 1: 'b b b b b b', 2: 'c'}
-    outcomes = {tuple(sorted(keep_positives([0, 1, 2], names, words, 6, rng)[0]))
+    names = vocabulary(['a', 'b b b b b b', 'c'])
+    outcomes = {tuple(sorted(keep_positives([0, 1, 2], names, 6, rng)[0]))
                 for _ in range(50)}
     # whatever comes after the long name is dropped too
     assert outcomes == {(), (0,), (2,), (0, 2)}
@@ -129,9 +141,9 @@ def test_boxes_of_overflowing_classes_go_and_no_negative_comes(caplog):
 
 
 def test_a_negative_that_reads_like_a_positive_is_not_drawn():
-    names = {0: 'bow_(weapon)', 1: 'bow_(ribbon)', 2: 'Cat'}
+    names = vocabulary(['bow_(weapon)', 'bow_(ribbon)', 'Cat'])
     for _ in range(20):
-        assert draw_negatives([0], names, words, 99, np.random, 3, full_prob=1) == [2]
+        assert draw_negatives([0], names, 99, np.random, 3, (0, 0, 1, 0)).tolist() == [2]
 
 
 def test_images_without_boxes_get_negatives():
@@ -148,6 +160,171 @@ def test_names_may_come_as_a_list():
 def test_no_shuffle_keeps_the_order():
     out = WordBuildPrompt(full_prob=1, shuffle=False)(detection([5, 1]))
     assert out['prompt'].names == NAMES and out['gt_bboxes_labels'].tolist() == [5, 1]
+
+
+# ---------------------------------------------------------------- published vectors
+
+def counted(most, control, draws=4000):
+    rng = np.random.RandomState(0)
+    values, counts = np.unique([count_negatives(most, control, rng) for _ in range(draws)],
+                               return_counts=True)
+    return dict(zip(values.tolist(), (counts / draws).tolist()))
+
+
+def test_control_probabilities():
+    published = (0, 0, .5, 0)
+    shares = counted(85, published)
+    assert set(shares) == set(range(1, 86))
+    assert shares[85] == pytest.approx(.5 + .5 / 85, abs=.025)
+    assert counted(-1, published) == {-1: pytest.approx(.5, abs=.025),
+                                      1: pytest.approx(.5, abs=.025)}
+    shares = counted(7, (.2, .3, .5, 0))
+    assert shares == {0: pytest.approx(.3, abs=.025), 1: pytest.approx(.2, abs=.025),
+                      7: pytest.approx(.5, abs=.025)}
+
+
+@pytest.mark.parametrize('control', [(), (0, 0, .5), (0, 0, .5, .1), (.6, .6, 0, 0)])
+def test_wrong_control_probabilities(control):
+    with pytest.raises(ValueError, match='BuildPrompt.control must be four'):
+        check_control(control)
+
+
+def coco_names():
+    from mmdet.datasets import CocoDataset
+    return list(CocoDataset.METAINFO['classes'])
+
+
+def test_the_background_is_never_a_negative():
+    names = ['__background__', *coco_names()]
+    transform = BuildPrompt()
+    longest = 0
+    for seed in range(100):
+        np.random.seed(seed)
+        prompt = transform(detection([1, 17], names))['prompt']
+        assert '__background__' not in prompt.names
+        assert {'person', 'dog'} <= set(prompt.names)
+        longest = max(longest, transform.count_tokens(prompt.caption) + 2)
+    assert longest <= 194  # all of COCO
+
+
+@pytest.mark.parametrize('labels, left', [([], 3), ([0], 2), ([0, 1, 2], 0), ([0, 1, 2, 3], 0)])
+def test_most_classes_of_a_prompt(labels, left):
+    transform = WordBuildPrompt(max_classes=3, control=(0, 0, 1, 0), num_negatives=85)
+    for _ in range(20):
+        out = transform(detection(labels))['prompt']
+        # positives among the drawn ones are lost
+        assert len(labels) <= len(out.entities) <= len(labels) + left
+
+
+def test_simple_conversion():
+    names = {1: 'cat', 2: 'dog', 3: 'bow_(weapon)'}
+    given = dict(detection([1, 3]), text=names)
+    plain = WordBuildPrompt(method='simple', shuffle=False)(dict(given))
+    assert plain['prompt'].caption == 'cat. dog. bow '
+    assert plain['gt_bboxes_labels'].tolist() == [0, 2]  # the first class is not dropped
+    orders = {WordBuildPrompt(method='simple')(dict(given))['prompt'].caption for _ in range(60)}
+    assert len(orders) == 6
+    prefixed = WordBuildPrompt(method='simple', shuffle=False, add_detection_prefix=True)
+    prompt = prefixed(dict(given))['prompt']
+    assert prompt.caption == 'object detection : cat. dog. bow '
+    assert prompt.entities[0].spans == ((19, 22), )
+
+
+def test_simple_conversion_with_caption_prompt():
+    by_position = [None, dict(prefix='a ', name='big_dog', suffix=' in the grass'), None]
+    given = dict(detection([1, 2]), text={1: 'cat', 2: 'dog', 3: 'bow_(weapon)'})
+    plain = WordBuildPrompt(method='simple', shuffle=False, caption_prompt=by_position)
+    prompt = plain(dict(given))['prompt']
+    assert prompt.caption == 'cat. a big dog in the grass. bow '
+    begin, end = prompt.entities[1].spans[0]
+    assert prompt.caption[begin:end] == 'big dog' and prompt.names[1] == 'dog'
+    shuffled = WordBuildPrompt(method='simple', caption_prompt=by_position)
+    for _ in range(10):  # an override stays with its class
+        assert 'a big dog in the grass' in shuffled(dict(given))['prompt'].caption
+
+
+def test_simple_conversion_of_too_many_classes():
+    names = [f'w{i}' for i in range(300)]
+    given = detection([0, 5, 299], names)
+    out = BuildPrompt(method='simple', shuffle=False)(dict(given))
+    assert len(out['prompt'].entities) == 300 and out['gt_bboxes_labels'].tolist() == [0, 5]
+    kept = BuildPrompt(method='simple', shuffle=False, keep_cut=True)(dict(given))
+    assert kept['gt_bboxes_labels'].tolist() == [0, 5, 299]
+
+
+def test_detection_prefix_leaves_room_for_itself():
+    names = [f'w{i}' for i in range(30)]
+    transform = WordBuildPrompt(max_tokens=2 + 20, add_detection_prefix=True)
+    out = transform(detection(list(range(30)), names))
+    assert len(out['prompt'].entities) == (20 - 3) // 2
+    assert words(out['prompt'].caption) <= 20
+
+
+def test_prompts_of_many_classes_are_never_cut():
+    names = [f'class number {i} of a long list' for i in range(1203)]
+    transform = BuildPrompt(num_negatives=85)
+    for seed in range(10):
+        np.random.seed(seed)
+        out = transform(detection(list(range(seed)), names))
+        assert transform.count_tokens(out['prompt'].caption) + 2 <= 255
+        assert len(out['gt_bboxes_labels']) == seed
+
+
+def test_negatives_from_a_list():
+    given = dict(detection([0]), negatives=[1, 4, 0], not_exhaustive=[4])
+    transform = WordBuildPrompt(negatives='listed', control=(0, 0, 1, 0))
+    for _ in range(10):
+        assert set(transform(dict(given))['prompt'].names) == {'cat', 'dog'}
+    assert transform(dict(given, negatives=[]))['prompt'].names == ['cat']
+    assert len(transform(detection([0]))['prompt'].names) == len(NAMES)  # no list: all
+    with pytest.raises(ValueError, match="BuildPrompt.negatives must be one of .*'some'"):
+        BuildPrompt(negatives='some')
+
+
+def test_crowds_are_neither_positive_nor_negative():
+    given = detection([0, 1])
+    given['gt_ignore_flags'] = np.array([False, True])
+    for _ in range(10):
+        out = WordBuildPrompt(control=(0, 0, 1, 0))({**given})
+        assert 'dog' not in out['prompt'].names and len(out['gt_bboxes']) == 1
+
+
+def test_alternatives_and_variants_are_drawn_for_each_sample():
+    names = ['cup/mug', 'dog']
+    given = detection([0], names)
+    transform = WordBuildPrompt(split_alternatives=True, name_variants={'dog': ['hound', 'a_pup']},
+                                control=(0, 0, 1, 0))
+    seen = set()
+    for _ in range(100):
+        prompt = transform(copy.deepcopy(given))['prompt']
+        assert set(prompt.names) == set(names)  # what results are called stays
+        seen |= set(prompt.caption.split('. '))
+    assert seen == {'cup', 'mug', 'dog', 'hound', 'a pup'}
+    assert given['text'] == {'0': 'cup/mug', '1': 'dog'}
+    assert WordBuildPrompt()(given)['prompt'].caption.count('cup/mug') == 1
+
+
+def test_variants_of_a_file(tmp_path):
+    path = tmp_path / 'variants.json'
+    path.write_text(json.dumps({'dog': ['hound']}))
+    assert BuildPrompt(name_variants=str(path)).name_variants == {'dog': ('hound', )}
+    with pytest.raises(ValueError, match='BuildPrompt.name_variants'):
+        BuildPrompt(name_variants={'dog': 'hound'})
+
+
+def test_a_negative_never_reads_like_any_way_to_write_a_positive():
+    names = vocabulary(['dog', 'Hound', 'cat'], variants={'dog': ['hound']})
+    for _ in range(20):
+        drawn = draw_negatives(np.array([0]), names, 99, np.random, 3, (0, 0, 1, 0))
+        assert names.label_of(drawn) == [2]
+
+
+# ---------------------------------------------------------------- bad rows
+
+def test_a_label_without_a_name_names_the_row():
+    with pytest.raises(BadSample, match='rows.jsonl:3: label without a name: label 99') as error:
+        WordBuildPrompt()(dict(detection([99]), where='rows.jsonl:3'))
+    assert error.value.cause == 'label without a name'
 
 
 CAPTION = 'a red circle above two blue stars'
@@ -219,3 +396,19 @@ def test_odvg_rows_pass_through_the_ordinary_data_set(tmp_path, scope):
     sample = b['data_samples']
     assert sample.gt_instances.labels.tolist() == [0, 0]
     assert sample.prompt.names == ['blue stars'] and sample.img_id == 0
+
+
+@pytest.mark.parametrize('change', [
+    dict(text=7), dict(text=''), dict(phrases={1: dict(phrase='x', tokens_positive=[[2, 400]])}),
+    dict(phrases={1: dict(phrase='x', tokens_positive='no')}), dict(phrases={1: dict(phrase='x')}),
+    dict(phrases={4: PHRASES[4]})])
+def test_bad_captions_name_the_row(change):
+    given = dict(grounding(CAPTION, PHRASES, [1]), where='rows.jsonl:3')
+    with pytest.raises(BadSample, match='rows.jsonl:3') as error:
+        WordBuildPrompt()(dict(given, **change))
+    assert error.value.cause in ('caption and phrases do not fit', 'box without a phrase')
+
+
+def test_a_caption_without_phrases_is_background():
+    out = WordBuildPrompt()(grounding(CAPTION, {}, []))
+    assert out['prompt'].caption == CAPTION and out['prompt'].entities == ()

@@ -181,10 +181,25 @@ def test_masking_stays_within_entities_that_have_boxes(tiny_bert):
     ids, mask, labels = model.mask_text([prompt], [sample])
     learned = (labels[0] != -100).nonzero().squeeze(1).tolist()
     assert learned == [3, 4]  # 'red', 'car' of '[CLS] cat . red car . dining table [SEP]'
+    plain = model.language_model.tokenize([prompt.caption]).input_ids
+    assert torch.equal(ids[0, [0, 1, 2, 5, 6, 7, 8]], plain[0, [0, 1, 2, 5, 6, 7, 8]])
     off = data_sample(NAMES, [[10, 10, 50, 50]], [1], greenlight_spans=None)
     ids, mask, labels = model.mask_text([prompt], [off])
     assert (labels == -100).all()
-    assert torch.equal(ids, model.language_model.tokenize([prompt.caption]).input_ids)
+    assert torch.equal(ids, plain)
+    torch.manual_seed(3)
+    first = model.mask_text([prompt], [sample])
+    torch.manual_seed(3)
+    assert all(torch.equal(a, b) for a, b in zip(first, model.mask_text([prompt], [sample])))
+
+
+def test_a_caption_of_another_image_trains_without_entities(tiny_bert):
+    model = build_nano(tiny_bert, mlm_head=dict(mask_probability=1.0))
+    sample = data_sample('', prompt=Prompt('two dogs play', ()), greenlight_spans=[])
+    losses = losses_of(model, [image()], [sample])
+    assert losses['loss_region_word'] > 0 and losses['loss_mlm'] == 0
+    sum(losses.values()).backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
 def test_model_can_be_copied_and_its_state_pickled(nano):

@@ -4,7 +4,13 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from glip_mm.models.language_models import BertLanguageModel, PromptTable, TokenBatch, mask_tokens
+from glip_mm.models.language_models import (
+    BertLanguageModel,
+    PromptTable,
+    TokenBatch,
+    greenlight_row,
+    mask_tokens,
+)
 
 
 @pytest.fixture
@@ -199,9 +205,33 @@ def test_greenlight_controls_masking_and_learning():
     greenlight = torch.zeros_like(tokens.input_ids)
     greenlight[:, :5] = 1
     greenlight[:, 5:10] = -1
-    ids, labels = mask_tokens(tokens, greenlight, 103, 30522, probability=0.9,
-                              generator=torch.Generator().manual_seed(0))
+
+    def mask(**kwargs):
+        return mask_tokens(tokens, greenlight, 103, 30522, probability=0.9,
+                           generator=torch.Generator().manual_seed(0), **kwargs)
+
+    ids, labels = mask()
     learned = labels != -100
     assert learned[:, :5].any() and not learned[:, 5:].any()
-    assert torch.equal(ids[:, 5:10], tokens.input_ids[:, 5:10])
-    assert (ids[:, 10:15] == 103).any()  # masked though not learned, as published
+    assert torch.equal(ids[:, 5:], tokens.input_ids[:, 5:])
+    published, published_labels = mask(corrupt_unlearned=True)
+    assert torch.equal(published_labels, labels)
+    assert torch.equal(published[:, :10], ids[:, :10])
+    assert (published[:, 10:15] == 103).any()  # masked though not learned
+
+
+def test_greenlight_of_spans_by_the_published_vectors(trainable):
+    caption = 'cat. teddy bear'
+    offsets = trainable.offsets(caption)
+    assert greenlight_row(offsets, [(0, 3), (5, 15)]).nonzero()[0].tolist() == [1, 3, 4]
+    assert (greenlight_row(offsets, None) == -1).all()
+    assert not greenlight_row(offsets, []).any()
+    assert not greenlight_row(offsets, [(40, 44)]).any()
+    # the special tokens are never learned, the full stop is where the span holds it
+    assert greenlight_row(offsets, [(0, 15)]).tolist() == [0, 1, 1, 1, 1, 0]
+
+
+def test_greenlight_of_a_caption_cut_at_its_end(tiny_bert):
+    model = BertLanguageModel(tiny_bert, pretrained=False, max_tokens=6)
+    row = greenlight_row(model.offsets('cat ' * 20), [(0, 80)])
+    assert row.tolist() == [0, 1, 1, 1, 1, 0]

@@ -1,17 +1,27 @@
 """From labels or phrases to a prompt."""
 
+import json
 import logging
 import zlib
-from typing import Any, Dict, List, Optional, Sequence
+from pathlib import Path
+from typing import Any, Dict, Hashable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
 from glip_mm.registry import TRANSFORMS
-from glip_mm.text import Prompt, char_to_token, span_to_tokens
+from glip_mm.text import CaptionPrompt, Prompt, char_to_token, span_to_tokens
+from glip_mm.text.spans import check_caption
 
-from .negative_sampling import draw_negatives, keep_positives
+from ..bad_sample import BadSample
+from .class_vocabulary import ClassVocabulary
+from .negative_sampling import check_control, draw_negatives, keep_positives
+
+#: Published beginning of detection prompts; no released model uses it.
+DETECTION_PREFIX = 'object detection : '
+#: Label maps whose names have been counted and are remembered.
+MAX_VOCABULARIES = 64
 
 
 @TRANSFORMS.register_module()
@@ -19,16 +29,23 @@ class BuildPrompt(BaseTransform):
     """Give every training image its prompt, and make its labels index the prompt's entities.
 
     A detection image (``text`` is a label map or a list of names) gets its positive class names
-    and sampled negative ones, in random order, see :mod:`.negative_sampling`. A grounding image
-    (``text`` is a caption, ``phrases`` its phrases) gets its caption.
+    and sampled negative ones, in random order, see :mod:`.negative_sampling` (the published
+    ``'optimized'`` conversion), or all names of the label map (``'simple'``). A grounding image
+    (``text`` is a caption, ``phrases`` its phrases) gets its caption. docs/prompts.md has examples.
 
     Boxes whose name or phrase does not fit into the prompt are removed: the prompt does not say
-    them, so to this prompt they are background. The first such case is logged.
+    them, so to this prompt they are background. The first such case is logged. (The published
+    training keeps a box whose phrase is cut off, without words: see ``keep_cut``.)
 
-    Randomness is NumPy's global one, which MMEngine seeds per process, unless ``fixed``.
+    Classes of ignored (crowd) boxes alone are neither positive, as published, nor drawn as
+    negative, since the image does show them.
+
+    Randomness is NumPy's global one, which MMEngine seeds per process and ``GroundingStream`` per
+    sample, unless ``fixed``.
 
     Required keys: ``text``, and ``phrases`` for captions; ``gt_bboxes_labels`` and what goes with
-    it (``gt_bboxes``, ``gt_ignore_flags``) where present.
+    it (``gt_bboxes``, ``gt_ignore_flags``) where present; optional ``negatives`` and
+    ``not_exhaustive``, lists of labels.
 
     Modified keys: the same ground truth. Added: ``prompt``, and ``img_id`` where missing.
 
@@ -36,25 +53,56 @@ class BuildPrompt(BaseTransform):
         tokenizer: Name of the language model whose tokens are counted, as in the model's
             ``language_model.name``.
         max_tokens: Tokens of a prompt with [CLS] and [SEP], as in ``language_model.max_tokens``.
-        num_negatives: Most negative classes of a detection prompt.
-        full_prob: Chance to use that many rather than fewer.
+        num_negatives: Most negative classes of a detection prompt; 0 for none. The published
+            default -1 means none half the time and one the other half.
+        full_prob: Chance to use that many rather than fewer: short for
+            ``control=(0, 0, full_prob, 0)``.
         separator: What stands between class names.
         shuffle: Put class names in random order. False keeps the order of the label map.
         fixed: Draw for an image the same prompt every time, so that a frozen language model finds
             it in its cache.
         keep_cut: Keep boxes whose phrase the tokenizer cuts off. For evaluation, where such a
-            phrase must count as missed.
+            phrase must count as missed, and for training exactly as published.
+        method: ``'optimized'`` or ``'simple'``, see above.
+        control: Published control probabilities: one negative, no negative, as many as possible,
+            and 0; otherwise 1 to as many as possible.
+        max_classes: Most classes of a prompt (published ``max_num_labels``): lowers the number of
+            negatives only. -1 for any number.
+        negatives: ``'all'``, or ``'listed'``: draw only from the labels of the sample's
+            ``negatives`` where it has such a list (classes that annotators found absent: LVIS).
+        name_variants: More ways to write a class, ``{name: [way, ...]}`` or a JSON file of that;
+            one, or the name itself, is drawn for each image.
+        split_alternatives: Read a name ``'a/b'`` as two ways to write a class.
+        caption_prompt: Overrides ``prefix``, ``name``, ``suffix`` by class name, or as a list in
+            the order of labels.
+        add_detection_prefix: Begin detection prompts with :data:`DETECTION_PREFIX`.
     """
 
     def __init__(self, tokenizer: str = 'bert-base-uncased', max_tokens: int = 256,
                  num_negatives: int = 85, full_prob: float = 0.5, separator: str = '. ',
-                 shuffle: bool = True, fixed: bool = False, keep_cut: bool = False) -> None:
+                 shuffle: bool = True, fixed: bool = False, keep_cut: bool = False,
+                 method: str = 'optimized', control: Optional[Sequence[float]] = None,
+                 max_classes: int = -1, negatives: str = 'all',
+                 name_variants: Union[None, str, Mapping[str, Sequence[str]]] = None,
+                 split_alternatives: bool = False,
+                 caption_prompt: Optional[CaptionPrompt] = None,
+                 add_detection_prefix: bool = False) -> None:
+        for key, value, allowed in (('method', method, ('optimized', 'simple')),
+                                    ('negatives', negatives, ('all', 'listed'))):
+            if value not in allowed:
+                raise ValueError(f'BuildPrompt.{key} must be one of {allowed}, got {value!r}')
         self.tokenizer_name, self.max_tokens = tokenizer, max_tokens
-        self.num_negatives, self.full_prob = num_negatives, full_prob
+        self.num_negatives, self.max_classes = num_negatives, max_classes
+        self.control = check_control((0, 0, full_prob, 0) if control is None else control)
         self.separator, self.shuffle = separator, shuffle
         self.fixed, self.keep_cut = fixed, keep_cut
+        self.method, self.negatives = method, negatives
+        self.name_variants = read_variants(name_variants)
+        self.split_alternatives = split_alternatives
+        self.caption_prompt = caption_prompt
+        self.prefix = DETECTION_PREFIX if add_detection_prefix else ''
         self._tokenizer: Any = None
-        self._counts: Dict[str, int] = {}
+        self._vocabularies: Dict[Hashable, ClassVocabulary] = {}
         self._reported = False
 
     @property
@@ -68,10 +116,20 @@ class BuildPrompt(BaseTransform):
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of a text, without [CLS] and [SEP]."""
-        if text not in self._counts:
-            ids = self.tokenizer(text, add_special_tokens=False, verbose=False)['input_ids']
-            self._counts[text] = len(ids)
-        return self._counts[text]
+        return len(self.tokenizer(text, add_special_tokens=False, verbose=False)['input_ids'])
+
+    def vocabulary(self, text: Union[Mapping, Sequence[str]]) -> ClassVocabulary:
+        """Names of a label map with their tokens, counted when they are first seen."""
+        # by what it says, not by which object it is: data sets hand out copies
+        key = tuple(text.items() if isinstance(text, Mapping) else enumerate(text))
+        found = self._vocabularies.get(key)
+        if found is None:
+            if len(self._vocabularies) >= MAX_VOCABULARIES:
+                self._vocabularies.clear()
+            found = self._vocabularies[key] = ClassVocabulary(
+                {int(label): name for label, name in key}, self.count_tokens, self.separator,
+                self.name_variants, self.split_alternatives, self.caption_prompt)
+        return found
 
     def transform(self, results: dict) -> Optional[dict]:
         """Build the prompt.
@@ -84,6 +142,7 @@ class BuildPrompt(BaseTransform):
 
         Raises:
             KeyError: If there is no ``text``.
+            BadSample: If a label has no name, a span is outside its caption, or the like.
         """
         if 'text' not in results:
             raise KeyError("BuildPrompt found no 'text': use ODVGDataset with a label_map_file or "
@@ -95,35 +154,85 @@ class BuildPrompt(BaseTransform):
         results.setdefault('img_id', results.get('sample_idx', -1))
         return results
 
+    # ---------------------------------------------------------------- classes
+
     def _from_classes(self, results: dict) -> None:
-        text = results['text']
-        names = ({int(k): v for k, v in text.items()} if isinstance(text, dict)
-                 else dict(enumerate(text)))
-        present = np.unique(results.get('gt_bboxes_labels', [])).astype(int).tolist()
+        vocabulary = self.vocabulary(results['text'])
+        labels = np.asarray(results.get('gt_bboxes_labels', ()), dtype=np.int64)
+        ignored = np.asarray(results.get('gt_ignore_flags', np.zeros(len(labels))), dtype=bool)
+        try:
+            present = vocabulary.rows(np.unique(labels[~ignored]))
+            ambiguous = vocabulary.rows(np.unique(labels[ignored]))
+        except KeyError as error:
+            raise BadSample('label without a name', where(results),
+                            f'label {error} is not in the label map of '
+                            f'{len(vocabulary.labels)} names; complete label_map_file') from None
         rng = np.random
         if self.fixed:
             rng = np.random.RandomState(zlib.crc32(str(results.get('img_path')).encode()))
-        room = self.max_tokens - 2
-        positives, used = keep_positives(present, names, self.count_tokens, room, rng)
-        # as published, an image with too many classes has no room for negatives
-        room = room - used if len(positives) == len(present) else 0
-        negatives = draw_negatives(positives, names, self.count_tokens, room, rng,
-                                   self.num_negatives, self.full_prob)
-        labels = positives + negatives
-        if not labels:
+        if self.method == 'simple':
+            forms = self._all_classes(vocabulary, rng)
+        else:
+            forms = self._sampled_classes(results, vocabulary, present, ambiguous, rng)
+        if not len(forms):
             raise ValueError(
                 f"no class name fits into the prompt of '{results.get('img_path')}': raise "
                 f'BuildPrompt.num_negatives ({self.num_negatives}) or max_tokens '
                 f'({self.max_tokens})')
-        order = rng.permutation(labels).tolist() if self.shuffle else sorted(labels)
-        results['prompt'] = Prompt.from_names([names[i] for i in order], self.separator)
+        results['prompt'] = prompt = vocabulary.prompt(forms, self.prefix)
+        order = vocabulary.label_of(forms)
+        room = self.max_tokens - 2
+        # all classes may be too many; a sample of them never is
+        if self.method == 'simple' and not self.keep_cut and vocabulary.costs[forms].sum() > room:
+            cut = set(self._cut_entities(prompt))
+            order = [-1 if k in cut else label for k, label in enumerate(order)]
         self._relabel(results, order)
+
+    def _all_classes(self, vocabulary: ClassVocabulary, rng: Any) -> np.ndarray:
+        forms = vocabulary.write(np.flatnonzero(vocabulary.can_be_negative), rng)
+        return rng.permutation(forms) if self.shuffle else forms
+
+    def _sampled_classes(self, results: dict, vocabulary: ClassVocabulary, present: np.ndarray,
+                         ambiguous: np.ndarray, rng: Any) -> np.ndarray:
+        room = self.max_tokens - 2
+        if self.prefix:
+            room -= self.count_tokens(self.prefix)
+        positives, used = keep_positives(present, vocabulary, room, rng)
+        # as published, an image with too many classes has no room for negatives
+        negatives = draw_negatives(present, vocabulary, room - used, rng, self.num_negatives,
+                                   self.control, self.max_classes,
+                                   self._candidates(results, vocabulary, ambiguous))
+        forms = np.concatenate((positives, negatives))
+        return rng.permutation(forms) if self.shuffle else np.sort(forms)
+
+    def _candidates(self, results: dict, vocabulary: ClassVocabulary,
+                    ambiguous: np.ndarray) -> Optional[np.ndarray]:
+        """Rows of the classes that may be drawn as negatives; None for all."""
+        candidates = None
+        if self.negatives == 'listed' and results.get('negatives') is not None:
+            candidates = vocabulary.rows(results['negatives'])
+        if results.get('not_exhaustive'):
+            ambiguous = np.concatenate((ambiguous, vocabulary.rows(results['not_exhaustive'])))
+        if len(ambiguous):
+            if candidates is None:
+                candidates = np.arange(len(vocabulary.labels))
+            candidates = np.setdiff1d(candidates, ambiguous)
+        return candidates
+
+    # ---------------------------------------------------------------- captions
 
     def _from_caption(self, results: dict) -> None:
         phrases, caption = results['phrases'], results['text']
         regions: List[int] = sorted(phrases)
-        prompt = Prompt.from_caption(caption, [phrases[i]['tokens_positive'] for i in regions],
-                                     [phrases[i]['phrase'] for i in regions])
+        try:
+            prompt = caption_prompt_of(caption, [phrases[i] for i in regions])
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadSample('caption and phrases do not fit', where(results),
+                            f'{error}; correct or remove the row') from error
+        orphans = set(np.asarray(results.get('gt_bboxes_labels', ())).tolist()) - set(regions)
+        if orphans:
+            raise BadSample('box without a phrase', where(results),
+                            f'label {min(orphans)} is none of the phrases {regions}')
         results['prompt'] = prompt
         # no token is shorter than a character: short captions need no tokenizer
         if not self.keep_cut and len(caption) > self.max_tokens - 2:
@@ -148,8 +257,9 @@ class BuildPrompt(BaseTransform):
         labels = np.array([position.get(int(i), -1) for i in results['gt_bboxes_labels']],
                           dtype=np.int64)
         keep = labels >= 0
-        if not keep.all():
-            self._report_dropped(int((~keep).sum()), len(keep), results.get('img_path'))
+        lost = ~keep & ~np.asarray(results.get('gt_ignore_flags', np.zeros(len(keep))), dtype=bool)
+        if lost.any():
+            self._report_dropped(int(lost.sum()), len(keep), results.get('img_path'))
         results['gt_bboxes_labels'] = labels[keep]
         for key in ('gt_bboxes', 'gt_ignore_flags', 'gt_masks'):
             if key in results:
@@ -161,3 +271,35 @@ class BuildPrompt(BaseTransform):
             print_log(f"{dropped} of {total} boxes of '{path}' are left out: the prompt of "
                       f'max_tokens={self.max_tokens} has no room for their words. Said once.',
                       logger='current', level=logging.WARNING)
+
+
+def where(results: dict) -> str:
+    """File and line of a sample, or else its image."""
+    return str(results.get('where') or results.get('img_path') or 'a sample')
+
+
+def caption_prompt_of(caption: str, phrases: Sequence[Mapping]) -> Prompt:
+    """Prompt of a caption; one without phrases (nothing to find in the image) is fine."""
+    if not phrases:
+        check_caption(caption)
+        return Prompt(caption, ())
+    return Prompt.from_caption(caption, [p['tokens_positive'] for p in phrases],
+                               [p['phrase'] for p in phrases])
+
+
+def read_variants(value: Union[None, str, Mapping[str, Sequence[str]]]
+                  ) -> Dict[str, Tuple[str, ...]]:
+    """Name variants from a config or a JSON file.
+
+    Raises:
+        ValueError: If it is not ``{name: [way, ...]}``.
+    """
+    if value is None:
+        return {}
+    data = json.loads(Path(value).read_text(encoding='utf-8')) if isinstance(value, str) else value
+    if not isinstance(data, Mapping) or not all(
+            isinstance(ways, (list, tuple)) and all(isinstance(way, str) and way for way in ways)
+            for ways in data.values()):
+        raise ValueError('BuildPrompt.name_variants must be {class name: [way to write it, ...]} '
+                         f'or a JSON file of that, got {value!r}')
+    return {name: tuple(ways) for name, ways in data.items()}

@@ -1,78 +1,119 @@
-"""Which class names stand in the prompt of a detection image, as published."""
+"""Which class names stand in the prompt of a detection image, as published.
 
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+Classes are rows of a :class:`ClassVocabulary`, ways to write them are forms.
+"""
+
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from glip_mm.text import clean_name
+from .class_vocabulary import ClassVocabulary, Random
 
-CountTokens = Callable[[str], int]
-Random = Any  # np.random, or a np.random.RandomState
+#: (one negative only, none, as many as possible, drop positives)
+Control = Tuple[float, float, float, float]
+#: What the released models were trained with: half the time as many as possible.
+PUBLISHED_CONTROL: Control = (0.0, 0.0, 0.5, 0.0)
 
 
-def keep_positives(labels: Sequence[int], names: Dict[int, str], count_tokens: CountTokens,
-                   max_tokens: int, rng: Random) -> Tuple[List[int], int]:
-    """Choose the positive classes that fit in a prompt.
+def check_control(control: Sequence[float]) -> Control:
+    """Control probabilities as a tuple.
+
+    Raises:
+        ValueError: If there are not four that leave room for each other, or the last is not 0.
+    """
+    values = tuple(float(p) for p in control)
+    if len(values) != 4 or min(values) < 0 or sum(values) > 1 + 1e-9 or values[3] != 0:
+        raise ValueError(
+            'BuildPrompt.control must be four probabilities (one negative, no negative, as many '
+            f'as possible, 0) with a sum of at most 1, got {control!r}')
+    return values
+
+
+def count_negatives(most: int, control: Control, rng: Random) -> int:
+    """How many negatives to draw.
+
+    Args:
+        most: As many as possible; -1 for none, as published.
+        control: See :data:`Control`. What is left of probability means uniformly 1 to ``most``.
+        rng: Source of randomness.
+
+    Returns:
+        The number; -1 for none at all.
+    """
+    one, none, full, _ = control
+    u = rng.rand()
+    if u < one:
+        return 1
+    if u < one + none:
+        return 0
+    if u < one + none + full:
+        return most
+    return int(rng.randint(1, max(1, most) + 1))
+
+
+def keep_positives(rows: np.ndarray, vocabulary: ClassVocabulary, max_tokens: int,
+                   rng: Random) -> Tuple[np.ndarray, int]:
+    """Choose the positive classes that fit in a prompt, and how they are written.
 
     The published screen: in random order until one no longer fits; that one and all after it are
     left out, even where a shorter one would fit.
 
     Args:
-        labels: Distinct classes of the image.
-        names: Class names by label.
-        count_tokens: Number of tokens of a text.
+        rows: Distinct classes of the image.
+        vocabulary: Names and costs.
         max_tokens: Tokens of a prompt, [CLS] and [SEP] not counted.
         rng: Source of randomness.
 
     Returns:
-        The classes kept, in random order, and the tokens they use.
+        The forms kept, in random order, and the tokens used, those of the first that does not fit
+        included (so that more than ``max_tokens`` means that something was left out).
     """
-    kept: List[int] = []
-    used = 0
-    for label in rng.permutation(np.asarray(labels, dtype=int)).tolist():
-        cost = count_tokens(clean_name(names[label]) + '. ')
-        if used + cost > max_tokens:
-            break
-        used += cost
-        kept.append(label)
-    return kept, used
+    forms = vocabulary.write(rng.permutation(np.asarray(rows, dtype=np.int64)), rng)
+    used = vocabulary.costs[forms].cumsum()
+    kept = int(np.searchsorted(used, max_tokens, side='right'))
+    return forms[:kept], int(used[min(kept, len(used) - 1)]) if len(used) else 0
 
 
-def draw_negatives(positives: Sequence[int], names: Dict[int, str], count_tokens: CountTokens,
-                   budget: int, rng: Random, num_negatives: int = 85,
-                   full_prob: float = 0.5) -> List[int]:
+def draw_negatives(positives: np.ndarray, vocabulary: ClassVocabulary, budget: int, rng: Random,
+                   num_negatives: int = 85, control: Control = PUBLISHED_CONTROL,
+                   max_classes: int = -1, candidates: Optional[np.ndarray] = None) -> np.ndarray:
     """Draw the classes of a prompt that the image does not show.
 
-    Published: with probability ``full_prob`` draw ``num_negatives`` classes, else uniformly 1 to
-    ``num_negatives``; positives among the drawn ones are lost, so fewer may remain; then take
-    them in random order while they leave room. Unlike the published code, no background class is
-    ever drawn, and no class is drawn that reads like a positive one.
+    Published: positives among the drawn classes are lost, so fewer may remain; the rest is taken
+    in random order while it leaves room. Unlike the published code, no background class is ever
+    drawn, and no class is drawn that reads like a positive one.
 
     Args:
-        positives: Classes that the prompt holds already.
-        names: All class names by label.
-        count_tokens: Number of tokens of a text.
+        positives: Rows of the image's classes.
+        vocabulary: Names and costs.
         budget: Tokens left for negatives.
         rng: Source of randomness.
-        num_negatives: Most negatives.
-        full_prob: See above.
+        num_negatives: Most negatives; 0 for none ever. The published code has -1 for none half the
+            time and one the other half.
+        control: See :data:`Control`.
+        max_classes: Most classes, positive ones included; -1 for any number.
+        candidates: Rows to draw from, for example those that annotators found absent; default:
+            all.
 
     Returns:
-        Negative labels in random order.
+        Forms in random order.
     """
-    most = min(num_negatives, len(names))
-    if most <= 0:
-        return []
-    count = most if rng.rand() < full_prob else int(rng.randint(1, most + 1))
-    drawn = rng.choice(list(names), size=count, replace=False).tolist()
-    shown = {clean_name(names[label]).strip().lower() for label in positives}
-    kept: List[int] = []
-    for label in drawn:
-        name = clean_name(names[label])
-        if name.strip().lower() in shown:
-            continue
-        budget -= count_tokens(name + '. ')
-        if budget <= 0:
-            break
-        kept.append(label)
-    return kept
+    nothing = np.zeros(0, dtype=np.int64)
+    if candidates is None:
+        candidates = np.arange(len(vocabulary.labels))
+    candidates = candidates[vocabulary.can_be_negative[candidates]]
+    if num_negatives == 0 or not len(candidates):
+        return nothing
+    most = num_negatives
+    if max_classes > 0:
+        most = max(min(max_classes - len(positives), num_negatives), 0)
+    count = count_negatives(min(most, len(candidates)), control, rng)
+    if count <= 0:
+        return nothing
+    rows = rng.choice(candidates, size=min(count, len(candidates)), replace=False)
+    forms = vocabulary.write(rows, rng)
+    absent = ~np.isin(rows, positives)
+    if len(positives):
+        absent &= ~np.isin(vocabulary.reading[forms], vocabulary.all_readings(positives))
+    forms = forms[absent]
+    return forms[vocabulary.costs[forms].cumsum() < budget]

@@ -4,8 +4,11 @@ from typing import Tuple
 
 import mmcv
 from mmdet.datasets.transforms import Resize
+from mmdet.structures.bbox import HorizontalBoxes
 
 from ...registry import TRANSFORMS
+from .box_conventions import rescale_boxes
+from .clip_boxes import is_inclusive
 
 
 def short_side_size(size: Tuple[int, int], short: int, longest: int) -> Tuple[int, int]:
@@ -38,10 +41,21 @@ class ShortSideResize(Resize):
     Args:
         scale: (short side, limit of the long side), in any order.
         backend: Image library; published results use Pillow.
+        convention: ``'inclusive'``: boxes are scaled as published, see :mod:`.box_conventions`,
+            and not clipped here (see ``ClipBoxes``). ``'half_open'``: as MMDetection does it.
     """
 
-    def __init__(self, scale: Tuple[int, int], backend: str = 'pillow', **kwargs) -> None:
+    def __init__(self, scale: Tuple[int, int], backend: str = 'pillow',
+                 convention: str = 'inclusive', **kwargs) -> None:
         super().__init__(scale=scale, backend=backend, **dict(kwargs, keep_ratio=True))
+        self.inclusive = is_inclusive(convention, 'ShortSideResize.convention')
+
+    def _resize_bboxes(self, results: dict) -> None:
+        boxes = results.get('gt_bboxes')
+        if self.inclusive and isinstance(boxes, HorizontalBoxes):
+            boxes.tensor = rescale_boxes(boxes.tensor, results['scale_factor'])
+        else:
+            super()._resize_bboxes(results)
 
     def _resize_img(self, results: dict) -> None:
         if results.get('img') is None:

@@ -11,11 +11,11 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ...registry import MODELS, SCOPE
-from ...text import Prompt, char_to_token, span_to_tokens
+from ...text import Prompt
 from ..dense_heads.atss_grounding_head import Assignment
 from ..dense_heads.detection_selection import LevelOutput
 from ..dense_heads.inclusive_boxes import to_half_open
-from ..language_models import TextFeatures, mask_tokens
+from ..language_models import TextFeatures, greenlight_row, mask_tokens
 from ..layers.dynamic_conv import flatten_levels
 from ..losses import dense_targets, mean_over_ranks
 from .gradient_checkpointing import switch_checkpointing
@@ -204,22 +204,16 @@ class GLIP(BaseDetector):
         tokens = self.language_model.tokenize([p.caption for p in prompts])
         greenlight = None
         if self.mlm_head.only_positives:
-            greenlight = torch.zeros_like(tokens.input_ids)
-            for row, prompt, sample, offsets in zip(greenlight, prompts, samples, tokens.offsets):
-                present = sample.gt_instances.labels.unique().tolist()
-                default = [span for label in present for span in prompt.entities[label].spans]
-                spans = sample.get('greenlight_spans', default)
-                if spans is None:
-                    row.fill_(-1)
-                    continue
-                table = char_to_token(offsets, len(prompt.caption))
-                for begin, end in spans:
-                    owned = span_to_tokens(table, begin, end)
-                    if owned is not None:
-                        row[owned.start:owned.stop] = 1
+            rows = torch.zeros(tokens.input_ids.shape, dtype=torch.long)
+            for row, prompt, sample, offsets in zip(rows, prompts, samples, tokens.offsets):
+                spans = (sample.greenlight_spans if 'greenlight_spans' in sample
+                         else present_spans(prompt, sample.gt_instances.labels))
+                row[:len(offsets)] = torch.from_numpy(greenlight_row(offsets, spans))
+            greenlight = rows.to(tokens.input_ids.device)
         ids, labels = mask_tokens(
             tokens, greenlight, self.language_model.tokenizer.mask_token_id,
-            self.language_model.encoder.config.vocab_size, self.mlm_head.mask_probability)
+            self.language_model.encoder.config.vocab_size, self.mlm_head.mask_probability,
+            self.mlm_head.corrupt_unlearned)
         return ids, tokens.mask, labels
 
     def _contrastive(self, feats: Sequence[Tensor], text: TextFeatures, out: GroundingOutput,
@@ -320,3 +314,8 @@ class GLIP(BaseDetector):
             from ...checkpoints import adapt_state_dict
             adapt_state_dict(self, state_dict)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def present_spans(prompt: Prompt, labels: Tensor) -> List[Tuple[int, int]]:
+    """Where a prompt names the classes or phrases that have boxes."""
+    return [span for label in labels.unique().tolist() for span in prompt.entities[label].spans]

@@ -3,6 +3,9 @@
 from .bert import BertLanguageModel
 from .prompt_table import PromptTable
 from .text_features import TextFeatures, TokenBatch
-from .token_masking import mask_tokens
+from .token_masking import greenlight_row, mask_tokens
 
-__all__ = ['BertLanguageModel', 'PromptTable', 'TextFeatures', 'TokenBatch', 'mask_tokens']
+__all__ = [
+    'BertLanguageModel', 'PromptTable', 'TextFeatures', 'TokenBatch', 'greenlight_row',
+    'mask_tokens'
+]

@@ -17,16 +17,17 @@ class MaskedLanguageHead(nn.Module):
         mask_probability: Share of tokens masked in training.
         only_positives: Learn only the words that belong to entities (and captions), as
             published; otherwise any word.
+        corrupt_unlearned: Mask other words, too, without learning them, as published.
         loss_weight: Factor of the loss.
         eps: Epsilon of the layer norm.
     """
 
     def __init__(self, language_dim: int, vocab_size: int, mask_probability: float = 0.15,
                  only_positives: bool = True, loss_weight: float = 1.0,
-                 eps: float = 1e-12) -> None:
+                 eps: float = 1e-12, corrupt_unlearned: bool = False) -> None:
         super().__init__()
         self.mask_probability, self.only_positives = mask_probability, only_positives
-        self.loss_weight = loss_weight
+        self.loss_weight, self.corrupt_unlearned = loss_weight, corrupt_unlearned
         self.dense = nn.Linear(language_dim, language_dim)
         self.norm = nn.LayerNorm(language_dim, eps=eps)
         self.decoder = nn.Linear(language_dim, vocab_size)

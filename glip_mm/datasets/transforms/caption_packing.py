@@ -1,0 +1,204 @@
+"""Captions of other images as negatives."""
+
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from glip_mm.registry import TRANSFORMS
+
+from ..bad_sample import BadSample
+from .caption_source import CaptionSource, Random
+from .clip_boxes import PER_BOX
+
+
+class Packed(NamedTuple):
+    """Captions in one.
+
+    Attributes:
+        caption: All of them.
+        span: Characters ``[begin, end)`` of the positive one.
+    """
+
+    caption: str
+    span: Tuple[int, int]
+
+
+def count_packed(most: int, full_prob: float, none_prob: float, rng: Random) -> int:
+    """How many negative captions to draw, as published.
+
+    Args:
+        most: ``K``.
+        full_prob: Chance of ``K``, among the cases where some are drawn; -1: always ``K``.
+        none_prob: Chance of none.
+        rng: Source of randomness.
+
+    Returns:
+        ``K``, 0, or uniformly 0 to ``K`` - 1.
+    """
+    if full_prob == -1:
+        return most
+    if rng.rand() < none_prob:
+        return 0
+    if rng.rand() < full_prob:
+        return most
+    return int(rng.randint(0, most)) if most > 0 else 0
+
+
+def select_fitting(lengths: Sequence[int], budget: int, rng: Random) -> List[int]:
+    """Negatives that fit, in the order in which they were tried (random).
+
+    As published, one that is too long is passed over and shorter ones may still come.
+
+    Args:
+        lengths: Tokens of each, [CLS] and [SEP] counted.
+        budget: Tokens left; one must remain.
+        rng: Source of randomness.
+    """
+    kept = []
+    for i in rng.permutation(len(lengths)).tolist():
+        if lengths[i] < budget:
+            budget -= lengths[i]
+            kept.append(i)
+    return kept
+
+
+def pack_captions(positive: str, negatives: Sequence[str], rng: Random) -> Packed:
+    """Join captions in random order, each with a full stop and a blank.
+
+    Without negatives the caption stays as it is. Unlike the published code, which looks the
+    caption up in the result, this remembers where it put it.
+
+    Example:
+        >>> pack_captions('a cat', ['A dog.'], np.random.RandomState(1)).caption
+        'a cat. A dog. '
+    """
+    if not negatives:
+        return Packed(positive, (0, len(positive)))
+    texts = [positive, *negatives]
+    packed, span = '', (0, 0)
+    for i in rng.permutation(len(texts)).tolist():
+        if i == 0:
+            span = (len(packed), len(packed) + len(positive))
+        packed += texts[i] + ('' if texts[i].endswith('.') else '.') + ' '
+    return Packed(packed, span)
+
+
+@TRANSFORMS.register_module()
+class PackCaptions(BaseTransform):
+    """Surround an image's caption with captions of other images: nothing of them is to be found.
+
+    Stands before ``BuildPrompt``. Detection images pass unchanged.
+
+    Required keys: ``text``, ``phrases``, and ``other_caption`` unless ``captions`` are given.
+
+    Modified keys: ``text``, and the spans of ``phrases``. Added: ``positive_span``, the characters
+    of the image's own caption.
+
+    Args:
+        num_negatives: ``K``; GLIP-L has 20.
+        full_prob: See :func:`count_packed`.
+        none_prob: See :func:`count_packed`.
+        max_tokens: Tokens of a prompt with [CLS] and [SEP], as in ``language_model.max_tokens``.
+        tokenizer: Name of the language model whose tokens are counted.
+        safeguard: Draw only as many as fit beside the image's own caption.
+        captions: See :class:`CaptionSource`.
+    """
+
+    def __init__(self, num_negatives: int = 20, full_prob: float = 0.5, none_prob: float = 0.4,
+                 max_tokens: int = 256, tokenizer: str = 'bert-base-uncased',
+                 safeguard: bool = True,
+                 captions: Union[None, str, Sequence[str]] = None) -> None:
+        self.num_negatives = num_negatives
+        self.full_prob, self.none_prob = full_prob, none_prob
+        self.max_tokens, self.tokenizer_name = max_tokens, tokenizer
+        self.safeguard = safeguard
+        self.source = CaptionSource(captions)
+        self._tokenizer: Any = None
+
+    def count_tokens(self, texts: Sequence[str]) -> List[int]:
+        """Tokens of each text, [CLS] and [SEP] counted."""
+        if self._tokenizer is None:
+            from glip_mm.compat import load_tokenizer
+            from glip_mm.text.sources import resolve_language_model
+            self._tokenizer = load_tokenizer(resolve_language_model(self.tokenizer_name))
+        return [len(ids) for ids in self._tokenizer(list(texts), verbose=False)['input_ids']]
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Pack.
+
+        Args:
+            results: See the class.
+
+        Returns:
+            The same dict.
+        """
+        if 'phrases' not in results:
+            return results
+        caption, rng = results['text'], np.random
+        if not isinstance(caption, str):
+            raise BadSample('caption is no text', str(results.get('where', '')),
+                            f'got {caption!r}; correct or remove the row')
+        count = count_packed(self.num_negatives, self.full_prob, self.none_prob, rng)
+        negatives = self.source.draw(results, count, rng) if count > 0 else []
+        if negatives and self.safeguard:
+            own, *lengths = self.count_tokens([caption, *negatives])
+            fitting = select_fitting(lengths, self.max_tokens - own, rng)
+            negatives = [negatives[i] for i in fitting]
+        packed = pack_captions(caption, negatives, rng)
+        begin = packed.span[0]
+        results['phrases'] = {i: dict(p, tokens_positive=_shift(p['tokens_positive'], begin))
+                              for i, p in results['phrases'].items()}
+        results['text'], results['positive_span'] = packed
+        return results
+
+
+@TRANSFORMS.register_module()
+class ReplaceCaption(BaseTransform):
+    """With some probability give an image the caption of another, and nothing to find.
+
+    The published option for this (``SAMPLE_NEGATIVE_FOR_GROUNDING_DATA``) never worked: it
+    emptied the annotations but kept the boxes. Here caption, phrases and boxes go together.
+
+    Stands before or after the boxes are loaded, and before ``PackCaptions`` and ``BuildPrompt``.
+    Detection images pass unchanged.
+
+    Required keys: ``text``, ``phrases``, and ``other_caption`` unless ``captions`` are given.
+
+    Modified keys: ``text``, ``phrases``, ``instances`` and the ground truth. Added, where it is
+    done: ``caption_replaced``.
+
+    Args:
+        prob: How often.
+        captions: See :class:`CaptionSource`.
+    """
+
+    def __init__(self, prob: float, captions: Union[None, str, Sequence[str]] = None) -> None:
+        if not 0 <= prob <= 1:
+            raise ValueError(f'ReplaceCaption.prob must be in [0, 1], got {prob!r}')
+        self.prob, self.source = prob, CaptionSource(captions)
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Replace.
+
+        Args:
+            results: See the class.
+
+        Returns:
+            The same dict.
+        """
+        if 'phrases' not in results or np.random.rand() >= self.prob:
+            return results
+        results['text'], = self.source.draw(results, 1, np.random)
+        results.update(phrases={}, instances=[], caption_replaced=True)
+        for key in PER_BOX:
+            if key in results:
+                results[key] = results[key][:0]
+        return results
+
+
+def _shift(spans: Any, by: int) -> Any:
+    """Spans moved to the right, however deeply they are nested."""
+    if isinstance(spans, (list, tuple)):
+        return [_shift(inner, by) for inner in spans]
+    return spans + by

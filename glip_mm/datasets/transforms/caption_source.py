@@ -1,0 +1,70 @@
+"""Where captions of other images come from: text only, no image is ever read for them."""
+
+import json
+from pathlib import Path
+from typing import Any, List, Optional, Sequence, Union
+
+from ..bad_sample import BadSample
+
+Random = Any  # np.random, or a np.random.RandomState
+
+
+class CaptionSource:
+    """Gives random captions.
+
+    Args:
+        captions: A list, or a file of captions: one a line, or a JSON list. ``None``: the data
+            set's own, through the sample's ``other_caption``, a function of a source of
+            randomness.
+    """
+
+    def __init__(self, captions: Union[None, str, Sequence[str]] = None) -> None:
+        self.path = captions if isinstance(captions, str) else None
+        self._captions = None if captions is None or self.path else check(captions, 'captions')
+
+    def draw(self, results: dict, count: int, rng: Random) -> List[str]:
+        """Captions of other images.
+
+        Args:
+            results: Sample; its ``other_caption`` is asked if no captions were given.
+            count: How many; the same caption may come twice.
+            rng: Source of randomness.
+
+        Raises:
+            BadSample: If the data set gives something other than text.
+            KeyError: If there is nowhere to get captions from.
+        """
+        if self.path is not None and self._captions is None:
+            self._captions = read_captions(self.path)
+        if self._captions is not None:
+            return [self._captions[i] for i in rng.randint(len(self._captions), size=count)]
+        other = results.get('other_caption')
+        if other is None:
+            raise KeyError("this data set offers no captions of other images ('other_caption'): "
+                           'use GroundingDataset with captions, or give captions=FILE')
+        found = [other(rng) for _ in range(count)]
+        bad = [caption for caption in found if not isinstance(caption, str)]
+        if bad:
+            raise BadSample('caption is no text', str(results.get('where', '')),
+                            f'another row gave {bad[0]!r} as its caption')
+        return found
+
+
+def read_captions(path: str) -> List[str]:
+    """Captions of a file: a JSON list, or one a line (empty lines are skipped)."""
+    text = Path(path).read_text(encoding='utf-8')
+    if path.endswith('.json'):
+        return check(json.loads(text), path)
+    return check([line.strip() for line in text.splitlines() if line.strip()], path)
+
+
+def check(captions: Optional[Sequence[str]], name: str) -> List[str]:
+    """Captions as a list.
+
+    Raises:
+        ValueError: If there is none, or something else than text.
+    """
+    captions = list(captions) if isinstance(captions, (list, tuple)) else []
+    if not captions or not all(isinstance(caption, str) for caption in captions):
+        raise ValueError(f'{name} must be a list of at least one caption, got {captions!r:.80}')
+    return captions

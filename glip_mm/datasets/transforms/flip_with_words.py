@@ -1,0 +1,97 @@
+"""Mirroring an image together with what is said about it."""
+
+from typing import Optional, Sequence
+
+from mmdet.datasets.transforms import RandomFlip
+
+from glip_mm.registry import TRANSFORMS
+
+from ..bad_sample import BadSample
+from .word_swapping import MIRRORED_WORDS, WordSwapper, move_spans
+
+MODES = ('swap', 'keep', 'skip')
+
+
+@TRANSFORMS.register_module()
+class FlipWithWords(RandomFlip):
+    """MMDetection's ``RandomFlip`` that knows that left becomes right.
+
+    Captions and class names are changed alike, whether this stands before ``BuildPrompt`` or
+    after it; the label map of the data set itself never is.
+
+    Required keys: those of ``RandomFlip``.
+
+    Modified keys: those of ``RandomFlip``, and of a mirrored image, where present: ``text``,
+    ``phrases``, ``positive_span``, ``prompt``, ``greenlight_spans``.
+
+    Args:
+        words: What to do with an image whose text says left or right: ``'swap'`` the words when it
+            is mirrored; ``'keep'`` them, as published; ``'skip'``: never mirror it.
+        pairs: Words that change places.
+        **kwargs: Of ``RandomFlip``: ``prob``, ``direction``, ....
+    """
+
+    def __init__(self, *args, words: str = 'swap',
+                 pairs: Sequence[Sequence[str]] = MIRRORED_WORDS, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if words not in MODES:
+            raise ValueError(f'FlipWithWords.words must be one of {MODES}, got {words!r}')
+        self.words, self.swapper = words, WordSwapper(pairs)
+
+    def _flip_on_direction(self, results: dict) -> None:
+        direction: Optional[str] = self._choose_direction()
+        if direction in ('horizontal', 'diagonal'):
+            if self.words == 'skip' and self._says_side(results):
+                direction = None
+            elif self.words == 'swap':
+                self._swap(results)
+        results['flip'], results['flip_direction'] = direction is not None, direction
+        if direction is not None:
+            self._flip(results)
+
+    def _says_side(self, results: dict) -> bool:
+        """Whether what is said about the image's boxes has a side."""
+        if 'prompt' in results:
+            return self.swapper.says(results['prompt'].caption)
+        text = results.get('text')
+        if isinstance(text, str):
+            return self.swapper.says(text)
+        if not text:
+            return False
+        names = {int(k): v for k, v in text.items()} if hasattr(text, 'items') else text
+        present = {int(label) for label in results.get('gt_bboxes_labels', ())}
+        return any(self.swapper.says(names[label]) for label in present)
+
+    def _swap(self, results: dict) -> None:
+        replace = self.swapper.replace
+        if 'prompt' in results:
+            old = results['prompt']
+            results['prompt'] = self.swapper.prompt(old)
+            if results.get('greenlight_spans'):
+                results['greenlight_spans'] = move_spans(results['greenlight_spans'],
+                                                         self.swapper(old.caption))
+        text = results.get('text')
+        if isinstance(text, str):
+            if self.swapper.says(text):
+                self._swap_caption(results)
+        elif hasattr(text, 'items'):
+            results['text'] = {label: replace(name) for label, name in text.items()}
+        elif text is not None:
+            results['text'] = type(text)(replace(name) for name in text)
+
+    def _swap_caption(self, results: dict) -> None:
+        new = self.swapper(results['text'])
+        try:
+            phrases = {i: dict(p, phrase=self.swapper.replace(p['phrase']),
+                               tokens_positive=move_spans(p['tokens_positive'], new))
+                       for i, p in results.get('phrases', {}).items()}
+        except (IndexError, TypeError, ValueError) as error:
+            raise BadSample('caption and phrases do not fit',
+                            str(results.get('where') or results.get('img_path')),
+                            f'a span of {results["phrases"]!r} is not inside the caption '
+                            f'{results["text"]!r}') from error
+        results['text'] = new.text
+        if 'phrases' in results:
+            results['phrases'] = phrases
+        if 'positive_span' in results:
+            results['positive_span'] = new.span(*results['positive_span'])

@@ -1,0 +1,106 @@
+"""Exchange words such as left and right in a text, and keep track of where everything went."""
+
+import re
+from typing import Any, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from glip_mm.text import Entity, Prompt
+
+#: Words that change places when an image is flipped.
+MIRRORED_WORDS = (('left', 'right'), ('leftmost', 'rightmost'), ('leftward', 'rightward'),
+                  ('leftwards', 'rightwards'), ('lefthand', 'righthand'),
+                  ('leftside', 'rightside'))
+
+
+class Swapped(NamedTuple):
+    """A text after an exchange.
+
+    Attributes:
+        text: The new text.
+        begins: ``[len(old) + 1]`` where a span that begins at an old character begins now.
+        ends: ``[len(old) + 1]`` where a span that ends at an old character ends now.
+    """
+
+    text: str
+    begins: np.ndarray
+    ends: np.ndarray
+
+    def span(self, begin: int, end: int) -> Tuple[int, int]:
+        """New span of the old one. A span that cuts an exchanged word takes in all of it."""
+        return int(self.begins[begin]), int(self.ends[end])
+
+
+class WordSwapper:
+    """Exchanges whole words, keeping their case (``Left``, ``LEFT``).
+
+    A word ends where letters and digits end: ``left-hand`` and ``left_shoe`` hold ``left``,
+    ``copyright`` does not hold ``right``. What a word means is not known: ``a cake left over`` is
+    changed, too.
+
+    Args:
+        pairs: Words to exchange, in lower case.
+
+    Example:
+        >>> WordSwapper()('The Left man, right of it').text
+        'The Right man, left of it'
+    """
+
+    def __init__(self, pairs: Sequence[Sequence[str]] = MIRRORED_WORDS) -> None:
+        self.partner = {a: b for pair in pairs for a, b in (pair, reversed(pair))}
+        words = '|'.join(sorted(map(re.escape, self.partner), key=len, reverse=True))
+        self.pattern = re.compile(rf'(?<![^\W_])(?:{words})(?![^\W_])', re.IGNORECASE)
+
+    def says(self, text: str) -> bool:
+        """Whether there is a word to exchange."""
+        return self.pattern.search(text) is not None
+
+    def replace(self, text: str) -> str:
+        """The text with words exchanged, where positions do not matter."""
+        return self.pattern.sub(lambda match: self._word(match.group()), text)
+
+    def __call__(self, text: str) -> Swapped:
+        """Exchange words.
+
+        Args:
+            text: Any.
+
+        Returns:
+            The new text and where its characters were.
+        """
+        begins, ends = np.arange(len(text) + 1), np.arange(len(text) + 1)
+        parts: List[str] = []
+        done = shift = 0
+        for match in self.pattern.finditer(text):
+            word, (begin, end) = self._word(match.group()), match.span()
+            parts += [text[done:begin], word]
+            begins[begin:end] = begin + shift
+            begins[end:] += len(word) - (end - begin)
+            ends[begin + 1:end] = begin + shift + len(word)
+            ends[end:] += len(word) - (end - begin)
+            done, shift = end, shift + len(word) - (end - begin)
+        return Swapped(''.join(parts) + text[done:], begins, ends)
+
+    def prompt(self, prompt: Prompt) -> Prompt:
+        """The prompt with words exchanged in its caption and its names."""
+        if not self.says(prompt.caption):
+            return prompt
+        new = self(prompt.caption)
+        entities = tuple(Entity(self.replace(entity.name),
+                                tuple(new.span(*span) for span in entity.spans))
+                         for entity in prompt.entities)
+        pieces = prompt.pieces and tuple(new.span(*piece) for piece in prompt.pieces)
+        return Prompt(new.text, entities, pieces, prompt.separator)
+
+    def _word(self, found: str) -> str:
+        word = self.partner[found.lower()]
+        if found.isupper():
+            return word.upper()
+        return word.capitalize() if found[0].isupper() else word
+
+
+def move_spans(spans: Any, swapped: Swapped) -> Any:
+    """New spans for old ones, however deeply they are nested."""
+    if len(spans) == 2 and not any(isinstance(x, (list, tuple)) for x in spans):
+        return list(swapped.span(*map(int, spans)))
+    return [move_spans(inner, swapped) for inner in spans]
