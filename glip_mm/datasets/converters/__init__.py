@@ -1,0 +1,25 @@
+"""Generators of ODVG records from the formats that data sets are published in.
+
+A box is ``[x1, y1, x2, y2]`` in pixels of the original image, half open: ``x2 = x1 + width``.
+"""
+
+from collections.abc import Callable
+
+from .coco import coco_records
+from .lvis import lvis_records
+from .mdetr import mdetr_records
+from .openimages import ImageSizes, openimages_records
+from .records import Records, write_jsonl, write_label_map
+from .report import Report
+from .tsv import tsv_records
+from .tsv_files import TSVBundle
+from .visual_genome import visual_genome_records
+from .voc import voc_records
+
+#: JSON containers that cannot be read in place -> what makes records of them.
+FORMATS: dict[str, Callable[..., Records]] = {
+    'coco': coco_records, 'lvis': lvis_records, 'mdetr': mdetr_records}
+
+__all__ = ['FORMATS', 'ImageSizes', 'Records', 'Report', 'TSVBundle', 'coco_records',
+           'lvis_records', 'mdetr_records', 'openimages_records', 'tsv_records',
+           'visual_genome_records', 'voc_records', 'write_jsonl', 'write_label_map']

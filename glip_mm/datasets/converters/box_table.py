@@ -1,0 +1,208 @@
+"""The annotations of a COCO-like container in columns, 60 bytes a box, in any order."""
+
+from array import array
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .boxes import MALFORMED, four_numbers
+from .json_container import iterate_container
+from .report import Report
+
+NO_IMAGE = 'box of an image that is not listed'
+NO_SIZE = 'image without a positive whole width and height'
+NO_NAME = 'image without a file name'
+TWICE = 'image id listed twice'
+NOT_AN_OBJECT = 'entry that is no JSON object or has no id'
+
+
+class Box(NamedTuple):
+    """One annotation: ``x, y, w, h`` in pixels, and the character spans of its phrase."""
+
+    where: str
+    x: float
+    y: float
+    w: float
+    h: float
+    category: object
+    ignore: bool
+    spans: list[list[int]]
+
+
+class Image(NamedTuple):
+    """One entry of ``images``; ``extra`` is what the format keeps of it."""
+
+    number: int
+    image_id: int | str
+    file_name: str
+    height: int
+    width: int
+    extra: tuple
+
+
+class BoxTable:
+    """Columns that grow by one annotation at a time and are read image by image."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[object, int] = {}  # image id -> number, by first sight
+        self._categories: dict[object, int] = {}
+        self._image = array('i')
+        self._ordinal = array('i')
+        self._category = array('i')
+        self._ignore = array('b')
+        self._xywh = array('d')
+        self._spans = array('i')
+        self._span_ends = array('q')
+        self._listed = 0
+        self.names: list[object] = []
+
+    def number(self, image_id: object) -> int:
+        """Row of an image, whether its boxes or its own entry come first."""
+        return self._numbers.setdefault(image_id, len(self._numbers))
+
+    def add(self, ordinal: int, image_id: object, xywh: Sequence[float], category: object,
+            ignore: bool, spans: Sequence[Sequence[int]]) -> None:
+        """Append one annotation."""
+        self._image.append(self.number(image_id))
+        self._ordinal.append(ordinal)
+        self._category.append(self._categories.setdefault(category, len(self._categories)))
+        self._ignore.append(ignore)
+        self._xywh.extend(xywh)
+        for span in spans:
+            self._spans.extend(span)
+        self._span_ends.append(len(self._spans))
+
+    def close(self) -> None:
+        """Order the boxes by image; those of one image keep their order."""
+        image = np.frombuffer(self._image, np.int32) if self._image else np.empty(0, np.int32)
+        self._order = np.argsort(image, kind='stable').astype(np.int32)
+        counts = np.bincount(image, minlength=len(self._numbers))
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        self.names = list(self._categories)
+
+    def of(self, number: int) -> list[Box]:
+        """Boxes of an image, in the order of the file."""
+        boxes = []
+        for k in self._order[self._starts[number]:self._starts[number + 1]].tolist():
+            flat = self._spans[self._span_ends[k - 1] if k else 0:self._span_ends[k]]
+            boxes.append(Box(
+                f'annotations[{self._ordinal[k]}]', *self._xywh[4 * k:4 * k + 4],
+                self.names[self._category[k]], bool(self._ignore[k]),
+                [list(pair) for pair in zip(flat[::2], flat[1::2])]))
+        return boxes
+
+    def unlisted(self, images: Sequence[Image]) -> list[int]:
+        """Ordinals of the annotations whose image is not listed."""
+        listed = np.zeros(len(self._numbers), bool)
+        listed[[image.number for image in images]] = True
+        stray = self._order[~np.repeat(listed, np.diff(self._starts))]
+        return [self._ordinal[k] for k in stray.tolist()]
+
+
+class Container(NamedTuple):
+    """What is kept of a file."""
+
+    images: list[Image]
+    table: BoxTable
+    categories: list[dict]
+
+
+def _whole_positive(value: object) -> int | None:
+    """Sizes are also written as ``640.0`` or ``"640"`` in the wild."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number >= 1 and number == int(number) else None
+
+
+def _read_image(element: object, where: str, table: BoxTable, report: Report,
+                file_name: Callable[[dict], object], extra: Callable[[dict], tuple]
+                ) -> Image | None:
+    report.rows_read += 1
+    if not isinstance(element, dict) or not isinstance(element.get('id'), (int, str)):
+        report.drop(NOT_AN_OBJECT, where)
+        return None
+    name = file_name(element)
+    height, width = _whole_positive(element.get('height')), _whole_positive(element.get('width'))
+    if not isinstance(name, str) or not name:
+        report.drop(NO_NAME, where)
+    elif height is None or width is None:
+        report.drop(NO_SIZE, where)
+    else:
+        image_id = element['id']
+        return Image(table.number(image_id), image_id, name, height, width, extra(element))
+    return None
+
+
+def _read_box(element: object, ordinal: int, table: BoxTable, report: Report,
+              spans: Callable[[dict], object]) -> None:
+    where = f'annotations[{ordinal}]'
+    report.boxes_read += 1
+    if not isinstance(element, dict) or not isinstance(element.get('image_id'), (int, str)):
+        report.drop(NOT_AN_OBJECT, where)
+        return
+    xywh = four_numbers(element.get('bbox'))
+    if xywh is None:
+        report.drop(MALFORMED, where)
+        return
+    pairs = []
+    for span in spans(element) or ():  # type: ignore[attr-defined]
+        if (isinstance(span, list) and len(span) == 2
+                and all(type(end) is int and abs(end) < 1 << 31 for end in span)):
+            pairs.append(span)
+        else:
+            report.drop('span that is not a pair of whole numbers', where)
+    category = element.get('category_id')
+    table.add(ordinal, element['image_id'], xywh,
+              category if isinstance(category, (int, str)) else None,
+              bool(element.get('iscrowd')) or bool(element.get('ignore')), pairs)
+
+
+def read_container(ann_file: str | Path, report: Report, categories: bool = True,
+                   file_name: Callable[[dict], object] = lambda image: image.get('file_name'),
+                   extra: Callable[[dict], tuple] = lambda image: (),
+                   spans: Callable[[dict], object] = lambda annotation: (),
+                   progress: bool = True) -> Container:
+    """Read a COCO-like JSON file in one pass.
+
+    Args:
+        ann_file: The file.
+        report: Counts what cannot be read.
+        categories: The file must have categories.
+        file_name: From an image entry to its file name.
+        extra: From an image entry to what else is kept of it.
+        spans: From an annotation to its list of ``[begin, end]`` character spans.
+        progress: Show a progress bar.
+
+    Returns:
+        Images in the order of the file, the table of boxes, categories.
+
+    Raises:
+        ValueError: If the file is not JSON of this format.
+    """
+    table, images, names = BoxTable(), {}, []
+    sections = ['images', 'annotations'] + ['categories'] * categories
+    ordinals = dict.fromkeys(sections, -1)
+    for section, element in iterate_container(ann_file, sections, progress):
+        ordinals[section] += 1
+        if section == 'annotations':
+            _read_box(element, ordinals[section], table, report, spans)
+        elif section == 'images':
+            where = f'images[{ordinals[section]}]'
+            image = _read_image(element, where, table, report, file_name, extra)
+            if image is None:
+                continue
+            if image.number in images:
+                report.drop(TWICE, where)
+            else:
+                images[image.number] = image
+        else:
+            names.append(element)
+    table.close()
+    container = Container(list(images.values()), table, names)
+    for ordinal in table.unlisted(container.images):
+        report.drop(NO_IMAGE, f'annotations[{ordinal}]')
+    return container

@@ -1,0 +1,175 @@
+"""Reads a large JSON container element by element.
+
+COCO, LVIS and MDETR files are one JSON object whose arrays have millions of elements; parsed whole
+they take ten times their size in memory. Here the C scanner of the standard library parses one
+element after the other out of a sliding window, so memory is bounded by the window and one
+pass serves all arrays, in whatever order they come. ijson was the alternative: it needs one pass
+for each array and took three times as long on a COCO file (5.4 s against 1.7 s for 156 MB).
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+_WINDOW = 1 << 22
+#: No element of these formats comes near; a larger one is a broken file.
+_LARGEST_ELEMENT = 1 << 26
+_SPACE = re.compile(r'[ \t\r\n]*')
+
+
+class _Window:
+    """Text of a file from ``position`` on; grows at its end and is cut at its start."""
+
+    def __init__(self, path: Path, progress: bool, size: int) -> None:
+        self.path = path
+        self.size = size
+        self.file = open(path, 'rb')
+        self.bar = tqdm(total=path.stat().st_size, desc=f'reading {path.name}', unit='B',
+                        unit_scale=True, disable=not progress, mininterval=0.5)
+        self.decode = codecs.getincrementaldecoder('utf-8-sig')().decode
+        self.parse = json.JSONDecoder().raw_decode
+        self.text = ''
+        self.position = 0
+        self.before = 0  # characters cut off so far
+        self.ended = False
+        self.at = 'the beginning'
+
+    def close(self) -> None:
+        self.file.close()
+        self.bar.close()
+
+    def grow(self) -> bool:
+        """Read on; False at the end of the file."""
+        content = self.file.read(max(self.size, len(self.text) - self.position))
+        self.bar.update(len(content))
+        self.ended = not content
+        try:
+            more = self.decode(content, self.ended)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"'{self.path}' is not UTF-8 text near {self.at} ({error}): "
+                             'fetch or export the file again') from None
+        self.before += self.position
+        self.text = self.text[self.position:] + more
+        self.position = 0
+        return not self.ended
+
+    def broken(self, wanted: str) -> ValueError:
+        """The error that says where the file stops being JSON."""
+        found = self.text[self.position:self.position + 40] or 'the end of the file'
+        return ValueError(
+            f"'{self.path}' is not valid JSON: {wanted} expected at character "
+            f'{self.before + self.position}, near {self.at}, found {found!r}. Was the download '
+            'cut off? Fetch the file again')
+
+    def peek(self) -> str:
+        """Next character that is no space; empty at the end of the file."""
+        while True:
+            self.position = _SPACE.match(self.text, self.position).end()
+            if self.position < len(self.text):
+                return self.text[self.position]
+            if self.ended or not self.grow():
+                return ''
+
+    def take(self, wanted: str) -> str:
+        """Step over one of the wanted characters."""
+        character = self.peek()
+        if not character or character not in wanted:
+            raise self.broken(' or '.join(repr(c) for c in wanted))
+        self.position += 1
+        return character
+
+    def value(self) -> object:
+        """Parse the value that starts here."""
+        self.peek()
+        while True:
+            try:
+                value, end = self.parse(self.text, self.position)
+                # a number may go on behind the window: of 1e+5, '1', '1e' and '1e+' read as 1
+                if end + 2 < len(self.text) or self.ended:
+                    self.position = end
+                    return value
+            except ValueError:
+                if self.ended or len(self.text) - self.position > _LARGEST_ELEMENT:
+                    raise self.broken('a value') from None
+            self.grow()
+
+
+def iterate_container(path: str | Path, sections: Collection[str], progress: bool = True,
+                      window: int = _WINDOW) -> Iterator[tuple[str, object]]:
+    """Walk the elements of arrays of a JSON object.
+
+    Args:
+        path: The file, UTF-8.
+        sections: Keys of the outer object whose arrays are wanted.
+        progress: Show a progress bar.
+        window: Bytes to read at a time.
+
+    Yields:
+        Key of the array, and one element of it, in the order of the file.
+
+    Raises:
+        ValueError: If the file is no JSON object, or a wanted section is missing or no array.
+    """
+    source = _Window(Path(path), progress, window)
+    missing = dict.fromkeys(sections)
+    try:
+        if source.peek() != '{':
+            raise source.broken("a JSON object with " + ', '.join(map(repr, sections)))
+        source.take('{')
+        more = source.peek() != '}'
+        while more:
+            if source.peek() != '"':
+                raise source.broken('a key in quotes')
+            key = str(source.value())
+            source.at = f"'{key}'"
+            source.take(':')
+            if source.peek() == '[':
+                missing.pop(key, None)
+                yield from _elements(source, key, key in sections)
+            elif key in missing:
+                raise source.broken(f"an array as '{key}'")
+            else:
+                source.value()
+            more = source.take(',}') == ','
+        if missing:
+            raise ValueError(f"'{path}' has no {', '.join(map(repr, missing))}: it is not of the "
+                             'format it is read as')
+    finally:
+        source.close()
+
+
+def iterate_array(path: str | Path, progress: bool = True, window: int = _WINDOW
+                  ) -> Iterator[object]:
+    """Walk the elements of a file that is one JSON array; arguments as above.
+
+    Raises:
+        ValueError: If the file is none.
+    """
+    source = _Window(Path(path), progress, window)
+    try:
+        if source.peek() != '[':
+            raise source.broken('a JSON array')
+        for _, element in _elements(source, '', True):
+            yield element
+    finally:
+        source.close()
+
+
+def _elements(source: _Window, key: str, wanted: bool) -> Iterator[tuple[str, object]]:
+    source.take('[')
+    if source.peek() == ']':
+        source.take(']')
+        return
+    index = 0
+    while True:
+        source.at = f'{key}[{index}]'
+        element = source.value()
+        if wanted:
+            yield key, element
+        index += 1
+        if source.take(',]') == ']':
+            return

@@ -1,0 +1,60 @@
+"""Phrases of a caption: their words, their spans, the boxes that share them."""
+
+from collections.abc import Sequence
+
+from .report import Report
+
+BAD_SPAN = 'span that is empty or ends past the caption'
+NO_SPAN = 'box without a phrase'
+
+
+def words(caption: str, spans: Sequence[Sequence[int]]) -> str:
+    """Words of a phrase, pieces that stand apart joined by a space.
+
+    Example:
+        >>> words('a dog on a red sofa', [[0, 5], [13, 19]])
+        'a dog red sofa'
+    """
+    return ' '.join(caption[begin:end] for begin, end in spans)
+
+
+def good_spans(caption: str, spans: Sequence[Sequence[int]], report: Report, where: str
+               ) -> list[list[int]]:
+    """Spans that lie in the caption, exactly as they are; the others are counted."""
+    good = []
+    for begin, end in spans:
+        if 0 <= begin < end <= len(caption):
+            good.append([begin, end])
+        else:
+            report.drop(BAD_SPAN, where)
+    return good
+
+
+class Regions:
+    """Collects the boxes of a caption; those with the very same spans become one region."""
+
+    def __init__(self, caption: str) -> None:
+        self.caption = caption
+        self._boxes: dict[tuple, list[list[float]]] = {}
+        self._scores: dict[tuple, list[float]] = {}
+
+    def add(self, bbox: list[float], spans: Sequence[Sequence[int]], score: float | None = None
+            ) -> None:
+        """Add one box, ``[x1, y1, x2, y2]``."""
+        key = tuple(map(tuple, spans))
+        self._boxes.setdefault(key, []).append(bbox)
+        if score is not None:
+            self._scores.setdefault(key, []).append(score)
+
+    def regions(self) -> list[dict]:
+        """ODVG regions; one box stands by itself, several in a list, scores likewise."""
+        found = []
+        for key, boxes in self._boxes.items():
+            region = dict(bbox=boxes if len(boxes) > 1 else boxes[0],
+                          phrase=words(self.caption, key),
+                          tokens_positive=[list(span) for span in key])
+            scores = self._scores.get(key)
+            if scores:
+                region['score'] = scores if len(boxes) > 1 else scores[0]
+            found.append(region)
+        return found

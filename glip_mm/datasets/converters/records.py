@@ -1,0 +1,99 @@
+"""ODVG records on their way from a data set to a file of JSON lines."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .report import Report
+
+
+@dataclass
+class Records:
+    """ODVG records of one data set.
+
+    Attributes:
+        records: The records; can be walked once.
+        label_map: Label -> class name of detection data; None for grounding data.
+        total: How many rows the source has; as many records or fewer come out. None if unknown.
+        report: Counts, complete when the records are exhausted.
+    """
+
+    records: Iterator[dict]
+    label_map: dict[int, str] | None
+    total: int | None
+    report: Report
+
+    def __iter__(self) -> Iterator[dict]:
+        return iter(self.records)
+
+
+def _replace(temporary: Path, path: Path, chunks: Iterable[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(temporary, 'wb') as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f'.{path.name[:200]}.{os.getpid()}.tmp')
+
+
+def _line(record: dict) -> bytes:
+    try:
+        return json.dumps(record, ensure_ascii=False, separators=(',', ':')).encode() + b'\n'
+    except UnicodeEncodeError:  # half a surrogate pair, as crawled captions have
+        return json.dumps(record, separators=(',', ':')).encode() + b'\n'
+
+
+def write_jsonl(records: Records | Iterable[dict], path: str | Path,
+                progress: bool = True) -> int:
+    """Write records as JSON lines; the file is complete or absent, whatever happens.
+
+    Args:
+        records: ODVG records.
+        path: The file; its folder is made if missing.
+        progress: Show a progress bar.
+
+    Returns:
+        Number of lines.
+    """
+    path = Path(path)
+    lines = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal lines
+        total = getattr(records, 'total', None)
+        with tqdm(total=total, desc=f'writing {path.name}', unit='row', disable=not progress,
+                  mininterval=0.5) as bar:
+            for record in records:
+                lines += 1
+                bar.update()
+                yield _line(record)
+            bar.total = lines  # rows that were left out are not missing
+            bar.refresh()
+
+    _replace(_temporary(path), path, chunks())
+    return lines
+
+
+def write_label_map(label_map: dict[int, str], path: str | Path) -> None:
+    """Write a label map, ``{"0": "person", ...}``, completely or not at all.
+
+    Args:
+        label_map: Label -> class name.
+        path: The file; its folder is made if missing.
+    """
+    path = Path(path)
+    content = json.dumps({str(label): label_map[label] for label in sorted(label_map)},
+                         ensure_ascii=False, indent=0)
+    _replace(_temporary(path), path, [content.encode() + b'\n'])

@@ -1,0 +1,254 @@
+"""The published TSV bundles to ODVG records: detection (Objects365 ...) and captions with boxes."""
+
+import base64
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image as PillowImage
+
+from .boxes import MALFORMED, fit_box, four_numbers
+from .phrases import NO_SPAN, Regions, good_spans
+from .records import Records
+from .report import Report
+from .tsv_files import RowFile, TSVBundle
+
+NO_SIZE = 'row without the size of its image'
+BAD_ROW = 'row that is not a key and JSON'
+NO_BOX = 'caption without a usable box'
+UNKNOWN_CLASS = 'box of a class that is not in the label map'
+BAD_IMAGE = 'image that is missing or broken'
+
+
+def parse_size(cell: str) -> tuple[int, int] | None:
+    """Height and width from the second cell of an ``hw`` row, in any of its three forms."""
+    try:
+        content = json.loads(cell)
+    except json.JSONDecodeError:
+        content = cell.split()
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]
+    try:
+        if isinstance(content, dict):
+            height, width = int(content['height']), int(content['width'])
+        else:
+            height, width = (int(side) for side in content)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (height, width) if height >= 1 and width >= 1 else None
+
+
+def detection_of(objects: list, height: int, width: int, bundle: TSVBundle, extra: int,
+                 report: Report, where: str) -> dict:
+    """The ``detection`` part of a record from the objects of a label row.
+
+    Args:
+        objects: ``{"rect": [x1, y1, x2, y2], "class": name}`` each, ``conf`` if scored.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        bundle: For the labels.
+        extra: 1 if a rect includes its last pixel, 0 if it is half open.
+        report: Filled on the way.
+        where: Place of the row.
+
+    Returns:
+        ``{"instances": [...]}``.
+    """
+    instances = []
+    for i, item in enumerate(objects):
+        place = f'{where} object {i}'
+        report.boxes_read += 1
+        name = item.get('class') if isinstance(item, dict) else None
+        label = (bundle.labels or {}).get(name) if isinstance(name, str) else None
+        if label is None:
+            report.drop(UNKNOWN_CLASS, f'{place} ({name!r})')
+            continue
+        rect = four_numbers(item.get('rect'))
+        if rect is None:
+            report.drop(MALFORMED, place)
+            continue
+        bbox = fit_box(rect[0], rect[1], rect[2] + extra, rect[3] + extra, width, height, report,
+                       place)
+        if bbox is None:
+            continue
+        instance = dict(bbox=bbox, label=label, category=name)
+        if isinstance(item.get('conf'), (int, float)):
+            instance['score'] = item['conf']
+        instances.append(instance)
+    report.boxes_written += len(instances)
+    return dict(instances=instances)
+
+
+def _each_box(content: dict) -> Iterator[tuple[object, object, object]]:
+    """Box, score, spans; in the second version of the format boxes are listed by phrase."""
+    boxes, spans = content.get('bboxes') or [], content.get('tokens_positive') or []
+    scores = content.get('scores') or [None] * len(boxes)
+    for i, box in enumerate(boxes):
+        span = spans[i] if i < len(spans) else []
+        score = scores[i] if i < len(scores) else None
+        if isinstance(box, list) and (not box or isinstance(box[0], list)):
+            several = score if isinstance(score, list) else [None] * len(box)
+            yield from ((one, several[k] if k < len(several) else None, span)
+                        for k, one in enumerate(box))
+        else:
+            yield box, score, span
+
+
+def grounding_of(content: dict, height: int, width: int, extra: int, report: Report, where: str
+                 ) -> dict | None:
+    """The ``grounding`` part of a record from the JSON of a caption row; None without boxes.
+
+    Args:
+        content: ``caption``, ``bboxes``, ``tokens_positive`` and ``scores``, in either version.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        extra: 1 if a box includes its last pixel, 0 if it is half open.
+        report: Filled on the way.
+        where: Place of the row.
+    """
+    caption = content['caption']
+    regions, kept = Regions(caption), 0
+    for i, (box, score, spans) in enumerate(_each_box(content)):
+        place = f'{where} box {i}'
+        report.boxes_read += 1
+        corners = four_numbers(box)
+        if corners is None:
+            report.drop(MALFORMED, place)
+            continue
+        pairs = [span for span in spans if isinstance(span, list) and len(span) == 2
+                 and all(type(end) is int for end in span)] if isinstance(spans, list) else []
+        pairs = good_spans(caption, pairs, report, place)
+        if not pairs:
+            report.drop(NO_SPAN, place)
+            continue
+        x1, y1, x2, y2 = corners
+        bbox = fit_box(x1, y1, x2 + extra, y2 + extra, width, height, report, place)
+        if bbox is not None:
+            regions.add(bbox, pairs, score if isinstance(score, (int, float)) else None)
+            kept += 1
+    report.boxes_written += kept
+    return dict(caption=caption, regions=regions.regions()) if kept else None
+
+
+class ImageWriter:
+    """Writes the images of a bundle as files; those that are there already stay."""
+
+    def __init__(self, bundle: TSVBundle, folder: str | Path) -> None:
+        if 'img' not in bundle.paths or not bundle.paths['img'].is_file():
+            raise FileNotFoundError(f"'{bundle.yaml_file}' names no image file that is there: "
+                                    "images cannot be written out of it")
+        self.folder = Path(folder)
+        self.rows = RowFile(bundle.paths['img'])
+        self.by_id = None
+        if 'imageid2idx' in bundle.paths:
+            self.by_id = json.loads(bundle.paths['imageid2idx'].read_text())
+
+    def __call__(self, row: int, key: str, content: object, name: str) -> tuple[int, int] | None:
+        """Write the image of a row; its height and width, None where it is missing or broken."""
+        path = self.folder / name
+        if not path.exists():
+            if self.by_id is not None and isinstance(content, dict):
+                row = self.by_id.get(str(content.get('img_id')), -1)
+            if not 0 <= row < len(self.rows):
+                return None
+            cells = self.rows.row(row)
+            if self.by_id is None and cells[0] != key:
+                return None
+            try:
+                data = base64.b64decode(cells[-1], validate=True)
+                with PillowImage.open(io.BytesIO(data)) as image:
+                    image.verify()
+            except (ValueError, OSError, SyntaxError):
+                return None
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+            temporary.write_bytes(data)
+            os.replace(temporary, path)
+        try:
+            with PillowImage.open(path) as image:
+                return image.height, image.width
+        except OSError:
+            return None
+
+
+def _records(bundle: TSVBundle, lines: object, labels: RowFile, sizes: RowFile | None,
+             writer: ImageWriter | None, pattern: str, extra: int, report: Report
+             ) -> Iterator[dict]:
+    for row in lines:  # type: ignore[attr-defined]
+        report.rows_read += 1
+        where = f'{labels.path.name} line {row + 1}'
+        try:
+            cells = labels.row(int(row))
+            key, content = cells[0], json.loads(cells[1])
+        except (IndexError, ValueError):
+            report.drop(BAD_ROW, where)
+            continue
+        name = pattern.format(key=key)
+        size = None
+        if sizes is not None and row < len(sizes):
+            cells = sizes.row(int(row))
+            size = parse_size(cells[1]) if len(cells) > 1 and cells[0] == key else None
+        elif isinstance(content, dict) and 'img_h' in content:
+            size = parse_size(f"{content['img_h']} {content.get('img_w')}")
+        if writer is not None:
+            found = writer(int(row), key, content, name)
+            if found is None:
+                report.drop(BAD_IMAGE, where)
+                continue
+            size = size or found
+        if size is None:
+            report.drop(NO_SIZE, where)
+            continue
+        head = dict(filename=name, height=size[0], width=size[1])
+        objects = content.get('objects') if isinstance(content, dict) else content
+        if isinstance(content, dict) and isinstance(content.get('caption'), str):
+            grounding = grounding_of(content, *size, extra, report, where)
+            if grounding is None:
+                report.drop(NO_BOX, where)
+                continue
+            record = dict(head, grounding=grounding)
+        elif isinstance(objects, list) and bundle.labels is not None:
+            record = dict(head, detection=detection_of(objects, *size, bundle, extra, report,
+                                                       where))
+        else:
+            report.drop(BAD_ROW, where)
+            continue
+        report.rows_written += 1
+        yield record
+
+
+def tsv_records(yaml_file: str | Path, pattern: str = '{key}.jpg', write_images: str | None = None,
+                use_line_list: bool = True, half_open: bool = False) -> Records:
+    """Read a TSV bundle.
+
+    The published code takes a rect as two corner *pixels*, both inside; so ``x2`` and ``y2`` grow
+    by one here, and the same boxes are trained on as published.
+
+    Args:
+        yaml_file: YAML file of the bundle.
+        pattern: File name of an image, from the key of its row.
+        write_images: Folder to write the images to, out of the bundle; files that are there
+            already are kept. By default records refer to images that are files already.
+        use_line_list: Follow the bundle's line list, which repeats rows of rare classes.
+        half_open: Rects are half open already.
+
+    Returns:
+        Detection records, or grounding records where the rows have captions.
+
+    Raises:
+        ValueError: If the YAML file or the label map is not of this format.
+        FileNotFoundError: If a file is missing.
+    """
+    if '{key}' not in pattern:
+        raise ValueError(f"pattern is {pattern!r}, but must contain '{{key}}'")
+    bundle = TSVBundle(yaml_file)
+    labels = RowFile(bundle.paths['label'])
+    sizes = RowFile(bundle.paths['hw']) if 'hw' in bundle.paths else None
+    writer = ImageWriter(bundle, write_images) if write_images else None
+    lines = bundle.line_list() if use_line_list else None
+    lines = range(len(labels)) if lines is None else lines.tolist()
+    report = Report(str(bundle.paths['label']))
+    return Records(_records(bundle, lines, labels, sizes, writer, pattern, int(not half_open),
+                            report), bundle.label_map, len(lines), report)

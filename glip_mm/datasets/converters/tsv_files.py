@@ -1,0 +1,140 @@
+"""The published TSV bundle on disk: rows with an offset index, named together in a YAML file."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+KEYS = ('img', 'label', 'hw', 'linelist', 'imageid2idx', 'labelmap', 'jsondict')
+
+
+class RowFile:
+    """Rows of a TSV file by number.
+
+    The offsets come from ``X.lineidx`` beside ``X.tsv``; where it is missing or does not fit, the
+    file is scanned once.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file = open(self.path, 'rb')
+        self.offsets = self._read_index()
+        if self.offsets is None:
+            self.offsets = self._scan()
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def row(self, number: int) -> list[str]:
+        """Cells of a row, blanks stripped.
+
+        Raises:
+            IndexError: If there is no such row.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(f"'{self.path}' has no row {number}: it has {len(self)}")
+        self._file.seek(self.offsets[number])
+        return [cell.strip() for cell in self._file.readline().decode().rstrip('\n').split('\t')]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _read_index(self) -> np.ndarray | None:
+        """The offsets beside the file; None where they are missing or those of another file."""
+        index = self.path.with_suffix('.lineidx')
+        if not index.is_file():
+            return None
+        try:
+            offsets = np.asarray(index.read_bytes().split(), np.int64)
+        except ValueError:
+            return None
+        size = self.path.stat().st_size
+        if (not len(offsets) or offsets[0] != 0 or offsets[-1] >= size
+                or (np.diff(offsets) <= 0).any()):
+            return None
+        for offset in offsets[[len(offsets) // 2, -1]].tolist():
+            self._file.seek(max(offset - 1, 0))
+            if offset and self._file.read(1) != b'\n':
+                return None
+        self._file.seek(offsets[-1])
+        self._file.readline()
+        return offsets if self._file.tell() == size else None
+
+    def _scan(self) -> np.ndarray:
+        starts, position = [0], 0
+        self._file.seek(0)
+        for line in self._file:
+            position += len(line)
+            starts.append(position)
+        return np.asarray(starts[:-1], np.int64)
+
+
+def _label_map(path: Path) -> dict[int, str]:
+    """Index -> name as the file numbers them, ``__background__`` left out."""
+    text = path.read_text(encoding='utf-8-sig')
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError:
+        names = [line.split('\t')[0].strip() for line in text.splitlines() if line.strip()]
+        content = {name: i for i, name in enumerate(names, 1)}
+    if isinstance(content, dict) and isinstance(content.get('label_to_idx'), dict):
+        content = content['label_to_idx']
+    if not isinstance(content, dict) or not all(isinstance(i, int) for i in content.values()):
+        raise ValueError(f"'{path}' is no label map: it must be {{name: index}}, with or without "
+                         "'label_to_idx' around it, or one name a line")
+    return {i: name for name, i in sorted(content.items(), key=lambda item: item[1])
+            if name != '__background__'}
+
+
+class TSVBundle:
+    """The files that a bundle's YAML names.
+
+    Attributes:
+        folder: Where relative names are looked up when they are not found as they are.
+        paths: Key of the YAML file -> path.
+        labels: Class name -> label, 0, 1, ... in the order of the published indices; None for
+            caption data.
+        label_map: Label -> class name; None for caption data.
+    """
+
+    def __init__(self, yaml_file: str | Path) -> None:
+        """Read the YAML file.
+
+        Raises:
+            ValueError: If it is no mapping or has no ``label``.
+            FileNotFoundError: If a file it names is missing; image files are not looked for.
+        """
+        self.yaml_file = Path(yaml_file)
+        self.folder = self.yaml_file.parent
+        with open(self.yaml_file, encoding='utf-8') as file:
+            content = yaml.safe_load(file)
+        if not isinstance(content, dict) or not content.get('label'):
+            raise ValueError(f"'{yaml_file}' names no 'label' file: it must map {list(KEYS)} to "
+                             'files, and label is needed')
+        self.paths = {key: self._find(key, content[key]) for key in KEYS if content.get(key)}
+        names = self.paths.get('labelmap') or self.paths.get('jsondict')
+        self.labels: dict[str, int] | None = None
+        self.label_map: dict[int, str] | None = None
+        if names:
+            self.label_map = dict(enumerate(_label_map(names).values()))
+            self.labels = {name: label for label, name in self.label_map.items()}
+
+    def _find(self, key: str, name: object) -> Path:
+        as_is, beside = Path(str(name)), self.folder / str(name)
+        for path in (as_is, beside):
+            if path.is_file():
+                return path
+        if key == 'img':
+            return beside  # images may live elsewhere, as files
+        raise FileNotFoundError(f"'{self.yaml_file}': file '{name}' ({key}) is neither there nor "
+                                f"in '{self.folder}': correct the name or fetch the file")
+
+    def line_list(self) -> np.ndarray | None:
+        """Row numbers that make up the data set, with repetitions; None for all rows once."""
+        path = self.paths.get('linelist')
+        if path is None:
+            return None
+        return np.asarray([int(line.split('\t')[0]) for line in path.read_text().splitlines()
+                           if line.strip()], np.int64)

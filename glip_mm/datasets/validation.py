@@ -1,0 +1,288 @@
+"""Checks a file of ODVG lines from end to end, in all processes one gives it."""
+
+import hashlib
+import json
+import os
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from .odvg_rules import REMEDIES, Problem, RowCheck, check_row
+
+_CHUNK = 1 << 24
+_LONGEST_LINE = 1 << 26
+
+
+class Fault(NamedTuple):
+    """One fault of a file."""
+
+    file: str
+    line: int
+    field: str
+    cause: str
+    message: str
+
+    def __str__(self) -> str:
+        return (f'{self.file}:{self.line}: {self.field}: {self.message} ({self.cause}; '
+                f'remedy: {REMEDIES[self.cause]})')
+
+
+@dataclass
+class Validation:
+    """What was found in a file.
+
+    Attributes:
+        file: The file.
+        faults: The first faults, in the order of their lines.
+        causes: Cause -> number of faults, all of them.
+        counts: ``rows``, ``usable_rows``, ``boxes``, ``usable_boxes``, ``ignored_boxes``,
+            ``phrases``, ``empty_rows`` (usable rows without a usable box).
+        stopped: Whether checking ended at the first fault.
+    """
+
+    file: str
+    faults: list[Fault] = field(default_factory=list)
+    causes: Counter = field(default_factory=Counter)
+    counts: Counter = field(default_factory=Counter)
+    stopped: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no fault."""
+        return not self.causes
+
+    def summary(self) -> str:
+        """Counts of faults and of what is usable."""
+        c = self.counts
+        lines = [f'{count} x {cause}' for cause, count in self.causes.most_common()]
+        lines.append(
+            f"{self.file}: {c['usable_rows']} of {c['rows']} rows usable ({c['empty_rows']} of "
+            f"them without a usable box), {c['usable_boxes']} of {c['boxes']} boxes usable "
+            f"({c['ignored_boxes']} of them to be ignored), {c['phrases']} phrases, "
+            f"{sum(self.causes.values())} faults"
+            + (' (stopped at the first)' if self.stopped else ''))
+        return '\n'.join(lines)
+
+
+class _Part(NamedTuple):
+    """What was found in a piece of the file; lines counted from 1 in the piece."""
+
+    lines: int
+    size: int
+    faults: list[tuple[int, Problem]]
+    causes: Counter
+    counts: Counter
+    keys: bytes
+
+
+def load_label_map(path: str | Path) -> dict[int, str]:
+    """Read a label map.
+
+    Raises:
+        ValueError: If it is not ``{"0": "name", ...}``, or two labels have the same name.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+        names = {int(label): name for label, name in content.items()}
+    except (ValueError, AttributeError):
+        raise ValueError(f"'{path}' is no label map: it must be {{\"0\": \"name\", ...}}, as the "
+                         'converters write it') from None
+    first: dict[str, int] = {}
+    for label, name in names.items():
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"'{path}': label {label} has the name {name!r}: give it one in words")
+        if name in first:
+            raise ValueError(f"'{path}': labels {first[name]} and {label} are both called "
+                             f'{name!r}: merge them or tell them apart')
+        first[name] = label
+    return names
+
+
+class _ImageCheck:
+    """Looks for the image of a row; neighbours often share one, which is looked at once."""
+
+    def __init__(self, root: str, decode: bool) -> None:
+        self.root, self.decode = root, decode
+        self.last: tuple[str, object] | None = None
+
+    def _look(self, name: str) -> object:
+        path = os.path.join(self.root, name)
+        if not self.decode:
+            return None if os.path.isfile(path) else ('missing image', f"'{path}' is not there")
+        try:
+            with Image.open(path) as image:
+                image.load()
+                return image.size
+        except FileNotFoundError:
+            return 'missing image', f"'{path}' is not there"
+        except (OSError, ValueError, SyntaxError) as error:
+            return 'broken image', f"'{path}' cannot be decoded ({error})"
+
+    def __call__(self, row: dict, check: RowCheck) -> None:
+        name = row['filename']
+        if self.last is None or self.last[0] != name:
+            self.last = name, self._look(name)
+        found = self.last[1]
+        if found is None:
+            return
+        if isinstance(found[0], str):
+            check.fatal('filename', *found)
+        elif found != (row['width'], row['height']):
+            check.fatal('width, height', 'size differs from the image',
+                        f"{row['width']} x {row['height']} is written, but the image is "
+                        f'{found[0]} x {found[1]}')
+
+
+def _key(row: dict) -> int:
+    """64 bits of what no two rows may share: the image, with the caption if there is one."""
+    text = row['filename']
+    if 'grounding' in row:
+        text += '\0' + row['grounding']['caption']
+    content = text.encode(errors='surrogatepass')
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), 'little', signed=True)
+
+
+def _lines(path: str, begin: int, end: int) -> Iterator[bytes]:
+    """Lines that start in ``[begin, end)``."""
+    with open(path, 'rb') as file:
+        if begin:
+            file.seek(begin - 1)
+            file.readline(_LONGEST_LINE)
+        position = file.tell()
+        while position < end:
+            line = file.readline(_LONGEST_LINE)
+            position += len(line)
+            if len(line) == _LONGEST_LINE:
+                raise ValueError(f"'{path}' has a line of more than {_LONGEST_LINE >> 20} MB: it "
+                                 'is no file of JSON lines. Convert it first (see '
+                                 'tools/dataset_converters)')
+            yield line
+
+
+def _check_part(begin: int, path: str, end: int, label_map: Mapping[int, str] | None,
+                image_root: str | None, decode: bool, most: int) -> _Part:
+    faults, causes, counts, keys = [], Counter(), Counter(), array('q')
+    look = _ImageCheck(image_root, decode) if image_root is not None else None
+    end = min(end, begin + _CHUNK)
+    number = 0
+    for line in _lines(path, begin, end):
+        number += 1
+        key = 0
+        try:
+            row = json.loads(line)
+            check = check_row(row, label_map)
+        except ValueError as error:
+            check = RowCheck().fatal('line', 'not JSON', str(error))
+        if check.usable:
+            key = _key(row)
+            if look is not None:
+                look(row, check)
+        keys.append(key)
+        for problem in check.problems:
+            causes[problem.cause] += 1
+            if len(faults) < most:
+                faults.append((number, problem))
+        counts['usable_rows'] += check.usable
+        counts['boxes'] += check.boxes
+        if check.usable:
+            counts['usable_boxes'] += check.usable_boxes
+            counts['ignored_boxes'] += check.ignored_boxes
+            counts['phrases'] += check.phrases
+            counts['empty_rows'] += not check.usable_boxes
+    counts['rows'] = number
+    return _Part(number, end - begin, faults, causes, counts, keys.tobytes())
+
+
+def _duplicates(keys: list[bytes]) -> list[tuple[int, int]]:
+    """Line of a repeated row, and the line it repeats."""
+    every = np.frombuffer(b''.join(keys), np.int64)
+    order = np.argsort(every, kind='stable')
+    ordered = every[order]
+    starts = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(every) else []
+    group = np.maximum.accumulate(np.where(starts, np.arange(len(every)), 0))
+    again = np.flatnonzero(~np.asarray(starts, bool) & (ordered != 0))
+    return sorted(zip((order[again] + 1).tolist(), (order[group[again]] + 1).tolist()))
+
+
+def validate_odvg(file: str | Path, label_map: Mapping[int, str] | str | Path | None = None,
+                  image_root: str | Path | None = None, check_images: bool = False,
+                  strict: bool = False, max_errors: int = 50, allow_duplicates: bool = False,
+                  workers: int = 1, progress: bool = True) -> Validation:
+    """Check a file of ODVG lines.
+
+    Args:
+        file: JSON lines.
+        label_map: Label map of detection data, or its file; None leaves labels unchecked.
+        image_root: Folder of the images, to see that each is there; None leaves them unchecked.
+        check_images: Decode every image as well and compare its size.
+        strict: Stop at the first fault.
+        max_errors: How many faults are kept; all are counted.
+        allow_duplicates: Rows may repeat.
+        workers: Processes.
+        progress: Show a progress bar.
+
+    Returns:
+        Faults and counts.
+
+    Raises:
+        ValueError: If the file is not made of lines, or the label map is none.
+        OSError: If the file cannot be read.
+    """
+    if check_images and image_root is None:
+        raise ValueError('check_images needs image_root, the folder of the images')
+    path = str(file)
+    if label_map is not None and not isinstance(label_map, Mapping):
+        label_map = load_label_map(label_map)
+    size = os.path.getsize(path)
+    result = Validation(path)
+    task = partial(_check_part, path=path, end=size, label_map=label_map,
+                   image_root=None if image_root is None else str(image_root),
+                   decode=check_images, most=1 if strict else max_errors)
+    begins = range(0, size, _CHUNK)
+    keys: list[bytes] = []
+    workers = min(workers, len(begins)) or 1
+    pool = ProcessPoolExecutor(workers) if workers > 1 else nullcontext()
+    bar = tqdm(total=size, desc=f'checking {Path(path).name}', unit='B', unit_scale=True,
+               disable=not progress, mininterval=0.5)
+    with bar, pool as processes:
+        for part in (processes.map if processes else map)(task, begins):
+            _merge(result, part, max_errors)
+            keys.append(part.keys)
+            bar.update(part.size)
+            if strict and result.causes:
+                result.stopped = True
+                if processes:
+                    processes.shutdown(cancel_futures=True)
+                break
+    if not result.stopped and not allow_duplicates:
+        _add_duplicates(result, keys, 1 if strict else max_errors)
+    return result
+
+
+def _merge(result: Validation, part: _Part, most: int) -> None:
+    start = result.counts['rows']
+    result.faults += [Fault(result.file, start + line, *problem)
+                      for line, problem in part.faults[:most - len(result.faults)]]
+    result.causes.update(part.causes)
+    result.counts.update(part.counts)
+
+
+def _add_duplicates(result: Validation, keys: list[bytes], most: int) -> None:
+    found = _duplicates(keys)
+    if found:
+        result.causes['duplicate row'] += len(found)
+        result.faults += [
+            Fault(result.file, line, 'filename', 'duplicate row',
+                  f'same image, and caption if there is one, as line {first}')
+            for line, first in found[:most]]
+        result.faults = sorted(result.faults, key=lambda fault: fault.line)[:most]

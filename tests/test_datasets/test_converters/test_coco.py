@@ -1,0 +1,118 @@
+"""COCO and LVIS: labels, boxes, crowds, and every loss counted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from glip_mm.datasets.converters import FORMATS, coco_records, lvis_records, write_jsonl
+from glip_mm.datasets.converters import records as records_module
+
+from .conftest import dump, lines
+
+
+def test_boxes_labels_and_counts(coco):
+    records = coco_records(coco, progress=False)
+    assert records.label_map == {0: 'cat_(pet)', 1: 'dog'}
+    b, a, none = records
+    assert (b['filename'], b['height'], b['width'], b['image_id']) == ('b.jpg', 60, 80, 30)
+    assert b['detection']['instances'] == [
+        dict(bbox=[10, 20, 40, 60], label=1, category='dog'),
+        dict(bbox=[.5, .25, 3, 3.5], label=0, category='cat_(pet)', ignore=1)]
+    assert (a['height'], a['width']) == (50, 100)
+    assert [i['bbox'] for i in a['detection']['instances']] == [
+        [0, 0, 5, 5], [0, 0, 6, 6], [95, 45, 100, 50]]
+    assert none['detection']['instances'] == []
+    report = records.report
+    assert report.dropped == {
+        'box that is not four finite numbers': 3, 'box of an image that is not listed': 1,
+        'box outside the image': 1, 'box one pixel thin or less': 1,
+        'box of no width or height': 1, 'box of a category that is not listed': 1,
+        'image without a positive whole width and height': 1, 'image id listed twice': 1}
+    assert report.changed == {'box clipped to the image': 2, 'crowd box marked to be ignored': 1}
+    # nothing is lost without a count
+    boxes = sum(n for cause, n in report.dropped.items() if cause.startswith('box'))
+    assert report.boxes_read == report.boxes_written + boxes == 13
+    assert report.rows_read == report.rows_written + 2 == records.total == 5
+    assert '1 x box outside the image (first: annotations[5])' in report.summary()
+
+
+def test_options(coco):
+    records = coco_records(coco, drop_crowd=True, rename={'dog': 'hound'},
+                           skip_images=frozenset({10}), strip=('x/', 'b'), progress=False)
+    rows = list(records)
+    assert [row['filename'] for row in rows] == ['.jpg', 'none.jpg']
+    assert rows[0]['detection']['instances'] == [
+        dict(bbox=[10, 20, 40, 60], label=1, category='hound')]
+    assert records.report.dropped['crowd box'] == 1
+    # of image 10, those that were no box at all are counted as that
+    assert records.report.dropped['box of a row that is left out'] == 7
+
+
+@pytest.mark.parametrize('categories, words', [
+    ([dict(id=1, name='a'), dict(id=1, name='b')], 'listed twice'),
+    ([dict(id=1)], "categories\\[0\\]"), (['a'], "categories\\[0\\]")])
+def test_bad_categories(tmp_path, categories, words):
+    path = dump(tmp_path / 'a.json', dict(images=[], annotations=[], categories=categories))
+    with pytest.raises(ValueError, match=words):
+        coco_records(path, progress=False)
+
+
+def test_lvis_keeps_its_lists(tmp_path):
+    path = dump(tmp_path / 'lvis.json', dict(
+        images=[dict(id=1, coco_url='http://x/val2017/000000000009.jpg', height=9, width=9,
+                     neg_category_ids=[5, 9, 404], not_exhaustive_category_ids=[2])],
+        annotations=[dict(id=1, image_id=1, category_id=9, bbox=[1, 1, 4, 4])],
+        categories=[dict(id=i, name=f'c{i}', frequency='r') for i in (9, 2, 5)]))
+    record, = lvis_records(path, progress=False)
+    assert record['filename'] == 'val2017/000000000009.jpg'
+    assert record['detection'] == dict(
+        instances=[dict(bbox=[1, 1, 5, 5], label=2, category='c9')], negatives=[1, 2],
+        not_exhaustive=[0])
+
+
+def test_output_is_complete_or_absent(coco, tmp_path, monkeypatch):
+    out = tmp_path / 'out' / 'a.jsonl'
+    records = coco_records(coco, progress=False)
+
+    def stop():
+        yield from [dict(filename='a')] * 3
+        raise RuntimeError('stopped')
+
+    with pytest.raises(RuntimeError):
+        write_jsonl(stop(), out, progress=False)
+    assert list(out.parent.iterdir()) == []
+    synced = []
+    monkeypatch.setattr(records_module.os, 'fsync', synced.append)
+    assert write_jsonl(records, out, progress=False) == 3
+    assert synced and [path.name for path in out.parent.iterdir()] == ['a.jsonl']
+    assert lines(out)[0]['filename'] == 'b.jpg'
+    with pytest.raises(RuntimeError):
+        write_jsonl(stop(), out, progress=False)
+    assert len(lines(out)) == 3
+
+
+def test_two_readings_write_the_same_bytes(coco, tmp_path):
+    for name in 'ab':
+        write_jsonl(FORMATS['coco'](coco, progress=False), tmp_path / name, progress=False)
+    assert Path(tmp_path / 'a').read_bytes() == Path(tmp_path / 'b').read_bytes()
+
+
+def test_mmdet_reads_it(coco, tmp_path):
+    from mmdet.datasets import ODVGDataset
+
+    records = coco_records(coco, drop_crowd=True, progress=False)
+    write_jsonl(records, tmp_path / 'a.jsonl', progress=False)
+    records_module.write_label_map(records.label_map, tmp_path / 'map.json')
+    data = ODVGDataset(ann_file=str(tmp_path / 'a.jsonl'), data_prefix=dict(img='images'),
+                       label_map_file=str(tmp_path / 'map.json'), return_classes=True,
+                       filter_cfg=None, pipeline=[], serialize_data=False)
+    rows = [json.loads(line) for line in (tmp_path / 'a.jsonl').read_text().splitlines()]
+    assert len(data) == 3
+    for i, row in enumerate(rows):
+        info = data.get_data_info(i)
+        assert info['img_path'] == f"images/{row['filename']}"
+        assert info['text'] == {'0': 'cat_(pet)', '1': 'dog'}
+        # every box that is written is one that it trains on
+        assert [(one['bbox'], one['bbox_label']) for one in info['instances']] == [
+            (one['bbox'], one['label']) for one in row['detection']['instances']]
