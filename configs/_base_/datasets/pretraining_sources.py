@@ -11,14 +11,15 @@ train_meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor
 load = [
     dict(type='LoadImage'),
     dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='ClipBoxes'),
 ]
 augment = [
     dict(
         type='RandomChoiceResize',
         resize_type='ShortSideResize',
         scales=[(s, 1333) for s in (480, 560, 640, 720, 800)]),
-    # as published, also where a caption says left or right
-    dict(type='RandomFlip', prob=0.5),
+    # left becomes right in what is said, too; words='keep' is the published training
+    dict(type='FlipWithWords', prob=0.5, words='swap'),
 ]
 pack = [dict(type='PackDetInputs', meta_keys=train_meta_keys)]
 
@@ -28,7 +29,21 @@ grounding_prompt = dict(type='BuildPrompt', tokenizer=lang_model_name, keep_cut=
 
 train_pipeline = [*load, *augment, detection_prompt, *pack]
 grounding_pipeline = [*load, *augment, grounding_prompt, *pack]
-caption_pipeline = [*load, *augment, grounding_prompt, *pack]
+caption_pipeline = [
+    # the teacher was sure of a box, and its caption stands among up to 20 of other images: as
+    # published for GLIP-L
+    dict(type='FilterPseudoBoxes', min_score=0.5, nms_iou=-1, min_boxes=1, count='entities'),
+    dict(
+        type='PackCaptions',
+        tokenizer=lang_model_name,
+        num_negatives=20,
+        full_prob=0.5,
+        none_prob=0.4),
+    *load,
+    *augment,
+    grounding_prompt,
+    *pack,
+]
 
 # --------------------------------------------------------------------------- detection
 # an image without boxes teaches nothing here: the released trainer skips its whole batch
