@@ -38,7 +38,7 @@ PRESETS = dict(
                     prompt_table=dict(num_positions=64)))
 
 
-def all_words_masked(tokens, greenlight, mask_id, vocab_size, probability):
+def all_words_masked(tokens, greenlight, mask_id, *settings):
     """Stands for the random masking, which draws differently for batches of another size."""
     learned = greenlight == 1
     labels = tokens.input_ids.masked_fill(~learned, -100)
