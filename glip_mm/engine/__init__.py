@@ -2,6 +2,11 @@
 
 import mmdet.engine  # noqa: F401
 
-from .hooks import TrainingCostHook
+from .hooks import AveragedWeightsHook, TrainingCostHook
+from .optim import AutoAmpOptimWrapper, GLIPOptimWrapperConstructor
+from .schedulers import FractionStepLR, FractionStepParamScheduler
 
-__all__ = ['TrainingCostHook']
+__all__ = [
+    'AutoAmpOptimWrapper', 'AveragedWeightsHook', 'FractionStepLR', 'FractionStepParamScheduler',
+    'GLIPOptimWrapperConstructor', 'TrainingCostHook'
+]

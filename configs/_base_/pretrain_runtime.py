@@ -1,0 +1,9 @@
+# As default_runtime; evaluation and checkpoints use averaged weights (decay 0.999, as published).
+_base_ = './default_runtime.py'
+
+custom_hooks = [
+    dict(type='AveragedWeightsHook', momentum=0.001),
+    dict(type='TrainingCostHook'),
+]
+default_hooks = dict(
+    checkpoint=dict(save_best='coco/bbox_mAP', rule='greater'))
