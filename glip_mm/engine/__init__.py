@@ -2,11 +2,13 @@
 
 import mmdet.engine  # noqa: F401
 
-from .hooks import AveragedWeightsHook, TrainingCostHook
+from .hooks import AveragedWeightsHook, StepSeedHook, TrainingCostHook
+from .loops import ResumableEpochLoop, ResumableIterLoop
 from .optim import AutoAmpOptimWrapper, GLIPOptimWrapperConstructor
 from .schedulers import FractionStepLR, FractionStepParamScheduler
 
 __all__ = [
     'AutoAmpOptimWrapper', 'AveragedWeightsHook', 'FractionStepLR', 'FractionStepParamScheduler',
-    'GLIPOptimWrapperConstructor', 'TrainingCostHook'
+    'GLIPOptimWrapperConstructor', 'ResumableEpochLoop', 'ResumableIterLoop', 'StepSeedHook',
+    'TrainingCostHook'
 ]

@@ -5,7 +5,7 @@ _base_ = './glip_30e.py'
 optim_wrapper = dict(optimizer=dict(weight_decay=0.01))
 
 train_cfg = dict(
-    _delete_=True, type='IterBasedTrainLoop', max_iters=1_000_000, val_interval=50_000)
+    _delete_=True, type='ResumableIterLoop', max_iters=1_000_000, val_interval=50_000)
 
 decay_ratio = 0.667
 param_scheduler = [

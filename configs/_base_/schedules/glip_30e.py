@@ -8,7 +8,7 @@ optim_wrapper = dict(
     paramwise_cfg=dict(language_lr_mult=0.1, bias_lr_mult=2.0, bias_decay_mult=0.0),
     clip_grad=dict(max_norm=1.0, norm_type=2))
 
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=30, val_interval=1)
+train_cfg = dict(type='ResumableEpochLoop', max_epochs=30, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
