@@ -2,8 +2,11 @@
 _base_ = './default_runtime.py'
 
 custom_hooks = [
+    dict(type='StepSeedHook'),
     dict(type='AveragedWeightsHook', momentum=0.001),
     dict(type='TrainingCostHook'),
 ]
 default_hooks = dict(
-    checkpoint=dict(save_best='coco/bbox_mAP', rule='greater'))
+    # a resumed training goes on in the middle of an epoch
+    checkpoint=dict(
+        by_epoch=False, interval=2500, save_best='coco/bbox_mAP', rule='greater'))
