@@ -5,6 +5,7 @@ MMDetection. With ``default_scope='mmdet'`` write ``type='glip_mm.GLIP'``.
 """
 
 from mmdet import registry as mmdet_registry
+from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
 SCOPE = 'glip_mm'
@@ -22,17 +23,20 @@ TRANSFORMS = _child(mmdet_registry.TRANSFORMS, 'glip_mm.datasets.transforms')
 METRICS = _child(mmdet_registry.METRICS, 'glip_mm.evaluation')
 EVALUATOR = _child(mmdet_registry.EVALUATOR, 'glip_mm.evaluation')
 HOOKS = _child(mmdet_registry.HOOKS, 'glip_mm.engine')
+LOOPS = _child(mmdet_registry.LOOPS, 'glip_mm.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'glip_mm.engine')
+OPTIM_WRAPPERS = _child(mmdet_registry.OPTIM_WRAPPERS, 'glip_mm.engine')
+PARAM_SCHEDULERS = _child(mmdet_registry.PARAM_SCHEDULERS, 'glip_mm.engine')
+# MMDetection has none of these two
+FUNCTIONS = _child(mmengine_registry.FUNCTIONS, 'glip_mm.engine.strategies')
+STRATEGIES = _child(mmengine_registry.STRATEGIES, 'glip_mm.engine.strategies')
 VISUALIZERS = _child(mmdet_registry.VISUALIZERS, 'glip_mm.visualization')
 
 # Nothing of ours is registered below: MMEngine looks for a child of every registry it builds from
 # and warns when the default scope has none.
 LOG_PROCESSORS = _child(mmdet_registry.LOG_PROCESSORS)
-LOOPS = _child(mmdet_registry.LOOPS)
 MODEL_WRAPPERS = _child(mmdet_registry.MODEL_WRAPPERS)
-OPTIM_WRAPPERS = _child(mmdet_registry.OPTIM_WRAPPERS)
 OPTIMIZERS = _child(mmdet_registry.OPTIMIZERS)
-PARAM_SCHEDULERS = _child(mmdet_registry.PARAM_SCHEDULERS)
 RUNNER_CONSTRUCTORS = _child(mmdet_registry.RUNNER_CONSTRUCTORS)
 RUNNERS = _child(mmdet_registry.RUNNERS)
 VISBACKENDS = _child(mmdet_registry.VISBACKENDS)

@@ -16,7 +16,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description='Train a model from its config.')
     parser.add_argument('config', help='config file')
     parser.add_argument('--amp', action='store_true',
-                        help='automatic mixed precision; optim_wrapper.dtype chooses its type')
+                        help='mixed precision, in bfloat16 where the device has it, else in '
+                        'float16; optim_wrapper.dtype chooses')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate from auto_scale_lr.base_batch_size of the '
                         'config to the batch size of this run')
@@ -31,14 +32,12 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
                   config: Config) -> None:
     """Write training options into the config."""
     if args.amp:
-        from mmengine.device import get_device
-        if get_device() == 'cpu':
-            parser.error('--amp scales losses for an accelerator and found none: leave it out')
         wrapper = config.optim_wrapper
-        if wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper', 'AmpOptimWrapper'):
+        kind = wrapper.get('type', 'OptimWrapper').rpartition('.')[2]
+        if kind == 'OptimWrapper':
+            wrapper.type = 'glip_mm.AutoAmpOptimWrapper'
+        elif kind not in ('AmpOptimWrapper', 'AutoAmpOptimWrapper'):
             parser.error(f"--amp cannot replace optim_wrapper.type '{wrapper.type}'")
-        wrapper.type = 'AmpOptimWrapper'
-        wrapper.setdefault('loss_scale', 'dynamic')
     if args.auto_scale_lr:
         if 'base_batch_size' not in config.get('auto_scale_lr', {}):
             parser.error('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in '

@@ -1,6 +1,10 @@
-# GLIP-L: Swin-L, eight fusion blocks. Its 27 million samples were never released in full; for
-# zero-shot testing and fine-tuning.
-_base_ = './glip_swin-t_o365-goldg.py'
+# GLIP-L: Swin-L, eight fusion blocks, 27 million samples. Its image-text data were never released,
+# nor was the whole of its recipe: what follows is what the authors' configuration says. That one
+# averages no weights.
+_base_ = [
+    '../_base_/models/glip_swin-t.py', '../_base_/datasets/glip_l_mixed.py',
+    '../_base_/schedules/glip_1m.py', '../_base_/default_runtime.py'
+]
 
 model = dict(
     backbone=dict(
@@ -17,3 +21,9 @@ model = dict(
             'swin_large_patch4_window12_384_22k.pth')),
     neck=dict(in_channels=[384, 768, 1536]),
     fusion_neck=dict(num_layers=8))
+
+# 64 images a step on 64 devices
+train_dataloader = dict(batch_size=1)
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=5000))
+custom_hooks = [dict(type='StepSeedHook'), dict(type='TrainingCostHook')]
+log_processor = dict(by_epoch=False)

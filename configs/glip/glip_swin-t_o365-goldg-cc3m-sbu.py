@@ -1,3 +1,6 @@
-# GLIP-T: the architecture of (C). Its image-text data (CC3M, SBU with pseudo boxes) were never
-# released; training with this file uses Objects365 and GoldG.
-_base_ = './glip_swin-t_o365-goldg.py'
+# GLIP-T: the model of (C), with image-text data. The authors' pseudo boxes for CC3M and SBU were
+# never released; docs/data_preparation.md says how to make them.
+_base_ = [
+    '../_base_/models/glip_swin-t.py', '../_base_/datasets/o365_goldg_cc3m_sbu.py',
+    '../_base_/schedules/glip_30e.py', '../_base_/pretrain_runtime.py'
+]

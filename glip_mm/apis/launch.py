@@ -2,11 +2,15 @@
 
 import argparse
 import atexit
+import logging
 import os
+import zipfile
 from pathlib import Path
+from typing import Optional
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from glip_mm.compat import distribute_without_gpu
@@ -61,8 +65,29 @@ def check_checkpoint(parser: argparse.ArgumentParser, path: str, option: str) ->
 def build_runner(config: Config) -> Runner:
     """The runner of a config: MMEngine's own or, with ``runner_type``, a registered one."""
     distribute_without_gpu(config)
+    if config.get('resume') and not config.get('load_from'):
+        config.load_from = newest_checkpoint(config.work_dir)
     atexit.register(_leave_group)
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+
+
+def newest_checkpoint(folder: str) -> Optional[str]:
+    """The newest complete checkpoint of a training, whatever its ``last_checkpoint`` says.
+
+    Args:
+        folder: The work directory.
+
+    Returns:
+        Its path; None if there is none.
+    """
+    found = sorted((p for kind in ('iter', 'epoch') for p in Path(folder).glob(f'{kind}_*.pth')
+                    if p.is_file()), key=lambda p: p.stat().st_mtime_ns, reverse=True)
+    for path in found:
+        # a zip file ends with its table of contents: what was cut off has none
+        if zipfile.is_zipfile(path):
+            return str(path)
+        print_log(f"'{path}' is incomplete and passed over", 'current', logging.WARNING)
+    return None
 
 
 def _leave_group() -> None:

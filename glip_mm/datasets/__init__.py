@@ -2,6 +2,12 @@
 
 import mmdet.datasets  # noqa: F401
 
-from .transforms import BuildPrompt
+from .bad_sample import BadSample
+from .grounding_dataset import GroundingDataset
+from .stream import GroundingStream, StreamBatchSampler, StreamSampler
+from .transforms import BuildPrompt, LoadImage
 
-__all__ = ['BuildPrompt']
+__all__ = [
+    'BadSample', 'BuildPrompt', 'GroundingDataset', 'GroundingStream', 'LoadImage',
+    'StreamBatchSampler', 'StreamSampler'
+]

@@ -2,6 +2,14 @@
 
 import mmdet.engine  # noqa: F401
 
-from .hooks import TrainingCostHook
+from .atomic_backend import AtomicBackend
+from .hooks import AveragedWeightsHook, StepSeedHook, TrainingCostHook
+from .loops import ResumableEpochLoop, ResumableIterLoop
+from .optim import AutoAmpOptimWrapper, GLIPOptimWrapperConstructor
+from .schedulers import FractionStepLR, FractionStepParamScheduler
 
-__all__ = ['TrainingCostHook']
+__all__ = [
+    'AtomicBackend', 'AutoAmpOptimWrapper', 'AveragedWeightsHook', 'FractionStepLR',
+    'FractionStepParamScheduler', 'GLIPOptimWrapperConstructor', 'ResumableEpochLoop',
+    'ResumableIterLoop', 'StepSeedHook', 'TrainingCostHook'
+]

@@ -74,7 +74,7 @@ def test_chunk_of_training_data_passes_the_pretraining_pipeline(tmp_path):
     (tmp_path / 'labels.json').write_text(json.dumps({'0': 'dog', '1': 'cat', '2': 'bow_(tie)'}))
     common = dict(data_root=str(tmp_path), data_prefix=dict(img=''))
     detection.update(common, ann_file='det.jsonl', label_map_file='labels.json')
-    grounding.update(common, ann_file='vg.jsonl')
+    grounding.update(common, ann_file='vg.jsonl', format='odvg')
     for dataset in (detection, grounding):
         sample = DATASETS.build(dataset)[0]['data_samples']
         name = sample.prompt.names[int(sample.gt_instances.labels[0])]

@@ -43,6 +43,7 @@ NEEDS = (
     Need(('lvis',), '0.5.3', '0.6'),
     Need(('matplotlib',)),
     Need(('pillow',), '9.1'),
+    Need(('pyarrow',), '12'),
     Need(('pyyaml',)),
     Need(('rich',)),
     # MMEngine imports distutils, which Python 3.12 no longer has

@@ -1,6 +1,8 @@
 # GLIP-T: Swin-T, FPN, BERT-base and six fusion blocks (GLIP, section 4 and table 1).
 model = dict(
     type='GLIP',
+    # True: gradient checkpointing of backbone, language model and fusion; None: the fusion's alone
+    with_cp=None,
     data_preprocessor=dict(
         type='DetDataPreprocessor',
         # BGR, with the published rounding
@@ -29,6 +31,9 @@ model = dict(
         add_extra_convs='on_output',
         relu_before_extra_convs=True,
         num_outs=5,
+        # training only: 3x3 squares of the two finest levels
+        drop_prob=0.3,
+        drop_size=3,
         # kaiming_uniform(a=1), as published
         init_cfg=dict(type='Caffe2Xavier', layer='Conv2d')),
     # a folder or hub name sets tokenizer, encoder and the text layers of the fusion

@@ -6,9 +6,10 @@ from .caption_packing import PackCaptions, ReplaceCaption
 from .clip_boxes import ClipBoxes
 from .flip_with_words import FlipWithWords
 from .greenlight import GreenlightSpans
+from .load_image import LoadImage
 from .short_side_resize import ShortSideResize
 
 __all__ = [
     'BuildPrompt', 'ClipBoxes', 'FilterPseudoBoxes', 'FlipWithWords', 'GreenlightSpans',
-    'PackCaptions', 'ReplaceCaption', 'ShortSideResize'
+    'LoadImage', 'PackCaptions', 'ReplaceCaption', 'ShortSideResize'
 ]

@@ -1,5 +1,7 @@
 """Hooks of glip_mm."""
 
+from .averaged_weights_hook import AveragedWeightsHook
+from .step_seed_hook import StepSeedHook
 from .training_cost_hook import TrainingCostHook
 
-__all__ = ['TrainingCostHook']
+__all__ = ['AveragedWeightsHook', 'StepSeedHook', 'TrainingCostHook']

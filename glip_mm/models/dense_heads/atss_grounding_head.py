@@ -6,7 +6,6 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 import torch.nn.functional as F
 from mmcv.cnn import Scale
-from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from ...registry import MODELS, TASK_UTILS
 from ..layers.dynamic_conv import flatten_levels
 from ..layers.text_layer import clamp
-from ..losses import centerness_loss, centerness_target, giou_loss
+from ..losses import centerness_loss, centerness_target, giou_loss, mean_over_ranks
 from .detection_selection import LevelOutput, select_detections
 from .inclusive_boxes import decode, encode, to_inclusive
 
@@ -35,14 +34,6 @@ class Assignment(NamedTuple):
     boxes: Tensor
     labels: Tensor
     anchors: Tensor
-
-
-def mean_over_ranks(value: Tensor) -> Tensor:
-    """Average a scalar over all processes."""
-    value = value.detach().clone()
-    if get_world_size() > 1:
-        all_reduce(value, op='mean')
-    return value
 
 
 @MODELS.register_module()

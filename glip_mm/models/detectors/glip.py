@@ -17,7 +17,8 @@ from ..dense_heads.detection_selection import LevelOutput
 from ..dense_heads.inclusive_boxes import to_half_open
 from ..language_models import TextFeatures, greenlight_row, mask_tokens
 from ..layers.dynamic_conv import flatten_levels
-from ..losses import dense_targets
+from ..losses import dense_targets, mean_over_ranks
+from .gradient_checkpointing import switch_checkpointing
 from .prompt_batch import PromptBatcher, by_chunk
 
 
@@ -55,6 +56,8 @@ class GLIP(BaseDetector):
         prompt_table: Prompt tuning, for example ``dict(num_positions=1000)``.
         contrastive_loss: MDETR-style alignment loss.
         inter_image_loss: Region-word contrast across images.
+        with_cp: Gradient checkpointing of backbone, language model and fusion in one switch:
+            memory for time. ``None`` leaves it to ``with_cp`` of each of them.
         train_cfg: Unused; accepted because MMDetection's configs have it.
         test_cfg: Arguments of ``select_detections``, and ``chunked_size``: names per prompt of a
             long vocabulary (-1: as many as the token budget holds).
@@ -65,14 +68,19 @@ class GLIP(BaseDetector):
     def __init__(self, backbone: dict, neck: Optional[dict], language_model: dict,
                  fusion_neck: dict, bbox_head: dict, mlm_head: Optional[dict] = None,
                  prompt_table: Optional[dict] = None, contrastive_loss: Optional[dict] = None,
-                 inter_image_loss: Optional[dict] = None, train_cfg: Optional[dict] = None,
-                 test_cfg: Optional[dict] = None, data_preprocessor: Optional[dict] = None,
+                 inter_image_loss: Optional[dict] = None, with_cp: Optional[bool] = None,
+                 train_cfg: Optional[dict] = None, test_cfg: Optional[dict] = None,
+                 data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.test_cfg = ConfigDict(test_cfg or {})
         head_test_cfg = {k: v for k, v in self.test_cfg.items() if k != 'chunked_size'}
         # types of parts mean ours first, then MMDetection's, whatever the config's scope
         with DefaultScope.overwrite_default_scope(SCOPE):
+            if with_cp is not None:
+                backbone, language_model, fusion_neck = (
+                    switch_checkpointing(part, with_cp)
+                    for part in (backbone, language_model, fusion_neck))
             self.backbone = MODELS.build(backbone)
             self.neck = MODELS.build(neck) if neck else nn.Identity()
             self.language_model = MODELS.build(language_model)
@@ -212,8 +220,10 @@ class GLIP(BaseDetector):
                      token_map: Tensor, assignment: Assignment,
                      prompts: Sequence[Prompt]) -> Dict[str, Tensor]:
         losses = {}
-        image, anchor = assignment.positives.unbind(dim=1)
-        count = max(len(image), 1)
+        image = assignment.positives[:, 0]
+        if self.contrastive_loss is not None or self.inter_image_loss is not None:
+            count = mean_over_ranks(token_map.new_tensor(len(image), dtype=torch.float32))
+            count = count.clamp(min=1)
         if self.contrastive_loss is not None:
             visual = flatten_levels(out.feats)
             targets = dense_targets(assignment.positives, token_map[image, assignment.labels],

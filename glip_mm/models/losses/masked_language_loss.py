@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from .normalisers import mean_over_ranks
 
 
 @MODELS.register_module()
@@ -43,7 +44,7 @@ class MaskedLanguageHead(nn.Module):
         return self.decoder(self.norm(F.gelu(self.dense(text))))
 
     def loss(self, text: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy over the tokens to learn; 0 if there is none.
+        """Mean cross-entropy over the tokens to learn, of all processes; 0 if there is none.
 
         Args:
             text: ``[B, L, D]``.
@@ -55,4 +56,5 @@ class MaskedLanguageHead(nn.Module):
         chosen = labels != -100
         logits = self(text[chosen]).float()  # [M, V]
         total = F.cross_entropy(logits, labels[chosen], reduction='sum')
-        return self.loss_weight * total / chosen.sum().clamp(min=1)
+        # no count at all: the sum is 0 and stays so
+        return self.loss_weight * total / mean_over_ranks(chosen.sum().float()).clamp(min=1e-6)

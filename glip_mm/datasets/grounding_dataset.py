@@ -1,0 +1,242 @@
+"""Detection, grounding and image-text data of any size as one kind of data set."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import pyarrow as pa
+from mmengine.dataset import BaseDataset
+
+from glip_mm.registry import DATASETS
+
+from .bad_sample import BadSample
+from .odvg_rules import HARMLESS, REMEDIES, check_row
+from .replacement import BadSampleCounter, replacement
+from .storage import MappedTable, Source, open_or_build, read_bytes
+from .storage.sources import COLUMNS
+
+#: Replacements in a row before the data set gives up.
+MAX_ATTEMPTS = 100
+
+
+@DATASETS.register_module()
+class GroundingDataset(BaseDataset):
+    """Samples of ODVG JSON lines, COCO, LVIS or MDETR JSON, or tar shards.
+
+    Opening maps an index (see :mod:`.storage.mapped_table`), which is built beside the data the
+    first time and whenever the data change; annotations are read from the user's files one by one.
+    Samples look like those of MMDetection's ``ODVGDataset``, so that its transforms work: detection
+    has ``text`` (label -> name) and labels, grounding has ``text`` (the caption) and ``phrases``.
+
+    A sample that cannot be used, for whatever reason a transform or the record gives with
+    :class:`BadSample`, ends the training (``on_bad='stop'``) or is replaced by another that depends
+    on its number alone, counted and logged. A pipeline that returns None rejects a sample: it is
+    replaced and not counted.
+
+    Args:
+        ann_file: Annotation file; for shards a pattern such as ``{00000..00099}.tar``.
+        data_root: Folder that ``ann_file``, ``label_map_file`` and ``data_prefix`` start from.
+        data_prefix: ``dict(img=...)``, the folder of the images.
+        format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'`` or ``'tar'``.
+        label_map_file: JSON of label -> name, for ODVG detection data.
+        filter_cfg: ``filter_empty_gt=True`` leaves out images without boxes.
+        on_bad: ``'replace'`` or ``'stop'``; testing always stops.
+        max_bad: Share of bad samples that ends the training all the same.
+        index_dir: Where the index goes if not beside the data.
+        pipeline, metainfo, test_mode, lazy_init: As in MMEngine's ``BaseDataset``.
+        return_classes: Accepted because MMDetection's configs have it; always true here.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If there is no sample, or an argument is not understood.
+    """
+
+    def __init__(self, ann_file: str, data_root: str = '', data_prefix: Optional[dict] = None,
+                 format: str = 'odvg', label_map_file: Optional[str] = None,
+                 metainfo: Optional[dict] = None, filter_cfg: Optional[dict] = None,
+                 pipeline: Sequence[Union[dict, Any]] = (), test_mode: bool = False,
+                 lazy_init: bool = False, on_bad: str = 'replace', max_bad: float = 0.01,
+                 index_dir: Optional[str] = None, return_classes: bool = True) -> None:
+        if on_bad not in ('replace', 'stop'):
+            raise ValueError(f"GroundingDataset.on_bad must be 'replace' or 'stop', got {on_bad!r}")
+        unknown = set(filter_cfg or {}) - {'filter_empty_gt'}
+        if unknown:
+            raise ValueError(f'GroundingDataset.filter_cfg knows filter_empty_gt, got {unknown}')
+        self.format, self.label_map_file, self.index_dir = format, label_map_file, index_dir
+        self.on_bad = 'stop' if test_mode else on_bad
+        self.max_bad = max_bad
+        self.label_map: Optional[dict] = None
+        super().__init__(
+            ann_file=ann_file, data_root=data_root, data_prefix=data_prefix or dict(img=''),
+            metainfo=metainfo, filter_cfg=filter_cfg, pipeline=list(pipeline),
+            test_mode=test_mode, lazy_init=lazy_init, serialize_data=False)
+
+    # ---------------------------------------------------------------- opening
+
+    def full_init(self) -> None:
+        """Open the index, after building it if need be."""
+        if self._fully_initialized:
+            return
+        self.source = Source(self.ann_file, self.format)
+        folder = Path(self.index_dir or Path(self.ann_file).parent)
+        self.source.prepare(folder)
+        stem = Path(self.ann_file).name.replace('*', '_')
+        self.table = open_or_build(folder / f'{stem}.index.arrow', self.source.files, COLUMNS,
+                                   self.source.rows)
+        self.selection = self._select(folder / f'{stem}.with-boxes.arrow')
+        self._read_label_map()
+        self.counter = BadSampleCounter(f"'{self.ann_file}'", self.max_bad)
+        self._fully_initialized = True
+        if not len(self):
+            raise ValueError(f"'{self.ann_file}' holds no sample"
+                             + (' with boxes: filter_cfg.filter_empty_gt=True drops all others'
+                                if len(self.table) else ''))
+
+    def _select(self, path: Path) -> Optional[MappedTable]:
+        if not (self.filter_cfg or {}).get('filter_empty_gt'):
+            return None
+
+        def with_boxes():
+            start = 0
+            for boxes in self.table.batches('boxes'):
+                # -1: a broken record, which the policy for bad samples is for
+                yield from ((start + i,) for i in np.flatnonzero(boxes != 0).tolist())
+                start += len(boxes)
+        selection = open_or_build(path, [self.table.path], [('row', pa.int32())], with_boxes)
+        return None if len(selection) == len(self.table) else selection
+
+    def _read_label_map(self) -> None:
+        path = self.source.label_map_file
+        if self.label_map_file:
+            path = str(Path(self.data_root or '') / self.label_map_file)
+        if path is None:
+            return
+        try:
+            content = json.loads(Path(path).read_text())
+            self.label_map = {int(label): name for label, name in content.items()}
+        except FileNotFoundError:
+            raise FileNotFoundError(f"label map '{path}' is missing: check label_map_file"
+                                    ) from None
+        except (ValueError, AttributeError) as error:
+            raise ValueError(f"label map '{path}' is not a JSON object of label and name "
+                             f'({error})') from error
+        self._metainfo.setdefault('classes', tuple(
+            self.label_map[label] for label in sorted(self.label_map)))
+
+    # ---------------------------------------------------------------- what it holds
+
+    def __len__(self) -> int:
+        self.full_init()
+        return len(self.table if self.selection is None else self.selection)
+
+    def _rows(self, indices: Sequence[int]) -> np.ndarray:
+        indices = np.asarray(indices, np.int64)
+        return indices if self.selection is None else self.selection.take('row', indices)
+
+    def sizes(self, indices: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+        """Widths and heights of samples, each ``[n]``, from the index alone."""
+        self.full_init()
+        rows = self._rows(indices)
+        return self.table.take('width', rows), self.table.take('height', rows)
+
+    def where(self, index: int) -> str:
+        """File and line of a sample."""
+        self.full_init()
+        return self.source.where(self.table.row(self._rows([index])[0]))
+
+    def caption(self, index: int) -> str:
+        """Caption of a grounding sample; its image is not touched.
+
+        Raises:
+            KeyError: If it is a detection sample.
+        """
+        record = self.source.record(self.table.row(self._rows([index])[0]))
+        if 'grounding' not in record:
+            raise KeyError(f'{self.where(index)} is detection data and has no caption')
+        return record['grounding']['caption']
+
+    def get_data_info(self, idx: int) -> dict:
+        """Annotations of a sample.
+
+        Raises:
+            BadSample: If its record is wrong.
+        """
+        self.full_init()
+        row = self.table.row(self._rows([idx])[0])
+        where, record = self.source.where(row), self.source.record(row)
+        check = check_row(record, self.label_map)
+        faults = [p for p in check.problems if p.cause not in HARMLESS]
+        if faults:
+            fault = faults[0]
+            raise BadSample(fault.cause, where,
+                            f'{fault.field}: {fault.message}; {REMEDIES[fault.cause]}')
+        info = dict(
+            img_path=str(Path(self.data_prefix.get('img') or '') / record['filename']),
+            height=record['height'], width=record['width'], sample_idx=idx,
+            img_id=record.get('image_id', idx), where=where)
+        if row['image_offset'] >= 0:
+            file = str(self.source.files[row['file']])
+            info.update(img_path=f"{file}/{record['filename']}", img_bytes_ref=partial(
+                read_bytes, file, row['image_offset'], row['image_length']))
+        if 'detection' in record:
+            self._add_detection(info, record['detection'])
+        else:
+            self._add_grounding(info, record['grounding'])
+        return info
+
+    def _add_detection(self, info: dict, content: dict) -> None:
+        names = self.label_map or {i['label']: i['category'] for i in content['instances']}
+        info.update(dataset_mode='OD', text=names, custom_entities=True, instances=[
+            dict(bbox=i['bbox'], bbox_label=i['label'], ignore_flag=int(bool(i.get('ignore'))))
+            for i in content['instances']])
+        for key in ('negatives', 'not_exhaustive'):
+            if key in content:
+                info[key] = content[key]
+
+    def _add_grounding(self, info: dict, content: dict) -> None:
+        instances: List[dict] = []
+        phrases = {}
+        for label, region in enumerate(content['regions']):
+            boxes, scores = region['bbox'], region.get('score')
+            if boxes and not isinstance(boxes[0], list):
+                boxes, scores = [boxes], None if scores is None else [scores]
+            for i, box in enumerate(boxes):
+                instances.append(dict(bbox=box, bbox_label=label, ignore_flag=0,
+                                      **({} if scores is None else dict(score=(
+                                          scores[i] if isinstance(scores, list) else scores)))))
+            phrases[label] = dict(phrase=region['phrase'],
+                                  tokens_positive=region['tokens_positive'])
+        info.update(dataset_mode='VG', text=content['caption'], phrases=phrases,
+                    instances=instances, other_caption=self._other_caption)
+
+    def _other_caption(self, rng: Any) -> str:
+        return self.caption(int(rng.randint(len(self))))
+
+    def get_cat_ids(self, idx: int) -> List[int]:
+        """Labels of a sample's boxes."""
+        return [i['bbox_label'] for i in self.get_data_info(idx)['instances']]
+
+    # ---------------------------------------------------------------- samples
+
+    def prepare_data(self, idx: int) -> Any:
+        """A sample after the pipeline; None if the pipeline rejects it."""
+        return self.pipeline(self.get_data_info(idx))
+
+    def __getitem__(self, idx: int) -> Any:
+        self.full_init()
+        chosen = idx
+        for attempt in range(MAX_ATTEMPTS):
+            self.counter.count_read()
+            try:
+                data = self.prepare_data(chosen)
+                if data is not None or self.test_mode:
+                    return data
+            except BadSample as error:
+                if self.on_bad == 'stop':
+                    raise
+                self.counter.count_bad(error)
+            chosen = replacement(idx, attempt, len(self))
+        raise RuntimeError(f"'{self.ann_file}': {MAX_ATTEMPTS} samples in a row could not be used, "
+                           f'the first at {self.where(idx)}: see the messages before')

@@ -1,0 +1,66 @@
+"""What happens to samples that cannot be used: replaced and counted, or the end."""
+
+import multiprocessing
+from typing import Dict
+
+from mmengine.logging import MMLogger
+
+from .bad_sample import BadSample
+from .odvg_rules import REMEDIES
+from .stream.permutation import mix
+
+#: Counted by name; any other cause counts as the last.
+CAUSES = (*REMEDIES, 'other')
+
+
+class BadSampleCounter:
+    """Counts of unusable samples, shared by all worker processes of a data set.
+
+    Args:
+        name: Of the data set, for messages.
+        max_bad: Share of the samples read that may be bad.
+        patience: Samples read before the share counts: the first few say little.
+    """
+
+    def __init__(self, name: str, max_bad: float, patience: int = 1000) -> None:
+        self.name, self.max_bad, self.patience = name, max_bad, patience
+        self._counts = multiprocessing.Array('q', len(CAUSES) + 1)
+
+    @property
+    def read(self) -> int:
+        """Samples asked for."""
+        return self._counts[len(CAUSES)]
+
+    @property
+    def causes(self) -> Dict[str, int]:
+        """Bad samples by cause."""
+        return {c: n for c, n in zip(CAUSES, self._counts) if n}
+
+    def count_read(self) -> None:
+        """One more sample was asked for."""
+        with self._counts.get_lock():
+            self._counts[len(CAUSES)] += 1
+
+    def count_bad(self, error: BadSample) -> None:
+        """One more sample is bad.
+
+        Raises:
+            RuntimeError: If that is too many.
+        """
+        cause = CAUSES.index(error.cause) if error.cause in CAUSES else len(CAUSES) - 1
+        with self._counts.get_lock():
+            self._counts[cause] += 1
+            bad, read = sum(self._counts[:len(CAUSES)]), self._counts[len(CAUSES)]
+        summary = ', '.join(f'{c}: {n}' for c, n in self.causes.items())
+        if bad & (bad - 1) == 0:  # at 1, 2, 4, 8, ...: the log stays readable
+            MMLogger.get_current_instance().warning(
+                f"{self.name}: {bad} of {read} samples replaced ({summary}); the last: {error}")
+        if read >= self.patience and bad > self.max_bad * read:
+            raise RuntimeError(
+                f'{self.name}: {bad} of {read} samples are bad ({summary}), more than '
+                f'max_bad={self.max_bad}. The last: {error}. Mend the data, or raise max_bad')
+
+
+def replacement(index: int, attempt: int, length: int) -> int:
+    """The sample that stands in for a bad one: always the same."""
+    return mix(index, attempt) % length

@@ -1,0 +1,155 @@
+"""Tables of millions of rows that cost a process nothing until it looks.
+
+A data set is opened by every rank and every worker. Annotations as Python objects would cost each
+of them gigabytes and minutes; here only *where a row lies* is kept, as fixed-width columns in an
+Arrow IPC file that is memory-mapped: opening reads a footer, pages are shared by all processes of a
+machine, and the annotations themselves stay in the user's own files, so nothing is stored twice.
+Arrow rather than a format of our own: it is what ``datasets``, ``polars`` and ``duckdb`` read, so
+that an index can be looked at with any of them. Not LMDB or a database: rows are never changed or
+searched for, only numbered.
+"""
+
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+from pathlib import Path
+from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
+
+import numpy as np
+import pyarrow as pa
+
+#: Rows of every batch of the file but the last: row ``i`` is in batch ``i // BATCH_ROWS``.
+BATCH_ROWS = 65536
+VERSION = 1
+
+
+class MappedTable:
+    """Integer columns of an Arrow file, memory-mapped.
+
+    Args:
+        path: The file, as :func:`open_or_build` writes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._open()
+
+    def _open(self) -> None:
+        self._reader = pa.ipc.open_file(pa.memory_map(str(self.path)))
+        self._batches: dict = {}
+        self.fingerprint = json.loads(self._reader.schema.metadata[b'glip_mm'])
+        count = self._reader.num_record_batches
+        last = self._reader.get_batch(count - 1).num_rows if count else 0
+        self.rows = max(count - 1, 0) * BATCH_ROWS + last
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getstate__(self) -> dict:
+        return dict(path=self.path)  # workers that are spawned map the file themselves
+
+    def __setstate__(self, state: dict) -> None:
+        self.path = state['path']
+        self._open()
+
+    def _column(self, batch: int, name: str) -> np.ndarray:
+        if batch not in self._batches:
+            self._batches[batch] = self._reader.get_batch(batch)
+        return self._batches[batch].column(name).to_numpy(zero_copy_only=True)
+
+    def take(self, name: str, rows: Sequence[int]) -> np.ndarray:
+        """Values of a column, ``[n]``, for ``n`` row numbers in any order."""
+        rows = np.asarray(rows, np.int64)
+        batch, place = np.divmod(rows, BATCH_ROWS)
+        result = np.zeros(len(rows), np.int64)
+        for b in np.unique(batch):
+            chosen = batch == b
+            result[chosen] = self._column(int(b), name)[place[chosen]]
+        return result
+
+    def row(self, row: int) -> dict:
+        """All values of one row."""
+        batch, place = divmod(int(row), BATCH_ROWS)
+        return {name: int(self._column(batch, name)[place]) for name in self._reader.schema.names}
+
+    def batches(self, name: str) -> Iterator[np.ndarray]:
+        """A column, batch by batch."""
+        for batch in range(self._reader.num_record_batches):
+            yield self._reader.get_batch(batch).column(name).to_numpy(zero_copy_only=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process of this machine at a time work on a file; a dead one holds no lock."""
+    with open(path.with_name(f'.{path.name}.lock'), 'w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def fingerprint(files: Iterable[Path]) -> List[list]:
+    """What changes when files change: their names, sizes and times of change."""
+    return [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in map(Path, files)]
+
+
+def open_or_build(path: Path, files: Sequence[Path], columns: Sequence[Tuple[str, pa.DataType]],
+                  rows: Callable[[], Iterator[tuple]], kind: str = '') -> MappedTable:
+    """Open a table, after building it if it is missing or its files have changed.
+
+    Several processes may do so at once: one builds, the others wait. The table is complete or
+    absent, whatever happens.
+
+    Args:
+        path: Of the table.
+        files: What it was made from.
+        columns: Names and integer types.
+        rows: Makes the rows, one value for each column.
+        kind: Anything else that must be the same for a table to be used.
+
+    Raises:
+        PermissionError: If it has to be built where nothing can be written.
+    """
+    path, wanted = Path(path), [VERSION, kind, *fingerprint(files)]
+
+    def is_current() -> bool:
+        try:
+            return MappedTable(path).fingerprint == wanted
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowInvalid):
+            return False
+
+    if not is_current():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with locked(path):
+                if not is_current():
+                    _build(path, columns, rows(), wanted)
+        except PermissionError as error:
+            raise PermissionError(
+                f"the index of '{files[0]}' cannot be written beside it ({error}): give the data "
+                'set index_dir=, a folder for it') from error
+    return MappedTable(path)
+
+
+def _build(path: Path, columns: Sequence[Tuple[str, pa.DataType]], rows: Iterator[tuple],
+           wanted: list) -> None:
+    schema = pa.schema(columns, metadata={b'glip_mm': json.dumps(wanted).encode()})
+    temporary = path.with_name(f'.{path.name}.tmp')
+    try:
+        with open(temporary, 'wb') as file:
+            with pa.ipc.new_file(file, schema) as writer:
+                for batch in _in_batches(rows, schema):
+                    writer.write_batch(batch)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _in_batches(rows: Iterator[tuple], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    while pending := list(itertools.islice(rows, BATCH_ROWS)):
+        values = np.asarray(pending, np.int64)
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(values[:, i]).cast(field.type) for i, field in enumerate(schema)],
+            schema=schema)

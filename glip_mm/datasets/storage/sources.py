@@ -1,0 +1,195 @@
+"""Files that samples are read from in place: their rows, and what a row says."""
+
+import itertools
+import json
+import os
+import re
+import tarfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from ..bad_sample import BadSample
+from ..converters import FORMATS as CONTAINERS
+from ..converters import write_jsonl, write_label_map
+from .mapped_table import fingerprint, locked
+
+#: What a data set may be: rows are read in place, or a JSON container is first written as rows.
+FORMATS = ('odvg', 'tar', *CONTAINERS)
+IMAGE_SUFFIXES = ('jpg', 'jpeg', 'png', 'webp')
+COLUMNS = [('file', pa.int32()), ('line', pa.int64()), ('offset', pa.int64()),
+           ('length', pa.int32()), ('image_offset', pa.int64()), ('image_length', pa.int32()),
+           ('width', pa.int32()), ('height', pa.int32()), ('boxes', pa.int32())]
+MAX_OPEN = 64  # files a process keeps open: shards come in random order
+
+_files: Dict[Tuple[int, str], int] = OrderedDict()
+
+
+class Row(NamedTuple):
+    """One sample of a data set; the columns of its index."""
+
+    file: int
+    line: int
+    offset: int
+    length: int
+    image_offset: int
+    image_length: int
+    width: int
+    height: int
+    boxes: int
+
+
+def read_bytes(path: str, offset: int, length: int) -> bytes:
+    """A piece of a file. Safe in forked workers: every process opens its own.
+
+    Raises:
+        OSError: If it cannot be read.
+        EOFError: If the file is shorter.
+    """
+    key = os.getpid(), str(path)
+    if key not in _files:
+        while len(_files) >= MAX_OPEN:
+            (owner, _), oldest = _files.popitem(last=False)  # type: ignore[call-arg]
+            if owner == os.getpid():
+                os.close(oldest)
+        _files[key] = os.open(path, os.O_RDONLY)
+    content = os.pread(_files[key], length, offset)
+    if len(content) < length:
+        raise EOFError(f"'{path}' ends before byte {offset + length}")
+    return content
+
+
+def _summary(content: bytes) -> Tuple[int, int, int]:
+    """Width, height and number of boxes of a record; -1 for what it does not say rightly."""
+    try:
+        record = json.loads(content)
+        if 'grounding' in record:
+            boxes = sum(len(r['bbox']) if r['bbox'] and isinstance(r['bbox'][0], list) else 1
+                        for r in record['grounding']['regions'])
+        else:
+            boxes = sum(not i.get('ignore') for i in record['detection']['instances'])
+        return int(record['width']), int(record['height']), boxes
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return -1, -1, -1
+
+
+class Source:
+    """The files of one data set.
+
+    Args:
+        path: Annotation file; for shards a pattern, ``{00000..00099}.tar`` or with ``*``.
+        format: One of :data:`FORMATS`.
+    """
+
+    def __init__(self, path: str, format: str) -> None:
+        if format not in FORMATS:
+            raise ValueError(f"format='{format}' is none of {', '.join(FORMATS)}")
+        self.path, self.format = path, format
+        self.label_map_file: Optional[str] = None
+        self.files = self._shards() if format == 'tar' else [Path(path)]
+        for file in self.files:
+            if not file.is_file():
+                raise FileNotFoundError(f"'{file}' is missing: check data_root and ann_file")
+
+    def _shards(self) -> List[Path]:
+        names = expand_braces(self.path)
+        if '*' not in self.path:
+            return [Path(name) for name in names]
+        found = sorted(itertools.chain(*(
+            Path(name).parent.glob(Path(name).name) for name in names)))
+        if not found:
+            raise FileNotFoundError(f"no file matches '{self.path}': check data_root and ann_file")
+        return found
+
+    def prepare(self, folder: Path) -> None:
+        """Write a JSON container as rows into a folder, unless that was done before."""
+        if self.format not in CONTAINERS:
+            return
+        origin = self.files[0]
+        lines = folder / f'{origin.name}.odvg.jsonl'
+        labels, stamp = (lines.with_suffix(s) for s in ('.label_map.json', '.source.json'))
+        wanted = [self.format, *fingerprint([origin])]
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(lines):
+            try:
+                done = lines.is_file() and json.loads(stamp.read_text()) == wanted
+            except (OSError, ValueError):
+                done = False
+            if not done:
+                records = CONTAINERS[self.format](str(origin))
+                write_jsonl(records, lines)
+                if records.label_map is not None:
+                    write_label_map(records.label_map, labels)
+                stamp.write_text(json.dumps(wanted))
+        self.files = [lines]
+        self.label_map_file = str(labels) if labels.is_file() else None
+
+    def rows(self) -> Iterator[Row]:
+        """All rows; reads every file once, with a progress bar."""
+        scan = _tar_rows if self.format == 'tar' else _line_rows
+        for number, file in enumerate(self.files):
+            yield from scan(number, file)
+
+    def where(self, row: dict) -> str:
+        """File and line, or file and byte, of a row."""
+        file = self.files[row['file']]
+        return f'{file}:{row["line"]}' if row['line'] >= 0 else f'{file}, byte {row["offset"]}'
+
+    def record(self, row: dict) -> dict:
+        """The ODVG record of a row.
+
+        Raises:
+            BadSample: If it cannot be read.
+        """
+        try:
+            return json.loads(read_bytes(str(self.files[row['file']]), row['offset'],
+                                         row['length']))
+        except (OSError, EOFError, ValueError) as error:
+            raise BadSample('not JSON', self.where(row),
+                            f'{error}; validate the file with tools/misc/validate_odvg.py'
+                            ) from error
+
+
+def expand_braces(pattern: str) -> List[str]:
+    """``'{08..10}.tar'`` to ``['08.tar', '09.tar', '10.tar']``, any number of braces."""
+    match = re.search(r'\{(\d+)\.\.(\d+)\}', pattern)
+    if not match:
+        return [pattern]
+    first, last = match.groups()
+    return [name for i in range(int(first), int(last) + 1) for name in expand_braces(
+        f'{pattern[:match.start()]}{i:0{len(first)}d}{pattern[match.end():]}')]
+
+
+def _line_rows(number: int, path: Path) -> Iterator[Row]:
+    offset = 0
+    with open(path, 'rb') as file, tqdm(total=path.stat().st_size, unit='B', unit_scale=True,
+                                        desc=f'indexing {path.name}', mininterval=1) as bar:
+        for line, content in enumerate(file, 1):
+            if content.strip():
+                yield Row(number, line, offset, len(content), -1, 0, *_summary(content))
+            offset += len(content)
+            bar.update(len(content))
+
+
+def _tar_rows(number: int, path: Path) -> Iterator[Row]:
+    """Samples of a shard as img2dataset writes it: KEY.json and KEY.jpg side by side.
+
+    The JSON holds the ODVG record beside img2dataset's own fields; samples without one are
+    passed over: nothing was found in their image.
+    """
+    with tarfile.open(path) as shard:
+        members: Dict[str, Dict[str, tarfile.TarInfo]] = {}
+        for member in tqdm(shard, desc=f'indexing {path.name}', unit='file', mininterval=1):
+            key, _, suffix = member.name.rpartition('.')
+            kind = 'image' if suffix.lower() in IMAGE_SUFFIXES else suffix
+            members.setdefault(key, {})[kind] = member
+        for found in members.values():
+            if 'json' in found and 'image' in found:
+                text, image = found['json'], found['image']
+                content = read_bytes(str(path), text.offset_data, text.size)
+                if b'"grounding"' in content or b'"detection"' in content:
+                    yield Row(number, -1, text.offset_data, text.size, image.offset_data,
+                              image.size, *_summary(content))

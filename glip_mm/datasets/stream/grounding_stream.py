@@ -1,0 +1,155 @@
+"""Several data sets as one endless, reproducible stream."""
+
+import contextlib
+import random
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from mmengine.config import ConfigDict
+from mmengine.dataset import BaseDataset
+from torch.utils.data import Dataset
+
+from glip_mm.registry import DATASETS
+
+from .permutation import mix, permute
+
+_ORDER, _MEMBER, _SAMPLE = range(3)  # what a key is for
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed Python's, NumPy's and torch's generators, and put their old states back afterwards."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.random.default_generator.manual_seed(seed % 2**63)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
+def shares(total: int, ratios: Sequence[float]) -> List[int]:
+    """Split a total by ratios into whole numbers that add up to it (largest remainders)."""
+    exact = np.asarray(ratios, float) / sum(ratios) * total
+    counts = np.floor(exact).astype(int)
+    for i in np.argsort(counts - exact, kind='stable')[:total - counts.sum()]:
+        counts[i] += 1
+    return counts.tolist()
+
+
+@DATASETS.register_module()
+class GroundingStream(Dataset):
+    """Mixes detection, grounding and image-text data sets.
+
+    The index is a *draw*: a position in the whole training, of any size. Draw ``d`` is always the
+    same sample with the same augmentation, whichever process or worker makes it and whether or
+    not the training was interrupted: what it is follows from ``d`` and the seed alone, and its
+    randomness (Python's, NumPy's and torch's global generators) is seeded from them. ``len`` is
+    one epoch; the draws of an epoch visit every member as often as asked, and a member's samples
+    come without repetition until all were there.
+
+    Args:
+        datasets: The members, or their configs.
+        copies: How often an epoch visits each member's samples (GLIP's ``*_COPY``; fractions
+            allowed). Default: once.
+        ratios: Instead of copies, each member's share of ``samples_per_epoch``.
+        samples_per_epoch: Length of an epoch with ``ratios``.
+        seed: Of order and augmentation.
+    """
+
+    def __init__(self, datasets: Sequence[Union[dict, Dataset]],
+                 copies: Optional[Sequence[float]] = None,
+                 ratios: Optional[Sequence[float]] = None,
+                 samples_per_epoch: Optional[int] = None, seed: int = 0) -> None:
+        if not datasets:
+            raise ValueError('GroundingStream.datasets is empty: give at least one')
+        for key, value in (('copies', copies), ('ratios', ratios)):
+            if value is not None and (len(value) != len(datasets) or min(value) < 0
+                                      or sum(value) <= 0):
+                raise ValueError(f'GroundingStream.{key}={list(value)} must hold a number from 0 '
+                                 f'for each of the {len(datasets)} datasets, not all of them 0')
+        if ratios is not None and (copies is not None or not samples_per_epoch):
+            raise ValueError('GroundingStream.ratios needs samples_per_epoch and no copies')
+        self.datasets = [DATASETS.build(d) if isinstance(d, (dict, ConfigDict)) else d
+                         for d in datasets]
+        self.seed = seed
+        self._lengths = [len(d) for d in self.datasets]
+        wanted = ratios or copies or [1] * len(self._lengths)
+        for i, (share, length) in enumerate(zip(wanted, self._lengths)):
+            if share and not length:
+                raise ValueError(f'GroundingStream.datasets[{i}] is empty: check its ann_file and '
+                                 'filter_cfg, or give it 0 copies')
+        if ratios is not None:
+            self.counts = shares(int(samples_per_epoch), ratios)  # type: ignore[arg-type]
+        else:
+            self.counts = [round(n * c) for n, c in
+                           zip(self._lengths, wanted)]
+        self._ends = np.cumsum(self.counts)
+
+    def full_init(self) -> None:
+        """Members are ready once they are built."""
+
+    @property
+    def metainfo(self) -> dict:
+        """Of the first member that has classes, else of the first."""
+        infos = [getattr(d, 'metainfo', {}) for d in self.datasets]
+        return next((info for info in infos if 'classes' in info), infos[0])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def locate(self, draws: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+        """Member and sample of draws.
+
+        Args:
+            draws: ``n`` draws.
+
+        Returns:
+            Two ``[n]`` int64 arrays.
+        """
+        epoch, position = np.divmod(np.asarray(draws, np.int64), len(self))
+        for e in np.unique(epoch):
+            chosen = epoch == e
+            position[chosen] = permute(position[chosen], len(self),
+                                       mix(self.seed, _ORDER, int(e)))
+        member = np.searchsorted(self._ends, position, side='right')
+        counts, lengths = np.asarray(self.counts), np.asarray(self._lengths)
+        ordinal = epoch * counts[member] + position - (self._ends - counts)[member]
+        visit, sample = np.divmod(ordinal, lengths[member])
+        for k, v in {*zip(member.tolist(), visit.tolist())}:
+            chosen = (member == k) & (visit == v)
+            sample[chosen] = permute(sample[chosen], self._lengths[k],
+                                     mix(self.seed, _MEMBER, k, v))
+        return member, sample
+
+    def portrait(self, draws: Sequence[int]) -> np.ndarray:
+        """Whether each draw's image is higher than wide or as high, ``[n]`` bool; reads no data."""
+        member, sample = self.locate(draws)
+        result = np.zeros(len(member), bool)
+        for k in np.unique(member):
+            chosen = member == k
+            result[chosen] = self._portrait(self.datasets[k], sample[chosen])
+        return result
+
+    @staticmethod
+    def _portrait(dataset: Dataset, samples: np.ndarray) -> np.ndarray:
+        if hasattr(dataset, 'sizes'):
+            width, height = dataset.sizes(samples)
+            return height >= width
+        infos = [dataset.get_data_info(int(i)) for i in samples]
+        return np.array([info['height'] >= info['width'] for info in infos], bool)
+
+    def get_data_info(self, draw: int) -> dict:
+        """The annotations of a draw, before its pipeline."""
+        member, sample = self.locate([draw])
+        return self.datasets[member[0]].get_data_info(int(sample[0]))
+
+    def __getitem__(self, draw: int) -> dict:
+        member, sample = self.locate([draw])
+        dataset: BaseDataset = self.datasets[member[0]]
+        with seeded(mix(self.seed, _SAMPLE, draw)):
+            return dataset[int(sample[0])]

@@ -1,0 +1,80 @@
+"""Mixed precision in the type that the device is good at."""
+
+from typing import Any, Dict, Optional, Union
+
+import torch
+from mmengine.device import get_device
+from mmengine.logging import MMLogger
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+
+from glip_mm.registry import OPTIM_WRAPPERS
+
+DTYPES = ('auto', 'bfloat16', 'float16')
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether a kind of device computes in bfloat16 itself, without emulating it."""
+    if device == 'cuda':
+        # Volta and Turing emulate it, slower than float32; Ampere is compute capability 8
+        return torch.version.hip is not None or torch.cuda.get_device_capability()[0] >= 8
+    return device in ('cpu', 'npu', 'mlu', 'musa')
+
+
+@OPTIM_WRAPPERS.register_module()
+class AutoAmpOptimWrapper(AmpOptimWrapper):
+    """Autocast to bfloat16 where the device has it, to float16 with loss scaling elsewhere.
+
+    bfloat16 has the range of float32, so nothing is scaled and no step is skipped. Losses, the
+    assignment and the region-word logits are float32 in either case: the model sees to that.
+    Unlike MMEngine's ``AmpOptimWrapper`` it also works on a CPU (bfloat16), where tests run.
+
+    Args:
+        dtype: ``'auto'``, ``'bfloat16'`` or ``'float16'``.
+        loss_scale: For float16: ``'dynamic'``, a fixed scale, or arguments of torch's
+            ``GradScaler``.
+        use_fsdp: Use the loss scaling of sharded models.
+        kwargs: As of MMEngine's ``OptimWrapper``.
+
+    Raises:
+        ValueError: For another ``dtype``, or float16 on a CPU.
+    """
+
+    def __init__(self, dtype: str = 'auto', loss_scale: Union[str, float, dict] = 'dynamic',
+                 use_fsdp: bool = False, **kwargs: Any) -> None:
+        OptimWrapper.__init__(self, **kwargs)  # AmpOptimWrapper's own refuses a CPU
+        if dtype not in DTYPES:
+            raise ValueError(f"optim_wrapper.dtype is '{dtype}'; it may be {', '.join(DTYPES)}")
+        device = get_device()
+        if dtype == 'auto':
+            dtype = 'bfloat16' if has_bfloat16(device) else 'float16'
+        if device == 'cpu' and dtype == 'float16':
+            raise ValueError("optim_wrapper.dtype is 'float16', which trains on accelerators only: "
+                             "use 'auto' or 'bfloat16'")
+        self.cast_dtype = getattr(torch, dtype)
+        self._scale_update_param = loss_scale if isinstance(loss_scale, (int, float)) else None
+        self.loss_scaler = self._scaler(loss_scale, dtype == 'float16', use_fsdp)
+        MMLogger.get_current_instance().info(f'mixed precision: {dtype} on {device}')
+
+    @staticmethod
+    def _scaler(loss_scale: Union[str, float, dict], enabled: bool, use_fsdp: bool) -> Any:
+        if use_fsdp:
+            from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler as Scaler
+        else:
+            from torch.cuda.amp import GradScaler as Scaler
+        if not enabled:
+            return Scaler(enabled=False)  # passes losses and steps through
+        if loss_scale == 'dynamic':
+            return Scaler()
+        if isinstance(loss_scale, dict):
+            return Scaler(**loss_scale)
+        if isinstance(loss_scale, (int, float)):
+            return Scaler(init_scale=float(loss_scale))
+        raise ValueError(f"optim_wrapper.loss_scale is {loss_scale!r}: give 'dynamic', a number or "
+                         "GradScaler's arguments")
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        """Load optimizer and loss scale; a run may go on in the other type."""
+        state: Optional[dict] = state_dict.get('loss_scaler')
+        if not state or not self.loss_scaler.is_enabled():
+            state_dict.pop('loss_scaler', None)
+        super().load_state_dict(state_dict)

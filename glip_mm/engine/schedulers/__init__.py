@@ -1,0 +1,5 @@
+"""Schedules of GLIP's training."""
+
+from .fraction_step import FractionStepLR, FractionStepParamScheduler
+
+__all__ = ['FractionStepLR', 'FractionStepParamScheduler']

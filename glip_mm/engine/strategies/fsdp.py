@@ -1,0 +1,134 @@
+"""Fully sharded training."""
+
+from typing import Any, Iterable, Sequence, Union
+
+import torch
+from mmengine._strategy.fsdp import FSDP, FSDPStrategy
+from mmengine.device import get_device
+from mmengine.dist import all_reduce
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from glip_mm.registry import FUNCTIONS, STRATEGIES
+
+
+@FUNCTIONS.register_module()
+def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int,
+                names: Sequence[str] = ()) -> bool:
+    """Shard modules of the named classes as units of their own.
+
+    A unit must be *called*: one whose parameters another module reads, or of which a method other
+    than ``forward`` is called (the language model's ``encode``, the head's ``loss``), belongs to
+    the unit around it.
+
+    Args:
+        module: Candidate.
+        recurse: Whether torch asks about the children rather than the module.
+        nonwrapped_numel: Parameters not yet in a unit; not looked at.
+        names: Class names.
+    """
+    return recurse or type(module).__name__ in names
+
+
+def vectors_for_scalars(model: nn.Module) -> None:
+    """Make parameters without a dimension vectors of one number: FSDP shards no scalars.
+
+    The model computes the same, and a checkpoint written so loads into an unsharded model.
+    """
+    for module in model.modules():
+        for name, param in module.named_parameters(recurse=False):
+            if param.dim() == 0:
+                setattr(module, name, nn.Parameter(param.detach().reshape(1),
+                                                   requires_grad=param.requires_grad))
+
+
+def clip_sharded_grad_norm_(params: Iterable[Tensor], max_norm: float,
+                            norm_type: float = 2.0) -> Tensor:
+    """Clip gradients of which each process holds a part, to a norm of all parts together.
+
+    Args:
+        params: Parameters with a gradient; changed in place.
+        max_norm: Largest norm that is left alone.
+        norm_type: Finite order of the norm.
+
+    Returns:
+        The norm before.
+    """
+    grads = [p.grad for p in params]
+    total = torch.stack([g.float().abs().pow(norm_type).sum() for g in grads]).sum()
+    all_reduce(total)
+    total = total.pow(1 / norm_type)
+    factor = (max_norm / (total + 1e-6)).clamp(max=1)
+    for grad in grads:
+        grad.mul_(factor.to(grad))
+    return total
+
+
+@STRATEGIES.register_module()
+class GLIPFSDPStrategy(FSDPStrategy):
+    """MMEngine's FSDP strategy, mended for GLIP, for current torch, and for a CPU.
+
+    MMEngine's clips by the norm of a process's own part; hands the arguments of
+    ``FSDP.optim_state_dict_to_load`` over in the order that they had before torch 2.1, so it
+    cannot resume; and asks for a CUDA device by number. FSDP itself takes no scalar parameters.
+    There are no sharded averaged weights: leave ``AveragedWeightsHook`` out.
+
+    Args:
+        kwargs: As of MMEngine's ``FSDPStrategy``.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if self.model_wrapper is None:
+            self.model_wrapper = dict(type='MMFullyShardedDataParallel')
+        if get_device() == 'cpu':
+            self.model_wrapper.setdefault('device_id', torch.device('cpu'))
+
+    def _setup_distributed(self, launcher: str = 'pytorch', backend: str = 'nccl',
+                           **kwargs: Any) -> None:
+        if get_device() == 'cpu':
+            # MMEngine's launcher would select a CUDA device whatever the backend is
+            torch.distributed.init_process_group('gloo')
+            return
+        super()._setup_distributed(launcher, backend, **kwargs)
+
+    def _init_state_dict_cfg(self, state_dict_cfg: Union[str, dict]) -> None:
+        super()._init_state_dict_cfg(state_dict_cfg)
+        if get_device() == 'cpu':
+            # what is on the CPU already is not copied there, and freed with the gathered shards
+            self.state_dict_config.offload_to_cpu = False
+            self.optim_state_dict_config.offload_to_cpu = False
+
+    def _wrap_model(self, model: nn.Module) -> nn.Module:
+        vectors_for_scalars(model)
+        return super()._wrap_model(model)
+
+    def build_optim_wrapper(self, *args: Any, **kwargs: Any) -> OptimWrapper:
+        """Build the optimizer of the sharded model; its clipping sees all shards."""
+        wrapper = super().build_optim_wrapper(*args, **kwargs)
+        if getattr(wrapper, 'clip_func', None) is torch.nn.utils.clip_grad_norm_:
+            wrapper.clip_func = clip_sharded_grad_norm_
+        return wrapper
+
+    def load_model_state_dict(self, state_dict: dict, **kwargs: Any) -> None:
+        """Load weights, of a sharded model or not."""
+        super().load_model_state_dict(
+            {k: v.reshape(1) if v.dim() == 0 else v for k, v in state_dict.items()}, **kwargs)
+
+    def optim_state_dict(self) -> dict:
+        """Optimizer state by parameter name, with what the wrapper adds to it."""
+        own = self.optim_wrapper.state_dict()
+        state = FSDP.optim_state_dict(self.model, self.optim_wrapper.optimizer)
+        return {**{k: v for k, v in own.items() if k not in ('state', 'param_groups')}, **state}
+
+    def load_optim_state_dict(self, state_dict: dict) -> None:
+        """Shard a saved optimizer state and load it.
+
+        Args:
+            state_dict: From :meth:`optim_state_dict`.
+        """
+        added = {k: v for k, v in state_dict.items() if k not in ('state', 'param_groups')}
+        sharded = FSDP.optim_state_dict_to_load(
+            model=self.model, optim=self.optim_wrapper.optimizer,
+            optim_state_dict={k: v for k, v in state_dict.items() if k not in added})
+        self.optim_wrapper.load_state_dict({**sharded, **added})

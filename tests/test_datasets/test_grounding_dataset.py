@@ -1,0 +1,194 @@
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glip_mm.datasets import BadSample, GroundingDataset, LoadImage
+from glip_mm.datasets.storage.sources import expand_braces
+
+LABELS = {'0': 'cat', '3': 'dog'}
+
+
+def jpeg(width, height, value=100):
+    stream = io.BytesIO()
+    Image.fromarray(np.full((height, width, 3), value, np.uint8)).save(stream, 'png')
+    return stream.getvalue()
+
+
+def detection(name, width=20, height=10, boxes=((1, 2, 9, 8), )):
+    return dict(filename=name, width=width, height=height, detection=dict(instances=[
+        dict(bbox=list(box), label=3, category='dog') for box in boxes]))
+
+
+def grounding(name, caption='a dog on a mat', **region):
+    return dict(filename=name, width=20, height=10, grounding=dict(caption=caption, regions=[
+        dict(bbox=[[1, 2, 9, 8], [2, 2, 9, 8]], phrase='a dog', tokens_positive=[[0, 5]], **region),
+        dict(bbox=[1, 2, 9, 8], phrase='a mat', tokens_positive=[[9, 14]])]))
+
+
+def write(folder, rows, labels=LABELS):
+    (folder / 'a.jsonl').write_text(''.join(
+        (row if isinstance(row, str) else json.dumps(row)) + '\n' for row in rows))
+    (folder / 'labels.json').write_text(json.dumps(labels))
+    for i, row in enumerate(rows):
+        if isinstance(row, dict):
+            (folder / row['filename']).write_bytes(jpeg(row['width'], row['height'], i))
+
+
+def open_data(folder, labels=True, **options):
+    options = {**dict(ann_file='a.jsonl', pipeline=[LoadImage()]), **options}
+    if labels:
+        options['label_map_file'] = 'labels.json'
+    return GroundingDataset(data_root=str(folder), **options)
+
+
+def test_detection_looks_like_mmdetections(tmp_path):
+    write(tmp_path, [detection('0.png'), detection('1.png', 10, 30)])
+    data = open_data(tmp_path)
+    info = data.get_data_info(1)
+    assert info['text'] == {0: 'cat', 3: 'dog'} and info['dataset_mode'] == 'OD'
+    assert info['instances'] == [dict(bbox=[1, 2, 9, 8], bbox_label=3, ignore_flag=0)]
+    assert data[1]['img'].shape == (30, 10, 3) and data[1]['img'].max() == 1
+    assert [side.tolist() for side in data.sizes([1, 0])] == [[10, 20], [30, 10]]
+    assert data.metainfo['classes'] == ('cat', 'dog')
+    assert data.where(1).endswith('a.jsonl:2')
+    assert data.get_cat_ids(0) == [3]
+
+
+def test_grounding_has_phrases_scores_and_other_captions(tmp_path):
+    write(tmp_path, [grounding('0.png', score=[.9, .8]), grounding('1.png', 'a dog by a car')])
+    data = open_data(tmp_path, labels=False)
+    info = data.get_data_info(0)
+    assert info['text'] == 'a dog on a mat' and info['dataset_mode'] == 'VG'
+    assert [i['bbox_label'] for i in info['instances']] == [0, 0, 1]
+    assert [i.get('score') for i in info['instances']] == [.9, .8, None]
+    assert info['phrases'][1] == dict(phrase='a mat', tokens_positive=[[9, 14]])
+    (tmp_path / '1.png').unlink()  # no image is read for a caption
+    rng = np.random.RandomState(0)
+    assert {info['other_caption'](rng) for _ in range(20)} == {'a dog on a mat', 'a dog by a car'}
+
+
+def test_lines_in_between_may_be_empty(tmp_path):
+    write(tmp_path, [detection('0.png'), '', detection('1.png')])
+    data = open_data(tmp_path)
+    assert len(data) == 2 and data.where(1).endswith(':3')
+    assert data.get_data_info(1)['img_path'].endswith('1.png')
+
+
+def test_images_without_boxes_stay_or_go(tmp_path):
+    empty = [detection(f'{i}.png', boxes=()) for i in (0, 2)]
+    write(tmp_path, [empty[0], detection('1.png'), empty[1]])
+    assert len(open_data(tmp_path)) == 3
+    chosen = open_data(tmp_path, filter_cfg=dict(filter_empty_gt=True))
+    assert len(chosen) == 1
+    assert chosen.get_data_info(0)['img_path'].endswith('1.png')
+    assert chosen.where(0).endswith(':2')
+    write(tmp_path, [detection('0.png'), detection('1.png')])
+    assert len(open_data(tmp_path, filter_cfg=dict(filter_empty_gt=True))) == 2
+
+
+def test_containers_are_read_through_their_converter(tmp_path):
+    (tmp_path / 'c.json').write_text(json.dumps(dict(
+        images=[dict(id=7, file_name='0.png', width=20, height=10)],
+        annotations=[dict(id=1, image_id=7, category_id=5, bbox=[1, 2, 8, 6], iscrowd=0, area=48)],
+        categories=[dict(id=5, name='dog')])))
+    (tmp_path / '0.png').write_bytes(jpeg(20, 10))
+    for _ in range(2):
+        data = open_data(tmp_path, labels=False, ann_file='c.json', format='coco')
+        info = data.get_data_info(0)
+        assert info['img_id'] == 7 and info['instances'][0]['bbox'] == [1, 2, 9, 8]
+        assert info['text'][info['instances'][0]['bbox_label']] == 'dog'
+
+
+def test_shards_are_read_in_place(tmp_path):
+    for shard in range(2):
+        with tarfile.open(tmp_path / f'{shard:05d}.tar', 'w') as file:
+            for i in range(3):
+                record = grounding(f'{i}.png', f'a dog on a mat {shard}{i}')
+                if i == 2:
+                    del record['grounding']  # nothing was found in this image
+                for suffix, content in dict(json=json.dumps(record).encode(),
+                                            png=jpeg(20, 10, 10 * shard + i), txt=b'').items():
+                    info = tarfile.TarInfo(f'./{shard:05d}{i:04d}.{suffix}')
+                    info.size = len(content)
+                    file.addfile(info, io.BytesIO(content))
+    for pattern in ('{00000..00001}.tar', '*.tar'):
+        data = open_data(tmp_path, labels=False, ann_file=pattern, format='tar')
+        assert [data.caption(i) for i in range(len(data))] == [
+            f'a dog on a mat {shard}{i}' for shard in range(2) for i in range(2)]
+        assert [int(data[i]['img'].max()) for i in range(4)] == [0, 1, 10, 11]
+
+
+def test_braces():
+    assert expand_braces('a{08..10}.tar') == ['a08.tar', 'a09.tar', 'a10.tar']
+    assert expand_braces('{0..1}/{0..1}') == ['0/0', '0/1', '1/0', '1/1']
+
+
+BAD = {
+    'not JSON': '{"filename": ',
+    'span past the caption': grounding('b.png', 'a dog'),
+    'box outside the image': detection('b.png', boxes=[(100, 100, 120, 120)]),
+    'unknown label': dict(detection('b.png'), detection=dict(instances=[
+        dict(bbox=[1, 2, 9, 8], label=9)])),
+    'wrong type': dict(detection('b.png'), detection=dict(instances='none'))}
+
+
+@pytest.mark.parametrize('cause', BAD)
+def test_strict_mode_stops_at_file_and_line(cause, tmp_path):
+    write(tmp_path, [detection('0.png'), BAD[cause]])
+    with pytest.raises(BadSample, match=r'a\.jsonl:2') as error:
+        open_data(tmp_path, on_bad='stop')[1]
+    assert error.value.cause == cause
+
+
+@pytest.mark.parametrize('cause', BAD)
+def test_tolerant_mode_replaces_the_same_way_and_counts(cause, tmp_path):
+    write(tmp_path, [*(detection(f'{i}.png') for i in range(5)), BAD[cause]])
+    first, second = open_data(tmp_path), open_data(tmp_path)
+    assert first[5]['img'].max() == second[5]['img'].max() < 5
+    assert first.counter.causes == {cause: 1}
+
+
+def test_broken_and_missing_images_are_told_apart(tmp_path):
+    write(tmp_path, [detection(f'{i}.png') for i in range(4)])
+    (tmp_path / '0.png').unlink()
+    (tmp_path / '1.png').write_bytes(jpeg(20, 10)[:30])
+    data = open_data(tmp_path)
+    data[0], data[1], data[2]
+    causes = data.counter.causes
+    assert causes['missing image'] >= 1 and causes['broken image'] >= 1
+
+
+def test_too_many_bad_samples_end_it(tmp_path):
+    write(tmp_path, [detection(f'{i}.png') for i in range(8)])
+    (tmp_path / '0.png').unlink()
+    data = open_data(tmp_path, max_bad=0.1)
+    data.counter.patience = 10
+    with pytest.raises(RuntimeError, match=r'missing image: \d+\), more than max_bad=0.1'):
+        for _ in range(10):
+            data[0]
+
+
+def test_rejected_samples_are_replaced_and_not_counted(tmp_path):
+    write(tmp_path, [detection('0.png'), detection('1.png')])
+    data = open_data(tmp_path)
+    data.pipeline = lambda info: None if info['sample_idx'] == 0 else info['sample_idx']
+    assert data[0] == 1 and data.counter.causes == {}
+    data.pipeline = lambda info: None
+    with pytest.raises(RuntimeError, match='100 samples in a row'):
+        data[0]
+
+
+@pytest.mark.parametrize('options, error, message', [
+    (dict(ann_file='no.jsonl'), FileNotFoundError, 'no.jsonl'),
+    (dict(format='xml'), ValueError, "format='xml' is none of odvg, tar"),
+    (dict(label_map_file='no.json'), FileNotFoundError, 'label_map_file'),
+    (dict(on_bad='ignore'), ValueError, 'on_bad'),
+    (dict(filter_cfg=dict(min_size=3)), ValueError, 'min_size')])
+def test_wrong_arguments_are_named(options, error, message, tmp_path):
+    write(tmp_path, [detection('0.png')])
+    with pytest.raises(error, match=message):
+        GroundingDataset(**{**dict(ann_file='a.jsonl', data_root=str(tmp_path)), **options})

@@ -1,0 +1,108 @@
+"""A training that was interrupted ends as if it had not been."""
+
+import json
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import Dataset
+
+import glip_mm.engine  # noqa: F401
+from glip_mm.datasets import GroundingStream
+from glip_mm.registry import DATASETS, MODELS
+
+
+@MODELS.register_module()
+class ToyModel(BaseModel):
+    """One layer and dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 8)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, inputs, mode='loss', **kwargs):
+        return dict(loss=self.dropout(self.layer(torch.stack(inputs))).square().mean())
+
+
+@DATASETS.register_module()
+class ToyNumbers(Dataset):
+    """A number, and a random one."""
+
+    def __len__(self):
+        return 22
+
+    def get_data_info(self, index):
+        return dict(width=1, height=index % 2)
+
+    def __getitem__(self, index):
+        return dict(inputs=torch.tensor([index / 22, float(torch.rand(()))]))
+
+
+def config(folder, loop, workers=0, **options):
+    unit = dict(max_epochs=3) if 'Epoch' in loop else dict(max_iters=15)
+    return Config(dict(
+        model=dict(type='ToyModel'), work_dir=str(folder), default_scope='glip_mm',
+        experiment_name='toy', randomness=dict(seed=3),
+        train_dataloader=dict(
+            batch_size=4, num_workers=workers, collate_fn=dict(type='pseudo_collate'),
+            sampler=dict(type='StreamSampler'),
+            batch_sampler=dict(type='StreamBatchSampler', window=3),
+            dataset=dict(type='GroundingStream', datasets=[dict(type='ToyNumbers')])),
+        train_cfg=dict(type=loop, **unit),
+        optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1),
+            logger=dict(type='LoggerHook', interval=1)),
+        custom_hooks=[dict(type='StepSeedHook')],
+        log_processor=dict(by_epoch='Epoch' in loop, window_size=1), **options))
+
+
+def train(cfg, stop_after=None):
+    runner = Runner.from_cfg(cfg)
+    losses = []
+    original = runner.call_hook
+
+    def watch(hook, **arguments):
+        original(hook, **arguments)
+        if hook == 'after_train_iter':
+            losses.append((runner.epoch, float(arguments['outputs']['loss'])))
+            if len(losses) == stop_after:
+                raise KeyboardInterrupt
+    runner.call_hook = watch
+    if stop_after:
+        with pytest.raises(KeyboardInterrupt):
+            runner.train()
+    else:
+        runner.train()
+    return losses, {k: v.clone() for k, v in runner.model.state_dict().items()}
+
+
+@pytest.mark.parametrize('loop', ['ResumableEpochLoop', 'ResumableIterLoop'])
+@pytest.mark.parametrize('stop_after, workers', [(2, 0), (7, 1), (10, 0)])
+def test_resumed_equals_unbroken(loop, stop_after, workers, tmp_path):
+    whole, weights = train(config(tmp_path / 'whole', loop))
+    assert len(whole) == 15 and len({loss for _, loss in whole}) == 15
+    first, _ = train(config(tmp_path / 'part', loop, workers), stop_after)
+    second, resumed = train(config(tmp_path / 'part', loop, workers, resume=True))
+    assert first + second == whole
+    assert all(torch.equal(resumed[k], v) for k, v in weights.items())
+
+
+def test_a_stream_of_another_seed_gives_another_training(tmp_path):
+    cfg = config(tmp_path / 'other', 'ResumableEpochLoop')
+    cfg.train_dataloader.dataset.seed = 1
+    assert train(cfg)[0] != train(config(tmp_path / 'whole', 'ResumableEpochLoop'))[0]
+
+
+def test_other_loaders_are_refused_by_name(tmp_path):
+    cfg = config(tmp_path, 'ResumableEpochLoop')
+    cfg.train_dataloader.update(batch_sampler=None, sampler=dict(type='DefaultSampler',
+                                                                 shuffle=True))
+    with pytest.raises(TypeError, match='StreamBatchSampler'):
+        train(cfg)
+    assert isinstance(DATASETS.build(json.loads(json.dumps(
+        cfg.train_dataloader.dataset.to_dict()))), GroundingStream)
