@@ -1,6 +1,13 @@
 """A training that was interrupted ends as if it had not been."""
 
 import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +18,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import glip_mm.engine  # noqa: F401
+from glip_mm.apis.launch import newest_checkpoint
 from glip_mm.datasets import GroundingStream
 from glip_mm.registry import DATASETS, MODELS
 
@@ -106,3 +114,50 @@ def test_other_loaders_are_refused_by_name(tmp_path):
         train(cfg)
     assert isinstance(DATASETS.build(json.loads(json.dumps(
         cfg.train_dataloader.dataset.to_dict()))), GroundingStream)
+
+
+KILLED = '''
+import json, sys, time
+from tests.test_engine.test_loops import Runner, config
+runner = Runner.from_cfg(config(sys.argv[1], sys.argv[2], resume=True))
+from glip_mm.apis.launch import newest_checkpoint
+runner._load_from = newest_checkpoint(sys.argv[1])
+original = runner.call_hook
+def watch(hook, **arguments):
+    original(hook, **arguments)
+    if hook == 'after_train_iter':
+        with open(sys.argv[1] + '/losses.jsonl', 'a') as file:
+            file.write(json.dumps([runner.iter, float(arguments['outputs']['loss'])]) + chr(10))
+        time.sleep(0.05)
+runner.call_hook = watch
+runner.train()
+'''
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('loop', ['ResumableEpochLoop', 'ResumableIterLoop'])
+def test_killed_at_any_moment_it_ends_the_same(loop, tmp_path):
+    whole, weights = train(config(tmp_path / 'whole', loop))
+    folder, kills, rng = tmp_path / 'part', 0, random.Random(0)
+    folder.mkdir()
+    root = Path(__file__).parents[2]
+    while True:
+        job = subprocess.Popen([sys.executable, '-c', KILLED, str(folder), loop], cwd=root,
+                               env={**os.environ, 'PYTHONPATH': str(root)},
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if kills == 3:
+            assert job.wait() == 0
+            break
+        log = folder / 'losses.jsonl'
+        lines = len(log.read_text().splitlines()) if log.exists() else 0
+        while job.poll() is None and not (
+                log.exists() and len(log.read_text().splitlines()) >= lines + 3):
+            time.sleep(0.01)
+        time.sleep(rng.random() * 0.1)
+        job.send_signal(signal.SIGKILL)
+        job.wait()
+        kills += 1
+    losses = dict(map(json.loads, log.read_text().splitlines()))
+    assert [losses[i] for i in range(15)] == [loss for _, loss in whole]
+    final = torch.load(newest_checkpoint(str(folder)), weights_only=True)['state_dict']
+    assert all(torch.equal(final[k], v) for k, v in weights.items())
