@@ -136,7 +136,9 @@ def test_an_interrupt_leaves_nothing_running(tool, tmp_path):
               f'runpy.run_path({str(TOOL)!r}, run_name="__main__")')
     main = subprocess.Popen([sys.executable, '-c', script, '--seeds', '0', '--work-dir',
                              str(tmp_path / 'work'), '--variants', f"A={tmp_path / 'a.py'}"],
-                            stderr=subprocess.PIPE, start_new_session=True)
+                            stderr=subprocess.PIPE, start_new_session=True,
+                            # a shell's background jobs, such as these tests, ignore interrupts
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     deadline = time.monotonic() + 120
     while not (tmp_path / 'pid').exists():
         assert main.poll() is None and time.monotonic() < deadline
