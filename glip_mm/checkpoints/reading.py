@@ -1,15 +1,14 @@
 """Reading and writing checkpoint files without running anything they contain."""
 
-import os
 import pickle
 import re
-import tempfile
 from pathlib import Path
 from typing import Any, Dict, Mapping, Union
 from urllib.parse import urlparse
 
 import torch
 
+from ..atomic_files import replacing
 from ..compat import allow_resume_checkpoints
 
 
@@ -61,19 +60,8 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> N
         checkpoint: What to save.
         path: Target; its folder is made if missing.
     """
-    path = Path(path).expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            torch.save(dict(checkpoint), file)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # mkstemp's files are private
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with replacing(Path(path).expanduser()) as file:
+        torch.save(dict(checkpoint), file)
 
 
 def _download(address: str) -> Path:

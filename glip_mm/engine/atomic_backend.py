@@ -1,10 +1,11 @@
 """Files that are complete or absent."""
 
-import os
 from pathlib import Path
 from typing import Union
 
 from mmengine.fileio import LocalBackend, register_backend
+
+from glip_mm.atomic_files import write_atomically
 
 
 @register_backend('atomic', force=True)
@@ -21,16 +22,9 @@ class AtomicBackend(LocalBackend):
         Raises:
             OSError: If they cannot be written; the old file, if any, is as it was.
         """
-        path = Path(filepath)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f'.{path.name}.partial')
         try:
-            with open(partial, 'wb') as file:
-                file.write(obj)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
+            write_atomically(filepath, obj)
         except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise OSError(error.errno, f"'{path}' could not be saved ({error.strerror}); earlier "
-                          'checkpoints are complete: make room and resume') from error
+            raise OSError(
+                error.errno, f"'{filepath}' could not be saved ({error.strerror}); earlier "
+                'checkpoints are complete: make room and resume') from error

@@ -1,13 +1,13 @@
 """ODVG records on their way from a data set to a file of JSON lines."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
+from ...atomic_files import replacing, write_atomically
 from .report import Report
 
 
@@ -29,23 +29,6 @@ class Records:
 
     def __iter__(self) -> Iterator[dict]:
         return iter(self.records)
-
-
-def _replace(temporary: Path, path: Path, chunks: Iterable[bytes]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(temporary, 'wb') as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f'.{path.name[:200]}.{os.getpid()}.tmp')
 
 
 def _line(record: dict) -> bytes:
@@ -82,7 +65,8 @@ def write_jsonl(records: Records | Iterable[dict], path: str | Path,
             bar.total = lines  # rows that were left out are not missing
             bar.refresh()
 
-    _replace(_temporary(path), path, chunks())
+    with replacing(path) as file:
+        file.writelines(chunks())
     return lines
 
 
@@ -96,4 +80,4 @@ def write_label_map(label_map: dict[int, str], path: str | Path) -> None:
     path = Path(path)
     content = json.dumps({str(label): label_map[label] for label in sorted(label_map)},
                          ensure_ascii=False, indent=0)
-    _replace(_temporary(path), path, [content.encode() + b'\n'])
+    write_atomically(path, content.encode() + b'\n')

@@ -3,12 +3,12 @@
 import base64
 import io
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image as PillowImage
 
+from ...atomic_files import write_atomically
 from .boxes import MALFORMED, fit_box, four_numbers
 from .phrases import NO_SPAN, Regions, good_spans
 from .records import Records
@@ -162,10 +162,7 @@ class ImageWriter:
                     image.verify()
             except (ValueError, OSError, SyntaxError):
                 return None
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
+            write_atomically(path, data, durable=False)
         try:
             with PillowImage.open(path) as image:
                 return image.height, image.width

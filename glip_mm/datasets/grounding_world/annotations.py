@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+from ...atomic_files import write_atomically
 from .captions import Caption
 from .drawing import Box
 from .scene import Thing
@@ -18,14 +19,6 @@ class Picture(NamedTuple):
     things: Tuple[Thing, ...]
     boxes: Tuple[Box, ...]
     caption: Optional[Caption]
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that no other process ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.partial')
-    partial.write_bytes(content)
-    partial.replace(path)
 
 
 def _dump(path: Path, content: object) -> None:

@@ -14,9 +14,9 @@ from mmengine.logging import MMLogger
 from PIL import Image
 from tqdm import tqdm
 
+from ...atomic_files import write_atomically
 from .annotations import (
     Picture,
-    write_atomically,
     write_coco,
     write_evaluation,
     write_odvg_detection,
@@ -76,7 +76,7 @@ def _make_picture(index: int, split: str, root: str, side: int, seed: int) -> Pi
     if not path.exists():
         data = io.BytesIO()
         Image.fromarray(image).save(data, format='JPEG', quality=92)
-        write_atomically(path, data.getvalue())
+        write_atomically(path, data.getvalue(), durable=False)
     return Picture(file_name, side, tuple(things), tuple(boxes), caption)
 
 

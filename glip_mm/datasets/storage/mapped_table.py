@@ -13,12 +13,13 @@ import contextlib
 import fcntl
 import itertools
 import json
-import os
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
+
+from ...atomic_files import replacing
 
 #: Rows of every batch of the file but the last: row ``i`` is in batch ``i // BATCH_ROWS``.
 BATCH_ROWS = 65536
@@ -134,17 +135,9 @@ def open_or_build(path: Path, files: Sequence[Path], columns: Sequence[Tuple[str
 def _build(path: Path, columns: Sequence[Tuple[str, pa.DataType]], rows: Iterator[tuple],
            wanted: list) -> None:
     schema = pa.schema(columns, metadata={b'glip_mm': json.dumps(wanted).encode()})
-    temporary = path.with_name(f'.{path.name}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            with pa.ipc.new_file(file, schema) as writer:
-                for batch in _in_batches(rows, schema):
-                    writer.write_batch(batch)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file, pa.ipc.new_file(file, schema) as writer:
+        for batch in _in_batches(rows, schema):
+            writer.write_batch(batch)
 
 
 def _in_batches(rows: Iterator[tuple], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from glip_mm.datasets.converters import FORMATS, coco_records, lvis_records, write_jsonl
-from glip_mm.datasets.converters import records as records_module
+from glip_mm.datasets.converters import (
+    FORMATS,
+    coco_records,
+    lvis_records,
+    write_jsonl,
+    write_label_map,
+)
 
 from .conftest import dump, lines
 
@@ -95,7 +100,7 @@ def test_output_is_complete_or_absent(coco, tmp_path, monkeypatch):
         write_jsonl(stop(), out, progress=False)
     assert list(out.parent.iterdir()) == []
     synced = []
-    monkeypatch.setattr(records_module.os, 'fsync', synced.append)
+    monkeypatch.setattr('os.fsync', synced.append)
     assert write_jsonl(records, out, progress=False) == 3
     assert synced and [path.name for path in out.parent.iterdir()] == ['a.jsonl']
     assert lines(out)[0]['filename'] == 'b.jpg'
@@ -115,7 +120,7 @@ def test_mmdet_reads_it(coco, tmp_path):
 
     records = coco_records(coco, drop_crowd=True, progress=False)
     write_jsonl(records, tmp_path / 'a.jsonl', progress=False)
-    records_module.write_label_map(records.label_map, tmp_path / 'map.json')
+    write_label_map(records.label_map, tmp_path / 'map.json')
     data = ODVGDataset(ann_file=str(tmp_path / 'a.jsonl'), data_prefix=dict(img='images'),
                        label_map_file=str(tmp_path / 'map.json'), return_classes=True,
                        filter_cfg=None, pipeline=[], serialize_data=False)
