@@ -202,9 +202,19 @@ def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> No
     steps = sum(('metrics' not in r.state) + (not r.state.get('trained')) for r in runs)
     Run.stop.clear()
 
+    failures: list[BaseException] = []
+
     def make(run: Run) -> None:
-        run.train(bar)
-        run.test(bar)
+        if Run.stop.is_set():
+            return
+        try:
+            run.train(bar)
+            run.test(bar)
+        except BaseException as error:
+            # before this thread takes the next run
+            failures.append(error)
+            Run.stop.set()
+            raise
 
     with tqdm(total=steps, unit='step') as bar, ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(make, run) for run in runs]
@@ -212,7 +222,8 @@ def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> No
             for future in as_completed(futures):
                 future.result()
                 collect()
-        except BaseException:
+        except BaseException as error:
             Run.stop.set()
             pool.shutdown(cancel_futures=True)
-            raise
+            # the others fail because they are stopped: the first says why
+            raise failures[0] if failures else error
