@@ -226,4 +226,4 @@ def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> No
             Run.stop.set()
             pool.shutdown(cancel_futures=True)
             # the others fail because they are stopped: the first says why
-            raise failures[0] if failures else error
+            raise (failures[0] if failures else error) from None
