@@ -3,6 +3,7 @@ _base_ = './default_runtime.py'
 
 custom_hooks = [
     dict(type='StepSeedHook'),
+    dict(type='NonFiniteHook', policy='skip'),
     dict(type='AveragedWeightsHook', momentum=0.001),
     dict(type='TrainingCostHook'),
 ]

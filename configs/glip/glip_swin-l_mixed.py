@@ -25,5 +25,9 @@ model = dict(
 # 64 images a step on 64 devices
 train_dataloader = dict(batch_size=1)
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=5000))
-custom_hooks = [dict(type='StepSeedHook'), dict(type='TrainingCostHook')]
+custom_hooks = [
+    dict(type='StepSeedHook'),
+    dict(type='NonFiniteHook', policy='skip'),
+    dict(type='TrainingCostHook'),
+]
 log_processor = dict(by_epoch=False)

@@ -3,13 +3,13 @@
 import mmdet.engine  # noqa: F401
 
 from .atomic_backend import AtomicBackend
-from .hooks import AveragedWeightsHook, StepSeedHook, TrainingCostHook
+from .hooks import AveragedWeightsHook, NonFiniteHook, StepSeedHook, TrainingCostHook
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .optim import AutoAmpOptimWrapper, GLIPOptimWrapperConstructor
 from .schedulers import FractionStepLR, FractionStepParamScheduler
 
 __all__ = [
     'AtomicBackend', 'AutoAmpOptimWrapper', 'AveragedWeightsHook', 'FractionStepLR',
-    'FractionStepParamScheduler', 'GLIPOptimWrapperConstructor', 'ResumableEpochLoop',
-    'ResumableIterLoop', 'StepSeedHook', 'TrainingCostHook'
+    'FractionStepParamScheduler', 'GLIPOptimWrapperConstructor', 'NonFiniteHook',
+    'ResumableEpochLoop', 'ResumableIterLoop', 'StepSeedHook', 'TrainingCostHook'
 ]

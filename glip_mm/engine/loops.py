@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+import torch
+from mmengine.dist import broadcast
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
 from glip_mm.registry import LOOPS
@@ -23,9 +25,38 @@ def start_at(dataloader: DataLoader, batch: int) -> None:
     sampler.start_at(batch)
 
 
+def keep_order(runner: Runner, dataloader: DataLoader) -> None:
+    """Give the run's seed to the loader's stream, and compare its order with a resumed one.
+
+    Raises:
+        ValueError: If a resumed training counted its iterations in other numbers of images.
+    """
+    start_at(dataloader, 0)
+    seed = torch.tensor([getattr(runner, 'seed', None) or 0])
+    broadcast(seed)  # diff_rank_seed gives each process another one
+    sampler, info = dataloader.batch_sampler, runner.message_hub.runtime_info
+    if hasattr(dataloader.dataset, 'follow'):
+        dataloader.dataset.follow(int(seed))
+    order, before = getattr(sampler, 'order', {}), info.get('order_of_samples', {})
+    for key in (k for k in order if k in before and order[k] != before[k]):
+        if key == 'images_per_step':
+            raise ValueError(
+                f'the checkpoint counts iterations of {before[key]} images, this training of '
+                f'{order[key]}: keep train_dataloader.batch_size x processes, or start a new '
+                'schedule from the weights with load_from instead of resuming')
+        runner.logger.warning(f"the order of samples changes: {key} was {before[key]}, now "
+                              f'{order[key]}; the rest of the epoch may repeat samples')
+    runner.message_hub.update_info('order_of_samples', order)
+
+
 @LOOPS.register_module()
 class ResumableEpochLoop(EpochBasedTrainLoop):
     """MMEngine's epochs; resumed in the middle of one, it goes on with the very next batch."""
+
+    def run(self) -> Any:
+        """Train. Returns the model."""
+        keep_order(self.runner, self.dataloader)
+        return super().run()
 
     def run_epoch(self) -> None:
         """Run an epoch, or what is left of it."""
@@ -71,6 +102,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
 
     def run(self) -> Any:
         """Train. Returns the model."""
+        keep_order(self.runner, self.dataloader)
         # the base class advances its iterator by as many batches as were trained
         self.dataloader_iterator = _Batches(self.dataloader, self._iter)
         return super().run()

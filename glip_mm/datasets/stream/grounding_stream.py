@@ -58,13 +58,13 @@ class GroundingStream(Dataset):
             allowed). Default: once.
         ratios: Instead of copies, each member's share of ``samples_per_epoch``.
         samples_per_epoch: Length of an epoch with ``ratios``.
-        seed: Of order and augmentation.
+        seed: Of order and augmentation. Default: the run's (``randomness.seed``).
     """
 
     def __init__(self, datasets: Sequence[Union[dict, Dataset]],
                  copies: Optional[Sequence[float]] = None,
                  ratios: Optional[Sequence[float]] = None,
-                 samples_per_epoch: Optional[int] = None, seed: int = 0) -> None:
+                 samples_per_epoch: Optional[int] = None, seed: Optional[int] = None) -> None:
         if not datasets:
             raise ValueError('GroundingStream.datasets is empty: give at least one')
         for key, value in (('copies', copies), ('ratios', ratios)):
@@ -76,7 +76,7 @@ class GroundingStream(Dataset):
             raise ValueError('GroundingStream.ratios needs samples_per_epoch and no copies')
         self.datasets = [DATASETS.build(d) if isinstance(d, (dict, ConfigDict)) else d
                          for d in datasets]
-        self.seed = seed
+        self._own_seed, self.seed = seed is not None, seed or 0
         self._lengths = [len(d) for d in self.datasets]
         wanted = ratios or copies or [1] * len(self._lengths)
         for i, (share, length) in enumerate(zip(wanted, self._lengths)):
@@ -92,6 +92,11 @@ class GroundingStream(Dataset):
 
     def full_init(self) -> None:
         """Members are ready once they are built."""
+
+    def follow(self, seed: int) -> None:
+        """Take the run's seed unless the stream was given one of its own."""
+        if not self._own_seed:
+            self.seed = seed
 
     @property
     def metainfo(self) -> dict:

@@ -1,6 +1,6 @@
 """Which process reads which draws of a stream, in which batches."""
 
-from typing import Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
 from mmengine.dist import get_dist_info
@@ -21,7 +21,7 @@ class StreamSampler(Sampler):
 
     Args:
         dataset: The stream.
-        seed: Unused, MMEngine gives one: the stream has its own.
+        seed: The run's, which MMEngine gives; for a stream that has none of its own.
     """
 
     def __init__(self, dataset: GroundingStream, seed: Optional[int] = None) -> None:
@@ -29,6 +29,8 @@ class StreamSampler(Sampler):
             raise TypeError(f'StreamSampler reads a GroundingStream, got {type(dataset).__name__}: '
                             'set train_dataloader.dataset.type or sampler.type')
         self.dataset = dataset
+        if seed is not None:
+            dataset.follow(seed)
         self.rank, self.world_size = get_dist_info()
 
     def __iter__(self) -> Iterator[int]:
@@ -80,6 +82,13 @@ class StreamBatchSampler(Sampler):
 
     def __len__(self) -> int:
         return len(self.sampler) // self.total_batch
+
+    @property
+    def order(self) -> Dict[str, Any]:
+        """All that the order of draws depends on."""
+        stream = self.sampler.dataset
+        return dict(images_per_step=self.total_batch, samples_per_epoch=list(stream.counts),
+                    seed=stream.seed, window=self.window if self.group else 1)
 
     def start_at(self, batch: int) -> None:
         """Let the next iteration begin with batch ``batch`` of the whole training.
