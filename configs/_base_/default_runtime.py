@@ -11,7 +11,11 @@ default_hooks = dict(
         backend_args=dict(backend='atomic')),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'))
-custom_hooks = [dict(type='TrainingCostHook')]
+custom_hooks = [
+    dict(type='StepSeedHook'),
+    dict(type='NonFiniteHook', policy='skip'),
+    dict(type='TrainingCostHook'),
+]
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -3,4 +3,4 @@
 _base_ = '../quickstart/glip_nano_grounding-world.py'
 
 detection = _base_.train_dataloader.dataset.datasets[0]
-train_dataloader = dict(dataset=dict(datasets=[detection, detection]))
+train_dataloader = dict(dataset=dict(datasets=[detection], copies=[2]))

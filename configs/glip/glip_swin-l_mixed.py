@@ -25,9 +25,4 @@ model = dict(
 # 64 images a step on 64 devices
 train_dataloader = dict(batch_size=1)
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=5000))
-custom_hooks = [
-    dict(type='StepSeedHook'),
-    dict(type='NonFiniteHook', policy='skip'),
-    dict(type='TrainingCostHook'),
-]
 log_processor = dict(by_epoch=False)

@@ -47,7 +47,8 @@ model = dict(
         anchor_generator=dict(octave_base_scale=3.5, strides=[8, 16, 32])))
 
 max_epochs = 3
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+train_cfg = dict(
+    type='ResumableEpochLoop', max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     # the first steps have large gradients: forget them soon, or they slow all that follow
     optimizer=dict(lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.05),

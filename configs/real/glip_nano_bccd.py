@@ -16,7 +16,9 @@ test_pipeline = _base_.test_pipeline[:1] + [
 ] + _base_.test_pipeline[2:]
 
 data = dict(data_root=data_root, metainfo=dict(classes=('Platelets', 'RBC', 'WBC')))
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **data))
+train_dataloader = dict(
+    dataset=dict(
+        datasets=[dict(_base_.training_set, data_root=data_root, pipeline=train_pipeline)]))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **data))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline, **data))
 val_evaluator = dict(ann_file=f'{data_root}/val.json')

@@ -27,20 +27,21 @@ test_pipeline = [
     dict(type='PackDetInputs', meta_keys=_base_.meta_keys),
 ]
 
+# images without an object are kept: background for every word
+training_set = dict(
+    type='GroundingDataset',
+    format='coco',
+    data_root=data_root,
+    ann_file='train.json',
+    data_prefix=dict(img='images/'),
+    pipeline=train_pipeline)
+train_dataloader = dict(dataset=dict(datasets=[training_set]))
 common = dict(
     type='CocoDataset',
     data_root=data_root,
     data_prefix=dict(img='images/'),
     metainfo=metainfo,
     return_classes=True)
-train_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        ann_file='train.json',
-        # images without an object are background for every word
-        filter_cfg=dict(filter_empty_gt=False),
-        pipeline=train_pipeline,
-        **common))
 val_dataloader = dict(
     dataset=dict(
         _delete_=True, ann_file='val.json', test_mode=True, pipeline=test_pipeline, **common))

@@ -29,15 +29,17 @@ def config(request, tmp_path, monkeypatch):
     for split in ('train', 'val', 'test'):
         (tmp_path / f'{split}.json').write_text(json.dumps(content))
     monkeypatch.setenv(f'{request.param.upper()}_ROOT', str(tmp_path))
-    return Config.fromfile(ROOT / f'glip_nano_{request.param}.py')
+    config = Config.fromfile(ROOT / f'glip_nano_{request.param}.py')
+    config.names = NAMES[request.param]
+    return config
 
 
 def test_all_images_train_and_one_prompt_names_all_classes(config):
     with DefaultScope.overwrite_default_scope('glip_mm'):
         dataset = DATASETS.build(config.train_dataloader.dataset)
     assert len(dataset) == 2
-    full, empty = (dataset[i]['data_samples'] for i in range(2))
-    names = config.train_dataloader.dataset.metainfo.classes
+    full, empty = (dataset.datasets[0][i]['data_samples'] for i in range(2))
+    names = config.names
     assert full.prompt.names[int(full.gt_instances.labels[0])] == names[-1]
     assert len(empty.gt_instances) == 0 and set(empty.prompt.names) <= set(names)
     assert empty.prompt.names
@@ -49,6 +51,6 @@ def test_evaluation_reads_the_image_at_one_size_and_its_own_file(config, split):
         dataset = DATASETS.build(config[f'{split}_dataloader'].dataset)
     sample = dataset[0]['data_samples']
     assert max(sample.img_shape) == max(config.scale)
-    assert tuple(sample.text) == tuple(config.train_dataloader.dataset.metainfo.classes)
+    assert tuple(sample.text) == tuple(config.names)
     assert Path(config[f'{split}_evaluator'].ann_file).samefile(dataset.ann_file)
     assert dataset.ann_file.endswith(f'{split}.json')

@@ -37,27 +37,23 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=1,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    sampler=dict(type='StreamSampler'),
+    batch_sampler=dict(type='StreamBatchSampler'),
     dataset=dict(
-        type='ConcatDataset',
-        ignore_keys=['classes', 'palette'],
+        type='GroundingStream',
         datasets=[
             dict(
-                type='ODVGDataset',
+                type='GroundingDataset',
                 data_root=data_root,
                 ann_file='annotations/train_detection.jsonl',
                 label_map_file='annotations/label_map.json',
                 data_prefix=image_prefix,
-                return_classes=True,
-                filter_cfg=dict(filter_empty_gt=False),
                 pipeline=train_detection_pipeline),
             dict(
-                type='ODVGDataset',
+                type='GroundingDataset',
                 data_root=data_root,
                 ann_file='annotations/train_grounding.jsonl',
                 data_prefix=image_prefix,
-                return_classes=True,
-                filter_cfg=dict(filter_empty_gt=False),
                 pipeline=train_grounding_pipeline),
         ]))
 
@@ -93,12 +89,11 @@ loaders = {
                     pipeline=test_pipeline) for view, names in views.items()
             ] + [
                 dict(
-                    type='ODVGDataset',
+                    type='GroundingDataset',
                     data_root=data_root,
                     ann_file=f'annotations/{split}_phrases.jsonl',
                     data_prefix=image_prefix,
                     test_mode=True,
-                    return_classes=True,
                     pipeline=test_phrase_pipeline)
             ]))
     for split in ('val', 'test')
