@@ -2,6 +2,7 @@
 
 import argparse
 import atexit
+import gc
 import logging
 import os
 import zipfile
@@ -91,7 +92,8 @@ def newest_checkpoint(folder: str) -> Optional[str]:
 
 
 def _leave_group() -> None:
-    # a process that ends inside its group can be aborted by the group's threads
+    # the group's threads can abort a process that ends first, and a wrapped model keeps them alive
+    gc.collect()
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

@@ -1,12 +1,10 @@
 """Sharded over two processes a model learns what it learns in one, and resumes."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 
@@ -21,6 +19,7 @@ from ..test_models.nano import (
     predict,
     write_tiny_bert,
 )
+from ..two_processes import in_two_processes
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SWIN = dict(type='SwinTransformer', embed_dims=24, depths=[1, 1, 1, 1], num_heads=[1, 2, 3, 4],
@@ -68,10 +67,6 @@ def run(folder, strategy, batch_size, epochs=2, **settings):
 
 
 def work(rank, folder):
-    torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank))
-    torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank,
-                                         world_size=2)
     run(folder, 'fsdp', 1, epochs=1)
     runner = run(folder, 'fsdp', 1, epochs=2, resume=True)
     held = sum(p.numel() for p in runner.model.parameters())
@@ -81,7 +76,6 @@ def work(rank, folder):
         found = runner.model.test_step(dict(inputs=[image(0)],
                                             data_samples=[data_sample(('cat', 'dog'))]))
     torch.save(found[0].pred_instances.scores, folder / f'scores_{rank}')
-    torch.distributed.destroy_process_group()
 
 
 @pytest.fixture(scope='module')
@@ -92,7 +86,7 @@ def folder(tmp_path_factory):
                                     attention_probs_dropout_prob=0.)))
     model = build_nano(str(folder / 'bert'), backbone=SWIN, in_channels=(48, 96, 192))
     torch.save(dict(state_dict=model.state_dict()), folder / 'start.pth')
-    mp.spawn(work, (folder,), nprocs=2)
+    in_two_processes(work, folder)
     return folder
 
 

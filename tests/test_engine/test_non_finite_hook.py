@@ -1,13 +1,9 @@
 """Steps with losses or gradients that are not finite are named, left out, counted, or the end."""
 
-import os
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -18,6 +14,8 @@ from torch.utils.data import Dataset
 import glip_mm.engine  # noqa: F401
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.registry import DATASETS, MODELS
+
+from ..two_processes import in_two_processes
 
 
 @MODELS.register_module()
@@ -161,23 +159,18 @@ def test_the_count_goes_on_after_resuming(tmp_path):
 
 
 def work(rank, folder, fault, policy, accumulate):
-    torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank))
-    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2,
-                            timeout=timedelta(minutes=1))
     cfg = config(folder / 'run', {3: fault}, policy, launcher='pytorch',
                  wrapper=dict(accumulative_counts=accumulate))
     distribute_without_gpu(cfg)
     _, weights, error = train(cfg)
     torch.save((weights, error), folder / f'{rank}.pth')
-    dist.destroy_process_group()
 
 
 @pytest.mark.parametrize('fault, policy, accumulate', [
     ('constant', 'skip', 2), ('gradient', 'skip', 1), ('constant', 'stop', 1)])
 def test_two_processes_decide_the_same(fault, policy, accumulate, tmp_path):
     """Sample 3 belongs to process 1, in its first batch."""
-    mp.spawn(work, (tmp_path, fault, policy, accumulate), nprocs=2)
+    in_two_processes(work, tmp_path, fault, policy, accumulate)
     (weights, error), (others, other_error) = (torch.load(tmp_path / f'{r}.pth') for r in range(2))
     assert error == other_error and len(weights) == len(others)
     assert all(torch.equal(a, b) for a, b in zip(weights, others))

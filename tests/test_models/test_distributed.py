@@ -1,11 +1,8 @@
 """Two processes with half a batch each learn what one process learns from the whole batch."""
 
-import os
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from mmengine.registry import DefaultScope
@@ -13,6 +10,7 @@ from mmengine.registry import DefaultScope
 from glip_mm.models.detectors import glip
 from glip_mm.registry import MODELS
 
+from ..two_processes import in_two_processes
 from .nano import build_nano, data_sample, image, losses_of, nano_config
 
 SAMPLES = [(('cat', 'dog'), [[10, 10, 50, 50], [40, 20, 90, 60]], [0, 1]),
@@ -70,14 +68,7 @@ class Wrapper(torch.nn.parallel.DistributedDataParallel):
         return self.module.data_preprocessor
 
 
-def join(rank, folder):
-    torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank))
-    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
-
-
 def compare(rank, bert, folder):
-    join(rank, folder)
     glip.mask_tokens = all_words_masked
     found = {}
     for split, indices in SPLITS.items():
@@ -86,13 +77,12 @@ def compare(rank, bert, folder):
             found[split, head] = gradients(model, indices[rank])
     if rank == 0:
         torch.save(found, f'{folder}/grads.pth')
-    dist.destroy_process_group()
 
 
 @pytest.fixture(scope='module')
 def shared(tiny_bert, tmp_path_factory):
     folder = tmp_path_factory.mktemp('two')
-    mp.spawn(compare, (tiny_bert, str(folder)), nprocs=2)
+    in_two_processes(compare, tiny_bert, str(folder))
     return torch.load(folder / 'grads.pth', weights_only=True)
 
 
@@ -121,7 +111,6 @@ def preset(bert, num_layers=2, frozen=False, **settings):
 
 
 def train(rank, bert, folder):
-    join(rank, folder)
     unused = {}
     for name, settings in PRESETS.items():
         model = MMDistributedDataParallel(preset(bert, **settings), broadcast_buffers=False,
@@ -138,10 +127,9 @@ def train(rank, bert, folder):
         unused[name] = [n for n, p in model.module.named_parameters()
                         if p.requires_grad and p.grad is None]
     torch.save(unused, f'{folder}/unused_{rank}.pth')
-    dist.destroy_process_group()
 
 
 def test_every_preset_trains_without_looking_for_unused_parameters(tiny_bert, tmp_path):
-    mp.spawn(train, (tiny_bert, str(tmp_path)), nprocs=2)
+    in_two_processes(train, tiny_bert, str(tmp_path))
     for rank in range(2):
         assert torch.load(tmp_path / f'unused_{rank}.pth') == {name: [] for name in PRESETS}

@@ -182,7 +182,9 @@ def test_variants_differ_by_what_they_say_alone():
     assert a['model']['fusion_neck'].pop('fuse') is False
     assert a == b
     del b['detection']
-    read = [d['ann_file'] for d in b['train_dataloader']['dataset']['datasets']]
-    assert read == ['annotations/train_detection.jsonl'] * 2
-    b['train_dataloader']['dataset']['datasets'] = c['train_dataloader']['dataset']['datasets']
+    read = b['train_dataloader'].pop('dataset')
+    both = c['train_dataloader'].pop('dataset')
+    assert read == dict(both, datasets=both['datasets'][:1], copies=[2])
+    assert [d['ann_file'] for d in both['datasets']] == [
+        f'annotations/train_{kind}.jsonl' for kind in ('detection', 'grounding')]
     assert b == c
