@@ -1,7 +1,6 @@
 """Detection, grounding and image-text data of any size as one kind of data set."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
@@ -14,7 +13,7 @@ from glip_mm.registry import DATASETS
 from .bad_sample import BadSample
 from .odvg_rules import HARMLESS, REMEDIES, check_row
 from .replacement import BadSampleCounter, replacement
-from .storage import MappedTable, Source, open_or_build, read_bytes
+from .storage import MappedTable, Source, open_or_build
 from .storage.sources import COLUMNS
 
 #: Replacements in a row before the data set gives up.
@@ -23,7 +22,7 @@ MAX_ATTEMPTS = 100
 
 @DATASETS.register_module()
 class GroundingDataset(BaseDataset):
-    """Samples of ODVG JSON lines, COCO, LVIS or MDETR JSON, or tar shards.
+    """Samples of ODVG JSON lines, COCO, LVIS or MDETR JSON, TSV bundles, or tar shards.
 
     Opening maps an index (see :mod:`.storage.mapped_table`), which is built beside the data the
     first time and whenever the data change; annotations are read from the user's files one by one.
@@ -39,7 +38,8 @@ class GroundingDataset(BaseDataset):
         ann_file: Annotation file; for shards a pattern such as ``{00000..00099}.tar``.
         data_root: Folder that ``ann_file``, ``label_map_file`` and ``data_prefix`` start from.
         data_prefix: ``dict(img=...)``, the folder of the images.
-        format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'`` or ``'tar'``.
+        format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'``, ``'tsv'`` (``ann_file`` is the
+            bundle's YAML file) or ``'tar'``.
         label_map_file: JSON of label -> name, for ODVG detection data.
         filter_cfg: ``filter_empty_gt=True`` leaves out images without boxes.
         on_bad: ``'replace'`` or ``'stop'``; testing always stops.
@@ -176,10 +176,9 @@ class GroundingDataset(BaseDataset):
             img_path=str(Path(self.data_prefix.get('img') or '') / record['filename']),
             height=record['height'], width=record['width'], sample_idx=idx,
             img_id=record.get('image_id', idx), where=where)
-        if row['image_offset'] >= 0:
-            file = str(self.source.files[row['file']])
-            info.update(img_path=f"{file}/{record['filename']}", img_bytes_ref=partial(
-                read_bytes, file, row['image_offset'], row['image_length']))
+        packed = self.source.image(row)
+        if packed:
+            info.update(img_path=f"{packed[0]}/{record['filename']}", img_bytes_ref=packed[1])
         if 'detection' in record:
             self._add_detection(info, record['detection'])
         else:

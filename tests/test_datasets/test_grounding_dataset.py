@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 import tarfile
@@ -120,6 +121,59 @@ def test_shards_are_read_in_place(tmp_path):
         assert [data.caption(i) for i in range(len(data))] == [
             f'a dog on a mat {shard}{i}' for shard in range(2) for i in range(2)]
         assert [int(data[i]['img'].max()) for i in range(4)] == [0, 1, 10, 11]
+
+
+def write_bundle(folder):
+    images = {key: jpeg(20, 10, i) for i, key in enumerate(('k0', 'k1'), 5)}
+    objects = json.dumps([{'rect': [1, 2, 8, 7], 'class': 'dog'}])
+    caption = json.dumps(dict(caption='a dog', bboxes=[[1, 2, 8, 7]], tokens_positive=[[[0, 5]]],
+                              scores=[.9]))
+    files = {
+        'img.tsv': [(key, base64.b64encode(image).decode()) for key, image in images.items()],
+        'det.tsv': [('k0', objects), ('k1', objects), ('gone', objects)],
+        'cap.tsv': [('k0', caption), ('k1', caption)], 'lines.tsv': [('1', ), ('2', ), ('0', ),
+                                                                     ('1', )]}
+    for name, rows in files.items():
+        (folder / name).write_text(''.join('\t'.join(row) + '\n' for row in rows))
+    (folder / 'map.json').write_text(json.dumps({'dog': 2, 'cat': 1, '__background__': 0}))
+    (folder / 'det.yaml').write_text('img: img.tsv\nlabel: det.tsv\nlabelmap: map.json\n'
+                                     'linelist: lines.tsv\n')
+    (folder / 'cap.yaml').write_text('img: img.tsv\nlabel: cap.tsv\n')
+
+
+def test_tsv_bundles_are_read_in_place(tmp_path):
+    write_bundle(tmp_path)
+    data = open_data(tmp_path, labels=False, ann_file='det.yaml', format='tsv')
+    # the line list repeats the second row; the third has no image
+    assert [int(data[i]['img'].max()) for i in range(len(data))] == [6, 5, 6]
+    info = data.get_data_info(0)
+    assert info['img_path'] == f'{tmp_path}/img.tsv/k1.jpg' and info['text'] == {0: 'cat', 1: 'dog'}
+    assert info['instances'] == [dict(bbox=[1, 2, 9, 8], bbox_label=1, ignore_flag=0)]
+    assert [side.tolist() for side in data.sizes([0, 1])] == [[20, 20], [10, 10]]
+    captions = open_data(tmp_path, labels=False, ann_file='cap.yaml', format='tsv')
+    assert captions.caption(1) == 'a dog' and int(captions[1]['img'].max()) == 6
+    assert captions.get_data_info(0)['instances'][0]['score'] == .9
+    assert not list(tmp_path.glob('*.jpg'))
+
+
+def test_a_changed_file_of_a_bundle_is_read_anew(tmp_path):
+    write_bundle(tmp_path)
+    open_data(tmp_path, labels=False, ann_file='det.yaml', format='tsv')[0]
+    (tmp_path / 'lines.tsv').write_text('0\n')
+    assert len(open_data(tmp_path, labels=False, ann_file='det.yaml', format='tsv')) == 1
+
+
+def test_a_broken_image_of_a_bundle_is_named(tmp_path):
+    write_bundle(tmp_path)
+    text = (tmp_path / 'img.tsv').read_text()
+    (tmp_path / 'img.tsv').write_text(text.replace('\tiVBOR', '\t-----', 1)
+                                      if '\tiVBOR' in text else text.replace('\t/9j/', '\t-9j/', 1))
+    (tmp_path / 'hw.tsv').write_text('k0\t10 20\nk1\t10 20\ngone\t10 20\n')
+    with open(tmp_path / 'det.yaml', 'a') as file:
+        file.write('hw: hw.tsv\n')
+    data = open_data(tmp_path, labels=False, ann_file='det.yaml', format='tsv', on_bad='stop')
+    with pytest.raises(BadSample, match=r'det.yaml.odvg.jsonl:2.*img.tsv/k0.jpg'):
+        data[1]
 
 
 def test_braces():

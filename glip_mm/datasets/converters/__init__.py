@@ -11,15 +11,16 @@ from .mdetr import mdetr_records
 from .openimages import ImageSizes, openimages_records
 from .records import Records, write_jsonl, write_label_map
 from .report import Report
-from .tsv import tsv_records
+from .tsv import bundle_records, decode_cell, tsv_records
 from .tsv_files import TSVBundle
 from .visual_genome import visual_genome_records
 from .voc import voc_records
 
-#: JSON containers that cannot be read in place -> what makes records of them.
+#: Annotations that cannot be read in place -> what makes records of them.
 FORMATS: dict[str, Callable[..., Records]] = {
-    'coco': coco_records, 'lvis': lvis_records, 'mdetr': mdetr_records}
+    'coco': coco_records, 'lvis': lvis_records, 'mdetr': mdetr_records, 'tsv': bundle_records}
 
-__all__ = ['FORMATS', 'ImageSizes', 'Records', 'Report', 'TSVBundle', 'coco_records',
-           'lvis_records', 'mdetr_records', 'openimages_records', 'tsv_records',
-           'visual_genome_records', 'voc_records', 'write_jsonl', 'write_label_map']
+__all__ = [
+    'FORMATS', 'ImageSizes', 'Records', 'Report', 'TSVBundle', 'bundle_records', 'coco_records',
+    'decode_cell', 'lvis_records', 'mdetr_records', 'openimages_records', 'tsv_records',
+    'visual_genome_records', 'voc_records', 'write_jsonl', 'write_label_map']

@@ -132,32 +132,67 @@ def grounding_of(content: dict, height: int, width: int, extra: int, report: Rep
     return dict(caption=caption, regions=regions.regions()) if kept else None
 
 
-class ImageWriter:
-    """Writes the images of a bundle as files; those that are there already stay."""
+class ImageRows:
+    """The images in a bundle.
 
-    def __init__(self, bundle: TSVBundle, folder: str | Path) -> None:
-        if 'img' not in bundle.paths or not bundle.paths['img'].is_file():
+    Raises:
+        FileNotFoundError: If the bundle names no image file, or it is not there.
+    """
+
+    def __init__(self, bundle: TSVBundle) -> None:
+        if not bundle.has_images:
             raise FileNotFoundError(f"'{bundle.yaml_file}' names no image file that is there: "
-                                    "images cannot be written out of it")
-        self.folder = Path(folder)
+                                    "images cannot be read out of it")
         self.rows = RowFile(bundle.paths['img'])
         self.by_id = None
         if 'imageid2idx' in bundle.paths:
             self.by_id = json.loads(bundle.paths['imageid2idx'].read_text())
 
+    def find(self, row: int, key: str, content: object) -> tuple[int, int] | None:
+        """Offset and length in bytes of the encoded image of a label row; None if there is none."""
+        if self.by_id is not None and isinstance(content, dict):
+            row = self.by_id.get(str(content.get('img_id')), -1)
+        if not 0 <= row < len(self.rows):
+            return None
+        found, offset, length = self.rows.last_cell(row)
+        return None if self.by_id is None and found != key else (offset, length)
+
+    def size(self, place: tuple[int, int]) -> tuple[int, int] | None:
+        """Height and width of an image, from its first 64 KiB or else all of it."""
+        for length in (min(place[1], 65536), place[1]):
+            try:
+                with PillowImage.open(io.BytesIO(decode_cell(self.rows.read(place[0], length)))
+                                      ) as image:
+                    return image.height, image.width
+            except (ValueError, OSError, SyntaxError):
+                continue
+        return None
+
+
+def decode_cell(cell: bytes) -> bytes:
+    """An encoded image from the base64 cell of a bundle.
+
+    Raises:
+        ValueError: If it is not base64.
+    """
+    return base64.b64decode(cell.strip(), validate=True)
+
+
+class ImageWriter:
+    """Writes the images of a bundle as files; those that are there already stay."""
+
+    def __init__(self, images: ImageRows, folder: str | Path) -> None:
+        self.images, self.folder = images, Path(folder)
+
     def __call__(self, row: int, key: str, content: object, name: str) -> tuple[int, int] | None:
         """Write the image of a row; its height and width, None where it is missing or broken."""
         path = self.folder / name
         if not path.exists():
-            if self.by_id is not None and isinstance(content, dict):
-                row = self.by_id.get(str(content.get('img_id')), -1)
-            if not 0 <= row < len(self.rows):
-                return None
-            cells = self.rows.row(row)
-            if self.by_id is None and cells[0] != key:
+            place = self.images.find(row, key, content)
+            if place is None:
                 return None
             try:
-                data = base64.b64decode(cells[-1], validate=True)
+                data = decode_cell(self.images.rows.read(*place))
                 with PillowImage.open(io.BytesIO(data)) as image:
                     image.verify()
             except (ValueError, OSError, SyntaxError):
@@ -171,8 +206,8 @@ class ImageWriter:
 
 
 def _records(bundle: TSVBundle, lines: object, labels: RowFile, sizes: RowFile | None,
-             writer: ImageWriter | None, pattern: str, extra: int, report: Report
-             ) -> Iterator[dict]:
+             writer: ImageWriter | None, images: ImageRows | None, pattern: str, extra: int,
+             report: Report) -> Iterator[dict]:
     for row in lines:  # type: ignore[attr-defined]
         report.rows_read += 1
         where = f'{labels.path.name} line {row + 1}'
@@ -195,10 +230,19 @@ def _records(bundle: TSVBundle, lines: object, labels: RowFile, sizes: RowFile |
                 report.drop(BAD_IMAGE, where)
                 continue
             size = size or found
+        place = None
+        if images is not None:
+            place = images.find(int(row), key, content)
+            size = size or (place and images.size(place))
+            if place is None or size is None:
+                report.drop(BAD_IMAGE, where)
+                continue
         if size is None:
             report.drop(NO_SIZE, where)
             continue
         head = dict(filename=name, height=size[0], width=size[1])
+        if place is not None:
+            head['image_bytes'] = list(place)
         objects = content.get('objects') if isinstance(content, dict) else content
         if isinstance(content, dict) and isinstance(content.get('caption'), str):
             grounding = grounding_of(content, *size, extra, report, where)
@@ -217,7 +261,8 @@ def _records(bundle: TSVBundle, lines: object, labels: RowFile, sizes: RowFile |
 
 
 def tsv_records(yaml_file: str | Path, pattern: str = '{key}.jpg', write_images: str | None = None,
-                use_line_list: bool = True, half_open: bool = False) -> Records:
+                use_line_list: bool = True, half_open: bool = False, in_place: bool = False
+                ) -> Records:
     """Read a TSV bundle.
 
     The published code takes a rect as two corner *pixels*, both inside; so ``x2`` and ``y2`` grow
@@ -230,6 +275,8 @@ def tsv_records(yaml_file: str | Path, pattern: str = '{key}.jpg', write_images:
             already are kept. By default records refer to images that are files already.
         use_line_list: Follow the bundle's line list, which repeats rows of rare classes.
         half_open: Rects are half open already.
+        in_place: Records say where in the bundle's image file their image is: ``image_bytes``,
+            offset and length of its base64 cell.
 
     Returns:
         Detection records, or grounding records where the rows have captions.
@@ -243,9 +290,16 @@ def tsv_records(yaml_file: str | Path, pattern: str = '{key}.jpg', write_images:
     bundle = TSVBundle(yaml_file)
     labels = RowFile(bundle.paths['label'])
     sizes = RowFile(bundle.paths['hw']) if 'hw' in bundle.paths else None
-    writer = ImageWriter(bundle, write_images) if write_images else None
+    images = ImageRows(bundle) if write_images or in_place else None
+    writer = ImageWriter(images, write_images) if write_images else None
     lines = bundle.line_list() if use_line_list else None
     lines = range(len(labels)) if lines is None else lines.tolist()
     report = Report(str(bundle.paths['label']))
-    return Records(_records(bundle, lines, labels, sizes, writer, pattern, int(not half_open),
-                            report), bundle.label_map, len(lines), report)
+    return Records(_records(bundle, lines, labels, sizes, writer, images if in_place else None,
+                            pattern, int(not half_open), report),
+                   bundle.label_map, len(lines), report)
+
+
+def bundle_records(yaml_file: str | Path) -> Records:
+    """As :func:`tsv_records`, in place where the bundle holds its images."""
+    return tsv_records(yaml_file, in_place=TSVBundle(yaml_file).has_images)

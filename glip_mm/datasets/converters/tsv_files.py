@@ -37,6 +37,29 @@ class RowFile:
         self._file.seek(self.offsets[number])
         return [cell.strip() for cell in self._file.readline().decode().rstrip('\n').split('\t')]
 
+    def last_cell(self, number: int) -> tuple[str, int, int]:
+        """Where the last cell of a row is, without reading it.
+
+        Args:
+            number: Row, whose other cells are at most 4 KiB together.
+
+        Returns:
+            The row's first cell, and offset and length in bytes of its last one.
+        """
+        start = int(self.offsets[number])
+        end = (int(self.offsets[number + 1]) if number + 1 < len(self)
+               else self.path.stat().st_size)
+        self._file.seek(start)
+        head = self._file.read(min(4096, end - start))
+        skipped = head.rfind(b'\t') + 1
+        return (head.split(b'\t', 1)[0].decode().strip(), start + skipped,
+                end - start - skipped)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the file."""
+        self._file.seek(offset)
+        return self._file.read(length)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -130,6 +153,16 @@ class TSVBundle:
             return beside  # images may live elsewhere, as files
         raise FileNotFoundError(f"'{self.yaml_file}': file '{name}' ({key}) is neither there nor "
                                 f"in '{self.folder}': correct the name or fetch the file")
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the image file is there."""
+        return 'img' in self.paths and self.paths['img'].is_file()
+
+    @property
+    def files(self) -> list[Path]:
+        """The YAML file and all files it names that are there."""
+        return [self.yaml_file, *(path for path in self.paths.values() if path.is_file())]
 
     def line_list(self) -> np.ndarray | None:
         """Row numbers that make up the data set, with repetitions; None for all rows once."""

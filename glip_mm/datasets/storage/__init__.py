@@ -1,6 +1,6 @@
 """Data sets on disk: an index of offsets, and what is read through it."""
 
 from .mapped_table import MappedTable, open_or_build
-from .sources import FORMATS, Row, Source, read_bytes
+from .sources import FORMATS, Row, Source
 
-__all__ = ['FORMATS', 'MappedTable', 'Row', 'Source', 'open_or_build', 'read_bytes']
+__all__ = ['FORMATS', 'MappedTable', 'Row', 'Source', 'open_or_build']

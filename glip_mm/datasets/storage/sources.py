@@ -6,18 +6,19 @@ import os
 import re
 import tarfile
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import pyarrow as pa
 from tqdm import tqdm
 
 from ..bad_sample import BadSample
 from ..converters import FORMATS as CONTAINERS
-from ..converters import write_jsonl, write_label_map
+from ..converters import TSVBundle, decode_cell, write_jsonl, write_label_map
 from .mapped_table import fingerprint, locked
 
-#: What a data set may be: rows are read in place, or a JSON container is first written as rows.
+#: What a data set may be: rows are read in place; other annotations are first written as rows.
 FORMATS = ('odvg', 'tar', *CONTAINERS)
 IMAGE_SUFFIXES = ('jpg', 'jpeg', 'png', 'webp')
 COLUMNS = [('file', pa.int32()), ('line', pa.int64()), ('offset', pa.int64()),
@@ -62,10 +63,19 @@ def read_bytes(path: str, offset: int, length: int) -> bytes:
     return content
 
 
-def _summary(content: bytes) -> Tuple[int, int, int]:
+def read_cell(path: str, offset: int, length: int) -> bytes:
+    """An image of a TSV bundle.
+
+    Raises:
+        OSError, EOFError: As :func:`read_bytes`.
+        ValueError: If it is not base64.
+    """
+    return decode_cell(read_bytes(path, offset, length))
+
+
+def _summary(record: object) -> Tuple[int, int, int]:
     """Width, height and number of boxes of a record; -1 for what it does not say rightly."""
     try:
-        record = json.loads(content)
         if 'grounding' in record:
             boxes = sum(len(r['bbox']) if r['bbox'] and isinstance(r['bbox'][0], list) else 1
                         for r in record['grounding']['regions'])
@@ -74,6 +84,23 @@ def _summary(content: bytes) -> Tuple[int, int, int]:
         return int(record['width']), int(record['height']), boxes
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         return -1, -1, -1
+
+
+def _parse(content: bytes) -> object:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _line_row(number: int, line: int, offset: int, content: bytes) -> Row:
+    record = _parse(content)
+    try:
+        image = [int(n) for n in record['image_bytes']]  # type: ignore[index]
+        start, length = image
+    except (KeyError, TypeError, ValueError):
+        start, length = -1, 0
+    return Row(number, line, offset, len(content), start, length, *_summary(record))
 
 
 class Source:
@@ -89,6 +116,7 @@ class Source:
             raise ValueError(f"format='{format}' is none of {', '.join(FORMATS)}")
         self.path, self.format = path, format
         self.label_map_file: Optional[str] = None
+        self.images: Optional[Path] = None  # of a TSV bundle
         self.files = self._shards() if format == 'tar' else [Path(path)]
         for file in self.files:
             if not file.is_file():
@@ -105,13 +133,17 @@ class Source:
         return found
 
     def prepare(self, folder: Path) -> None:
-        """Write a JSON container as rows into a folder, unless that was done before."""
+        """Write annotations that are not rows as rows, unless that was done before."""
         if self.format not in CONTAINERS:
             return
         origin = self.files[0]
         lines = folder / f'{origin.name}.odvg.jsonl'
         labels, stamp = (lines.with_suffix(s) for s in ('.label_map.json', '.source.json'))
-        wanted = [self.format, *fingerprint([origin])]
+        origins = [origin]
+        if self.format == 'tsv':
+            bundle = TSVBundle(origin)
+            origins, self.images = bundle.files, bundle.paths.get('img')
+        wanted = [self.format, *fingerprint(origins)]
         folder.mkdir(parents=True, exist_ok=True)
         with locked(lines):
             try:
@@ -137,6 +169,14 @@ class Source:
         """File and line, or file and byte, of a row."""
         file = self.files[row['file']]
         return f'{file}:{row["line"]}' if row['line'] >= 0 else f'{file}, byte {row["offset"]}'
+
+    def image(self, row: dict) -> Optional[Tuple[str, Callable[[], bytes]]]:
+        """File that holds a row's image, and what reads it; None if it is a file by itself."""
+        if row['image_offset'] < 0 or not (self.images or self.format == 'tar'):
+            return None
+        file, read = (self.files[row['file']], read_bytes) if self.images is None else (
+            self.images, read_cell)
+        return str(file), partial(read, str(file), row['image_offset'], row['image_length'])
 
     def record(self, row: dict) -> dict:
         """The ODVG record of a row.
@@ -169,7 +209,7 @@ def _line_rows(number: int, path: Path) -> Iterator[Row]:
                                         desc=f'indexing {path.name}', mininterval=1) as bar:
         for line, content in enumerate(file, 1):
             if content.strip():
-                yield Row(number, line, offset, len(content), -1, 0, *_summary(content))
+                yield _line_row(number, line, offset, content)
             offset += len(content)
             bar.update(len(content))
 
@@ -192,4 +232,4 @@ def _tar_rows(number: int, path: Path) -> Iterator[Row]:
                 content = read_bytes(str(path), text.offset_data, text.size)
                 if b'"grounding"' in content or b'"detection"' in content:
                     yield Row(number, -1, text.offset_data, text.size, image.offset_data,
-                              image.size, *_summary(content))
+                              image.size, *_summary(_parse(content)))
