@@ -80,7 +80,8 @@ def test_lines_in_between_may_be_empty(tmp_path):
 
 
 def test_images_without_boxes_stay_or_go(tmp_path):
-    empty = [detection(f'{i}.png', boxes=()) for i in (0, 2)]
+    thin = [[1, 2, 2, 8], [1, 2, 9, 2.5]]
+    empty = [detection('0.png', boxes=()), detection('2.png', boxes=thin)]
     write(tmp_path, [empty[0], detection('1.png'), empty[1]])
     assert len(open_data(tmp_path)) == 3
     chosen = open_data(tmp_path, filter_cfg=dict(filter_empty_gt=True))

@@ -1,8 +1,10 @@
 """A training that was interrupted ends as if it had not been."""
 
+import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -31,6 +33,7 @@ class ToyModel(BaseModel):
         super().__init__()
         self.layer = nn.Linear(2, 8)
         self.dropout = nn.Dropout(0.5)
+        self.register_buffer('ballast', torch.zeros(200_000))  # more than all logs together
 
     def forward(self, inputs, mode='loss', **kwargs):
         return dict(loss=self.dropout(self.layer(torch.stack(inputs))).square().mean())
@@ -63,7 +66,8 @@ def config(folder, loop, workers=0, **options):
         train_cfg=dict(type=loop, **unit),
         optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
         default_hooks=dict(
-            checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1),
+            checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1, max_keep_ckpts=2,
+                            backend_args=dict(backend='atomic')),
             logger=dict(type='LoggerHook', interval=1)),
         custom_hooks=[dict(type='StepSeedHook')],
         log_processor=dict(by_epoch='Epoch' in loop, window_size=1), **options))
@@ -97,6 +101,34 @@ def test_resumed_equals_unbroken(loop, stop_after, workers, tmp_path):
     first, _ = train(config(tmp_path / 'part', loop, workers), stop_after)
     second, resumed = train(config(tmp_path / 'part', loop, workers, resume=True))
     assert first + second == whole
+    assert all(torch.equal(resumed[k], v) for k, v in weights.items())
+
+
+@contextlib.contextmanager
+def full_disk(room):
+    """No file can grow beyond ``room`` bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    whole, weights = train(config(tmp_path / 'whole', 'ResumableEpochLoop'))
+    folder = tmp_path / 'part'
+    first, _ = train(config(folder, 'ResumableEpochLoop'), stop_after=4)
+    kept = newest_checkpoint(str(folder))
+    cfg = config(folder, 'ResumableEpochLoop', resume=True)
+    with full_disk(Path(kept).stat().st_size // 2), pytest.raises(
+            OSError, match=r"iter_\d+.pth' could not be saved .* make room and resume"):
+        train(cfg)
+    assert newest_checkpoint(str(folder)) == kept
+    assert not [p for p in folder.rglob('*') if p.suffix in ('.tmp', '.part')]
+    second, resumed = train(config(folder, 'ResumableEpochLoop', resume=True))
+    done = int(Path(kept).stem.split('_')[1])
+    assert first[:done] + second == whole
     assert all(torch.equal(resumed[k], v) for k, v in weights.items())
 
 

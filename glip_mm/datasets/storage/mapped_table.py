@@ -23,7 +23,7 @@ from ...atomic_files import replacing
 
 #: Rows of every batch of the file but the last: row ``i`` is in batch ``i // BATCH_ROWS``.
 BATCH_ROWS = 65536
-VERSION = 1
+VERSION = 2
 
 
 class MappedTable:

@@ -74,14 +74,19 @@ def read_cell(path: str, offset: int, length: int) -> bytes:
 
 
 def _summary(record: object) -> Tuple[int, int, int]:
-    """Width, height and number of boxes of a record; -1 for what it does not say rightly."""
+    """Width, height and number of boxes of a record; -1 for what it does not say rightly.
+
+    A box one pixel thin or less is none, and one that is ignored is none either: an image with
+    such alone is left out of the published training.
+    """
     try:
         if 'grounding' in record:
-            boxes = sum(len(r['bbox']) if r['bbox'] and isinstance(r['bbox'][0], list) else 1
-                        for r in record['grounding']['regions'])
+            boxes = [box for r in record['grounding']['regions'] for box in (
+                r['bbox'] if not r['bbox'] or isinstance(r['bbox'][0], list) else [r['bbox']])]
         else:
-            boxes = sum(not i.get('ignore') for i in record['detection']['instances'])
-        return int(record['width']), int(record['height']), boxes
+            boxes = [i['bbox'] for i in record['detection']['instances'] if not i.get('ignore')]
+        thick = sum(x2 - x1 > 1 and y2 - y1 > 1 for x1, y1, x2, y2 in boxes)
+        return int(record['width']), int(record['height']), thick
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         return -1, -1, -1
 
