@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 from glip_mm.apis.launch import (
     add_run_options,
+    augment_tests,
     build_runner,
     check_checkpoint,
     drawing_hook,
@@ -31,6 +32,8 @@ def make_parser() -> argparse.ArgumentParser:
                         "folder of the run's own in the work directory")
     parser.add_argument('--wait-time', type=float, default=2,
                         help='seconds that each image is shown (default: 2)')
+    parser.add_argument('--tta', action='store_true', help='test in several sizes, mirrored and '
+                        "not, as the config's tta_model and tta_pipeline say")
     add_run_options(parser)
     return parser
 
@@ -42,12 +45,14 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
     config.load_from, config.resume = args.checkpoint, False
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f"--out '{args.out}' must end in .pkl or .pickle")
-    if args.show or args.show_dir:
-        try:
+    try:
+        if args.show or args.show_dir:
             drawing_hook(config, show=args.show, wait_time=args.wait_time,
                          test_out_dir=args.show_dir)
-        except KeyError as error:
-            parser.error(error.args[0])
+        if args.tta:
+            augment_tests(config)
+    except KeyError as error:
+        parser.error(error.args[0])
 
 
 def main() -> None:

@@ -122,3 +122,27 @@ def _similar(path: str) -> str:
     if not folder.is_dir():
         return f"; there is no folder '{folder}'"
     return f"; in '{folder}' there are: {', '.join(found[:8])}" if found else ''
+
+
+def augment_tests(config: Config) -> None:
+    """Test in several views: the config's ``tta_model`` around its model, and ``tta_pipeline``.
+
+    Args:
+        config: The config, changed in place.
+
+    Raises:
+        KeyError: If the config has no ``tta_model`` or ``tta_pipeline``.
+    """
+    for key in ('tta_model', 'tta_pipeline'):
+        if key not in config:
+            raise KeyError(f'--tta needs {key} in the config: for the published one inherit '
+                           "'_base_/datasets/coco_multi-scale.py'")
+    config.model = ConfigDict(config.tta_model, module=config.model)
+
+    def replace(dataset: ConfigDict) -> None:
+        members = dataset.get('datasets') or [dataset[k] for k in ('dataset', ) if k in dataset]
+        for member in members:
+            replace(member)
+        if not members:
+            dataset.pipeline = config.tta_pipeline
+    replace(config.test_dataloader.dataset)

@@ -1,7 +1,12 @@
 import pytest
 import torch
+from mmengine.structures import InstanceData
 
-from glip_mm.models.dense_heads.detection_selection import LevelOutput, select_detections
+from glip_mm.models.dense_heads.detection_selection import (
+    LevelOutput,
+    merge_chunks,
+    select_detections,
+)
 from glip_mm.models.dense_heads.inclusive_boxes import (
     class_aware_nms,
     clip,
@@ -92,3 +97,17 @@ def test_aggregation_of_entities_without_tokens_is_zero_not_nan():
         assert (scores[..., [0, 2]] == 0).all() and (scores[..., 1] > 0).all()
     with pytest.raises(ValueError, match="score_agg is 'SUM': choose one of"):
         aggregate_scores(probs, token_map, 'SUM')
+
+
+def test_candidates_without_suppression():
+    levels = [level([[0.9, 0.8], [0.7, 0.01], [0.6, 0.01]], [0.5] * 3, [APART[0]] * 3)]
+    assert len(select(levels)) == 2
+    assert select(levels, iou_threshold=None, max_per_img=-1).labels.tolist() == [0, 1, 0, 0]
+
+
+def test_chunks_are_merged_as_asked():
+    found = InstanceData(bboxes=torch.tensor([APART[0], APART[1], APART[0]]),
+                         scores=torch.tensor([.3, .5, .4]), labels=torch.tensor([0, 1, 2]))
+    assert merge_chunks(found).labels.tolist() == [1, 2, 0]
+    assert merge_chunks(found, iou_threshold=0.9).labels.tolist() == [1, 2]
+    assert merge_chunks(found, max_per_img=1).labels.tolist() == [1]

@@ -157,11 +157,28 @@ def test_drawing_switches_the_hook_on(toy):
     assert (hook.draw, hook.show, hook.test_out_dir) == (True, False, 'pictures')
 
 
+def test_views_reach_model_and_pipelines(toy):
+    (toy / 'a.pth').touch()
+    with open(toy / 'toy_config.py', 'a') as file:
+        file.write("""
+tta_model = dict(type='GLIPTTAModel')
+tta_pipeline = [dict(type='TestTimeAug')]
+test_dataloader['dataset'] = dict(type='ConcatDataset', datasets=[
+    dict(type='ToyData', pipeline=[]), dict(type='RepeatDataset', dataset=dict(type='ToyData'))])
+""")
+    config = options_of('test.py', toy, toy / 'a.pth', '--tta')
+    assert config.model == dict(type='GLIPTTAModel', module=dict(type='ToyModel'))
+    first, second = config.test_dataloader.dataset.datasets
+    assert first.pipeline == second.dataset.pipeline == [dict(type='TestTimeAug')]
+    assert 'pipeline' not in second
+
+
 @pytest.mark.parametrize('script, arguments, message', [
     ('train.py', ['--resume', 'gone.pth'], "--resume 'gone.pth' is not a file"),
     ('test.py', ['gone.pth'], "checkpoint 'gone.pth' is not a file"),
     ('test.py', ['toy.py', '--out', 'found.txt'], "--out 'found.txt' must end in .pkl"),
     ('test.py', ['toy.py', '--show'], 'drawing needs default_hooks.visualization'),
+    ('test.py', ['toy.py', '--tta'], '--tta needs tta_model in the config'),
 ])
 def test_wrong_options_end_with_one_sentence(toy, monkeypatch, capsys, script, arguments, message):
     monkeypatch.chdir(toy)

@@ -1,6 +1,6 @@
 """From dense head outputs to detections, by the published protocol."""
 
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmengine.structures import InstanceData
@@ -28,8 +28,8 @@ class LevelOutput(NamedTuple):
 
 def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
                       image_sizes: Sequence[Tuple[int, int]], score_thr: float = 0.05,
-                      nms_pre: int = 1000, iou_threshold: float = 0.6, max_per_img: int = 100,
-                      score_agg: str = 'MEAN') -> List[InstanceData]:
+                      nms_pre: int = 1000, iou_threshold: Optional[float] = 0.6,
+                      max_per_img: int = 100, score_agg: str = 'MEAN') -> List[InstanceData]:
     """Threshold, rank, decode and suppress.
 
     Candidates are (anchor, entity) pairs whose entity score alone exceeds the threshold; the
@@ -42,8 +42,8 @@ def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
         image_sizes: (height, width) of each image without padding.
         score_thr: Threshold on the entity score.
         nms_pre: Candidates kept per level and image.
-        iou_threshold: For suppression within an entity.
-        max_per_img: Detections kept per image.
+        iou_threshold: For suppression within an entity; None keeps every candidate.
+        max_per_img: Detections kept per image; -1: all.
         score_agg: See :func:`aggregate_scores`.
 
     Returns:
@@ -72,6 +72,30 @@ def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
     results = []
     for per_level in found:
         boxes, scores, labels = (torch.cat(parts) for parts in zip(*per_level))
-        kept = class_aware_nms(boxes, scores, labels, iou_threshold)[:max_per_img]
+        kept = (scores.argsort(descending=True, stable=True) if iou_threshold is None
+                else class_aware_nms(boxes, scores, labels, iou_threshold))
+        kept = kept[:max_per_img] if max_per_img >= 0 else kept
         results.append(InstanceData(bboxes=boxes[kept], scores=scores[kept], labels=labels[kept]))
     return results
+
+
+def merge_chunks(found: InstanceData, iou_threshold: Optional[float] = None,
+                 max_per_img: int = -1) -> InstanceData:
+    """Detections of one image from several chunks of a vocabulary, best first.
+
+    A name is asked for in one chunk only, so suppression within a name happened there. What is
+    left to suppress is one object under several names.
+
+    Args:
+        found: ``bboxes`` ``[n, 4]`` (inclusive xyxy), ``scores`` and ``labels``.
+        iou_threshold: Suppress across names above it. Default: not at all, as published.
+        max_per_img: Detections kept of all chunks together. Default: all, as published.
+
+    Returns:
+        The detections that are left.
+    """
+    order = found.scores.argsort(descending=True, stable=True)
+    if iou_threshold is not None:
+        order = class_aware_nms(found.bboxes, found.scores, torch.zeros_like(found.labels),
+                                iou_threshold)
+    return found[order[:max_per_img] if max_per_img >= 0 else order]

@@ -8,6 +8,7 @@ are matched differently from the way the checkpoints were trained.
 """
 
 import math
+from typing import Sequence
 
 import torch
 from mmcv.ops import nms
@@ -27,6 +28,14 @@ def to_inclusive(boxes: Tensor) -> Tensor:
 def to_half_open(boxes: Tensor) -> Tensor:
     """Inclusive xyxy ``[..., 4]`` to MMDetection's xyxy."""
     return boxes + boxes.new_tensor((0, 0, 1, 1))
+
+
+def to_original_frame(boxes: Tensor, scale_factor: Sequence[float]) -> Tensor:
+    """Inclusive xyxy ``[..., 4]`` of a resized image to MMDetection's xyxy of the original.
+
+    The published evaluation adds the pixel after scaling back.
+    """
+    return to_half_open(boxes / boxes.new_tensor(scale_factor).repeat(2))
 
 
 def _centre_and_size(boxes: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Detectors."""
 
 from .glip import GLIP
+from .glip_tta import GLIPTTAModel
 
-__all__ = ['GLIP']
+__all__ = ['GLIP', 'GLIPTTAModel']

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ...registry import MODELS, SCOPE
 from ...text import Prompt
 from ..dense_heads.atss_grounding_head import Assignment
-from ..dense_heads.detection_selection import LevelOutput
-from ..dense_heads.inclusive_boxes import to_half_open
+from ..dense_heads.detection_selection import LevelOutput, merge_chunks
+from ..dense_heads.inclusive_boxes import to_half_open, to_original_frame
 from ..language_models import TextFeatures, greenlight_row, mask_tokens
 from ..layers.dynamic_conv import flatten_levels
 from ..losses import dense_targets, mean_over_ranks
@@ -59,8 +59,9 @@ class GLIP(BaseDetector):
         with_cp: Gradient checkpointing of backbone, language model and fusion in one switch:
             memory for time. ``None`` leaves it to ``with_cp`` of each of them.
         train_cfg: Unused; accepted because MMDetection's configs have it.
-        test_cfg: Arguments of ``select_detections``, and ``chunked_size``: names per prompt of a
-            long vocabulary (-1: as many as the token budget holds).
+        test_cfg: Arguments of ``select_detections``; ``chunked_size``: names per prompt of a
+            long vocabulary (-1: as many as the token budget holds); ``chunk_merge``: arguments of
+            ``merge_chunks`` (published results leave chunks as they are).
         data_preprocessor: MMDetection's ``DetDataPreprocessor``.
         init_cfg: As everywhere in MMEngine.
     """
@@ -74,7 +75,8 @@ class GLIP(BaseDetector):
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.test_cfg = ConfigDict(test_cfg or {})
-        head_test_cfg = {k: v for k, v in self.test_cfg.items() if k != 'chunked_size'}
+        head_test_cfg = {k: v for k, v in self.test_cfg.items()
+                         if k not in ('chunked_size', 'chunk_merge')}
         # types of parts mean ours first, then MMDetection's, whatever the config's scope
         with DefaultScope.overwrite_default_scope(SCOPE):
             if with_cp is not None:
@@ -259,7 +261,8 @@ class GLIP(BaseDetector):
         """Detect what each sample's prompt names; a long vocabulary goes in chunks.
 
         The image is encoded once; each chunk has its own budget of ``max_per_img`` detections
-        and results are concatenated without suppression across chunks, as published.
+        and results are concatenated without suppression across chunks, as published, unless
+        ``test_cfg.chunk_merge`` says otherwise.
 
         Args:
             batch_inputs: ``[B, 3, h, w]``.
@@ -293,16 +296,15 @@ class GLIP(BaseDetector):
                    for parts, prompt, sample in zip(found, prompts, batch_data_samples)]
         return self.add_pred_to_datasample(batch_data_samples, results)
 
-    @staticmethod
-    def _finish(parts: List[InstanceData], prompt: Prompt, sample, rescale: bool) -> InstanceData:
+    def _finish(self, parts: List[InstanceData], prompt: Prompt, sample, rescale: bool
+                ) -> InstanceData:
         result = InstanceData.cat(parts)
         if len(parts) > 1:
-            result = result[result.scores.argsort(descending=True, stable=True)]
-        boxes = result.bboxes
+            result = merge_chunks(result, **self.test_cfg.get('chunk_merge') or {})
         if rescale and 'scale_factor' in sample:
-            boxes = boxes / boxes.new_tensor(sample.scale_factor).repeat(2)
-        # the published evaluation adds the pixel after scaling back
-        result.bboxes = to_half_open(boxes)
+            result.bboxes = to_original_frame(result.bboxes, sample.scale_factor)
+        else:
+            result.bboxes = to_half_open(result.bboxes)
         result.label_names = [prompt.names[i] for i in result.labels.tolist()]
         return result
 
