@@ -22,9 +22,9 @@ from glip_mm.datasets.grounding_world import (
 )
 from glip_mm.datasets.grounding_world.captions import write_caption
 from glip_mm.datasets.grounding_world.drawing import draw_scene, shape_mask
-from glip_mm.datasets.grounding_world.scene import Thing, sample_scene
+from glip_mm.datasets.grounding_world.scene import Thing, any_look, sample_scene
 
-OPTIONS = WorldOptions(detection=40, grounding=60, val=6, test=8, side=96, seed=3)
+OPTIONS = WorldOptions(detection=40, grounding=60, val=6, test=8, long_tail=30, side=96, seed=3)
 SINGULAR = {**{word: word for word in SHAPES}, **{many: one for one, many in SHAPES.items()}}
 
 
@@ -62,7 +62,7 @@ def pairs_in(text: str) -> set:
 def test_same_seed_same_bytes_whatever_the_number_of_processes(world, tmp_path):
     write_world(str(tmp_path), OPTIONS, workers=2)
     assert digests(tmp_path) == digests(world)
-    assert len(digests(world)) == 40 + 60 + 6 + 8 + 3 + 1 + 2 * 4 + 1
+    assert len(digests(world)) == 40 + 60 + 6 + 8 + 30 + 3 + 1 + 2 * 4 + 1 + 1
 
 
 def test_another_seed_gives_other_images(world, tmp_path):
@@ -114,7 +114,7 @@ def test_no_training_text_holds_a_held_out_pair_or_synonym(world):
 
 def test_no_training_image_shows_a_held_out_pair(world):
     rng = np.random.default_rng(0)
-    shown = {t.pair for _ in range(400) for t in sample_scene(rng, seen_pairs(), 96)}
+    shown = {t.pair for _ in range(400) for t in sample_scene(rng, any_look(seen_pairs()), 96)}
     assert shown == set(seen_pairs())
     coco = load(world / 'annotations/train_detection.json')
     names = {c['id']: c['name'] for c in coco['categories']}
@@ -228,7 +228,34 @@ def test_an_impossible_shape_is_named():
 def test_scenes_do_not_overlap():
     rng = np.random.default_rng(0)
     for _ in range(50):
-        things = sample_scene(rng, all_pairs(), 160)
+        things = sample_scene(rng, any_look(all_pairs()), 160)
         for i, a in enumerate(things):
             for b in things[i + 1:]:
                 assert max(abs(a.x - b.x), abs(a.y - b.y)) > a.radius + b.radius
+
+
+def test_the_long_tail_is_annotated_as_lvis_is(world):
+    content = load(world / 'annotations/long_tail.json')
+    categories = {c['id']: c for c in content['categories']}
+    assert len(categories) == len({c['name'] for c in categories.values()}) == 512
+    kinds = [c['frequency'] for c in categories.values()]
+    assert min(kinds.count(kind) for kind in 'rcf') >= 10
+    for category in categories.values():
+        limit = dict(r=(0, 10), c=(11, 100), f=(101, 5000))[category['frequency']]
+        assert limit[0] <= category['image_count'] <= limit[1]
+    shown = {}
+    for annotation in content['annotations']:
+        assert annotation['area'] == annotation['bbox'][2] * annotation['bbox'][3] > 0
+        shown.setdefault(annotation['image_id'], set()).add(annotation['category_id'])
+    incomplete = 0
+    for image in content['images']:
+        assert (world / 'images' / image['file_name']).is_file()
+        assert image['coco_url'].endswith(f"/{image['file_name']}")
+        assert len(set(image['neg_category_ids'])) == 10
+        assert not set(image['neg_category_ids']) & shown[image['id']]
+        assert set(image['not_exhaustive_category_ids']) <= shown[image['id']]
+        incomplete += len(image['not_exhaustive_category_ids'])
+    assert incomplete
+    sizes = {c: [a['bbox'][2] for a in content['annotations']
+                 if categories[a['category_id']]['name'].startswith(c)] for c in ('large', 'small')}
+    assert min(sizes['large']) > max(sizes['small'])

@@ -26,7 +26,8 @@ CONFIG = Path(__file__).parents[2] / 'configs/quickstart/glip_nano_grounding-wor
 @pytest.fixture(scope='module')
 def config(tmp_path_factory) -> Config:
     root = tmp_path_factory.mktemp('world')
-    write_world(str(root), WorldOptions(detection=12, grounding=12, val=2, test=6, side=96),
+    write_world(str(root), WorldOptions(detection=12, grounding=12, val=2, test=6, long_tail=6,
+                side=96),
                 workers=1)
     text = Config.fromfile(CONFIG)
     folder = text.data_root

@@ -37,7 +37,8 @@ def run(monkeypatch, capsys):
 @pytest.fixture(scope='module')
 def world(tmp_path_factory):
     root = tmp_path_factory.mktemp('world')
-    write_world(str(root), WorldOptions(detection=6, grounding=6, val=2, test=2, side=96, seed=1),
+    write_world(str(root), WorldOptions(detection=6, grounding=6, val=2, test=2, long_tail=2,
+                side=96, seed=1),
                 workers=1)
     return root
 

@@ -59,7 +59,8 @@ def test_without_metrics_it_says_what_to_run(tmp_path):
 
 
 def test_examples_ask_for_what_training_never_saw(tmp_path):
-    write_world(str(tmp_path), WorldOptions(detection=1, grounding=1, val=1, test=60, side=96),
+    write_world(str(tmp_path), WorldOptions(detection=1, grounding=1, val=1, test=60, long_tail=1,
+                side=96),
                 workers=1)
     examples = report.choose_examples(tmp_path)
     assert len(examples) == 8

@@ -17,10 +17,11 @@ def parse_args() -> argparse.Namespace:
     default = WorldOptions()
     helps = dict(detection='training images with class boxes',
                  grounding='training images with captions', val='validation images',
-                 test='test images', side='width and height of the images in pixels',
+                 test='test images', long_tail='test images with 512 names',
+                 side='width and height of the images in pixels',
                  seed='same options and seed, same bytes')
     for name, text in helps.items():
-        parser.add_argument(f'--{name}', type=int, default=getattr(default, name),
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(default, name),
                             help=f'{text} (default: {getattr(default, name)})')
     parser.add_argument('--workers', type=int, default=0, help='processes; 0: one per core')
     return parser.parse_args()

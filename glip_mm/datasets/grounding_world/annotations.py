@@ -7,6 +7,7 @@ from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequenc
 from ...atomic_files import write_atomically
 from .captions import Caption
 from .drawing import Box
+from .long_tail import lvis_annotations
 from .scene import Thing
 from .vocabulary import Pair, all_pairs
 
@@ -113,3 +114,10 @@ def write_evaluation(folder: Path, split: str, pictures: Sequence[Picture],
     write_coco(folder / f'{split}_synonyms.json', pictures, classes,
                lambda p: not is_held_out(p) and p.synonym != p.name, lambda p: p.synonym)
     write_odvg_grounding(folder / f'{split}_phrases.jsonl', pictures)
+
+
+def write_lvis(path: Path, pictures: Sequence[Picture], seed: int) -> None:
+    """Write the 512 names of :mod:`.long_tail` as LVIS JSON."""
+    _dump(path, lvis_annotations(
+        [p.file_name for p in pictures], pictures[0].side if pictures else 0,
+        [p.things for p in pictures], [p.boxes for p in pictures], seed))

@@ -1,10 +1,13 @@
 """What stands where in an image of the grounding world."""
 
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .vocabulary import PATTERNS, SIZES, Pair
+
+#: Colour and shape, pattern, size.
+Look = Tuple[Pair, str, str]
 
 
 class Thing(NamedTuple):
@@ -29,13 +32,19 @@ def _place(rng: np.random.Generator, radius: float, side: int,
     return None
 
 
-def sample_scene(rng: np.random.Generator, pairs: Sequence[Pair], side: int,
-                 max_things: int = 5) -> List[Thing]:
+def any_look(pairs: Sequence[Pair]) -> Callable[[np.random.Generator], Look]:
+    """Draws looks of some (colour, shape) pairs, all equally likely."""
+    return lambda rng: (pairs[rng.integers(len(pairs))], str(rng.choice(PATTERNS)),
+                        str(rng.choice(list(SIZES))))
+
+
+def sample_scene(rng: np.random.Generator, draw_look: Callable[[np.random.Generator], Look],
+                 side: int, max_things: int = 5) -> List[Thing]:
     """Draw 2 to ``max_things`` objects that do not overlap.
 
     Args:
         rng: Source of all randomness.
-        pairs: The (colour, shape) pairs allowed.
+        draw_look: Says what an object looks like.
         side: Width and height of the image in pixels.
         max_things: Most objects; copies of one object count.
 
@@ -48,8 +57,7 @@ def sample_scene(rng: np.random.Generator, pairs: Sequence[Pair], side: int,
     look = None
     while wanted > 0:
         if look is None or copies <= 0:
-            look = (pairs[rng.integers(len(pairs))], str(rng.choice(PATTERNS)),
-                    str(rng.choice(list(SIZES))))
+            look = draw_look(rng)
         radius = float(rng.uniform(*SIZES[look[2]])) * side
         centre = _place(rng, radius, side, things)
         if centre is not None:

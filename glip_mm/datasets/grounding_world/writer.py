@@ -19,12 +19,14 @@ from .annotations import (
     Picture,
     write_coco,
     write_evaluation,
+    write_lvis,
     write_odvg_detection,
     write_odvg_grounding,
 )
 from .captions import write_caption
 from .drawing import draw_scene
-from .scene import sample_scene
+from .long_tail import draw_test_look
+from .scene import any_look, sample_scene
 from .vocabulary import SYNONYMS, all_pairs, held_out_pairs, is_held_out, seen_pairs
 
 VERSION = 1  # raised whenever the same options come to mean other bytes
@@ -40,6 +42,7 @@ class WorldOptions(NamedTuple):
         grounding: Training images with captions.
         val: Images to choose settings with.
         test: Images to report.
+        long_tail: Images with 512 names, annotated as LVIS is.
         side: Width and height in pixels.
         seed: Same options and seed, same bytes.
     """
@@ -48,6 +51,7 @@ class WorldOptions(NamedTuple):
     grounding: int = 3000
     val: int = 60
     test: int = 300
+    long_tail: int = 300
     side: int = 160
     seed: int = 0
 
@@ -55,7 +59,7 @@ class WorldOptions(NamedTuple):
     def counts(self) -> Dict[str, int]:
         """Number of images of each split."""
         return dict(train_detection=self.detection, train_grounding=self.grounding, val=self.val,
-                    test=self.test)
+                    test=self.test, long_tail=self.long_tail)
 
     def manifest(self) -> dict:
         """What the world's ``world.json`` says."""
@@ -68,8 +72,10 @@ def _make_picture(index: int, split: str, root: str, side: int, seed: int) -> Pi
     """Make image ``index`` of a split; an image that is there already is not written again."""
     rng = np.random.default_rng([seed, zlib.crc32(split.encode()), index])
     training = split in TRAINING_SPLITS
-    things = sample_scene(rng, seen_pairs() if training else all_pairs(), side)
-    caption = None if split == 'train_detection' else write_caption(things, rng)
+    look = draw_test_look if split == 'long_tail' else any_look(
+        seen_pairs() if training else all_pairs())
+    things = sample_scene(rng, look, side)
+    caption = None if split in ('train_detection', 'long_tail') else write_caption(things, rng)
     image, boxes = draw_scene(things, side, rng)
     file_name = f'{split}/{index:06d}.jpg'
     path = Path(root) / 'images' / file_name
@@ -80,13 +86,15 @@ def _make_picture(index: int, split: str, root: str, side: int, seed: int) -> Pi
     return Picture(file_name, side, tuple(things), tuple(boxes), caption)
 
 
-def _write_annotations(folder: Path, split: str, pictures: List[Picture]) -> None:
+def _write_annotations(folder: Path, split: str, pictures: List[Picture], seed: int) -> None:
     if split == 'train_detection':
         write_coco(folder / f'{split}.json', pictures, seen_pairs())
         write_odvg_detection(folder / f'{split}.jsonl', folder / 'label_map.json', pictures,
                              seen_pairs())
     elif split == 'train_grounding':
         write_odvg_grounding(folder / f'{split}.jsonl', pictures)
+    elif split == 'long_tail':
+        write_lvis(folder / f'{split}.json', pictures, seed)
     else:
         write_evaluation(folder, split, pictures, is_held_out)
 
@@ -144,7 +152,7 @@ def write_world(root: str, options: Optional[WorldOptions] = None, workers: int 
             jobs = pool.map(make, range(count), chunksize=16) if workers > 1 else map(
                 make, range(count))
             pictures = list(tqdm(jobs, total=count, desc=f'drawing {split}', unit='img'))
-            _write_annotations(folder / 'annotations', split, pictures)
+            _write_annotations(folder / 'annotations', split, pictures, options.seed)
     (folder / f'{MANIFEST}.part').replace(folder / MANIFEST)
     logger.info(f"wrote {sum(options.counts.values())} images to '{root}'")
     return True
