@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def pairs_in(text: str) -> set:
 def test_same_seed_same_bytes_whatever_the_number_of_processes(world, tmp_path):
     write_world(str(tmp_path), OPTIONS, workers=2)
     assert digests(tmp_path) == digests(world)
-    assert len(digests(world)) == 40 + 60 + 6 + 8 + 30 + 3 + 1 + 2 * 4 + 1 + 1
+    assert len(digests(world)) == 40 + 60 + 6 + 8 + 30 + 3 + 1 + 2 * 4 + 1 + 1 + 2 * 8 + 1
 
 
 def test_another_seed_gives_other_images(world, tmp_path):
@@ -259,3 +260,32 @@ def test_the_long_tail_is_annotated_as_lvis_is(world):
     sizes = {c: [a['bbox'][2] for a in content['annotations']
                  if categories[a['category_id']]['name'].startswith(c)] for c in ('large', 'small')}
     assert min(sizes['large']) > max(sizes['small'])
+
+
+def test_sentences_are_marked_as_flickr30k_entities(world):
+    folder = world / 'annotations/entities'
+    names = (folder / 'test.txt').read_text().split()
+    assert names == [f'{i:06d}' for i in range(8)]
+    kinds, scenes, shared = set(), 0, 0
+    for name in names:
+        lines = (folder / f'Sentences/{name}.txt').read_text().splitlines()
+        assert 2 <= len(lines) <= 5 and len(set(lines)) == len(lines)
+        boxes, seen = {}, set()
+        for item in ElementTree.parse(folder / f'Annotations/{name}.xml').iter('object'):
+            box = item.find('bndbox')
+            boxes.setdefault(item.find('name').text, []).extend(
+                [] if box is None else [[int(side.text) for side in box]])
+        for line in lines:
+            phrases = re.findall(r'\[/EN#(\d+)/(\S+) ([^]]+)]', line)
+            assert phrases
+            numbers = {number for number, *_ in phrases} - {'0'}
+            shared += bool(numbers & seen)
+            seen |= numbers
+            for number, types, _ in phrases:
+                kinds |= set(types.split('/'))
+                scenes += number == '0'
+                assert (len(boxes[number]) > 1) == ('groups' in types)
+                assert bool(boxes[number]) == (types != 'scene')
+        for x1, y1, x2, y2 in (box for own in boxes.values() for box in own):
+            assert 0 <= x1 < x2 <= 96 and 0 <= y1 < y2 <= 96
+    assert kinds == {'shapes', 'objects', 'groups', 'scene'} and scenes and shared

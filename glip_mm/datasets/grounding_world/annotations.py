@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
+
 from ...atomic_files import write_atomically
 from .captions import Caption
 from .drawing import Box
+from .entities import entities_files, write_sentences
 from .long_tail import lvis_annotations
 from .scene import Thing
 from .vocabulary import Pair, all_pairs
@@ -121,3 +124,20 @@ def write_lvis(path: Path, pictures: Sequence[Picture], seed: int) -> None:
     _dump(path, lvis_annotations(
         [p.file_name for p in pictures], pictures[0].side if pictures else 0,
         [p.things for p in pictures], [p.boxes for p in pictures], seed))
+
+
+def write_entities(folder: Path, split: str, pictures: Sequence[Picture], seed: int) -> None:
+    """Write up to five sentences an image as Flickr30k Entities has them.
+
+    ``{split}.txt`` lists the images, ``Sentences/*.txt`` and ``Annotations/*.xml`` describe them.
+    """
+    names = []
+    for index, picture in enumerate(pictures):
+        rng = np.random.default_rng([seed, index])
+        name = Path(picture.file_name).stem
+        texts = entities_files(write_sentences(picture.things, rng), picture.boxes,
+                               Path(picture.file_name).name, picture.side)
+        for kind, suffix, text in zip(('Sentences', 'Annotations'), ('txt', 'xml'), texts):
+            write_atomically(folder / kind / f'{name}.{suffix}', text.encode(), durable=False)
+        names.append(name)
+    write_atomically(folder / f'{split}.txt', '\n'.join([*names, '']).encode())

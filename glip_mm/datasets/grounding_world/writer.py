@@ -18,6 +18,7 @@ from ...atomic_files import write_atomically
 from .annotations import (
     Picture,
     write_coco,
+    write_entities,
     write_evaluation,
     write_lvis,
     write_odvg_detection,
@@ -97,6 +98,8 @@ def _write_annotations(folder: Path, split: str, pictures: List[Picture], seed: 
         write_lvis(folder / f'{split}.json', pictures, seed)
     else:
         write_evaluation(folder, split, pictures, is_held_out)
+    if split == 'test':
+        write_entities(folder / 'entities', split, pictures, seed)
 
 
 def _is_complete(root: Path, options: WorldOptions) -> bool:
