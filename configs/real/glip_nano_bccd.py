@@ -27,14 +27,5 @@ test_evaluator = dict(ann_file=f'{data_root}/test.json')
 # an epoch has more and larger images than the raccoons
 max_epochs = 12
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=40),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        eta_min_ratio=0.01,
-        convert_to_iter_based=True),
-]
+warmup, cosine = _base_.param_scheduler
+param_scheduler = [warmup, dict(cosine, end=max_epochs, T_max=max_epochs)]

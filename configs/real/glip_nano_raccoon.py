@@ -57,16 +57,10 @@ load_from = 'work_dirs/quickstart/epoch_3.pth'
 max_epochs = 24
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
+warmup, cosine = _base_.param_scheduler
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=40),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        eta_min_ratio=0.01,
-        convert_to_iter_based=True),
+    dict(warmup, end=40),
+    dict(cosine, end=max_epochs, T_max=max_epochs),
 ]
 default_hooks = dict(logger=dict(interval=5), checkpoint=dict(interval=4))
 log_processor = dict(window_size=10)
