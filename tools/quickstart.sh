@@ -21,7 +21,7 @@ glip_mm_say "2/4  pre-training"
 finished=$out/training_cost.json
 if [ -f "$finished" ] && [ "$config" -nt "$finished" ]; then
     echo "   $config has changed since the last run: starting anew"
-    rm -f "$finished" "$out/last_checkpoint"
+    rm -f "$finished" "$out"/last_checkpoint "$out"/epoch_*.pth
 fi
 if [ -f "$finished" ] && [ -f "$out/last_checkpoint" ]; then
     echo "   found finished in $out"

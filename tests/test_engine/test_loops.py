@@ -156,10 +156,11 @@ from glip_mm.apis.launch import newest_checkpoint
 runner._load_from = newest_checkpoint(sys.argv[1])
 original = runner.call_hook
 def watch(hook, **arguments):
-    original(hook, **arguments)
-    if hook == 'after_train_iter':
+    if hook == 'after_train_iter':  # before the checkpoint: no step is saved that is not noted
         with open(sys.argv[1] + '/losses.jsonl', 'a') as file:
             file.write(json.dumps([runner.iter, float(arguments['outputs']['loss'])]) + chr(10))
+    original(hook, **arguments)
+    if hook == 'after_train_iter':
         time.sleep(0.05)
 runner.call_hook = watch
 runner.train()

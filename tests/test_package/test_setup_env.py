@@ -196,4 +196,6 @@ def test_quickstart_trains_once(clone):
     assert steps() == [world, train, test, report]
     assert '--resume auto' in log.read_text()
     config.write_text('changed = True')
+    (work / 'epoch_3.pth').touch()
     assert steps() == [world, train, test, report]
+    assert not (work / 'epoch_3.pth').exists()  # it would be resumed from
