@@ -61,7 +61,7 @@ def test_parts_are_registered(folder, name):
             assert DATASETS.get(dataset.type), dataset.type
             for step in dataset.pipeline:
                 TRANSFORMS.build(step)
-        for metric in evaluators[0].get('metrics', evaluators):
+        for metric in evaluators:
             assert METRICS.get(metric.type), metric.type
 
 

@@ -20,11 +20,8 @@ test_dataloader = dict(
 # fixed: the 10,000 best of every class over the whole set; standard: the 300 best of every image
 test_evaluator = [
     dict(type='LVISFixedAPMetric', ann_file=data_root + ann_file, fixed_ap=True),
-    dict(
-        type='LVISFixedAPMetric',
-        ann_file=data_root + ann_file,
-        fixed_ap=False,
-        prefix='lvis_standard'),
+    # its results are called lvis_standard
+    dict(type='LVISFixedAPMetric', ann_file=data_root + ann_file, fixed_ap=False),
 ]
 
 # model.test_cfg of this benchmark

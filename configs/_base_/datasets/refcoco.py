@@ -22,7 +22,5 @@ test_dataloader = dict(
                 test_mode=True,
                 pipeline=_base_.phrase_pipeline) for split in splits
         ]))
-test_evaluator = dict(
-    type='MultiDatasetsEvaluator',
-    dataset_prefixes=splits,
-    metrics=[dict(type='PhraseGroundingMetric', topk=(1, 5, 10)) for _ in splits])
+# precision at k of each split by itself
+test_evaluator = dict(type='RefCOCOMetric', topk=(1, 5, 10))
