@@ -3,7 +3,7 @@
 import json
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, List, NamedTuple, Optional, Sequence
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from mmengine.config import Config, ConfigDict
 
@@ -61,8 +61,7 @@ def find_datasets(paths: Sequence[str], split: str = 'test') -> List[FoundDatase
         if ann_file:
             found.append(_open(path.resolve().name, ann_file, path, split))
             continue
-        below = [(p, _annotation_file(p, split)) for p in sorted(path.rglob('*')) if p.is_dir()]
-        below = [(p, a) for p, a in below if a]
+        below = list(_below(path, split))
         if not below:
             raise FileNotFoundError(
                 f"'{path}' holds no COCO-format annotations of split '{split}': looked for "
@@ -84,6 +83,16 @@ def _annotation_file(folder: Path, split: str) -> Optional[Path]:
             if path.is_file():
                 return path
     return None
+
+
+def _below(folder: Path, split: str) -> Iterator[Tuple[Path, Path]]:
+    """Folders of sets and their annotation files; nothing is looked for inside a set."""
+    for path in sorted(p for p in folder.iterdir() if p.is_dir()):
+        ann_file = _annotation_file(path, split)
+        if ann_file:
+            yield path, ann_file
+        else:
+            yield from _below(path, split)
 
 
 def _open(name: str, ann_file: Path, folder: Path, split: str) -> FoundDataset:
