@@ -25,6 +25,7 @@ class PhraseDataset(BaseDetDataset):
     def __init__(self, *args: Any, dataset_name: Optional[str] = None, **kwargs: Any) -> None:
         self.dataset_name = dataset_name
         kwargs['return_classes'] = True
+        kwargs.setdefault('serialize_data', False)
         super().__init__(*args, **kwargs)
 
     def filter_data(self) -> List[dict]:

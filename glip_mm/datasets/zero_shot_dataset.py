@@ -34,7 +34,8 @@ class ZeroShotDataset(BaseDetDataset):
             :meth:`glip_mm.text.Prompt.from_names`.
         return_classes: Accepted because MMDetection's configs have it; always true here.
         kwargs: As in MMDetection's ``BaseDetDataset``: ``ann_file``, ``data_root``,
-            ``data_prefix``, ``metainfo``, ``pipeline``, ``test_mode``, ...
+            ``data_prefix``, ``metainfo``, ``pipeline``, ``test_mode``, ... ``serialize_data`` is
+            False by default: True spares the memory of workers with large sets.
 
     Raises:
         FileNotFoundError: If the annotation file is missing.
@@ -49,6 +50,8 @@ class ZeroShotDataset(BaseDetDataset):
             raise ValueError("ZeroShotDataset.image_names must be 'file_name' or 'coco_url', got "
                              f'{image_names!r}')
         self.dataset_name, self.image_names = dataset_name, image_names
+        # serialising collects garbage first: a second or two for each set of a suite
+        kwargs.setdefault('serialize_data', False)
         super().__init__(*args, return_classes=True, **kwargs)
 
     def load_data_list(self) -> List[dict]:

@@ -15,6 +15,7 @@ test_dataloader = dict(
         ann_file=ann_file,
         data_prefix=dict(img=''),
         image_names='coco_url',
+        serialize_data=True,
         test_mode=True,
         pipeline=_base_.test_pipeline))
 # fixed: the 10,000 best of every class over the whole set; standard: the 300 best of every image
