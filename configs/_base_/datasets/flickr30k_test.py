@@ -1,0 +1,6 @@
+# Flickr30k Entities, test split: 1,000 images with five captions each
+_base_ = './flickr30k.py'
+
+benchmark = 'flickr30k_test'
+test_dataloader = dict(
+    dataset=dict(dataset_name=benchmark, ann_file='flickr30k/test.txt'))

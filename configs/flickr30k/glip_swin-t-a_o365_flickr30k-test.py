@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/glip_swin-t-a.py', '../_base_/datasets/flickr30k_test.py',
+    '../_base_/test_runtime.py'
+]
+
+model_name = 'glip_swin-t-a_o365'

@@ -1,0 +1,78 @@
+"""Published numbers of the released models, under the names that our metrics give them."""
+
+from pathlib import Path
+from typing import Dict, NamedTuple, Optional
+
+from mmengine.fileio import load
+
+from .model_index import index_root
+
+#: Points (percent) that a result may differ from a published one where the metafile says nothing.
+TOLERANCE = 0.3
+_LVIS = {'box AP': 'lvis/AP', 'box APr': 'lvis/APr', 'box APc': 'lvis/APc', 'box APf': 'lvis/APf'}
+_FLICKR = {f'R@{k}': f'phrases/any/Recall@{k}' for k in (1, 5, 10)}
+#: Benchmark -> name in the metafile -> name of the metric. ODinW's sets are called what they are.
+KEYS: Dict[str, Dict[str, str]] = {
+    'coco': {'box AP': 'coco/bbox_mAP'},
+    'lvis_minival': _LVIS, 'lvis_val': _LVIS,
+    'flickr30k_val': _FLICKR, 'flickr30k_test': _FLICKR,
+    **dict.fromkeys(('odinw13', 'odinw13_prompts', 'odinw35'), {'average box AP': 'odinw/mean'}),
+}
+
+
+class Expected(NamedTuple):
+    """What a test of a released model should give."""
+
+    #: Name of the metric -> value, 0..1.
+    metrics: Dict[str, float]
+    #: How much a value may differ, 0..1.
+    tolerance: float
+    #: Who published the numbers.
+    source: str
+
+
+def expected_metrics(model: Optional[str], benchmark: Optional[str], root: Optional[Path] = None
+                     ) -> Optional[Expected]:
+    """Look up what a released model is known to reach.
+
+    Args:
+        model: ``model_name`` of the config, a name of the model index.
+        benchmark: ``benchmark`` of the config, e.g. ``'lvis_minival'``.
+        root: Folder of ``model-index.yml``; default: that of the package.
+
+    Returns:
+        The numbers; None if none are known.
+
+    Raises:
+        ValueError: If the metafile names a benchmark that :data:`KEYS` does not have.
+    """
+    if not model or not benchmark:
+        return None
+    root = index_root() if root is None else root
+    for metafile in load(root / 'model-index.yml').get('Import') or []:
+        content = load(root / metafile)
+        for row in content.get('Models') or [] if isinstance(content, dict) else content:
+            if row['Name'] != model:
+                continue
+            for result in row.get('Results') or []:
+                if result.get('Benchmark') == benchmark:
+                    return _expected(result, benchmark, metafile)
+    return None
+
+
+def _expected(result: dict, benchmark: str, metafile: str) -> Expected:
+    if benchmark not in KEYS:
+        raise ValueError(f"'{metafile}' has numbers of benchmark '{benchmark}', but the names of "
+                         f'its metrics are not known; known: {", ".join(KEYS)}')
+    names = KEYS[benchmark]
+    metrics = {}
+    for name, value in result['Metrics'].items():
+        key = names.get(name)
+        if key is None and benchmark.startswith('odinw'):
+            key = f'odinw/{name}'
+        if key is None:
+            raise ValueError(f"'{metafile}': '{name}' is no metric of {benchmark}; known: "
+                             f'{", ".join(names)}')
+        metrics[key] = value / 100
+    return Expected(metrics, result.get('Tolerance', TOLERANCE) / 100,
+                    result.get('Source', "the authors' README"))

@@ -1,0 +1,218 @@
+"""Many COCO-format folders as one test: finding them, and the config that tests them."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from mmengine.config import Config, ConfigDict
+
+from glip_mm.datasets.zero_shot_dataset import categories_of, read_coco
+
+#: What a split may be called in folders and file names.
+ALIASES = dict(val=('val', 'valid', 'validation', 'val2017'), test=('test', 'test2017'),
+               train=('train', 'train2017'), minival=('minival', 'mini_val'))
+#: Annotation files, below a data set's folder; {} is the split.
+ANNOTATIONS = (
+    '{}/annotations_without_background.json', '{}_annotations_without_background.json',
+    '{}/_annotations.coco.json', '{}.json', '{}/annotations.json', 'annotations/{}.json',
+    'annotations/instances_{}.json', '{}_annotations.json', '{}/{}.json')
+META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',
+             'custom_entities', 'caption_prompt', 'dataset_name')
+
+
+class FoundDataset(NamedTuple):
+    """One set of a suite."""
+
+    name: str
+    ann_file: Path
+    images: Path
+    classes: Sequence[str]
+    num_images: int
+
+
+def find_datasets(paths: Sequence[str], split: str = 'test') -> List[FoundDataset]:
+    """COCO-format sets in folders.
+
+    A path is an annotation file; or the folder of a set, in a layout of :data:`ANNOTATIONS`
+    (ODinW's, RoboFlow's, COCO's, or ``SPLIT.json`` beside ``images``); or a folder of such folders.
+
+    Args:
+        paths: Files and folders.
+        split: ``'test'``, ``'val'``, or what else it is called there.
+
+    Returns:
+        Sets in the order given, those of one folder by name.
+
+    Raises:
+        FileNotFoundError: If a path holds no set, or a set's images are not found.
+        ValueError: If an annotation file is not of this format, or two sets have the same name.
+    """
+    found: List[FoundDataset] = []
+    for text in paths:
+        path = Path(text)
+        if path.is_file():
+            found.append(_open(path.stem if path.parent.name in ('', 'annotations')
+                               else path.resolve().parent.name, path, path.parent, split))
+            continue
+        if not path.is_dir():
+            raise FileNotFoundError(f"'{path}' is neither a folder nor an annotation file")
+        ann_file = _annotation_file(path, split)
+        if ann_file:
+            found.append(_open(path.resolve().name, ann_file, path, split))
+            continue
+        below = list(_below(path, split))
+        if not below:
+            raise FileNotFoundError(
+                f"'{path}' holds no COCO-format annotations of split '{split}': looked for "
+                f'{", ".join(a.format(split, split) for a in ANNOTATIONS)} there and in the '
+                'folders below; give --split, or the annotation file itself')
+        found += [_open('_'.join(p.relative_to(path).parts), a, p, split) for p, a in below]
+    names = [d.name for d in found]
+    double = sorted({n for n in names if names.count(n) > 1})
+    if double:
+        raise ValueError(f'several data sets are called {double}: give folders of different '
+                         'names, or the folder that holds them all')
+    return found
+
+
+def _annotation_file(folder: Path, split: str) -> Optional[Path]:
+    for name in ALIASES.get(split, (split, )):
+        for pattern in ANNOTATIONS:
+            path = folder / pattern.format(name, name)
+            if path.is_file():
+                return path
+    return None
+
+
+def _below(folder: Path, split: str) -> Iterator[Tuple[Path, Path]]:
+    """Folders of sets and their annotation files; nothing is looked for inside a set."""
+    for path in sorted(p for p in folder.iterdir() if p.is_dir()):
+        ann_file = _annotation_file(path, split)
+        if ann_file:
+            yield path, ann_file
+        else:
+            yield from _below(path, split)
+
+
+def _open(name: str, ann_file: Path, folder: Path, split: str) -> FoundDataset:
+    content = read_coco(str(ann_file))
+    annotated = {a['category_id'] for a in content.get('annotations', ())}
+    rows = sorted(content['categories'], key=lambda row: row['id'])
+    # RoboFlow's exports begin with a category that stands for all others and has no boxes
+    if len(rows) > 1 and rows[0]['id'] == 0 and 0 not in annotated and all(
+            row.get('supercategory') == rows[0]['name'] for row in rows[1:]):
+        rows = rows[1:]
+    _, classes = categories_of(content, str(ann_file), [row['name'] for row in rows])
+    first = content['images'][0]['file_name']
+    places = [ann_file.parent, folder, folder / 'images', ann_file.parent / 'images']
+    places += [base / alias for alias in ALIASES.get(split, (split, ))
+               for base in (folder, folder / 'images', ann_file.parent)]
+    for place in dict.fromkeys(places):
+        if (place / first).is_file():
+            return FoundDataset(name, ann_file, place, classes, len(content['images']))
+    raise FileNotFoundError(
+        f"the images of '{ann_file}' are not found: '{first}' is in none of "
+        f'{", ".join(map(str, dict.fromkeys(places)))}')
+
+
+def suite_config(config: Config, datasets: Sequence[FoundDataset],
+                 prompts: Optional[str] = None) -> Config:
+    """A config that tests these sets with the model and the image pipeline of another.
+
+    Args:
+        config: Has ``test_pipeline``, or a ``test_dataloader`` whose pipeline is taken.
+        datasets: At least one.
+        prompts: JSON file ``{set: {class: {prefix, name, suffix}}}`` of how classes stand in the
+            prompt; sets and classes that it does not name stand as they are called.
+
+    Returns:
+        A changed copy.
+
+    Raises:
+        ValueError: If ``prompts`` names a set or class that does not exist.
+        KeyError: If the config has no pipeline.
+    """
+    config = deepcopy(config)
+    overrides = _read_prompts(prompts, datasets)
+    pipeline = _test_pipeline(config)
+    loader = config.get('test_dataloader') or {}
+    config.test_dataloader = dict(
+        batch_size=loader.get('batch_size', 1), num_workers=loader.get('num_workers', 2),
+        persistent_workers=bool(loader.get('num_workers', 2)), drop_last=False,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(type='ConcatDataset', datasets=[
+            dict(type='ZeroShotDataset', dataset_name=d.name, ann_file=str(d.ann_file),
+                 data_prefix=dict(img=str(d.images)), metainfo=dict(classes=list(d.classes)),
+                 caption_prompt=overrides.get(d.name), test_mode=True, pipeline=pipeline)
+            for d in datasets]))
+    config.test_evaluator = dict(
+        type='ODinWMetric', prefix='suite', datasets={d.name: str(d.ann_file) for d in datasets},
+        num_classes={d.name: len(d.classes) for d in datasets})
+    config.test_cfg = dict(type='TestLoop')
+    # what belongs to a training is not built
+    for key in ('train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg', 'val_evaluator',
+                'optim_wrapper', 'param_scheduler', 'benchmark'):
+        config.pop(key, None)
+    return config
+
+
+def present_part(config: Config) -> List[str]:
+    """Leave out of an ODinW config, changed in place, the sets whose annotations are missing.
+
+    Returns:
+        Names of the sets left out.
+
+    Raises:
+        FileNotFoundError: If none is there.
+        ValueError: If the config tests no suite.
+    """
+    evaluator, loader = config.test_evaluator, config.test_dataloader.dataset
+    if evaluator.get('type') != 'ODinWMetric' or 'datasets' not in loader:
+        raise ValueError("--skip-missing needs a config with test_evaluator.type='ODinWMetric' "
+                         'and one data set for each of its sets')
+    missing = [n for n, path in evaluator.datasets.items() if not Path(path).is_file()]
+    if len(missing) == len(evaluator.datasets):
+        raise FileNotFoundError(
+            f"no data set of the suite is there: '{evaluator.datasets[missing[0]]}' and all "
+            'others are missing; docs/evaluation.md says where they go')
+    evaluator.suite_size = len(evaluator.datasets)
+    loader.datasets = [d for d in loader.datasets if d.dataset_name not in missing]
+    for name in missing:
+        evaluator.datasets.pop(name)
+    return missing
+
+
+def _test_pipeline(config: Config) -> List[dict]:
+    pipeline: Any = config.get('test_pipeline')
+    if pipeline is None:
+        dataset: Any = (config.get('test_dataloader') or {}).get('dataset') or {}
+        while not dataset.get('pipeline') and (dataset.get('dataset') or dataset.get('datasets')):
+            dataset = dataset.get('dataset') or dataset['datasets'][0]
+        pipeline = dataset.get('pipeline')
+    if not pipeline:
+        raise KeyError('the config has neither test_pipeline nor test_dataloader.dataset.pipeline: '
+                       'how images are read is not known')
+    pipeline = [ConfigDict(step) for step in deepcopy(pipeline)]
+    pack = pipeline[-1]
+    pack.meta_keys = tuple(dict.fromkeys((*pack.get('meta_keys', ()), *META_KEYS)))
+    return pipeline
+
+
+def _read_prompts(path: Optional[str], datasets: Sequence[FoundDataset]) -> dict:
+    if path is None:
+        return {}
+    try:
+        content = json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(f"prompts '{path}' is not valid JSON ({error})") from error
+    known = {d.name: d.classes for d in datasets}
+    for name, classes in content.items():
+        if name not in known:
+            raise ValueError(f"prompts '{path}' names the data set '{name}'; there are "
+                             f'{sorted(known)}')
+        strange = sorted(set(classes) - set(known[name]))
+        if strange:
+            raise ValueError(f"prompts '{path}': '{name}' has no class {strange}; it has "
+                             f'{list(known[name])}')
+    return content

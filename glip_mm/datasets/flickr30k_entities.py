@@ -1,0 +1,112 @@
+"""Sentences, phrases and boxes of the Flickr30k Entities release.
+
+Format: github.com/BryanPlummer/flickr30k_entities. ``Sentences/ID.txt`` has one sentence a line,
+with phrases marked ``[/EN#17/people/other Two boys]``: the number names a thing in the image, what
+follows it are types. ``Annotations/ID.xml`` gives the boxes of things.
+"""
+
+import re
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Tuple
+from xml.etree import ElementTree
+
+_PHRASE = re.compile(r'\[/EN#(\d+)((?:/[^\s/\]]+)+)\s+([^\]]*)\]')
+
+
+class Phrase(NamedTuple):
+    """One mention of a thing."""
+
+    words: str
+    #: ``[begin, end)`` characters of the sentence.
+    span: Tuple[int, int]
+    #: Such as ``('people',)``; seldom more than one.
+    types: Tuple[str, ...]
+    #: Which thing; several phrases may name the same one.
+    thing: str
+
+
+class ImageBoxes(NamedTuple):
+    """What an annotation file says."""
+
+    width: int
+    height: int
+    #: Thing -> boxes, xyxy from 0. Things without a box (scenes, things not seen) are left out.
+    boxes: Dict[str, List[List[float]]]
+
+
+def parse_sentence(line: str) -> Tuple[str, List[Phrase]]:
+    """A sentence without its marks, words separated by single blanks, and its phrases.
+
+    Args:
+        line: Of a file in ``Sentences``.
+
+    Example:
+        >>> parse_sentence('[/EN#1/people A man] runs .')
+        ('A man runs .', [Phrase(words='A man', span=(0, 5), types=('people',), thing='1')])
+    """
+    words: List[str] = []
+    phrases: List[Phrase] = []
+    position = 0
+
+    def length() -> int:
+        return sum(map(len, words)) + len(words)
+
+    for mark in _PHRASE.finditer(line):
+        words += line[position:mark.start()].split()
+        inside = mark.group(3).split()
+        if inside:
+            begin = length()
+            words += inside
+            phrases.append(Phrase(' '.join(inside), (begin, length() - 1),
+                                  tuple(mark.group(2).strip('/').split('/')), mark.group(1)))
+        position = mark.end()
+    words += line[position:].split()
+    return ' '.join(words), phrases
+
+
+def read_sentences(path: Path) -> List[Tuple[str, List[Phrase]]]:
+    """All sentences of an image; a sentence's number is its position in the list.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except FileNotFoundError:
+        raise _missing(path) from None
+    return [parse_sentence(line) for line in lines]
+
+
+def read_boxes(path: Path) -> ImageBoxes:
+    """Boxes of an image.
+
+    The files count pixels from 1, and the release's own reader takes 1 from all four corners.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not XML of this format.
+    """
+    try:
+        root = ElementTree.parse(path).getroot()
+        width, height = (int(root.findtext(f'size/{key}', '')) for key in ('width', 'height'))
+        boxes: Dict[str, List[List[float]]] = {}
+        for thing in root.iter('object'):
+            corners = thing.find('bndbox')
+            if corners is None:
+                continue
+            box = [float(corners.findtext(key, '')) - 1
+                   for key in ('xmin', 'ymin', 'xmax', 'ymax')]
+            for name in thing.findall('name'):
+                boxes.setdefault(str(name.text).strip(), []).append(box)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ValueError(f"'{path}' is no annotation of Flickr30k Entities ({error}): unpack "
+                         'annotations.zip again') from error
+    return ImageBoxes(width, height, boxes)
+
+
+def _missing(path: Path) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"'{path}' is missing: the folder must hold Sentences, Annotations and val.txt or "
+        'test.txt of Flickr30k Entities (annotations.zip unpacked); see docs/evaluation.md')

@@ -1,0 +1,174 @@
+"""Sentences whose phrases are to be found in images, for evaluation."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from mmdet.datasets import BaseDetDataset
+from mmengine.logging import MMLogger
+
+from glip_mm.registry import DATASETS
+
+from .flickr30k_entities import read_boxes, read_sentences
+from .zero_shot_dataset import read_coco
+
+
+class PhraseDataset(BaseDetDataset):
+    """A sample is a pair of an image and a sentence; a label is a phrase of the sentence.
+
+    Fields that the prompt is read from: ``text`` (the sentence as it stands) and
+    ``tokens_positive`` (characters of each phrase). Others: ``phrases`` (words of each),
+    ``phrase_types`` (a list of types for each, or None where unknown), ``sentence_id``,
+    ``dataset_name``. All of them belong into ``meta_keys`` of ``PackDetInputs``.
+    """
+
+    def __init__(self, *args: Any, dataset_name: Optional[str] = None, **kwargs: Any) -> None:
+        self.dataset_name = dataset_name
+        kwargs['return_classes'] = True
+        kwargs.setdefault('serialize_data', False)
+        super().__init__(*args, **kwargs)
+
+    def filter_data(self) -> List[dict]:
+        """All samples: an evaluation leaves none out."""
+        return self.data_list
+
+    def _sample(self, image: dict, caption: str, spans: Any, boxes: List[List[list]],
+                **fields: Any) -> dict:
+        instances = [dict(bbox=list(box), bbox_label=label, ignore_flag=0)
+                     for label, target in enumerate(boxes) for box in target]
+        path = Path(self.data_prefix.get('img') or '') / image['file_name']
+        return dict(
+            img_id=image['id'], img_path=str(path), height=image['height'],
+            width=image['width'], instances=instances, text=caption, tokens_positive=spans,
+            custom_entities=False, dataset_name=self.dataset_name, **fields)
+
+
+@DATASETS.register_module()
+class Flickr30kEntitiesDataset(PhraseDataset):
+    """Flickr30k by the Flickr30k Entities release itself, phrase types included.
+
+    ``ann_file`` is the list of image numbers of a split (``val.txt``, ``test.txt``), beside which
+    lie ``Sentences`` and ``Annotations``. As published, a phrase is evaluated where its thing has
+    a box; phrases of scenes and of things not seen are left out, and so are sentences without any
+    other. A thing named twice is two phrases.
+
+    Args:
+        dataset_name: What the set is called in results.
+        kwargs: As in MMDetection's ``BaseDetDataset``; images are
+            ``data_prefix.img/NUMBER.jpg``.
+
+    Raises:
+        FileNotFoundError: If a file of the release is missing.
+        ValueError: If no sentence is left.
+    """
+
+    def load_data_list(self) -> List[dict]:
+        """One entry for every sentence that has a phrase with a box."""
+        split = Path(self.ann_file)
+        if not split.is_file():
+            raise FileNotFoundError(f"'{split}' is missing: it lists the images of the split, one "
+                                    'number a line; check data_root and ann_file')
+        samples, passed = [], 0
+        for number in split.read_text().split():
+            known = read_boxes(split.parent / 'Annotations' / f'{number}.xml')
+            image = dict(id=int(number), file_name=f'{number}.jpg', width=known.width,
+                         height=known.height)
+            sentences = read_sentences(split.parent / 'Sentences' / f'{number}.txt')
+            for index, (caption, phrases) in enumerate(sentences):
+                phrases = [p for p in phrases if p.thing in known.boxes]
+                if not phrases:
+                    passed += 1
+                    continue
+                samples.append(self._sample(
+                    image, caption, [[list(p.span)] for p in phrases],
+                    [known.boxes[p.thing] for p in phrases], phrases=[p.words for p in phrases],
+                    phrase_types=[list(p.types) for p in phrases], sentence_id=index))
+        if passed:
+            MMLogger.get_current_instance().info(
+                f"'{split}': {passed} sentences name nothing that has a box and are not evaluated")
+        if not samples:
+            raise ValueError(f"'{split}' lists no image with a phrase that has a box")
+        return samples
+
+
+@DATASETS.register_module()
+class MDETRPhraseDataset(PhraseDataset):
+    """MDETR-style JSON: phrases of Flickr30k, or expressions of RefCOCO, RefCOCO+ and RefCOCOg.
+
+    The file is COCO's, with one entry of ``images`` for every sentence. ``target='phrases'``:
+    phrases are those of ``tokens_positive_eval``, boxes belong to the phrase with the same
+    characters; types are unknown. ``target='expression'``: the whole sentence is one phrase, and
+    all its boxes are right.
+
+    Args:
+        target: ``'phrases'`` or ``'expression'``.
+        dataset_name: What the set is called in results.
+        kwargs: As in MMDetection's ``BaseDetDataset``.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If ``target`` is another, or a box belongs to no phrase.
+    """
+
+    def __init__(self, *args: Any, target: str = 'phrases', **kwargs: Any) -> None:
+        if target not in ('phrases', 'expression'):
+            raise ValueError("MDETRPhraseDataset.target must be 'phrases' or 'expression', got "
+                             f'{target!r}')
+        self.target = target
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """One entry for every sentence with a box."""
+        content = read_coco(self.ann_file, needed=('images', 'annotations'))
+        boxes: Dict[Any, List[dict]] = defaultdict(list)
+        for annotation in content.get('annotations', ()):
+            boxes[annotation['image_id']].append(annotation)
+        samples = []
+        for image in sorted(content['images'], key=lambda image: image['id']):
+            if not isinstance(image.get('caption'), str):
+                raise ValueError(f"'{self.ann_file}': image {image['id']} has no caption; this "
+                                 'dataset needs MDETR-style JSON')
+            found = boxes.get(image['id'], [])
+            if found:
+                samples.append(self._expression(image, found) if self.target == 'expression'
+                               else self._phrases(image, found))
+        if not samples:
+            raise ValueError(f"'{self.ann_file}' has no sentence with a box")
+        return samples
+
+    def _expression(self, image: dict, found: List[dict]) -> dict:
+        caption = image['caption']
+        return self._sample(image, caption, -1, [[xyxy(a['bbox']) for a in found]],
+                            phrases=[caption], phrase_types=None, sentence_id=image['id'])
+
+    def _phrases(self, image: dict, found: List[dict]) -> dict:
+        spans = image.get('tokens_positive_eval')
+        if not spans:
+            raise ValueError(f"'{self.ann_file}': image {image['id']} has no tokens_positive_eval; "
+                             "use the evaluation files, or target='expression'")
+        index = {_key(span): label for label, span in reversed(list(enumerate(spans)))}
+        targets: List[List[list]] = [[] for _ in spans]
+        for annotation in found:
+            label = index.get(_key(annotation.get('tokens_positive') or annotation.get('tokens')
+                                   or ()))
+            if label is None:
+                raise ValueError(
+                    f"'{self.ann_file}': annotation {annotation.get('id')} has the characters "
+                    f"{annotation.get('tokens_positive')}, which are none of the phrases {spans} "
+                    f"of image {image['id']}")
+            targets[label].append(xyxy(annotation['bbox']))
+        caption = image['caption']
+        return self._sample(
+            dict(image, id=image.get('original_img_id', image['id'])), caption, spans, targets,
+            phrases=[' '.join(caption[b:e] for b, e in span) for span in spans],
+            phrase_types=None, sentence_id=image.get('sentence_id', image['id']))
+
+
+def xyxy(box: List[float]) -> List[float]:
+    """Corners of a box given as corner and size."""
+    x, y, w, h = box
+    return [x, y, x + w, y + h]
+
+
+def _key(spans: Any) -> tuple:
+    return tuple(sorted((int(b), int(e)) for b, e in spans))

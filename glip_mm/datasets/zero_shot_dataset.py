@@ -1,0 +1,152 @@
+"""A detection set to be evaluated: COCO or LVIS annotations, classes by category id."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from mmdet.datasets import BaseDetDataset
+
+from glip_mm.registry import DATASETS
+
+#: What RoboFlow calls category 0 of the files it exports; it has no boxes.
+BACKGROUND_ID = 0
+
+
+@DATASETS.register_module()
+class ZeroShotDataset(BaseDetDataset):
+    """Images, boxes and class names of one COCO-format file.
+
+    Label ``i`` is the ``i``-th category of the file in ascending order of id, whatever the file
+    calls it: published protocols rename classes (ODinW), and MMDetection's ``CocoDataset``, which
+    looks categories up by name, loses a renamed class silently. Where ``metainfo`` names no
+    classes the file's own names are used. A category of id 0 without boxes is left out if that
+    makes file and ``metainfo`` agree (RoboFlow's background).
+
+    Every image of the file is a sample, those without boxes too. Sample fields besides
+    MMDetection's: ``dataset_name``. ``metainfo`` besides ``classes``: ``category_ids``.
+
+    Args:
+        dataset_name: What the set is called in results; default: name of its folder.
+        image_names: ``'file_name'``, or ``'coco_url'`` for LVIS: the last two parts of that
+            address (``val2017/000000000139.jpg``), as LVIS 1.0 has no file names.
+        caption_prompt: Overrides of how names stand in the prompt, see
+            :meth:`glip_mm.text.Prompt.from_names`.
+        return_classes: Accepted because MMDetection's configs have it; always true here.
+        kwargs: As in MMDetection's ``BaseDetDataset``: ``ann_file``, ``data_root``,
+            ``data_prefix``, ``metainfo``, ``pipeline``, ``test_mode``, ... ``serialize_data`` is
+            False by default: True spares the memory of workers with large sets.
+
+    Raises:
+        FileNotFoundError: If the annotation file is missing.
+        ValueError: If the file is not of this format, or has another number of categories than
+            ``metainfo``.
+    """
+
+    def __init__(self, *args: Any, dataset_name: Optional[str] = None,
+                 image_names: str = 'file_name', return_classes: bool = True,
+                 **kwargs: Any) -> None:
+        if image_names not in ('file_name', 'coco_url'):
+            raise ValueError("ZeroShotDataset.image_names must be 'file_name' or 'coco_url', got "
+                             f'{image_names!r}')
+        self.dataset_name, self.image_names = dataset_name, image_names
+        # serialising collects garbage first: a second or two for each set of a suite
+        kwargs.setdefault('serialize_data', False)
+        super().__init__(*args, return_classes=True, **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """One entry for every image, ascending by image id."""
+        content = read_coco(self.ann_file)
+        ids, names = categories_of(content, self.ann_file, self._metainfo.get('classes'))
+        self._metainfo.update(classes=names, category_ids=ids)
+        if self.dataset_name is None:
+            self.dataset_name = Path(self.ann_file).resolve().parent.name
+        label = {category: i for i, category in enumerate(ids)}
+        boxes: Dict[Any, List[dict]] = defaultdict(list)
+        for annotation in content.get('annotations', ()):
+            # the background's boxes, if it has any, belong to no class
+            if annotation['category_id'] in label:
+                boxes[annotation['image_id']].append(annotation)
+        return [self._sample(image, boxes[image['id']], label)
+                for image in sorted(content['images'], key=lambda image: image['id'])]
+
+    def _sample(self, image: dict, annotations: List[dict], label: Dict[int, int]) -> dict:
+        name = image.get(self.image_names)
+        if not name:
+            raise ValueError(f"'{self.ann_file}': image {image['id']} has no {self.image_names}; "
+                             "set image_names='file_name' or 'coco_url' in the dataset")
+        if self.image_names == 'coco_url':
+            name = '/'.join(name.split('/')[-2:])
+        instances = []
+        for annotation in annotations:
+            x, y, w, h = annotation['bbox']
+            instances.append(dict(bbox=[x, y, x + w, y + h],
+                                  bbox_label=label[annotation['category_id']],
+                                  ignore_flag=int(bool(annotation.get('iscrowd', 0)))))
+        info = dict(
+            img_id=image['id'], img_path=str(Path(self.data_prefix.get('img') or '') / name),
+            height=image['height'], width=image['width'], instances=instances,
+            text=self._metainfo['classes'], custom_entities=True,
+            dataset_name=self.dataset_name)
+        if self.caption_prompt is not None:
+            info['caption_prompt'] = self.caption_prompt
+        return info
+
+    def filter_data(self) -> List[dict]:
+        """All samples: an evaluation leaves none out."""
+        return self.data_list
+
+
+def read_coco(path: str, needed: Sequence[str] = ('images', 'categories')) -> dict:
+    """A COCO-format file.
+
+    Args:
+        path: The file.
+        needed: Lists that must be there and hold something.
+
+    Raises:
+        FileNotFoundError: If it is missing.
+        ValueError: If it is not JSON with these lists.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"annotation file '{path}' is missing: check data_root and "
+                                'ann_file; docs/evaluation.md says where data go') from None
+    except ValueError as error:
+        raise ValueError(f"'{path}' is not valid JSON ({error}): fetch the file again") from error
+    for key in needed:
+        if not isinstance(content, dict) or not content.get(key):
+            raise ValueError(f"'{path}' has no '{key}': it must be a COCO-format file")
+    return content
+
+
+def categories_of(content: dict, path: str, classes: Optional[Sequence[str]] = None
+                  ) -> Tuple[Tuple[int, ...], Tuple[str, ...]]:
+    """Category ids in label order, and what the classes are called.
+
+    Args:
+        content: Of a COCO-format file.
+        path: Named in errors.
+        classes: Names in label order; default: those of the file.
+
+    Raises:
+        ValueError: If their number differs from the file's categories; lists both.
+    """
+    rows = sorted(content['categories'], key=lambda row: row['id'])
+    ids = [row['id'] for row in rows]
+    if len(set(ids)) < len(ids):
+        raise ValueError(f"'{path}' has several categories of the same id: {ids}")
+    if classes is not None and len(rows) == len(classes) + 1 and ids[0] == BACKGROUND_ID and all(
+            a['category_id'] != BACKGROUND_ID for a in content.get('annotations', ())):
+        rows = rows[1:]
+    names = tuple(row['name'] for row in rows)
+    if classes is None:
+        return tuple(row['id'] for row in rows), names
+    if len(classes) != len(names):
+        raise ValueError(
+            f"'{path}' has {len(names)} categories but metainfo.classes names {len(classes)}.\n"
+            f'  file:     {list(names)}\n  metainfo: {list(classes)}\n'
+            'Classes stand for categories in ascending order of id: name as many, or use the '
+            'annotation file that belongs to this protocol')
+    return tuple(row['id'] for row in rows), tuple(classes)

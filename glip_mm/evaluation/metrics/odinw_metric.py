@@ -1,0 +1,215 @@
+"""COCO AP of every data set of a suite, and their mean."""
+
+import contextlib
+import csv
+import io
+from collections import OrderedDict, defaultdict
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from terminaltables import AsciiTable
+
+from glip_mm.atomic_files import write_atomically
+from glip_mm.registry import METRICS
+
+#: Where COCOeval.stats has them.
+STATS = dict(AP=0, AP50=1, AP75=2, APs=3, APm=4, APl=5)
+
+
+class SuiteRow(NamedTuple):
+    """Results of one data set. Values are 0..1, or nan where nothing can be found."""
+
+    name: str
+    images: int
+    boxes: int
+    classes: int
+    AP: float
+    AP50: float
+    AP75: float
+    APs: float
+    APm: float
+    APl: float
+
+
+@METRICS.register_module()
+class ODinWMetric(BaseMetric):
+    """Zero-shot AP over many detection sets, such as ODinW: each by itself, mean and median.
+
+    A sample belongs to the set that its ``dataset_name`` names; label ``i`` is the ``i``-th
+    category in ascending order of id, as in :class:`~glip_mm.datasets.ZeroShotDataset`. AP is
+    pycocotools', over all images of the set's annotation file.
+
+    Results: ``NAME`` (AP) of every set, ``mean`` and ``median`` over sets, each 0..1. Over fewer
+    sets than the suite has, the last two are called ``mean_of_N`` and ``median_of_N`` instead: they
+    are not the published number. A set without any ground truth is nan and left out of them.
+
+    Args:
+        datasets: Name -> annotation file.
+        num_classes: Name -> number of classes; checked where given.
+        suite_size: Sets of the complete suite; default: as many as ``datasets`` has.
+        out_file: Also write the table to this CSV file.
+        max_dets: Detections of an image that count.
+        collect_device: See MMEngine.
+        prefix: Of the result names.
+
+    Raises:
+        ValueError: If ``datasets`` is empty.
+    """
+
+    default_prefix = 'odinw'
+
+    def __init__(self, datasets: Mapping[str, str],
+                 num_classes: Optional[Mapping[str, int]] = None,
+                 suite_size: Optional[int] = None, out_file: Optional[str] = None,
+                 max_dets: int = 100, collect_device: str = 'cpu',
+                 prefix: Optional[str] = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if not datasets:
+            raise ValueError('ODinWMetric.datasets must name at least one data set, got none')
+        self.datasets, self.num_classes = dict(datasets), dict(num_classes or {})
+        self.suite_size = len(self.datasets) if suite_size is None else suite_size
+        self.out_file, self.max_dets = out_file, max_dets
+        #: Of the last evaluation, in the order of ``datasets``.
+        self.rows: List[SuiteRow] = []
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the detections of a batch.
+
+        Args:
+            data_batch: Unused.
+            data_samples: With ``dataset_name``, ``img_id`` and ``pred_instances``, boxes xyxy
+                half open in pixels of the original image.
+
+        Raises:
+            KeyError: If a sample belongs to no data set of this metric.
+        """
+        for sample in data_samples:
+            name = sample.get('dataset_name')
+            if name not in self.datasets:
+                raise KeyError(
+                    f"sample '{sample.get('img_path')}' has dataset_name={name!r}, but "
+                    f'ODinWMetric.datasets has {list(self.datasets)}; use ZeroShotDataset with '
+                    "dataset_name and put 'dataset_name' into meta_keys of PackDetInputs")
+            found = sample['pred_instances']
+            scores = found['scores'].float().cpu().numpy()
+            best = np.argsort(-scores, kind='stable')[:self.max_dets]
+            self.results.append((name, sample['img_id'],
+                                 found['bboxes'].float().cpu().numpy()[best], scores[best],
+                                 found['labels'].cpu().numpy()[best]))
+
+    def compute_metrics(self, results: List[tuple]) -> Dict[str, float]:
+        """AP of each set.
+
+        Args:
+            results: Of :meth:`process`, of all processes.
+
+        Returns:
+            The values named in the class.
+        """
+        found: Dict[str, Dict[Any, tuple]] = defaultdict(dict)
+        for name, image, *detections in results:
+            found[name][image] = detections
+        self.rows = [self._evaluate(name, path, found[name])
+                     for name, path in self.datasets.items()]
+        metrics: Dict[str, float] = OrderedDict((row.name, row.AP) for row in self.rows)
+        values = [row.AP for row in self.rows if not np.isnan(row.AP)]
+        note = '' if len(values) == self.suite_size else f'_of_{len(values)}'
+        metrics[f'mean{note}'] = float(np.mean(values)) if values else float('nan')
+        metrics[f'median{note}'] = float(np.median(values)) if values else float('nan')
+        logger = MMLogger.get_current_instance()
+        logger.info('\n' + suite_table(self.rows))
+        if note:
+            logger.warning(f'{len(values)} of {self.suite_size} data sets were evaluated: the '
+                           'mean is not that of the whole suite')
+        if self.out_file:
+            write_atomically(self.out_file, suite_csv(self.rows).encode())
+        return metrics
+
+    def _evaluate(self, name: str, path: str, found: Dict[Any, tuple]) -> SuiteRow:
+        with contextlib.redirect_stdout(io.StringIO()):
+            truth = COCO(path)
+        ids = sorted(truth.getCatIds())
+        wanted = self.num_classes.get(name, len(ids))
+        if len(ids) == wanted + 1 and ids[0] == 0 and not truth.getAnnIds(catIds=[0]):
+            ids = ids[1:]  # RoboFlow's background
+        if len(ids) != wanted:
+            raise ValueError(f"'{path}' of {name} has {len(ids)} categories, but the protocol "
+                             f'has {wanted}: {[c["name"] for c in truth.loadCats(ids)]}')
+        missing = set(truth.getImgIds()) - set(found)
+        if missing:
+            MMLogger.get_current_instance().warning(
+                f'{name}: {len(missing)} of {len(truth.imgs)} images have no result and count as '
+                f'images without detections, for example image {min(missing, key=str)}')
+        boxes = sum(not a.get('iscrowd') for a in truth.anns.values())
+        values = dict.fromkeys(STATS, float('nan'))
+        if boxes:
+            stats = _coco_stats(truth, _coco_results(found, ids), ids, self.max_dets)
+            values = {k: float(stats[i]) if stats[i] >= 0 else float('nan')
+                      for k, i in STATS.items()}
+        return SuiteRow(name, len(truth.imgs), boxes, len(ids), **values)
+
+
+def _coco_results(found: Dict[Any, tuple], ids: Sequence[int]) -> List[dict]:
+    rows = []
+    for image, (boxes, scores, labels) in found.items():
+        if len(labels) and int(labels.max()) >= len(ids):
+            raise ValueError(f'image {image} has a detection of label {int(labels.max())}, but its '
+                             f'annotation file has {len(ids)} categories')
+        for (x1, y1, x2, y2), score, label in zip(boxes.tolist(), scores.tolist(),
+                                                  labels.tolist()):
+            rows.append(dict(image_id=image, category_id=ids[label], score=score,
+                             bbox=[x1, y1, x2 - x1, y2 - y1]))
+    return rows
+
+
+def _coco_stats(truth: COCO, rows: List[dict], ids: Sequence[int], max_dets: int) -> np.ndarray:
+    if not rows:
+        return np.zeros(len(STATS))
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth.dataset.setdefault('info', {})  # loadRes reads it, and exported files lack it
+        evaluation = COCOeval(truth, truth.loadRes(rows), 'bbox')
+        evaluation.params.catIds = list(ids)
+        evaluation.params.maxDets = [1, 10, max_dets]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    precision = evaluation.eval['precision'][..., -1]  # [T, R, K, A]
+    thresholds = evaluation.params.iouThrs
+    parts = [precision[..., 0], precision[np.isclose(thresholds, .5)][..., 0],
+             precision[np.isclose(thresholds, .75)][..., 0],
+             *(precision[..., area] for area in (1, 2, 3))]
+    return np.array([p[p > -1].mean() if (p > -1).any() else -1. for p in parts])
+
+
+def _percent(value: float) -> str:
+    return '-' if np.isnan(value) else f'{100 * value:.1f}'
+
+
+def suite_table(rows: Sequence[SuiteRow]) -> str:
+    """Rows, their mean and their median as text; AP in percent."""
+    cells = [['data set', 'images', 'boxes', 'classes', *STATS]]
+    cells += [[r.name, r.images, r.boxes, r.classes, *(_percent(getattr(r, k)) for k in STATS)]
+              for r in rows]
+    for title, over in (('mean', np.mean), ('median', np.median)):
+        columns = ([getattr(r, k) for r in rows if not np.isnan(getattr(r, k))] for k in STATS)
+        cells.append([f'{title} of {sum(not np.isnan(r.AP) for r in rows)}', '', '', '',
+                      *(_percent(over(c) if c else float('nan')) for c in columns)])
+    table = AsciiTable(cells)
+    for column in range(1, len(cells[0])):
+        table.justify_columns[column] = 'right'
+    table.inner_footing_row_border = False
+    return table.table
+
+
+def suite_csv(rows: Sequence[SuiteRow]) -> str:
+    """Rows as CSV, values 0..1; empty where nothing can be found."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(SuiteRow._fields)
+    for row in rows:
+        writer.writerow(['' if isinstance(v, float) and np.isnan(v) else
+                         f'{v:.6f}' if isinstance(v, float) else v for v in row])
+    return text.getvalue()

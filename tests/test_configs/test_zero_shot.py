@@ -1,0 +1,154 @@
+"""The evaluation configs say what the protocols say."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.fileio import load
+from mmengine.registry import DefaultScope
+
+import glip_mm.datasets  # noqa: F401
+import glip_mm.evaluation  # noqa: F401
+from glip_mm.compat import load_tokenizer
+from glip_mm.registry import DATASETS, METRICS, TRANSFORMS
+from glip_mm.text import Prompt, positive_map
+from glip_mm.text.sources import ASSETS
+
+ROOT = Path(__file__).parents[2] / 'configs'
+ODINW = load(ROOT / '_base_/datasets/odinw.json')['odinw']
+BENCHMARKS = dict(coco=['coco'], lvis=['lvis-minival', 'lvis-val'],
+                  flickr30k=['flickr30k-val', 'flickr30k-test'], refcoco=['refcoco'],
+                  odinw=['odinw13', 'odinw13-prompts', 'odinw35'])
+MODELS = ['glip_swin-t-a_o365', 'glip_swin-t_o365', 'glip_swin-t_o365-goldg',
+          'glip_swin-t_o365-goldg-cc3m-sbu', 'glip_swin-l_mixed']
+
+
+@lru_cache(maxsize=None)
+def config(folder, benchmark, model=MODELS[1]):
+    return Config.fromfile(ROOT / folder / f'{model}_{benchmark}.py')
+
+
+@pytest.mark.parametrize('model', MODELS)
+def test_every_released_model_has_every_benchmark(model):
+    wanted = Config.fromfile(ROOT / f'glip/{model}.py').model
+    for folder, names in BENCHMARKS.items():
+        for name in names:
+            found = config(folder, name, model)
+            assert found.model_name == model and found.benchmark == name.replace('-', '_')
+            # the same model but for its protocol
+            protocol = dict(chunked_size=40, max_per_img=300) if folder == 'lvis' else {}
+            assert found.model == dict(wanted, test_cfg=dict(wanted.test_cfg, **protocol))
+            for key in ('default_scope', 'test_cfg', 'test_dataloader', 'test_evaluator'):
+                assert found.get(key), key
+            assert 'train_dataloader' not in found
+
+
+def test_nothing_else_lies_there():
+    found = {str(p.relative_to(ROOT)) for folder in BENCHMARKS for p in ROOT.glob(f'{folder}/*.py')}
+    assert found == {f'{folder}/{model}_{name}.py' for folder, names in BENCHMARKS.items()
+                     for name in names for model in MODELS}
+
+
+@pytest.mark.parametrize('folder, name', [(f, n) for f, ns in BENCHMARKS.items() for n in ns])
+def test_parts_are_registered(folder, name):
+    found = config(folder, name)
+    datasets = found.test_dataloader.dataset
+    evaluators = found.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        for dataset in datasets.get('datasets', [datasets]):
+            assert DATASETS.get(dataset.type), dataset.type
+            for step in dataset.pipeline:
+                TRANSFORMS.build(step)
+        for metric in evaluators:
+            assert METRICS.get(metric.type), metric.type
+
+
+def test_odinw_has_its_sets():
+    assert len(ODINW) == 36
+    assert sum(d['in_13'] for d in ODINW) == 13 and sum(d['in_35'] for d in ODINW) == 35
+    assert len({d['name'] for d in ODINW}) == len({d['official_name'] for d in ODINW}) == 36
+    # number of classes of all 35 sets together, and of 13
+    assert sum(len(d['classes']) for d in ODINW if d['in_35']) == 314
+    assert sum(len(d['classes']) for d in ODINW if d['in_13']) == 50
+    assert [d['name'] for d in ODINW if 'prompt' in d] == [
+        'Aquarium', 'EgoHands_generic', 'Packages', 'pothole']
+
+
+@pytest.fixture(scope='module')
+def tokenizer():
+    return load_tokenizer(str(ASSETS / 'bert-base-uncased'))
+
+
+@pytest.mark.parametrize('entry', ODINW, ids=lambda d: d['name'])
+def test_prompts_have_the_published_length(entry, tokenizer):
+    prompt = Prompt.from_names(entry['classes'], caption_prompt=entry.get('prompt'))
+    assert len(tokenizer(prompt.caption)['input_ids']) == entry['tokens']
+
+
+def test_exact_prompts(tokenizer):
+    entries = {d['name']: d for d in ODINW}
+
+    def prompt(name):
+        return Prompt.from_names(entries[name]['classes'],
+                                 caption_prompt=entries[name].get('prompt'))
+
+    fish = prompt('Aquarium')
+    assert fish.caption == (
+        ' fish. jellyfish. penguin , which is black and white. puffin with orange beaks . shark. '
+        'starfish. stingray which is flat and round')
+    assert [e.spans for e in fish.entities] == [
+        ((1, 5), ), ((7, 16), ), ((18, 25), ), ((54, 60), ), ((81, 86), ), ((88, 96), ),
+        ((98, 106), )]
+    offsets = tokenizer(fish.caption, return_offsets_mapping=True)['offset_mapping']
+    assert [row.nonzero()[0].tolist() for row in positive_map(fish, offsets)] == [
+        [1], [3, 4], [6], [14, 15], [21], [23, 24], [26, 27]]
+    assert prompt('EgoHands_generic').caption == ' hand of a person'
+    assert prompt('Packages').caption == 'there is a package on the porch'
+    holes = prompt('pothole')
+    assert holes.caption == 'there are some holes on the road' and holes.names == ['pothole']
+    assert holes.entities[0].spans == ((15, 20), )
+    # two blanks are no word: the class cannot be found, as published
+    assert prompt('ChessPieces').caption.startswith(' . black bishop. ')
+
+
+def test_protocols_of_odinw_differ_in_names_and_prompts_alone():
+    plain, prompts, all35 = (
+        {d.dataset_name: d for d in config('odinw', name).test_dataloader.dataset.datasets}
+        for name in BENCHMARKS['odinw'])
+    assert (len(plain), len(prompts), len(all35)) == (13, 13, 35)
+    assert all(prompts[name] == all35[name] for name in prompts)
+    assert not any(d.caption_prompt for d in plain.values())
+    changed = {n for n in plain if plain[n].metainfo != prompts[n].metainfo}
+    assert changed == {'CottontailRabbits', 'NorthAmericaMushrooms'}
+    assert plain['NorthAmericaMushrooms'].metainfo.classes == ['CoW', 'chanterelle']
+    for name, d in plain.items():
+        assert (d.data_root, d.ann_file) == (prompts[name].data_root, prompts[name].ann_file)
+
+
+def test_odinw_files():
+    found = config('odinw', 'odinw35')
+    sets = {d.dataset_name: d for d in found.test_dataloader.dataset.datasets}
+    files = found.test_evaluator.datasets
+    assert files == {n: d.data_root + d.ann_file for n, d in sets.items()}
+    assert files['EgoHands_generic'] == (
+        'data/odinw/EgoHands/generic/mini_val/annotations_without_background.json')
+    assert files['pistols'] == (
+        'data/odinw/pistols/export/val_annotations_without_background.json')
+    assert sets['pistols'].data_prefix.img == '.' and sets['pothole'].data_prefix.img == 'valid'
+    assert found.test_evaluator.num_classes == {
+        n: len(d.metainfo.classes) for n, d in sets.items()}
+    minival = {d['name'] for d in ODINW if d['evaluated'] == 'minival'}
+    assert minival == {
+        'DroneControl', 'EgoHands_generic', 'EgoHands_specific', 'OxfordPets_by-breed',
+        'OxfordPets_by-species', 'PKLot', 'UnoCards', 'VehiclesOpenImages', 'brackishUnderwater',
+        'openPoetryVision', 'websiteScreenshots'}
+
+
+def test_lvis_val_is_minival_with_another_file():
+    one, two = config('lvis', 'lvis-minival'), config('lvis', 'lvis-val')
+    assert [m.fixed_ap for m in two.test_evaluator] == [True, False]
+    assert {m.ann_file for m in two.test_evaluator} == {'data/coco/annotations/lvis_od_val.json'}
+    assert one.test_dataloader.dataset.ann_file.endswith('minival_inserted_image_name.json')
+    assert two.test_dataloader.dataset.image_names == 'coco_url'

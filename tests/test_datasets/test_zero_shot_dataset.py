@@ -1,0 +1,87 @@
+"""COCO-format and LVIS files as evaluation sets."""
+
+import json
+
+import pytest
+from mmengine.registry import DefaultScope
+
+from glip_mm.datasets import ZeroShotDataset
+from glip_mm.registry import DATASETS
+from glip_mm.text import Prompt
+
+BOX = dict(id=1, image_id=3, bbox=[1, 2, 10, 20], category_id=7, area=200, iscrowd=0)
+
+
+def write(folder, categories, annotations=(BOX, ), **image):
+    content = dict(
+        images=[dict(id=9, file_name='b.jpg', width=40, height=30, **image),
+                dict(id=3, file_name='a.jpg', width=40, height=30, **image)],
+        categories=[dict(id=i, name=name) for i, name in categories],
+        annotations=list(annotations))
+    path = folder / 'a.json'
+    path.write_text(json.dumps(content))
+    return path
+
+
+def build(path, **settings):
+    return ZeroShotDataset(ann_file=str(path), test_mode=True, **settings)
+
+
+def test_labels_follow_ids_not_the_order_of_the_file(tmp_path):
+    dataset = build(write(tmp_path, [(7, 'cat'), (2, 'dog')]))
+    assert dataset.metainfo['classes'] == ('dog', 'cat')
+    assert dataset.metainfo['category_ids'] == (2, 7)
+    first, second = (dataset.get_data_info(i) for i in range(2))
+    assert first['img_id'] == 3 and first['instances'][0]['bbox_label'] == 1
+    assert first['instances'][0]['bbox'] == [1, 2, 11, 22]
+    assert second['instances'] == []  # images without boxes stay
+    assert Prompt.from_data_sample(first).caption == 'dog. cat'
+
+
+def test_a_class_may_be_called_otherwise_than_in_the_file(tmp_path):
+    path = write(tmp_path, [(7, 'cat'), (2, 'dog')])
+    info = build(path, metainfo=dict(classes=('hound', 'pet')), dataset_name='pets',
+                 caption_prompt=[None, dict(suffix=' at home')]).get_data_info(0)
+    assert info['text'] == ('hound', 'pet') and info['dataset_name'] == 'pets'
+    assert info['instances'][0]['bbox_label'] == 1
+    assert Prompt.from_data_sample(info).caption == 'hound. pet at home'
+
+
+def test_roboflow_background_is_left_out_only_where_that_makes_both_agree(tmp_path):
+    path = write(tmp_path, [(0, 'animals'), (7, 'cat')])
+    assert build(path, metainfo=dict(classes=('cat', ))).metainfo['category_ids'] == (7, )
+    assert build(path).metainfo['category_ids'] == (0, 7)
+    path = write(tmp_path, [(0, 'animals'), (7, 'cat')], [BOX, dict(BOX, id=2, category_id=0)])
+    with pytest.raises(ValueError, match='2 categories'):
+        build(path, metainfo=dict(classes=('cat', )))
+
+
+def test_disagreement_lists_both_sides(tmp_path):
+    path = write(tmp_path, [(7, 'cat'), (2, 'dog')])
+    with pytest.raises(ValueError, match=r"(?s)\['dog', 'cat'\].*\['cow'\]"):
+        build(path, metainfo=dict(classes=('cow', )))
+
+
+def test_lvis_images_are_named_by_their_address(tmp_path):
+    path = write(tmp_path, [(7, 'cat')], coco_url='http://x.org/val2017/000000000139.jpg')
+    info = build(path, image_names='coco_url', data_prefix=dict(img='/data/coco')).get_data_info(0)
+    assert info['img_path'] == '/data/coco/val2017/000000000139.jpg'
+    with pytest.raises(ValueError, match='has no coco_url'):
+        build(write(tmp_path, [(7, 'cat')]), image_names='coco_url')
+
+
+def test_what_is_wrong_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match='docs/evaluation.md'):
+        build(tmp_path / 'none.json')
+    with pytest.raises(ValueError, match='several categories'):
+        build(write(tmp_path, [(7, 'cat'), (7, 'dog')]))
+    with pytest.raises(ValueError, match="got 'path'"):
+        build(write(tmp_path, [(7, 'cat')]), image_names='path')
+
+
+def test_it_is_found_by_name(tmp_path):
+    path = write(tmp_path, [(7, 'cat')])
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        dataset = DATASETS.build(dict(type='ZeroShotDataset', ann_file=str(path),
+                                      return_classes=True, test_mode=True))
+    assert len(dataset) == 2

@@ -1,0 +1,95 @@
+"""Test a checkpoint on many detection sets at once, with one table for all of them.
+
+The sets are COCO-format folders of your own, or those of an ODinW config. Writes suite.csv and
+suite.png into the work directory.
+
+Example:
+    python tools/test_suite.py configs/glip/glip_swin-t_o365-goldg.py glip_tiny_c.pth \
+        data/raccoon data/bccd --split test
+    python tools/test_suite.py configs/odinw/glip_swin-t_o365-goldg_odinw13.py glip_tiny_c.pth
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+
+from glip_mm.apis.launch import add_run_options, build_runner, check_checkpoint, load_config
+from glip_mm.apis.suite import find_datasets, present_part, suite_config
+from glip_mm.visualization.suite_chart import draw_suite
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description='Test a checkpoint on many detection sets at once, with one summary table.')
+    parser.add_argument('config', help='config of the model; with an ODinW config no folder is '
+                        'needed')
+    parser.add_argument('checkpoint', help='checkpoint: file or address')
+    parser.add_argument('folders', nargs='*', metavar='FOLDER',
+                        help='a set in COCO format, a folder of such sets, or an annotation file')
+    parser.add_argument('--split', default='test',
+                        help='which annotations of each folder: test, val, ... (default: test)')
+    parser.add_argument('--prompts', metavar='FILE.json', help='how classes stand in the prompt: '
+                        '{"SET": {"CLASS": {"prefix": "", "name": "", "suffix": ""}}}')
+    parser.add_argument('--skip-missing', action='store_true',
+                        help='ODinW configs: leave out the sets that are not there')
+    add_run_options(parser)
+    return parser
+
+
+def make_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
+    """The config of the run.
+
+    Args:
+        parser: Reports errors.
+        args: Parsed options.
+    """
+    check_checkpoint(parser, args.checkpoint, 'checkpoint')
+    config = load_config(parser, args)
+    try:
+        if args.folders:
+            if args.skip_missing:
+                parser.error('--skip-missing is for ODinW configs; name the folders that are there')
+            datasets = find_datasets(args.folders, args.split)
+            config = suite_config(config, datasets, args.prompts)
+            if not args.work_dir:
+                config.work_dir += '_suite'
+            # the folders given take the place of the config's data
+            if args.cfg_options:
+                config.merge_from_dict(args.cfg_options)
+        elif args.prompts:
+            parser.error('--prompts is for folders; an ODinW config has its own prompts')
+        elif args.skip_missing:
+            left_out = present_part(config)
+            if left_out:
+                print_log(f'left out, not there: {", ".join(left_out)}', 'current')
+        if dict(config.test_evaluator).get('type') != 'ODinWMetric':
+            parser.error(f"config '{args.config}' tests no suite: give the folders of your data "
+                         'sets, or a config of configs/odinw')
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        parser.error(str(error.args[0]))
+    config.test_evaluator.out_file = str(Path(config.work_dir) / 'suite.csv')
+    config.load_from, config.resume = args.checkpoint, False
+    return config
+
+
+def main() -> None:
+    """Test, and draw the summary."""
+    parser = make_parser()
+    args = parser.parse_args()
+    config = make_config(parser, args)
+    build_runner(config).test()
+    if is_main_process():
+        table = Path(config.test_evaluator.out_file)
+        with open(table, newline='') as file:
+            values = [(row['name'], float(row['AP'] or 'nan')) for row in csv.DictReader(file)]
+        draw_suite(values, str(table.with_suffix('.png')), Path(args.checkpoint).name)
+        print_log(f"summary: '{table}' and '{table.with_suffix('.png')}'", 'current')
+
+
+if __name__ == '__main__':
+    main()
