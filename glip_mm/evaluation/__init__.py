@@ -2,6 +2,6 @@
 
 import mmdet.evaluation  # noqa: F401
 
-from .metrics import PhraseGroundingMetric
+from .metrics import LVISFixedAPMetric, PhraseGroundingMetric
 
-__all__ = ['PhraseGroundingMetric']
+__all__ = ['LVISFixedAPMetric', 'PhraseGroundingMetric']

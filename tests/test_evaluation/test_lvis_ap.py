@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 
 from glip_mm.evaluation.lvis import (
-    Detections,
     LVISGroundTruth,
     detections_of_results,
     lvis_ap,
     most_per_category,
     most_per_image,
 )
-
 from tests.lvis_reference import fixed_cap, random_results, random_truth, reference_ap
 
 pytest.importorskip('lvis')

@@ -1,6 +1,6 @@
 """Detections of a whole data set as columns, and the caps that the two protocols put on them."""
 
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -87,11 +87,11 @@ class DetectionStore:
     """Takes detections image by image and never holds many more than the cap lets through.
 
     Args:
-        most: Detections that are kept of each category, the best.
+        most: Detections that are kept of each category, the best; None keeps all.
         slack: Detections beyond those that wait for the next cut.
     """
 
-    def __init__(self, most: int, slack: int = 1_000_000) -> None:
+    def __init__(self, most: Optional[int], slack: int = 1_000_000) -> None:
         self.most, self.slack = most, slack
         self._kept, self._waiting, self._rows = Detections.empty(), [], 0
 
@@ -99,14 +99,14 @@ class DetectionStore:
         """Take the detections of one or more images, each image once."""
         self._waiting.append(detections)
         self._rows += len(detections.scores)
-        if self._rows > self.slack:
+        if self.most is not None and self._rows > self.slack:
             self.detections()
 
     def detections(self) -> Detections:
-        """Those that the cap lets through, by category, best first."""
+        """Those that the cap lets through."""
         waiting: List[Detections] = self._waiting
         if waiting:
-            self._kept = most_per_category(
-                Detections.concatenate([self._kept, *waiting]), self.most)
+            kept = Detections.concatenate([self._kept, *waiting])
+            self._kept = kept if self.most is None else most_per_category(kept, self.most)
             self._waiting, self._rows = [], 0
         return self._kept

@@ -1,5 +1,6 @@
 """Metrics of glip_mm; COCO AP is MMDetection's."""
 
+from .lvis_fixed_ap_metric import LVISFixedAPMetric
 from .phrase_grounding_metric import PhraseGroundingMetric
 
-__all__ = ['PhraseGroundingMetric']
+__all__ = ['LVISFixedAPMetric', 'PhraseGroundingMetric']
