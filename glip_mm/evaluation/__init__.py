@@ -2,6 +2,6 @@
 
 import mmdet.evaluation  # noqa: F401
 
-from .metrics import LVISFixedAPMetric, PhraseGroundingMetric
+from .metrics import LVISFixedAPMetric, PhraseGroundingMetric, RefCOCOMetric
 
-__all__ = ['LVISFixedAPMetric', 'PhraseGroundingMetric']
+__all__ = ['LVISFixedAPMetric', 'PhraseGroundingMetric', 'RefCOCOMetric']

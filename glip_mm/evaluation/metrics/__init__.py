@@ -2,5 +2,6 @@
 
 from .lvis_fixed_ap_metric import LVISFixedAPMetric
 from .phrase_grounding_metric import PhraseGroundingMetric
+from .refcoco_metric import RefCOCOMetric
 
-__all__ = ['LVISFixedAPMetric', 'PhraseGroundingMetric']
+__all__ = ['LVISFixedAPMetric', 'PhraseGroundingMetric', 'RefCOCOMetric']
