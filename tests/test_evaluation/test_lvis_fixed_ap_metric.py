@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
 from glip_mm.evaluation import LVISFixedAPMetric
@@ -132,10 +133,10 @@ def test_a_metric_can_be_used_again(ann_file, samples):
     assert metric.evaluate(len(samples)) == first
 
 
-def test_images_that_were_not_tested_are_named(ann_file, samples, caplog):
+def test_images_that_were_not_tested_are_named(ann_file, samples):
     metric = LVISFixedAPMetric(ann_file)
     metric.process({}, samples[4:])
-    logger = logging.getLogger('mmengine')
+    logger = MMLogger.get_current_instance()
     warned = []
     handler = logging.Handler()
     handler.emit = lambda record: warned.append(record.getMessage())
@@ -190,11 +191,9 @@ def test_classes_by_name(ann_file, samples, content):
 
 
 def test_an_evaluator_runs_both_at_once(ann_file, samples):
-    evaluator = Evaluator([dict(type='glip_mm.LVISFixedAPMetric', ann_file=ann_file),
-                           dict(type='glip_mm.LVISFixedAPMetric', ann_file=ann_file,
-                                fixed_ap=False)])
+    evaluator = Evaluator([METRICS.build(dict(type='LVISFixedAPMetric', ann_file=ann_file,
+                                              fixed_ap=fixed)) for fixed in (True, False)])
     evaluator.process([dict(sample, pred_instances=InstanceData(**sample['pred_instances']))
                        for sample in samples])
     found = evaluator.evaluate(len(samples))
     assert {'lvis/APr', 'lvis_standard/APr'} <= set(found)
-    assert METRICS.get('LVISFixedAPMetric') is LVISFixedAPMetric
