@@ -104,7 +104,7 @@ def test_the_shares_of_two_processes_make_the_whole(ann_file, samples):
     assert found['AP'] == evaluate(samples, ann_file, topk=12)['lvis/AP']
 
 
-def test_it_keeps_no_more_than_the_cap(monkeypatch):
+def test_it_keeps_no_more_than_the_cap():
     rng = np.random.default_rng(0)
     store, parts = DetectionStore(7, slack=50), []
     for image in range(40):
