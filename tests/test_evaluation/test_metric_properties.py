@@ -30,8 +30,8 @@ subset = st.lists(st.sampled_from(CATEGORIES), unique=True)
 @st.composite
 def lvis_files(draw):
     """Annotations with all that LVIS knows."""
-    images = [dict(id=image, neg_category_ids=draw(subset), not_exhaustive_category_ids=draw(subset))
-              for image in IMAGES]
+    images = [dict(id=image, neg_category_ids=draw(subset),
+                   not_exhaustive_category_ids=draw(subset)) for image in IMAGES]
     boxes = draw(st.lists(st.tuples(place, box, st.booleans()), min_size=1, max_size=12))
     return dict(
         images=images, categories=[dict(id=category, name=str(category), frequency=letter)
