@@ -61,3 +61,61 @@ def test_it_is_the_packages_on_generated_files(seed):
     content = random_truth(seed)
     results = random_results(content, seed, ties=seed % 2 == 0, density=1 + seed % 3)
     compare(content, results, cap=[10_000, 5, 20][seed % 3])
+
+
+def one_image(boxes, **fields):
+    """An annotation file of one category."""
+    return dict(
+        images=[dict(id=1, neg_category_ids=[], not_exhaustive_category_ids=[], **fields)],
+        categories=[dict(id=3, name='cat', frequency='f')],
+        annotations=[dict(id=index + 1, image_id=1, category_id=3, bbox=box,
+                          area=box[2] * box[3]) for index, box in enumerate(boxes)])
+
+
+def found(*boxes):
+    """Detections of that category, best first."""
+    return [dict(image_id=1, category_id=3, bbox=box, score=.9 - index / 10)
+            for index, box in enumerate(boxes)]
+
+
+LEFT, BETWEEN, RIGHT = [0., 0., 10., 10.], [2., 0., 10., 10.], [4., 0., 10., 10.]
+
+
+@pytest.mark.parametrize('second', [LEFT, RIGHT])
+def test_of_two_boxes_as_near_the_later_is_taken(second):
+    content, results = one_image([LEFT, RIGHT]), found(BETWEEN, second)
+    truth = LVISGroundTruth.from_dict(content)
+    ap50 = lvis_ap(truth, detections_of_results(truth, results)).metrics['AP50']
+    assert ap50 == pytest.approx(1 if second is LEFT else 51 / 101)
+    compare(content, results, 10_000)
+
+
+def test_no_detections_at_all():
+    truth = LVISGroundTruth.from_dict(one_image([LEFT]))
+    metrics = lvis_ap(truth, detections_of_results(truth, [])).metrics
+    assert (metrics['AP'], metrics['APf'], metrics['APr']) == (0, 0, -1)
+
+
+def test_no_boxes_at_all():
+    truth = LVISGroundTruth.from_dict(one_image([]))
+    metrics = lvis_ap(truth, detections_of_results(truth, found(LEFT))).metrics
+    assert set(metrics.values()) == {-1}
+
+
+def test_outlines_are_not_kept(tmp_path):
+    content = one_image([LEFT])
+    content['annotations'][0]['segmentation'] = [[0., 0., 10., 0., 10., 10.]]
+    (tmp_path / 'lvis.json').write_text(json.dumps(content))
+    loaded, given = LVISGroundTruth.load(tmp_path / 'lvis.json'), LVISGroundTruth.from_dict(content)
+    for name in ('boxes', 'area', 'pair', 'scored'):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(given, name))
+
+
+def test_what_is_not_listed_is_named():
+    content = one_image([LEFT])
+    content['annotations'][0]['category_id'] = 77
+    with pytest.raises(ValueError, match='image or category 77, which is not listed'):
+        LVISGroundTruth.from_dict(content)
+    truth = LVISGroundTruth.from_dict(one_image([LEFT]))
+    with pytest.raises(ValueError, match='a result is of image 9, which the annotations'):
+        detections_of_results(truth, [dict(found(LEFT)[0], image_id=9)])
