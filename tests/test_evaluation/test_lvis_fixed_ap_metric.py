@@ -14,6 +14,7 @@ from glip_mm.evaluation import LVISFixedAPMetric
 from glip_mm.evaluation.lvis import Detections, DetectionStore, most_per_category
 from glip_mm.registry import METRICS
 from tests.lvis_reference import fixed_cap, random_results, random_truth, reference_ap
+from tests.two_processes import in_two_processes
 
 
 @pytest.fixture
@@ -89,19 +90,16 @@ def test_an_image_that_comes_twice_counts_once(ann_file, samples):
     assert evaluate(samples + samples[:5], ann_file) == once
 
 
-def test_the_shares_of_two_processes_make_the_whole(ann_file, samples):
+def score_a_share(rank, ann_file, samples, expected):
     metric = LVISFixedAPMetric(ann_file, topk=12)
-    parts = []
-    # the sampler gives the first image to both
-    for share in (samples[::2], samples[1::2] + samples[:1]):
-        metric.process({}, share)
-        metric.compute_metrics, kept = (lambda found, parts=parts: parts.extend(found) or {},
-                                        metric.compute_metrics)
-        metric.evaluate(len(samples))
-        metric.compute_metrics = kept
-    assert len(parts) == 2
-    found = metric.compute_metrics(parts)
-    assert found['AP'] == evaluate(samples, ann_file, topk=12)['lvis/AP']
+    # the sampler gives images to both to make the shares equal
+    for sample in (samples[::2], samples[1::2] + samples[:8:2])[rank]:
+        metric.process({}, [sample])
+    assert metric.evaluate(len(samples)) == expected
+
+
+def test_two_processes_score_what_one_does(ann_file, samples):
+    in_two_processes(score_a_share, ann_file, samples, evaluate(samples, ann_file, topk=12))
 
 
 def test_it_keeps_no_more_than_the_cap():
