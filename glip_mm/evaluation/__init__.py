@@ -2,6 +2,6 @@
 
 import mmdet.evaluation  # noqa: F401
 
-from .metrics import ODinWMetric, PhraseGroundingMetric
+from .metrics import LVISFixedAPMetric, ODinWMetric, PhraseGroundingMetric, RefCOCOMetric
 
-__all__ = ['ODinWMetric', 'PhraseGroundingMetric']
+__all__ = ['LVISFixedAPMetric', 'ODinWMetric', 'PhraseGroundingMetric', 'RefCOCOMetric']

@@ -1,6 +1,8 @@
 """Metrics of glip_mm; COCO AP is MMDetection's."""
 
+from .lvis_fixed_ap_metric import LVISFixedAPMetric
 from .odinw_metric import ODinWMetric
 from .phrase_grounding_metric import PhraseGroundingMetric
+from .refcoco_metric import RefCOCOMetric
 
-__all__ = ['ODinWMetric', 'PhraseGroundingMetric']
+__all__ = ['LVISFixedAPMetric', 'ODinWMetric', 'PhraseGroundingMetric', 'RefCOCOMetric']

@@ -1,13 +1,17 @@
 """Phrase grounding recall."""
 
 from collections import OrderedDict
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from glip_mm.registry import METRICS
+
+from .samples import array_of
+
+PROTOCOLS = {'any': ('any',), 'merged': ('merged',), 'both': ('any', 'merged')}
 
 
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -24,90 +28,180 @@ def enclosing_box(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])[None]
 
 
+def first_hit(boxes: np.ndarray, scores: np.ndarray, target: np.ndarray,
+              iou_threshold: float) -> int:
+    """The 1-based rank of the best-scored box that reaches a target; -1 where none does.
+
+    Equal scores rank in the order given. As published, a dummy box [0, 0, 0, 0] comes last, so
+    that no phrase is without a box; it reaches nothing.
+
+    Args:
+        boxes: ``[n, 4]`` xyxy.
+        scores: ``[n]``.
+        target: ``[m, 4]``; any of them will do.
+        iou_threshold: IoU that makes a hit.
+    """
+    ranked = boxes[np.argsort(-scores, kind='stable')]
+    candidates = np.concatenate([ranked, np.zeros((1, 4))])
+    right = box_iou(candidates, target).max(axis=1) >= iou_threshold
+    return int(right.argmax()) + 1 if right.any() else -1
+
+
+class SentenceResult(NamedTuple):
+    """What a sample gave.
+
+    Attributes:
+        identity: Data set, image and sentence; None where the sample has no ``sentence_id``.
+        ranks: Of each phrase, of each protocol, as :func:`first_hit` gives them.
+        types: Of each phrase.
+    """
+
+    identity: Optional[Tuple]
+    ranks: List[Tuple[int, ...]]
+    types: List[Tuple[str, ...]]
+
+
 @METRICS.register_module()
 class PhraseGroundingMetric(BaseMetric):
     """Share of phrases one of whose k best boxes is right (Recall@k of Flickr30k Entities).
 
     A phrase is a label: ``gt_instances.labels`` and ``pred_instances.labels`` index the entities
-    of the prompt. Its predictions are the image's detections of that label, best first; one dummy
-    box [0, 0, 0, 0] follows them, so a phrase without detections is a miss. A phrase counts where
-    it has at least one ground-truth box. It is hit at k where one of its first k boxes reaches
-    ``iou_threshold`` with the target: any of its boxes (protocol ``'any'``, published as
-    any-box) or the box around all of them (``'merged'``).
+    of the prompt. Its predictions are the image's detections of that label, best first, and a
+    phrase without any is a miss. A phrase counts where it has at least one ground-truth box. It
+    is hit at k where one of its first k boxes reaches ``iou_threshold`` with the target: any of
+    its boxes (protocol ``'any'``, published as any-box) or the box around all of them
+    (``'merged'``, published as merged-box).
 
-    Results: ``Recall@1``, ..., ``upper_bound`` (all boxes) in 0..1, and ``num_phrases``.
+    Results: ``Recall@1``, ..., ``upper_bound`` (all boxes) in 0..1, and ``num_phrases``. Where
+    samples have ``phrase_types``, the same of each type: ``Recall@1/people``; a phrase of two
+    types counts for both, and once for all. Protocol ``'both'`` puts ``any/`` and ``merged/`` in
+    front of all of them.
 
     Args:
         topk: The k's.
         iou_threshold: IoU that makes a hit.
-        protocol: ``'any'`` or ``'merged'``.
+        protocol: ``'any'``, ``'merged'`` or ``'both'``.
         collect_device: See MMEngine.
         prefix: Of the result names.
 
     Raises:
-        ValueError: For another protocol.
+        ValueError: For another protocol, or a k below 1.
     """
 
     default_prefix = 'phrases'
+    #: What the share at k is called.
+    share = 'Recall'
 
     def __init__(self, topk: Sequence[int] = (1, 5, 10), iou_threshold: float = 0.5,
                  protocol: str = 'any', collect_device: str = 'cpu',
                  prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if protocol not in ('any', 'merged'):
-            raise ValueError(
-                f"PhraseGroundingMetric.protocol must be 'any' or 'merged', got '{protocol}'")
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"{type(self).__name__}.protocol must be 'any', 'merged' or 'both', "
+                             f"got '{protocol}'")
+        if any(k < 1 for k in topk):
+            raise ValueError(f'{type(self).__name__}.topk must be numbers from 1, got '
+                             f'{tuple(topk)}; all boxes are always reported, as upper_bound')
         self.topk, self.iou_threshold, self.protocol = tuple(topk), iou_threshold, protocol
 
-    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Note for every image the rank of the first right box of each phrase.
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Note for every sample the rank of the first right box of each phrase.
 
         Args:
             data_batch: Unused.
             data_samples: Samples with ``gt_instances`` and ``pred_instances``, boxes in the
-                coordinates of the original image. A sample without ``gt_instances`` (of another
-                data set of the same run) is noted as one without phrases.
+                coordinates of the original image, and where they are known ``phrase_types`` (of
+                each label a type, several or None) and ``sentence_id``. A sample without
+                ``gt_instances`` (of another data set of the same run) is noted as one without
+                phrases.
+
+        Raises:
+            ValueError: If a phrase with boxes has no entry in ``phrase_types``.
         """
         for sample in data_samples:
+            identity = None
+            if sample.get('sentence_id') is not None:
+                identity = (sample.get('dataset_name'), sample.get('img_id'),
+                            sample['sentence_id'])
             truth, found = sample.get('gt_instances'), sample['pred_instances']
-            ranks: List[int] = []
+            ranks: List[Tuple[int, ...]] = []
+            types: List[Tuple[str, ...]] = []
             if truth is not None and 'bboxes' in truth:
-                ranks = self._ranks(*(np.asarray(x, dtype=np.float64) for x in (
-                    truth['bboxes'], truth['labels'], found['bboxes'].cpu(),
-                    found['labels'].cpu(), found['scores'].float().cpu())))
-            self.results.append(ranks)
+                gt_labels = array_of(truth['labels'])
+                ranks = self._ranks(*(np.asarray(array_of(x), dtype=np.float64) for x in (
+                    truth['bboxes'], gt_labels, found['bboxes'], found['labels'],
+                    found['scores'])))
+                types = self._types(sample, gt_labels)
+            self.results.append(SentenceResult(identity, ranks, types))
+
+    def _types(self, sample: dict, gt_labels: np.ndarray) -> List[Tuple[str, ...]]:
+        known = sample.get('phrase_types')
+        labels = np.unique(gt_labels).astype(int).tolist()
+        if known is None:
+            return [()] * len(labels)
+        if labels and labels[-1] >= len(known):
+            raise ValueError(f"image {sample.get('img_id')} has boxes of phrase {labels[-1]} "
+                             f'(counted from 0), but phrase_types has {len(known)} entries: it '
+                             'needs one for each phrase')
+        return [(known[label],) if isinstance(known[label], str) else
+                tuple(dict.fromkeys(known[label] or ())) for label in labels]
 
     def _ranks(self, gt_boxes: np.ndarray, gt_labels: np.ndarray, boxes: np.ndarray,
-               labels: np.ndarray, scores: np.ndarray) -> List[int]:
-        """Of each phrase the 1-based rank of its first right box; -1 where none is right."""
+               labels: np.ndarray, scores: np.ndarray) -> List[Tuple[int, ...]]:
+        """Of each phrase, by label, its rank by each protocol."""
         ranks = []
+        boxes = boxes.reshape(-1, 4)
         for label in np.unique(gt_labels):
             target = gt_boxes[gt_labels == label]
-            if self.protocol == 'merged':
-                target = enclosing_box(target)
             mine = labels == label
-            order = np.argsort(-scores[mine], kind='stable')
-            candidates = np.concatenate([boxes[mine][order], np.zeros((1, 4))])
-            right = box_iou(candidates, target).max(axis=1) >= self.iou_threshold
-            ranks.append(int(right.argmax()) + 1 if right.any() else -1)
+            ranks.append(tuple(
+                first_hit(boxes[mine], scores[mine],
+                          enclosing_box(target) if protocol == 'merged' else target,
+                          self.iou_threshold) for protocol in PROTOCOLS[self.protocol]))
         return ranks
 
-    def compute_metrics(self, results: List[List[int]]) -> Dict[str, float]:
-        """Recall over all phrases of all images.
+    def compute_metrics(self, results: List[SentenceResult]) -> Dict[str, float]:
+        """Shares over all phrases of all sentences, each sentence once.
 
         Args:
-            results: Ranks of every image.
+            results: Of every sample.
 
         Returns:
             The values named in the class.
         """
-        ranks = np.array([rank for image in results for rank in image], dtype=np.int64)
+        logger = MMLogger.get_current_instance()
+        results = [SentenceResult(*result) for result in results]  # MMEngine makes them tuples
+        sentences = _without_repetitions(results)
+        if len(sentences) < len(results):
+            logger.warning(f'{len(results) - len(sentences)} sentences came more than once, by '
+                           'image and sentence_id: each counts once, as it came first')
+        phrases = [pair for _, ranks, types in sentences for pair in zip(ranks, types)]
         metrics: Dict[str, float] = OrderedDict()
-        for k in self.topk:
-            hits = (ranks > 0) & (ranks <= k)
-            metrics[f'Recall@{k}'] = float(hits.mean()) if len(ranks) else float('nan')
-        metrics['upper_bound'] = float((ranks > 0).mean()) if len(ranks) else float('nan')
-        metrics['num_phrases'] = len(ranks)
-        MMLogger.get_current_instance().info(
-            'phrases: ' + '  '.join(f'{k} {v:.4g}' for k, v in metrics.items()))
+        for index, protocol in enumerate(PROTOCOLS[self.protocol]):
+            head = f'{protocol}/' if self.protocol == 'both' else ''
+            groups: Dict[str, List[int]] = {'': []}
+            for ranks, types in phrases:
+                for name in ('', *types):
+                    groups.setdefault(name, []).append(ranks[index])
+            for name in sorted(groups):
+                tail = f'/{name}' if name else ''
+                metrics.update({f'{head}{key}{tail}': value
+                                for key, value in self._shares(groups[name]).items()})
+        logger.info(f'{self.prefix}: ' + '  '.join(f'{k} {v:.4g}' for k, v in metrics.items()))
         return metrics
+
+    def _shares(self, ranks: List[int]) -> Dict[str, float]:
+        found = np.array(ranks, dtype=np.int64)
+        shares: Dict[str, float] = {
+            f'{self.share}@{k}': float(((found > 0) & (found <= k)).mean()) if ranks
+            else float('nan') for k in self.topk}
+        shares['upper_bound'] = float((found > 0).mean()) if ranks else float('nan')
+        shares['num_phrases'] = len(ranks)
+        return shares
+
+
+def _without_repetitions(results: List[SentenceResult]) -> List[SentenceResult]:
+    first: Dict[Any, SentenceResult] = {}
+    for index, result in enumerate(results):
+        first.setdefault(index if result.identity is None else result.identity, result)
+    return list(first.values())

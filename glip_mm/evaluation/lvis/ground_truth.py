@@ -1,0 +1,127 @@
+"""The annotations of an LVIS file as arrays."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple, Union
+
+import numpy as np
+
+FREQUENCIES = ('r', 'c', 'f')
+
+
+@dataclass(frozen=True)
+class LVISGroundTruth:
+    """What is known of each image: boxes, and for which categories it may be scored.
+
+    Letters: ``I`` images in the order of their ids, ``K`` categories in the order of their ids,
+    ``G`` boxes sorted by image and category. A *pair* is an image and a category, numbered
+    ``image * K + category``.
+
+    Attributes:
+        image_ids: ``[I]``.
+        category_ids: ``[K]``.
+        names: Of the categories.
+        frequency: ``[K]``, index in :data:`FREQUENCIES`.
+        pair: ``[G]``.
+        boxes: ``[G, 4]`` float64, x, y, width and height in pixels.
+        area: ``[G]`` float64, of the object and not of its box.
+        ignore: ``[G]``, boxes that neither count nor hurt.
+        scored: ``[I * K]``, categories of an image that have boxes or are known to be absent.
+        not_exhaustive: ``[I * K]``, categories of an image of which not all boxes are given.
+    """
+
+    image_ids: np.ndarray
+    category_ids: np.ndarray
+    names: Tuple[str, ...]
+    frequency: np.ndarray
+    pair: np.ndarray
+    boxes: np.ndarray
+    area: np.ndarray
+    ignore: np.ndarray
+    scored: np.ndarray
+    not_exhaustive: np.ndarray
+
+    @classmethod
+    def load(cls, path: Union[str, Path]) -> 'LVISGroundTruth':
+        """Read an annotation file; outlines, the largest part of it, are dropped while reading.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not an LVIS file.
+        """
+        with open(path) as file:
+            return cls.from_dict(json.load(file, object_pairs_hook=_without_outlines), str(path))
+
+    @classmethod
+    def from_dict(cls, content: Dict[str, Any], source: str = 'annotations') -> 'LVISGroundTruth':
+        """Take the content of an annotation file.
+
+        Args:
+            content: ``images``, ``categories`` and ``annotations`` in LVIS's format.
+            source: What errors call it.
+
+        Raises:
+            ValueError: If a field that LVIS adds to COCO's format is missing, or an annotation
+                names an image or a category that is not listed.
+        """
+        images = sorted(content['images'], key=lambda image: image['id'])
+        categories = sorted(content['categories'], key=lambda category: category['id'])
+        for rows, name, keys in ((images, 'image', ('neg_category_ids',
+                                                    'not_exhaustive_category_ids')),
+                                 (categories, 'category', ('frequency',))):
+            for row in rows:
+                for key in keys:
+                    if key not in row:
+                        raise ValueError(
+                            f"{source}: {name} {row['id']} has no '{key}', so this is no LVIS "
+                            'file; score COCO annotations with CocoMetric')
+                if row.get('frequency', 'r') not in FREQUENCIES:
+                    raise ValueError(f"{source}: category {row['id']} has frequency "
+                                     f"'{row['frequency']}': one of {FREQUENCIES} is allowed")
+        image_of = {image['id']: index for index, image in enumerate(images)}
+        category_of = {category['id']: index for index, category in enumerate(categories)}
+        K = len(categories)
+        # the reference drops boxes without area when it gathers them
+        boxes = [box for box in content['annotations'] if 0 < box['area'] < float('inf')]
+        try:
+            pair = np.array([image_of[box['image_id']] * K + category_of[box['category_id']]
+                             for box in boxes], dtype=np.int64)
+        except KeyError as error:
+            raise ValueError(f'{source}: an annotation belongs to image or category '
+                             f'{error.args[0]}, which is not listed') from None
+        order = np.argsort(pair, kind='stable')
+        scored = _table(len(images), K, _pairs(images, 'neg_category_ids', category_of))
+        scored[pair] = True
+
+        def column(key: str, default: Any, width: Tuple[int, ...] = ()) -> np.ndarray:
+            rows = np.array([box.get(key, default) for box in boxes], dtype=np.float64)
+            return rows.reshape(-1, *width)[order]
+
+        return cls(
+            np.array([image['id'] for image in images], dtype=np.int64),
+            np.array([category['id'] for category in categories], dtype=np.int64),
+            tuple(category['name'] for category in categories),
+            np.array([FREQUENCIES.index(c['frequency']) for c in categories], dtype=np.int64),
+            pair[order], column('bbox', None, (4,)), column('area', None),
+            column('ignore', 0) != 0, scored,
+            _table(len(images), K, _pairs(images, 'not_exhaustive_category_ids', category_of)))
+
+
+def _without_outlines(items: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    return {key: value for key, value in items if key != 'segmentation'}
+
+
+def _pairs(images: List[dict], key: str, category_of: Dict[int, int]
+           ) -> Iterator[Tuple[int, int]]:
+    for index, image in enumerate(images):
+        for category in image[key]:
+            if category in category_of:  # files cut down to some categories keep whole lists
+                yield index, category_of[category]
+
+
+def _table(images: int, K: int, pairs: Iterator[Tuple[int, int]]) -> np.ndarray:
+    table = np.zeros(images * K, dtype=bool)
+    for image, category in pairs:
+        table[image * K + category] = True
+    return table

@@ -1,0 +1,136 @@
+"""Which detection takes which box, for all images and categories at once.
+
+A detection takes the box of its image and category with the largest IoU that no better detection
+took. Detections without an IoU that reaches the lowest threshold decide nothing, so what is left
+to decide is small: it is done in rounds, the best remaining detection of every image and category
+in each, at all areas and thresholds together.
+
+Letters: ``N`` detections, ``G`` boxes, ``E`` (detection, box) couples whose IoU reaches the
+lowest threshold, ``A`` ranges of area, ``T`` thresholds.
+"""
+
+from typing import Iterator, Tuple
+
+import numpy as np
+
+#: States of a detection.
+UNMATCHED, MATCHED, IGNORED = 0, 1, 2
+#: Couples whose IoU is computed at once; some 100 bytes each.
+COUPLES_AT_ONCE = 500_000
+
+
+def iou_of_couples(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU of xywh boxes row by row: ``[n, 4]``, ``[n, 4]`` -> ``[n]``.
+
+    The operations and their order are those of pycocotools' ``iou``, which makes ties fall alike.
+    """
+    width = np.minimum(a[:, 2] + a[:, 0], b[:, 2] + b[:, 0]) - np.maximum(a[:, 0], b[:, 0])
+    height = np.minimum(a[:, 3] + a[:, 1], b[:, 3] + b[:, 1]) - np.maximum(a[:, 1], b[:, 1])
+    inter = np.where((width > 0) & (height > 0), width * height, 0.)
+    union = a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - inter
+    return np.divide(inter, union, out=np.zeros_like(inter), where=inter > 0)
+
+
+def near_couples(pair: np.ndarray, boxes: np.ndarray, gt_pair: np.ndarray, gt_boxes: np.ndarray,
+                 lowest: float) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Detections and boxes of one image and category whose IoU reaches the lowest threshold.
+
+    Args:
+        pair: ``[N]``, what image and category a detection is of.
+        boxes: ``[N, 4]`` xywh.
+        gt_pair: ``[G]``, ascending.
+        gt_boxes: ``[G, 4]`` xywh.
+        lowest: Threshold.
+
+    Returns:
+        Index of the detection, index of the box and IoU, ``[E]`` each, in the order of
+        detections and of boxes.
+    """
+    first = np.searchsorted(gt_pair, pair)
+    count = np.searchsorted(gt_pair, pair, side='right') - first
+    found = []
+    for part in _parts(count):
+        repeats = count[part]
+        start = np.cumsum(repeats) - repeats
+        gt = np.arange(repeats.sum()) + np.repeat(first[part] - start, repeats)
+        det = np.repeat(np.arange(part.start, part.stop), repeats)
+        iou = iou_of_couples(boxes[det].astype(np.float64), gt_boxes[gt])
+        near = iou >= lowest
+        found.append((det[near], gt[near], iou[near]))
+    if not found:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+    return tuple(np.concatenate(column) for column in zip(*found))
+
+
+def _parts(count: np.ndarray) -> Iterator[slice]:
+    total = np.cumsum(count)
+    start = 0
+    while start < len(count):
+        base = total[start - 1] if start else 0
+        stop = max(int(np.searchsorted(total, base + COUPLES_AT_ONCE, side='right')), start + 1)
+        yield slice(start, stop)
+        start = stop
+
+
+def rounds_of(groups: np.ndarray) -> np.ndarray:
+    """For each entry how many earlier ones are of its group: ``[n]`` -> ``[n]``."""
+    order = np.argsort(groups, kind='stable')
+    ordered = groups[order]
+    rounds = np.empty(len(groups), dtype=np.int64)
+    rounds[order] = np.arange(len(groups)) - np.searchsorted(ordered, ordered)
+    return rounds
+
+
+def match(det: np.ndarray, gt: np.ndarray, iou: np.ndarray, gt_pair: np.ndarray,
+          gt_ignored: np.ndarray, thresholds: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Let the detections take boxes.
+
+    A box that counts goes before any that is ignored; of equal IoUs the later box in the file is
+    taken. Both as in the reference.
+
+    Args:
+        det: ``[E]`` ascending; a smaller index of the same image and category is a better
+            detection.
+        gt: ``[E]``, ascending within a detection.
+        iou: ``[E]``.
+        gt_pair: ``[G]``.
+        gt_ignored: ``[G, A]``.
+        thresholds: ``[T]``.
+
+    Returns:
+        The detections that have a couple, ``[C]``, and their states, ``[C, A, T]`` uint8.
+    """
+    candidates, start = np.unique(det, return_index=True)
+    A, T = gt_ignored.shape[1], len(thresholds)
+    states = np.zeros((len(candidates), A, T), dtype=np.uint8)
+    taken = np.zeros((len(gt_pair), A, T), dtype=bool)
+    if not len(candidates):
+        return candidates, states
+    thresholds = np.minimum(thresholds, 1 - 1e-10)
+    rounds = rounds_of(gt_pair[gt[start]])
+    stop = np.append(start[1:], len(det))
+    order = np.argsort(rounds, kind='stable')
+    ends = np.cumsum(np.bincount(rounds))
+    for begin, end in zip(np.concatenate([[0], ends[:-1]]), ends):
+        now = order[begin:end]  # one candidate of each image and category
+        length = stop[now] - start[now]
+        head = np.cumsum(length) - length
+        couple = np.arange(length.sum()) + np.repeat(start[now] - head, length)
+        box, value = gt[couple], iou[couple][:, None, None]
+        free = ~taken[box] & (value >= thresholds)  # [e, A, T]
+        ignored = gt_ignored[box][:, :, None]
+        best = _last_best(np.where(free & ~ignored, value, -1.), head, length)
+        spare = _last_best(np.where(free & ignored, value, -1.), head, length)
+        states[now] = np.where(best >= 0, MATCHED, np.where(spare >= 0, IGNORED, UNMATCHED))
+        choice = np.where(best >= 0, best, spare)
+        row, area, threshold = np.nonzero(choice >= 0)
+        taken[box[choice[row, area, threshold]], area, threshold] = True
+    return candidates, states
+
+
+def _last_best(value: np.ndarray, head: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Of each group of rows the last with its largest value; -1 where no value is positive."""
+    best = np.maximum.reduceat(value, head)
+    wins = (value == np.repeat(best, length, axis=0)) & (value > 0)
+    rows = np.arange(len(value))[:, None, None]
+    return np.maximum.reduceat(np.where(wins, rows, -1), head)

@@ -1,0 +1,50 @@
+"""Precision at k of referring expressions."""
+
+from typing import List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from glip_mm.registry import METRICS
+
+from .phrase_grounding_metric import PhraseGroundingMetric, first_hit
+
+
+@METRICS.register_module()
+class RefCOCOMetric(PhraseGroundingMetric):
+    """Share of expressions one of whose k best boxes is the object meant (RefCOCO, RefCOCO+/g).
+
+    An expression is a whole sentence that names one object, so all boxes of the image compete,
+    whatever part of the sentence they are of. One is right where its IoU with the object's box,
+    without an extra pixel, is at least 0.5.
+
+    MMDetection's ``RefExpMetric`` computes the same where every image has a detection and all
+    three data sets are in the file; it fails on an image without detections, takes the boxes as
+    they come instead of by score, and reports 0 for a data set that is not there.
+
+    Results: ``Precision@1``, ..., ``upper_bound`` (all boxes) in 0..1, ``num_phrases``; where
+    samples have ``dataset_name``, the same of each data set: ``Precision@1/refcoco+``. Samples
+    with a ``sentence_id`` count once.
+
+    Args:
+        topk: The k's.
+        iou_threshold: IoU that makes a hit.
+        collect_device: See MMEngine.
+        prefix: Of the result names.
+    """
+
+    default_prefix = 'refcoco'
+    share = 'Precision'
+
+    def __init__(self, topk: Sequence[int] = (1, 5, 10), iou_threshold: float = 0.5,
+                 collect_device: str = 'cpu', prefix: Optional[str] = None) -> None:
+        super().__init__(topk, iou_threshold, 'any', collect_device, prefix)
+
+    def _ranks(self, gt_boxes: np.ndarray, gt_labels: np.ndarray, boxes: np.ndarray,
+               labels: np.ndarray, scores: np.ndarray) -> List[Tuple[int, ...]]:
+        if not len(gt_boxes):
+            return []
+        return [(first_hit(boxes.reshape(-1, 4), scores, gt_boxes, self.iou_threshold),)]
+
+    def _types(self, sample: dict, gt_labels: np.ndarray) -> List[Tuple[str, ...]]:
+        name = sample.get('dataset_name')
+        return [(name,) if name else ()] if len(gt_labels) else []
