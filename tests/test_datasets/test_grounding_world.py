@@ -287,5 +287,5 @@ def test_sentences_are_marked_as_flickr30k_entities(world):
                 assert (len(boxes[number]) > 1) == ('groups' in types)
                 assert bool(boxes[number]) == (types != 'scene')
         for x1, y1, x2, y2 in (box for own in boxes.values() for box in own):
-            assert 0 <= x1 < x2 <= 96 and 0 <= y1 < y2 <= 96
+            assert 1 <= x1 < x2 <= 97 and 1 <= y1 < y2 <= 97
     assert kinds == {'shapes', 'objects', 'groups', 'scene'} and scenes and shared

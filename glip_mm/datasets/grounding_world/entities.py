@@ -61,7 +61,7 @@ def entities_files(captions: Sequence[Caption], boxes: Sequence[Tuple[int, int, 
            '<object><name>0</name><scene>1</scene><nobndbox>1</nobndbox></object>']
     for things, number in numbers.items():
         for i in things:
-            x1, y1, x2, y2 = boxes[i]
+            x1, y1, x2, y2 = (edge + 1 for edge in boxes[i])  # these files count from 1
             xml.append(f'<object><name>{number}</name><bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin>'
                        f'<xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>')
     return '\n'.join(lines) + '\n', '\n'.join([*xml, '</annotation>']) + '\n'
