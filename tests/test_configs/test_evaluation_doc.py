@@ -16,7 +16,7 @@ def results(model, **wanted):
 
 
 def test_files_and_models_exist():
-    paths = set(re.findall(r'(?:configs|tools)/[\w./+-]+\.(?:py|sh|json|yml)', TEXT))
+    paths = set(re.findall(r'(?:configs|tools)/[a-z_][\w./+-]+\.(?:py|sh|json|yml)', TEXT))
     assert len(paths) >= 7
     for path in paths:
         assert (ROOT / path).is_file(), path
