@@ -4,3 +4,4 @@ _base_ = [
 ]
 
 model_name = 'glip_swin-t_o365'
+model = dict(test_cfg=_base_.protocol)

@@ -142,6 +142,23 @@ def test_boxes_return_to_the_original_frame(eager):
     assert plain.bboxes[:, 2].max() <= 96 and plain.bboxes.min() >= 0
 
 
+def test_the_last_pixel_is_left_out_where_a_protocol_says_so(eager):
+    sample = data_sample(NAMES)
+    with_it = predict(eager, [image()], [sample])[0].pred_instances.bboxes
+    eager.test_cfg.last_pixel = False
+    without = predict(eager, [image()], [data_sample(NAMES)])[0].pred_instances.bboxes
+    assert len(with_it)
+    assert torch.equal(with_it - without, torch.tensor([[0., 0, 1, 1]]).expand_as(without))
+
+
+def test_chunks_are_merged_as_the_config_says(eager):
+    eager.test_cfg.chunked_size = 1
+    every = predict(eager, [image()], [data_sample(NAMES)])[0].pred_instances
+    eager.test_cfg.chunk_merge = dict(max_per_img=5)
+    best = predict(eager, [image()], [data_sample(NAMES)])[0].pred_instances
+    assert len(every) > 5 and torch.equal(best.scores, every.scores[:5])
+
+
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_autocast_trains_without_nan(nano, dtype):
     skip_without_autocast(dtype)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from mmdet.structures import DetDataSample
+from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
@@ -57,7 +58,6 @@ class Scripted(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        from mmengine.config import ConfigDict
         self.bbox_head = torch.nn.Module()
         self.bbox_head.test_cfg = dict(iou_threshold=0.6, max_per_img=100)
         self.test_cfg = ConfigDict(chunk_merge=dict(max_per_img=1))
@@ -101,6 +101,9 @@ def test_views_go_back_to_the_original_and_are_merged_by_class():
     # the last pixel is scaled as published: 179 / 2 + 1
     torch.testing.assert_close(result.bboxes, torch.tensor(
         [[10., 5, 30, 25], [50, 10, 90.5, 45.5], [10, 5, 30, 25]]))
+    tta.module.test_cfg.last_pixel = False
+    result = tta.test_step(dict(inputs=[[None]], data_samples=views[:1]))[0].pred_instances
+    assert result.bboxes.tolist() == [[10, 5, 29, 24]]
 
 
 def test_candidates_are_not_suppressed_and_settings_come_back():

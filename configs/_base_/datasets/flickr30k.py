@@ -12,3 +12,6 @@ test_dataloader = dict(
         test_mode=True,
         pipeline=_base_.phrase_pipeline))
 test_evaluator = dict(type='PhraseGroundingMetric', protocol='both', topk=(1, 5, 10))
+
+# model.test_cfg of this benchmark
+protocol = dict(last_pixel=False)

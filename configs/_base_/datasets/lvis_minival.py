@@ -26,4 +26,4 @@ test_evaluator = [
 ]
 
 # model.test_cfg of this benchmark
-protocol = dict(chunked_size=40, max_per_img=300)
+protocol = dict(chunked_size=40, max_per_img=300, last_pixel=False)

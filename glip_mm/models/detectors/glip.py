@@ -14,7 +14,11 @@ from ...registry import MODELS, SCOPE
 from ...text import Prompt
 from ..dense_heads.atss_grounding_head import Assignment
 from ..dense_heads.detection_selection import LevelOutput, merge_chunks
-from ..dense_heads.inclusive_boxes import to_half_open, to_original_frame
+from ..dense_heads.inclusive_boxes import (
+    to_half_open,
+    to_inclusive,
+    to_original_frame,
+)
 from ..language_models import TextFeatures, greenlight_row, mask_tokens
 from ..layers.dynamic_conv import flatten_levels
 from ..losses import dense_targets, mean_over_ranks
@@ -61,7 +65,9 @@ class GLIP(BaseDetector):
         train_cfg: Unused; accepted because MMDetection's configs have it.
         test_cfg: Arguments of ``select_detections``; ``chunked_size``: names per prompt of a
             long vocabulary (-1: as many as the token budget holds); ``chunk_merge``: arguments of
-            ``merge_chunks`` (published results leave chunks as they are).
+            ``merge_chunks`` (published results leave chunks as they are); ``last_pixel``: whether
+            width is x2 - x1 + 1 in results (COCO, ODinW) or, as in the published evaluations of
+            LVIS and Flickr30k alone, x2 - x1.
         data_preprocessor: MMDetection's ``DetDataPreprocessor``.
         init_cfg: As everywhere in MMEngine.
     """
@@ -76,7 +82,7 @@ class GLIP(BaseDetector):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.test_cfg = ConfigDict(test_cfg or {})
         head_test_cfg = {k: v for k, v in self.test_cfg.items()
-                         if k not in ('chunked_size', 'chunk_merge')}
+                         if k not in ('chunked_size', 'chunk_merge', 'last_pixel')}
         # types of parts mean ours first, then MMDetection's, whatever the config's scope
         with DefaultScope.overwrite_default_scope(SCOPE):
             if with_cp is not None:
@@ -305,6 +311,8 @@ class GLIP(BaseDetector):
             result.bboxes = to_original_frame(result.bboxes, sample.scale_factor)
         else:
             result.bboxes = to_half_open(result.bboxes)
+        if not self.test_cfg.get('last_pixel', True):
+            result.bboxes = to_inclusive(result.bboxes)
         result.label_names = [prompt.names[i] for i in result.labels.tolist()]
         return result
 

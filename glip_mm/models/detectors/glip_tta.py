@@ -1,9 +1,11 @@
 """Test-time augmentation by the published recipe."""
 
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmdet.structures import DetDataSample, SampleList
+from mmengine.config import ConfigDict
 from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -56,18 +58,22 @@ class GLIPTTAModel(BaseTTAModel):
         Returns:
             One sample an image, with ``pred_instances`` as of ``GLIP.predict``.
         """
-        head = self.module.bbox_head
-        merging = self.module.test_cfg.get('chunk_merge')
-        before = dict(head.test_cfg)
-        head.test_cfg = dict(before, iou_threshold=None, max_per_img=-1)
-        self.module.test_cfg.chunk_merge = None
-        try:
+        with self._candidate_settings():
             views = [self._candidates(dict(inputs=images, data_samples=samples))
                      for images, samples in zip(data['inputs'], data['data_samples'])]
-        finally:
-            head.test_cfg = before
-            self.module.test_cfg.chunk_merge = merging
         return self.merge_preds(list(zip(*views)))
+
+    @contextmanager
+    def _candidate_settings(self) -> Iterator[None]:
+        """Nothing suppressed, boxes with their last pixel."""
+        head, test_cfg = self.module.bbox_head, self.module.test_cfg
+        before = head.test_cfg, ConfigDict(test_cfg)
+        head.test_cfg = dict(head.test_cfg, iou_threshold=None, max_per_img=-1)
+        self.module.test_cfg = ConfigDict(test_cfg, chunk_merge=None, last_pixel=True)
+        try:
+            yield
+        finally:
+            head.test_cfg, self.module.test_cfg = before
 
     def _candidates(self, view: dict) -> SampleList:
         view = self.module.data_preprocessor(view, False)
@@ -110,6 +116,8 @@ class GLIPTTAModel(BaseTTAModel):
                                    self.iou_threshold)[:self.max_per_img]
             result = found[kept]
             result.label_names = [names[i] for i in kept.tolist()]
+            if not self.module.test_cfg.get('last_pixel', True):
+                result.bboxes = to_inclusive(result.bboxes)
             views[0].pred_instances = result
             merged.append(views[0])
         return merged
