@@ -1,0 +1,93 @@
+"""What was measured next to what was published."""
+
+from collections.abc import Sequence
+from html import escape
+
+from .figures import RESULT_COLORS
+from .html import card, facts, percent, table
+from .results import Result
+
+#: Points of percent that a published number may be missed by and still count as met: it is
+#: given with one digit, and hardware rounds differently.
+TOLERANCE = 0.3
+
+
+def metric_table(results: Sequence[Result]) -> str:
+    """A table with a row for each metric.
+
+    With one run its columns are measured, expected, and their difference; with several, each run
+    has a column, and there is one more where a published number is known.
+
+    Args:
+        results: The runs.
+
+    Returns:
+        HTML.
+    """
+    keys = list(dict.fromkeys(key for r in results for key in r.metrics))
+    keys += [key for key in dict.fromkeys(k for r in results for k in r.expected)
+             if key not in keys]
+    expected = any(r.expected for r in results)
+    head = ['metric']
+    for result in results:
+        head += [result.name if len(results) > 1 else 'measured']
+        head += ['expected', 'difference'] if result.expected else []
+    rows = []
+    for key in keys:
+        row = [escape(key)]
+        for result in results:
+            value = result.metrics.get(key)
+            row.append(f'<b>{_number(value)}</b>')
+            if result.expected:
+                row += _against(value, result.expected.get(key))
+        rows.append(row)
+    note = 'Rates in percent.'
+    if expected:
+        note += (f' A difference of up to {TOLERANCE} points is as good as none: published numbers '
+                 'have one digit.')
+    return card('', table(head, rows), note, wide=True)
+
+
+def run_cards(results: Sequence[Result]) -> list[str]:
+    """A box for each run: what was tested, on what, how fast."""
+    cards = []
+    for index, result in enumerate(results):
+        images = sum(len(dataset.images) for dataset in result.datasets)
+        seconds = result.seconds
+        rows = [('benchmark', result.benchmark), ('model', result.model),
+                ('checkpoint', result.checkpoint), ('folder', result.folder),
+                ('images', f'{images:,}' if images else None)]
+        if seconds == seconds:
+            rate = f', {images / seconds:.1f} images a second' if images and seconds else ''
+            rows.append(('time', f'{_time(seconds)}{rate}'))
+        color = 'rgb({},{},{})'.format(*RESULT_COLORS[index % len(RESULT_COLORS)])
+        key = f'<span class="key" style="background:{color}"></span>' if len(results) > 1 else ''
+        body = facts((name, value) for name, value in rows if value)
+        cards.append(card('', f'<h3>{key}{escape(result.name)}</h3>{body}'))
+    return cards
+
+
+def _against(value: float | None, expected: float | None) -> list[str]:
+    if expected is None:
+        return ['', '']
+    if value is None or value != value:
+        return [_number(expected), '<span class="bad">not measured</span>']
+    difference = 100 * (value - expected)
+    good = difference >= -TOLERANCE - 1e-9
+    sign = '+' if difference > 0 else '−' if difference < 0 else '±'
+    return [_number(expected), f'<span class="{"good" if good else "bad"}">{sign}'
+            f'{abs(difference):.1f}</span>']
+
+
+def _number(value: float | None) -> str:
+    # what is no share of 1 is shown as it is: counts, seconds
+    if value is not None and value > 1:
+        return f'{value:,.4g}'
+    return percent(value)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f'{seconds:.1f} s'
+    minutes = round(seconds / 60)
+    return f'{minutes} min' if minutes < 120 else f'{minutes // 60} h {minutes % 60} min'
