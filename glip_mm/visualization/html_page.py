@@ -90,9 +90,11 @@ def figure_html(sample: DatasetSample, title: str, note: str = '', max_side: int
     Returns:
         A ``<figure>`` that holds the picture itself.
     """
-    picture = _data_address(sample.draw(caption=False, max_side=max_side))
-    return (f'<figure><img loading="lazy" alt="{html.escape(title)}" src="{picture}">\n'
-            f'<figcaption>{lead}{caption_html(sample)}{note}</figcaption></figure>\n')
+    picture = sample.draw(caption=False, max_side=max_side)
+    height, width = picture.shape[:2]
+    return (f'<figure><img loading="lazy" width="{width}" height="{height}" '
+            f'alt="{html.escape(title)}" src="{_data_address(picture)}">\n<figcaption>'
+            f'{lead}{caption_html(sample)}{note}</figcaption></figure>\n')
 
 
 def caption_html(sample: DatasetSample) -> str:

@@ -18,7 +18,7 @@ a {{ color: var(--link) }}
 .pictures {{ display: grid; gap: 16px;
   grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr)) }}
 figure {{ margin: 0; background: var(--card); border-radius: 6px; overflow: hidden; min-width: 0 }}
-img {{ width: 100%; display: block }}
+img {{ width: 100%; height: auto; display: block }}
 figcaption, .error {{ padding: 8px 12px; overflow-wrap: anywhere }}
 mark {{ border-radius: 4px; padding: 1px 4px }}
 .none, small {{ color: var(--muted) }}
@@ -30,6 +30,12 @@ summary {{ cursor: pointer }}
 '''
 
 
+# a box with its word; without an icon a browser asks the server for one
+_ICON = ('data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22'
+         '%3E%3Cpath d=%22M2 2h12v12H2z%22 fill=%22none%22 stroke=%22%231d78e5%22 stroke-width=%222'
+         '%22/%3E%3Cpath d=%22M1 1h9v5H1z%22 fill=%22%231d78e5%22/%3E%3C/svg%3E')
+
+
 def page_head(title: str, style: str = '') -> str:
     """The head of a page up to its body.
 
@@ -39,6 +45,5 @@ def page_head(title: str, style: str = '') -> str:
     """
     return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            # without it a browser asks the server for /favicon.ico
-            '<link rel="icon" href="data:,">\n'
+            f'<link rel="icon" href="{_ICON}">\n'
             f'<title>{title}</title>\n<style>{STYLE}{style}</style></head><body>\n')

@@ -149,8 +149,8 @@ class DatasetSection:
                   for run, a in self.analyses.items()}
         groups = [text.replace(' ', '\n') for text in KINDS.values()]
         note = ' '.join(
-            (f'{run}: ' if len(self.analyses) > 1 else '')
-            + f'at a score of {a.errors.threshold:.2f}, precision {percent(a.errors.precision)}, '
+            (f'{run}: at' if len(self.analyses) > 1 else 'At')
+            + f' a score of {a.errors.threshold:.2f}, precision {percent(a.errors.precision)}, '
             f'recall {percent(a.errors.recall)}.' for run, a in self.analyses.items())
         return self._figure('Errors', 'errors',
                             plots.group_bars(values, groups, 'count', percent=False), note)
@@ -170,7 +170,7 @@ class DatasetSection:
                 note += (f' The {len(labels)} of {len(analysis.shown_classes)} classes that are '
                          'confused most.')
             pairs = [[escape(a), escape(b), f'{count:,}']
-                     for a, b, count in top_confusions(analysis.errors, analysis.truth.classes)]
+                     for a, b, count in top_confusions(analysis.errors, analysis.truth.classes, 12)]
             title = 'Confusion' + (f': {run}' if len(self.analyses) > 1 else '')
             cards.append(self._figure(title, key, figure, note, scroll=True))
             if pairs:
@@ -228,16 +228,19 @@ class DatasetSection:
         pictures = choose(analysis, self.pictures) if self.pictures else []
         if not pictures:
             return ''
+        grey = ' Grey: other true boxes.' if key == 'false' else ''
         several = len(self.analyses) > 1
         index = list(self.analyses).index(run)
         drawn = [p.sample.draw(title=p.text, max_side=640) for p in pictures]
         save_image(self._png(f'{key}_{index}' if several else key), make_sheet(drawn))
-        whole = (f'{run}: ' if several else '') + title
+        whole = f'{run}: {title}' if several else title.capitalize()
         cells = ''.join(
             figure_html(p.sample, p.text, f'<small>{escape(Path(p.sample.path).name)}</small>',
                         max_side=560, lead=f'<div class="why"><b>{escape(p.text)}</b></div>')
             for p in pictures)
-        return (f'<h4>{escape(whole[:1].upper() + whole[1:])}</h4>'
+        return (f'<h4>{escape(whole)}</h4>'
+                f'<p><small>At most one of an image, the worst first.{grey} Beneath each: the '
+                'prompt.</small></p>'
                 f'<div class="pictures">{cells}</div>\n')
 
     def _figure(self, title: str, key: str, figure: Figure, note: str = '',

@@ -18,6 +18,8 @@ nav a { display: inline-block; padding: 6px 0 }
 .card + .card, .grid + .card, .card + .grid, .grid + .grid, details + details { margin-top: 16px }
 .grid > .card + .card { margin-top: 0 }
 .wide { grid-column: 1 / -1 }
+.narrow { max-width: 860px }
+table + dl, .scroll + dl { margin-top: 10px }
 .card svg { width: 100%; height: auto; display: block }
 .scroll { overflow: auto; max-width: 100% }
 .scroll > svg { max-width: none }
@@ -32,7 +34,7 @@ th, td { text-align: right; padding: 5px 8px; border-bottom: 1px solid var(--lin
   font-size: 14px; font-variant-numeric: tabular-nums; white-space: nowrap }
 th { color: var(--muted); font-weight: 600; position: sticky; top: 0; background: var(--card) }
 th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal;
-  overflow-wrap: anywhere; min-width: 110px }
+  overflow-wrap: break-word; min-width: 110px }
 tr:last-child td { border-bottom: 0 }
 .good { color: var(--good) } .bad { color: var(--bad) }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 14px; margin: 0;
@@ -44,8 +46,14 @@ pre { font: 12.5px/1.5 ui-monospace, monospace; margin: 8px 0 0; overflow: auto;
 summary { font-weight: 600; color: var(--strong); padding: 4px 0 }
 figcaption { font-size: 14px } figcaption b { color: var(--strong); font-weight: 600 }
 figcaption .why { margin-bottom: 4px }
+/* on a phone pictures lie in a row to be swiped, and the page stays short */
+@media (max-width: 600px) { .pictures { display: flex; gap: 10px; overflow-x: auto;
+  scroll-snap-type: x mandatory; margin: 0 -12px; padding: 0 12px 6px; align-items: start }
+  .pictures figure { flex: 0 0 84%; scroll-snap-align: center } }
+.pictures { grid-template-columns: repeat(auto-fill, minmax(min(270px, 100%), 1fr)) }
 @media (max-width: 600px) { body { padding: 0; margin: 0 12px 24px } .card { padding: 12px }
-  h1 { font-size: 22px } th, td { padding: 5px 6px; font-size: 13px } }
+  h1 { font-size: 22px } th, td { padding: 5px 4px; font-size: 13px }
+  th:first-child, td:first-child { min-width: 90px } }
 '''
 
 
@@ -94,6 +102,11 @@ def details(title: str, body: str, is_open: bool = False) -> str:
     """A box that opens on demand."""
     return (f'<details class="card"{" open" if is_open else ""}><summary>{escape(title)}</summary>'
             f'{body}</details>\n')
+
+
+def breakable(text: str) -> str:
+    """A name that may be broken after its slashes and underscores."""
+    return escape(text).replace('/', '/<wbr>').replace('_', '_<wbr>')
 
 
 def percent(value: float | None, digits: int = 1) -> str:

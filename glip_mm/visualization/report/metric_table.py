@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from .figures import RESULT_COLORS
-from .html import card, facts, percent, table
+from .html import breakable, card, facts, percent, table
 from .results import Result
 
 #: Points of percent that a published number may be missed by and still count as met: it is
@@ -16,7 +16,7 @@ def metric_table(results: Sequence[Result]) -> str:
     """A table with a row for each metric.
 
     With one run its columns are measured, expected, and their difference; with several, each run
-    has a column, and there is one more where a published number is known.
+    has one column, and what is expected of it stands beneath.
 
     Args:
         results: The runs.
@@ -28,24 +28,28 @@ def metric_table(results: Sequence[Result]) -> str:
     keys += [key for key in dict.fromkeys(k for r in results for k in r.expected)
              if key not in keys]
     expected = any(r.expected for r in results)
-    head = ['metric']
-    for result in results:
-        head += [result.name if len(results) > 1 else 'measured']
-        head += ['expected', 'difference'] if result.expected else []
+    several = len(results) > 1
+    head = ['metric', *([r.name for r in results] if several else ['measured'])]
+    head += ['expected', 'diff.'] if expected and not several else []
     rows = []
     for key in keys:
-        row = [escape(key)]
+        row = [breakable(key)]
         for result in results:
             value = result.metrics.get(key)
             row.append(f'<b>{_number(value)}</b>')
-            if result.expected:
-                row += _against(value, result.expected.get(key))
+            against = _against(value, result.expected.get(key)) if expected else ()
+            if not several:
+                row += against
+            elif any(against):
+                row[-1] += f'<small>{against[1]} of {against[0]}</small>'
         rows.append(row)
     note = 'Rates in percent.'
     if expected:
+        note += ' In small: the difference from the expected number.' if several else ''
         note += (f' A difference of up to {TOLERANCE} points is as good as none: published numbers '
                  'have one digit.')
-    return card('', table(head, rows), note, wide=True)
+    body = card('', table(head, rows), note)
+    return f'<div class="narrow">{body}</div>\n' if len(results) < 4 else body
 
 
 def run_cards(results: Sequence[Result]) -> list[str]:
@@ -74,9 +78,10 @@ def _against(value: float | None, expected: float | None) -> list[str]:
         return [_number(expected), '<span class="bad">not measured</span>']
     difference = 100 * (value - expected)
     good = difference >= -TOLERANCE - 1e-9
-    sign = '+' if difference > 0 else '−' if difference < 0 else '±'
+    shown = round(difference, 1)
+    sign = '+' if shown > 0 else '−' if shown < 0 else '±'
     return [_number(expected), f'<span class="{"good" if good else "bad"}">{sign}'
-            f'{abs(difference):.1f}</span>']
+            f'{abs(shown):.1f}</span>']
 
 
 def _number(value: float | None) -> str:

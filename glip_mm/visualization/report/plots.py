@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator
 
 from ..curves import Curve, plot_curves
 from ..page_style import GRID, INK, MUTED
@@ -16,28 +18,30 @@ _RECALLS = np.linspace(0, 1, 101)
 
 
 def dataset_bars(values: Mapping[str, Sequence[float]], datasets: Sequence[str]) -> Figure:
-    """A horizontal bar for each data set and result, and a line at each mean.
+    """A horizontal bar for each data set and result, and paler ones for their means.
 
     Args:
         values: Name of a result -> ``[N]`` percent, NaN where it lacks a data set.
         datasets: ``N`` names.
     """
     thick = 0.8 / len(values)
-    height = 0.9 + len(datasets) * max(0.24, 0.17 * len(values))
+    rows = [*datasets, 'mean']
+    height = 0.9 + len(rows) * max(0.24, 0.17 * len(values))
     with drawing(height=height) as figure:
         axes = figure.subplots()
         for index, (name, row) in enumerate(values.items()):
-            row, color = np.asarray(row, dtype=float), result_color(index)
-            places = np.arange(len(datasets)) + (index - (len(values) - 1) / 2) * thick
-            axes.barh(places, np.nan_to_num(row), thick * 0.9, color=color, label=name)
+            row = np.asarray(row, dtype=float)
+            row = np.append(row, row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan)
+            places = np.arange(len(rows)) + (index - (len(values) - 1) / 2) * thick
+            bars = axes.barh(places, np.nan_to_num(row), thick * 0.9, color=result_color(index),
+                             label=name)
+            bars[-1].set_alpha(0.5)
             for place, value in zip(places, row):
                 axes.text(np.nan_to_num(value) + 1, place, _number(value), va='center',
                           fontsize=7.5, color=INK)
-            if np.isfinite(row).any():
-                axes.axvline(np.nanmean(row), color=color, linewidth=1, linestyle='--')
-        axes.set_yticks(range(len(datasets)), [_short(name, 22) for name in datasets])
-        axes.set(xlim=(0, 109), xlabel='AP in percent; dashed: the mean', xticks=range(0, 101, 20))
-        axes.set_ylim(len(datasets) - 0.5, -0.5)
+        axes.set_yticks(range(len(rows)), [_short(name, 22) for name in rows])
+        axes.set(xlim=(0, 109), xlabel='AP in percent', xticks=range(0, 101, 20))
+        axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.tick_params(axis='y', labelcolor=INK)
         axes.grid(axis='x', alpha=0.6)
         _finish(axes, len(values), legend_above=True)
@@ -81,9 +85,12 @@ def precision_recall(precision: Mapping[str, np.ndarray], small: bool = False) -
         precision: Name of a line -> ``[101]``; NaN where there is nothing to find.
         small: One of many plots: no labels.
     """
-    with drawing(*((2.2, 1.5) if small else (WIDTH, 2.8))) as figure:
+    size = (2.2, 1.5, None) if small else (WIDTH, 2.8)
+    with drawing(*size) as figure:
         axes = figure.subplots()
         draw_precision_recall(axes, precision, small)
+        if small:
+            figure.subplots_adjust(0.12, 0.13, 0.98, 0.98)
     return figure
 
 
@@ -95,7 +102,7 @@ def precision_recall_grid(classes: Mapping[str, Mapping[str, np.ndarray]]) -> Fi
     """
     columns = min(4, len(classes))
     rows = -(-len(classes) // columns)
-    with drawing(2.3 * columns, 1.8 * rows) as figure:
+    with drawing(2.3 * columns, 1.8 * rows + 0.4, None) as figure:
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, (name, precision) in zip(grid.flat, classes.items()):
             draw_precision_recall(axes, precision, small=True)
@@ -104,7 +111,10 @@ def precision_recall_grid(classes: Mapping[str, Mapping[str, np.ndarray]]) -> Fi
             axes.set_visible(False)
         if len(next(iter(classes.values()))) > 1:
             figure.legend(*grid.flat[0].get_legend_handles_labels(), ncols=4, frameon=False,
-                          loc='outside upper center')
+                          loc='upper center', borderaxespad=0.2)
+        height = 1.8 * rows + 0.4
+        figure.subplots_adjust(0.1 / columns, 0.25 / height, 1 - 0.02 / columns,
+                               1 - 0.5 / height, 0.18, 0.35)
     return figure
 
 
@@ -144,7 +154,7 @@ def calibration(curves: Mapping[str, Calibration]) -> Figure:
             width = (curve.edges[1] - curve.edges[0]) * 0.9 / len(curves)
             places = curve.edges[:-1] + width * (index + 0.55)
             lower.bar(places, curve.count, width, color=result_color(index))
-        upper.set(ylim=(0, 1.03), ylabel='share that is right')
+        upper.set(ylim=(-0.02, 1.03), ylabel='share that is right')
         lower.set(xlim=(0, 1), xlabel='score', ylabel='boxes', yscale='symlog')
         lower.grid(axis='y', alpha=0.6)
         _finish(lower, 1)
@@ -165,8 +175,9 @@ def ap_over_boxes(points: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
             axes.plot(boxes, ap, 'o', color=result_color(index), alpha=0.65, markersize=4.5,
                       markeredgewidth=0, label=name)
         axes.set(xscale='log', ylim=(0, 103), xlabel='boxes of the class', ylabel='AP in percent')
-        axes.minorticks_off()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter('{x:,.0f}')
+        axes.minorticks_off()
         axes.grid(alpha=0.6)
         _finish(axes, len(points), legend_above=True)
     return figure
@@ -204,8 +215,7 @@ def confusion_matrix(table: np.ndarray, names: Sequence[str]) -> Figure:
     return figure
 
 
-def _square(x: float, y: float, color: tuple[float, ...]) -> object:
-    from matplotlib.patches import Rectangle
+def _square(x: float, y: float, color: tuple[float, ...]) -> Rectangle:
     return Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=color, edgecolor='none')
 
 
