@@ -1,7 +1,7 @@
 """The part of a report that is about one data set, with all runs in each plot."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -29,18 +29,18 @@ class DatasetSection:
 
     Args:
         name: Of the data set.
+        stem: What its files and ids begin with.
         analyses: Name of a run -> the data set as that run did.
         folder: Where PNG files go.
         pictures: How many false detections and how many missed boxes of each run are shown.
         classes: How many classes have a plot of their own: those with the most boxes.
     """
 
-    def __init__(self, name: str, analyses: Mapping[str, Analysis], folder: Path,
+    def __init__(self, name: str, stem: str, analyses: Mapping[str, Analysis], folder: Path,
                  pictures: int = 12, classes: int = 24) -> None:
-        self.name, self.analyses, self.folder = name, analyses, folder
+        self.name, self.stem, self.analyses, self.folder = name, stem, analyses, folder
         self.pictures, self.classes = pictures, classes
         self.first = next(iter(analyses.values()))
-        self.stem = file_stem(name)
 
     def html(self) -> str:
         """The section; its PNG files are written on the way."""
@@ -258,9 +258,16 @@ class DatasetSection:
         return self.folder / f'{self.stem}_{key}.png'
 
 
-def file_stem(name: str) -> str:
-    """A name of a data set as part of a file name and of an anchor."""
-    return re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-').lower() or 'dataset'
+def file_stems(names: Sequence[str]) -> dict[str, str]:
+    """Names of data sets as parts of file names and anchors, no two the same."""
+    stems: dict[str, str] = {}
+    for name in names:
+        stem = whole = re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-').lower() or 'dataset'
+        number = 2
+        while whole in stems.values():
+            whole, number = f'{stem}-{number}', number + 1
+        stems[name] = whole
+    return stems
 
 
 def _most_confused(analysis: Analysis) -> list[int]:

@@ -12,7 +12,7 @@ from .results import DatasetResult
 
 #: Kinds of errors, in the order they are counted and drawn.
 KINDS = dict(
-    other='another class', placed='poorly placed', twice='found twice', nothing='nothing there',
+    other='wrong name', placed='poorly placed', twice='found twice', nothing='nothing there',
     missed='missed')
 
 
@@ -87,10 +87,10 @@ def find_errors(result: DatasetResult, truth: GroundTruth, matches: Matches,
                 threshold: float) -> Errors:
     """Sort the errors of a data set.
 
-    A false detection is *another class* if it overlaps a box of another class by 0.5 or more,
-    *found twice* if one of its own class that another detection found, *poorly placed* if it
-    overlaps one of its class by 0.1 or more, and else *nothing there*. The first that holds counts
-    among the boxes it overlaps most: own class before others.
+    A false detection has the *wrong name* if it overlaps a box of another class by 0.5 or more, is
+    *found twice* if it overlaps one of its own class so, which another detection found, is *poorly
+    placed* if it overlaps one of its class by 0.1 or more, and else *nothing* is *there*. Its own
+    class comes first.
 
     Args:
         result: The detections.

@@ -27,8 +27,6 @@ table + dl, .scroll + dl { margin-top: 10px }
 .small { display: grid; gap: 12px; grid-template-columns: repeat(auto-fill, minmax(145px, 1fr)) }
 .small div { min-width: 0 }
 .small b { font-size: 13px; font-weight: 600; overflow-wrap: anywhere }
-.big { font-size: 30px; line-height: 1.2; font-weight: 650; color: var(--strong);
-  font-variant-numeric: tabular-nums }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: right; padding: 5px 8px; border-bottom: 1px solid var(--line);
   font-size: 14px; font-variant-numeric: tabular-nums; white-space: nowrap }
@@ -40,6 +38,7 @@ tr:last-child td { border-bottom: 0 }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 14px; margin: 0;
   font-size: 14px }
 dt { color: var(--muted) } dd { margin: 0; overflow-wrap: anywhere }
+dd summary { font-weight: 400; color: inherit; padding: 0 }
 pre { font: 12.5px/1.5 ui-monospace, monospace; margin: 8px 0 0; overflow: auto;
   max-height: 480px }
 .key { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 7px }
@@ -93,9 +92,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], tall: bool = False
 
 def facts(pairs: Iterable[tuple[str, object]]) -> str:
     """Names and what they are."""
-    rows = ''.join(f'<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>'
+    rows = ''.join(f'<dt>{escape(str(name))}</dt><dd>{_folded(str(value))}</dd>'
                    for name, value in pairs)
     return f'<dl>{rows}</dl>'
+
+
+def _folded(text: str) -> str:
+    """Text whose end opens on demand where it is long, as how PyTorch was compiled."""
+    if len(text) <= 160:
+        return escape(text)
+    return f'<details><summary>{escape(text[:80].strip())} …</summary>{escape(text)}</details>'
 
 
 def details(title: str, body: str, is_open: bool = False) -> str:

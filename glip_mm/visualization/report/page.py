@@ -15,7 +15,7 @@ from ..curves import save_figure
 from ..page_style import page_head
 from . import plots
 from .analysis import Analysis, analyse
-from .dataset_section import DatasetSection, file_stem
+from .dataset_section import DatasetSection, file_stems
 from .figures import to_svg
 from .html import STYLE, card, details, facts, grid
 from .metric_table import metric_table, run_cards
@@ -59,19 +59,21 @@ def make_report(folders: Sequence[str | Path], out: str | Path,
     write_atomically(out / 'summary.json', json.dumps(
         summarise(results, analyses), indent=2, allow_nan=False).encode('utf-8'))
     datasets = list(dict.fromkeys(name for found in analyses for name in found))
+    stems = file_stems(datasets)
     shown = sum(len(found) for found in analyses)
     pictures = min(pictures, max(2, MAX_PICTURES // 2 // max(shown, 1)))
     with replacing(out / 'index.html') as file:
         def write(text: str) -> None:
             file.write(text.encode('utf-8'))
-        write(_head(results, datasets))
+        write(_head(results, stems))
         write(_problems(problems))
         if len(datasets) > 1:
             write(_over_datasets(results, analyses, datasets, out / 'figures'))
         for name in tqdm(datasets, desc='draw', leave=False, disable=not progress):
             found = {r.name: a[name] for r, a in zip(results, analyses) if name in a}
-            section = DatasetSection(name, found, out / 'figures', pictures, classes)
-            write(f'<section><h2 id="{file_stem(name)}">{escape(name)}</h2>\n{section.html()}'
+            section = DatasetSection(name, stems[name], found, out / 'figures', pictures,
+                                     classes)
+            write(f'<section><h2 id="of-{stems[name]}">{escape(name)}</h2>\n{section.html()}'
                   '</section>\n')
         write(_tail(results))
     return out / 'index.html'
@@ -109,13 +111,13 @@ def _analyse(results: Sequence[Result], threshold: float | None,
     return analyses, problems
 
 
-def _head(results: Sequence[Result], datasets: Sequence[str]) -> str:
+def _head(results: Sequence[Result], stems: Mapping[str, str]) -> str:
     benchmarks = list(dict.fromkeys(filter(None, (r.benchmark for r in results))))
     title = escape(' and '.join(dict.fromkeys(r.name for r in results))
                    if len(results) < 3 else f'{len(results)} results')
     if benchmarks:
         title += f' on {escape(", ".join(benchmarks))}'
-    links = ''.join(f'<a href="#{file_stem(name)}">{escape(name)}</a>' for name in datasets)
+    links = ''.join(f'<a href="#of-{stem}">{escape(name)}</a>' for name, stem in stems.items())
     return (page_head(title, STYLE) + f'<h1>{title}</h1>\n<nav><a href="#metrics">Metrics</a>'
             f'{links}<a href="#environment">Environment</a><a href="#config">Config</a></nav>\n'
             f'<main>{grid(run_cards(results))}<h2 id="metrics">Metrics</h2>\n'

@@ -87,7 +87,8 @@ def _sample(analysis: Analysis, image: int, boxes: list, labels: list[int], name
 def _prompt(analysis: Analysis, image: int) -> Prompt:
     if analysis.truth.phrases:
         return analysis.truth.prompts[image]
-    return Prompt.from_names(analysis.result.classes)
+    return Prompt.from_names(analysis.result.classes,
+                             caption_prompt=analysis.result.caption_prompt)
 
 
 def _name(prompt: Prompt, label: int) -> str:

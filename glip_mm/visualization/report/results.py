@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from glip_mm.evaluation.predictions import Prediction, PredictionStore
+from glip_mm.text import CaptionPrompt
 
 
 class TestImage(NamedTuple):
@@ -46,6 +47,8 @@ class DatasetResult:
         boxes: ``[D, 4]`` xyxy, half open, pixels of the original image.
         scores: ``[D]``.
         labels: ``[D]``.
+        caption_prompt: What the prompt said instead of some names, see
+            :meth:`glip_mm.text.Prompt.from_names`.
     """
 
     name: str
@@ -58,6 +61,7 @@ class DatasetResult:
     boxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
+    caption_prompt: CaptionPrompt | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ def _collect(entry: Mapping, predictions: Sequence[Prediction], folder: Path) ->
         np.repeat(np.arange(len(predictions)), counts),
         _join((p.bboxes for p in predictions), (0, 4), np.float32),
         _join((p.scores for p in predictions), (0, ), np.float32),
-        _join((p.labels for p in predictions), (0, ), np.int32))
+        _join((p.labels for p in predictions), (0, ), np.int32), entry.get('caption_prompt'))
 
 
 def _join(arrays: Iterable[np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:
