@@ -17,7 +17,8 @@ from glip_mm.visualization.report import make_report
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('results', nargs='+', metavar='RESULT', help='work directory of a test')
+    parser.add_argument('results', nargs='+', metavar='RESULT', help='work directory of a '
+                        'test, or the folder of a suite of tests')
     parser.add_argument('--out-dir', help='folder for index.html, summary.json and figures/ '
                         '(default: report/ in the first result)')
     parser.add_argument('--names', nargs='+', metavar='NAME', help='a name for each result '

@@ -165,7 +165,8 @@ class DatasetSection:
             figure = plots.confusion_matrix(analysis.errors.confusion[np.ix_(rows, rows)],
                                             [analysis.truth.classes[i] for i in labels])
             key = f'confusion_{index}' if len(self.analyses) > 1 else 'confusion'
-            note = f'At a score of {analysis.errors.threshold:.2f} and IoU 0.5.'
+            note = (f'At a score of {analysis.errors.threshold:.2f} and IoU 0.5; a box counts for '
+                    'each name it was given.')
             if len(labels) < len(analysis.shown_classes):
                 note += (f' The {len(labels)} of {len(analysis.shown_classes)} classes that are '
                          'confused most.')
@@ -195,8 +196,9 @@ class DatasetSection:
             ap = ' / '.join(percent(a.matches.class_ap(0.5)[label])
                             for a in self.analyses.values())
             cells.append(f'<div><b>{escape(name)}</b><small>AP50 {ap}</small>{svg}</div>')
-        more = f' of the {len(chosen)} with the most boxes' if len(chosen) < len(shown) else ''
-        return card(f'Precision and recall by class{more}',
+        title = 'Precision and recall by class' if len(chosen) == len(shown) else \
+            f'Precision and recall of the {len(chosen)} classes with the most boxes'
+        return card(title,
                     f'<div class="small">{"".join(cells)}</div>', 'IoU 0.5.', wide=True)
 
     def _class_table(self) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from pycocotools import mask
 
 from .ground_truth import GroundTruth
-from .matching import FALSE, TRUE, Matches, match_any
+from .matching import FALSE, TRUE, Matches
 from .results import DatasetResult
 
 #: Kinds of errors, in the order they are counted and drawn.
@@ -44,8 +44,9 @@ class Errors:
             large ones before small ones, then those with one below the threshold.
         counts: Number of errors by kind.
         correct: Number of true detections.
-        confusion: ``[C + 1, C + 1]`` boxes (rows) and what they were taken for (columns); the last
-            column: not found, the last row: detections of nothing.
+        confusion: ``[C + 1, C + 1]`` boxes (rows) and what they were taken for (columns), each
+            name that a box was given; the last column: given none, the last row: detections that
+            are false in another way. Zeros where labels are phrases.
     """
 
     threshold: float
@@ -118,7 +119,7 @@ def find_errors(result: DatasetResult, truth: GroundTruth, matches: Matches,
     counts['missed'] = len(missed)
     right = np.flatnonzero((matches.status == TRUE) & shown)
     return Errors(threshold, false, missed, counts, len(right),
-                  _confusion(result, truth, right, wrong, missed))
+                  _confusion(result, truth, right, false, missed))
 
 
 def _classify(result: DatasetResult, truth: GroundTruth, detections: np.ndarray,
@@ -152,22 +153,21 @@ def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.asarray(mask.iou(*pair, [0] * len(others)))
 
 
-def _confusion(result: DatasetResult, truth: GroundTruth, right: np.ndarray, wrong: np.ndarray,
-               missed: np.ndarray) -> np.ndarray:
+def _confusion(result: DatasetResult, truth: GroundTruth, right: np.ndarray,
+               false: Sequence[FalseDetection], missed: np.ndarray) -> np.ndarray:
     count = len(truth.classes)
     table = np.zeros((count + 1, count + 1), dtype=np.int64)
-    classes, labels = _class_of(truth), np.zeros_like(result.labels) if truth.phrases \
-        else result.labels
-    np.add.at(table, (labels[right], labels[right]), 1)
-    # what is left of both sides meets regardless of class
-    match = match_any(result.boxes[wrong], result.scores[wrong], result.image[wrong],
-                      truth.boxes[missed], truth.image[missed])
-    taken = match >= 0
-    rows = np.full(len(wrong), count)
-    rows[taken] = classes[missed[match[taken]]]
-    np.add.at(table, (rows, labels[wrong]), 1)
-    lost = np.setdiff1d(np.arange(len(missed)), match[taken])
-    np.add.at(table, (classes[missed[lost]], np.full(len(lost), count)), 1)
+    if truth.phrases:
+        return table
+    np.add.at(table, (result.labels[right], result.labels[right]), 1)
+    named = set()
+    for error in false:
+        wrong = error.kind == 'other'
+        named.update([error.box] if wrong else [])
+        row = truth.labels[error.box] if wrong else count
+        table[row, result.labels[error.detection]] += 1
+    lost = [box for box in missed.tolist() if box not in named]
+    np.add.at(table, (truth.labels[lost], np.full(len(lost), count)), 1)
     return table
 
 

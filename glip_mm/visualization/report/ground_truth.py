@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...text import Prompt
+from .phrase_rows import PhraseRows
 from .results import DatasetResult
 
 #: Letters of the frequency groups of LVIS and what they mean.
@@ -54,8 +55,8 @@ def read_ground_truth(dataset: DatasetResult) -> GroundTruth:
     """Read the annotation file of a data set.
 
     Args:
-        dataset: The data set; its file is in the format of COCO or LVIS, or ODVG JSON lines with
-            phrases.
+        dataset: The data set; classes are read from its file, in the format of COCO or LVIS, and
+            phrases through the data set that the config names.
 
     Returns:
         The boxes of the images that were tested.
@@ -68,8 +69,8 @@ def read_ground_truth(dataset: DatasetResult) -> GroundTruth:
     if not path.is_file():
         raise FileNotFoundError(f"the annotation file '{path}' of '{dataset.name}' is missing; "
                                 'make the report in the directory where the test ran')
-    if path.suffix == '.jsonl':
-        return _read_phrases(dataset)
+    if dataset.phrases:
+        return read_phrases(dataset)
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
@@ -133,40 +134,23 @@ def _labels(dataset: DatasetResult, categories: Sequence[Mapping[str, Any]]) -> 
     return {category: label for label, category in enumerate(ids)}
 
 
-def _read_phrases(dataset: DatasetResult) -> GroundTruth:
-    rows, path = {}, dataset.ann_file
-    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
-        try:
-            row = json.loads(line)
-            rows[str(row['filename'])] = row['grounding']
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f'{path}:{number} is no row of phrases in the ODVG format '
-                             f'({type(error).__name__}: {error})') from error
+def read_phrases(dataset: DatasetResult) -> GroundTruth:
+    """Phrases and their boxes, as the data set itself reads them.
+
+    Raises:
+        ValueError: If the config does not name the data set, or it holds other images.
+    """
+    rows = PhraseRows(dataset)
     prompts, image, boxes, labels = [], [], [], []
-    for position, tested in enumerate(dataset.images):
-        row = _row_of(rows, tested.path)
-        if row is None:
-            raise ValueError(f"'{path}' has no row for '{tested.path}', which '{dataset.name}' "
-                             'was tested on: it is not the file of that test')
-        regions = row['regions']
-        prompts.append(Prompt.from_caption(row['caption'], [r['tokens_positive'] for r in regions],
-                                           [r['phrase'] for r in regions]))
-        for label, region in enumerate(regions):
-            for box in np.reshape(region['bbox'], (-1, 4)).tolist():
-                image.append(position)
-                labels.append(label)
-                boxes.append(box)
+    for position in range(len(dataset.images)):
+        prompt, found = rows[position]
+        prompts.append(prompt)
+        for label, box in found:
+            image.append(position)
+            labels.append(label)
+            boxes.append(box)
     array = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     return GroundTruth(
         ('phrases', ), np.array(image, dtype=np.int64), array, np.array(labels, dtype=np.int64),
         (array[:, 2:] - array[:, :2]).prod(axis=1), np.zeros(len(array), dtype=bool),
         prompts=tuple(prompts))
-
-
-def _row_of(rows: Mapping[str, Any], path: str) -> Any:
-    """The row whose file name ends the path."""
-    parts = path.replace('\\', '/').split('/')
-    for start in range(len(parts)):
-        if (row := rows.get('/'.join(parts[start:]))) is not None:
-            return row
-    return None

@@ -45,6 +45,7 @@ pre { font: 12.5px/1.5 ui-monospace, monospace; margin: 8px 0 0; overflow: auto;
 summary { font-weight: 600; color: var(--strong); padding: 4px 0 }
 figcaption { font-size: 14px } figcaption b { color: var(--strong); font-weight: 600 }
 figcaption .why { margin-bottom: 4px }
+figcaption summary { font-weight: 400 }
 /* on a phone pictures lie in a row to be swiped, and the page stays short */
 @media (max-width: 600px) { .pictures { display: flex; gap: 10px; overflow-x: auto;
   scroll-snap-type: x mandatory; margin: 0 -12px; padding: 0 12px 6px; align-items: start }

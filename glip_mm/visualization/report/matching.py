@@ -117,27 +117,6 @@ def match_dataset(result: DatasetResult, truth: GroundTruth, progress: bool = Tr
                    np.bincount(numbers[~truth.crowd], minlength=count))
 
 
-def match_any(boxes: np.ndarray, scores: np.ndarray, image: np.ndarray, truth_boxes: np.ndarray,
-              truth_image: np.ndarray) -> np.ndarray:
-    """Match detections with boxes at IoU 0.5, whatever their classes.
-
-    Args:
-        boxes: ``[D, 4]`` xyxy.
-        scores: ``[D]``.
-        image: ``[D]``.
-        truth_boxes: ``[G, 4]`` xyxy.
-        truth_image: ``[G]``.
-
-    Returns:
-        ``[D]`` the box of each detection, -1 where there is none.
-    """
-    match = np.full(len(scores), -1, dtype=np.int64)
-    if len(scores) and len(truth_boxes):
-        for pair in _pairs(_evaluate(boxes, scores, image, truth_boxes, truth_image)):
-            match[pair.detection] = pair.box
-    return match
-
-
 class _Questions(NamedTuple):
     """Detections and boxes of each class, and which of them meet: those of one image."""
 
@@ -178,13 +157,11 @@ def _partial(truth: GroundTruth, label: int) -> set[int]:
 
 
 def _evaluate(boxes: np.ndarray, scores: np.ndarray, image: np.ndarray, truth_boxes: np.ndarray,
-              truth_image: np.ndarray, areas: np.ndarray | None = None,
-              crowd: np.ndarray | None = None, partial: set[int] | None = None) -> COCOeval:
+              truth_image: np.ndarray, areas: np.ndarray, crowd: np.ndarray,
+              partial: set[int] | None) -> COCOeval:
     """COCO's evaluation of one class; ids are positions + 1."""
     images = sorted({*image.tolist(), *truth_image.tolist()})
     sides, truth_sides = boxes[:, 2:] - boxes[:, :2], truth_boxes[:, 2:] - truth_boxes[:, :2]
-    areas = truth_sides.prod(axis=1) if areas is None else areas
-    crowd = np.zeros(len(truth_boxes), dtype=bool) if crowd is None else crowd
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         evaluator = COCOeval(
             _coco(images, truth_image, truth_boxes, truth_sides, areas, crowd),

@@ -187,7 +187,7 @@ def confusion_matrix(table: np.ndarray, names: Sequence[str]) -> Figure:
     """Counts, shaded by the share of their row.
 
     Args:
-        table: ``[C + 1, C + 1]``; the last row is nothing, the last column not found.
+        table: ``[C + 1, C + 1]``; the last row is false otherwise, the last column not found.
         names: ``C`` classes.
     """
     size = max(WIDTH, 1.5 + 0.3 * len(table))
@@ -206,7 +206,7 @@ def confusion_matrix(table: np.ndarray, names: Sequence[str]) -> Figure:
                  xlabel='taken for', ylabel='truth')
         short = [_short(name, 18) for name in names]
         axes.set_xticks(range(count + 1), [*short, 'not found'], rotation=90)
-        axes.set_yticks(range(count + 1), [*short, 'nothing'])
+        axes.set_yticks(range(count + 1), [*short, 'nothing of these'])
         axes.tick_params(labelcolor=INK)
         for edge in np.arange(count + 2) - 0.5:
             axes.axhline(edge, color=GRID, linewidth=0.5)

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ class TestImage(NamedTuple):
         path: The file, as the test run read it.
         size: Height and width in pixels.
         names: What labels mean in this image, where they are phrases; else ``None``.
+        position: In the data set.
     """
 
     __test__ = False  # no class of tests
@@ -30,6 +31,7 @@ class TestImage(NamedTuple):
     path: str
     size: tuple[int, int]
     names: tuple[str, ...] | None
+    position: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class DatasetResult:
         labels: ``[D]``.
         caption_prompt: What the prompt said instead of some names, see
             :meth:`glip_mm.text.Prompt.from_names`.
+        config: File of the config.
+        number: Of the data set among those of ``config.test_dataloader``.
     """
 
     name: str
@@ -62,6 +66,13 @@ class DatasetResult:
     scores: np.ndarray
     labels: np.ndarray
     caption_prompt: CaptionPrompt | None = None
+    config: Path | None = None
+    number: int = 0
+
+    @property
+    def phrases(self) -> bool:
+        """Whether every image has names of its own."""
+        return not self.classes or any(image.names is not None for image in self.images)
 
 
 @dataclass(frozen=True)
@@ -96,11 +107,11 @@ class Result:
 
 
 def read_result(folder: str | Path, name: str | None = None) -> Result:
-    """Read the work directory of a test run.
+    """Read the work directory of a test run, or of a suite of them.
 
     Args:
         folder: The directory; holds ``metrics.json``, and usually ``config.py`` and
-            ``predictions/``.
+            ``predictions/``. That of a suite holds such directories, one for each data set.
         name: What to call the run; default: the model's name, else the directory's.
 
     Returns:
@@ -111,6 +122,27 @@ def read_result(folder: str | Path, name: str | None = None) -> Result:
         ValueError: If it can not be understood, or the predictions do not belong to it.
     """
     folder = Path(folder)
+    alone = (folder / 'predictions').is_dir()
+    members = [] if alone else [p.parent for p in sorted(folder.glob('*/metrics.json'))]
+    if not members:
+        return _read_run(folder, name)
+    runs = [_read_run(member) for member in members]
+    if (folder / 'metrics.json').is_file():
+        whole = _read_run(folder, name, quiet=True)
+    else:
+        whole = replace(
+            runs[0], folder=folder, name=name or runs[0].model or folder.resolve().name,
+            metrics={f'{run.folder.name}/{key}': value for run in runs
+                     for key, value in run.metrics.items()},
+            expected={f'{run.folder.name}/{key}': value for run in runs
+                      for key, value in run.expected.items()},
+            seconds=sum(run.seconds for run in runs))
+    return replace(whole, datasets=[dataset for run in runs for dataset in run.datasets],
+                   config=whole.config or runs[0].config,
+                   environment=whole.environment or runs[0].environment)
+
+
+def _read_run(folder: Path, name: str | None = None, quiet: bool = False) -> Result:
     path = folder / 'metrics.json'
     if not path.is_file():
         raise FileNotFoundError(f"'{folder}' has no metrics.json; give the work directory of a "
@@ -133,10 +165,11 @@ def read_result(folder: str | Path, name: str | None = None) -> Result:
         environment=dict(content.get('environment') or {}),
         seconds=float('nan') if seconds is None else float(seconds),
         config=config.read_text(encoding='utf-8') if config.is_file() else '',
-        datasets=_read_predictions(folder, entries))
+        datasets=[] if quiet else _read_predictions(folder, entries, config))
 
 
-def _read_predictions(folder: Path, entries: Sequence[Mapping]) -> list[DatasetResult]:
+def _read_predictions(folder: Path, entries: Sequence[Mapping],
+                      config: Path) -> list[DatasetResult]:
     if not (folder / 'predictions').is_dir():
         print_log(f"'{folder}' has no predictions/: its report shows metrics alone",
                   logger='current', level=logging.WARNING)
@@ -152,10 +185,13 @@ def _read_predictions(folder: Path, entries: Sequence[Mapping]) -> list[DatasetR
                              f'sets of metrics.json hold {int(ends[-1]) if len(ends) else 0}: '
                              'the two are of different runs; test again')
         parts[which].append(prediction)
-    return [_collect(entry, part, folder) for entry, part in zip(entries, parts)]
+    starts = [0, *ends.tolist()]
+    return [_collect(entry, part, folder, starts[i], config, i)
+            for i, (entry, part) in enumerate(zip(entries, parts))]
 
 
-def _collect(entry: Mapping, predictions: Sequence[Prediction], folder: Path) -> DatasetResult:
+def _collect(entry: Mapping, predictions: Sequence[Prediction], folder: Path, start: int,
+             config: Path, number: int) -> DatasetResult:
     name, total = str(entry['name']), int(entry['num_images'])
     if len(predictions) < total:
         print_log(f"'{folder}' has predictions for {len(predictions)} of the {total} images of "
@@ -165,11 +201,13 @@ def _collect(entry: Mapping, predictions: Sequence[Prediction], folder: Path) ->
         name, Path(entry.get('ann_file') or ''), str(entry.get('img_prefix') or ''),
         tuple(entry.get('classes') or ()), total,
         [TestImage(p.img_id, p.img_path, tuple(p.ori_shape[:2]),
-                   None if p.names is None else tuple(p.names)) for p in predictions],
+                   None if p.names is None else tuple(p.names), p.index - start)
+         for p in predictions],
         np.repeat(np.arange(len(predictions)), counts),
         _join((p.bboxes for p in predictions), (0, 4), np.float32),
         _join((p.scores for p in predictions), (0, ), np.float32),
-        _join((p.labels for p in predictions), (0, ), np.int32), entry.get('caption_prompt'))
+        _join((p.labels for p in predictions), (0, ), np.int32), entry.get('caption_prompt'),
+        config, number)
 
 
 def _join(arrays: Iterable[np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:

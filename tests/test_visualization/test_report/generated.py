@@ -92,7 +92,11 @@ def make_run(folder: Path, parts: list, quality: float = 0.8, seed: int = 0, mod
                     part.names[i] if part.names else None))
             index += 1
     writer.close()
-    (folder / 'config.py').write_text(f"model = dict(type='GLIP', quality={quality})\n")
+    members = [dict(type='GroundingDataset' if p.names else 'CocoDataset', ann_file=str(p.ann_file),
+                    data_prefix=dict(img=str(p.img_prefix))) for p in parts]
+    (folder / 'config.py').write_text(
+        f"default_scope = 'glip_mm'\nmodel = dict(type='GLIP', quality={quality})\n"
+        f"test_dataloader = dict(dataset=dict(type='ConcatDataset', datasets={members}))\n")
     content = dict(
         metrics={'shapes/coco/bbox_mAP': 0.5 * quality, 'lvis/AP': 0.4 * quality,
                  'lvis/APr': 0.21, 'phrases/Recall@1': 0.9 * quality},
