@@ -1,5 +1,6 @@
 """Kinds of errors, confusions, thresholds and calibration, on cases worked out by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,14 +58,22 @@ def test_every_kind():
     assert list(top_confusions(errors, case[1].classes)) == [('dog', 'cat', 1)]
 
 
+def test_worst_misses_come_first():
+    result, truth, matches = _case([(0, 0), (100, 0), (200, 0)], [(0, 0, .2)])
+    truth = replace(truth, areas=np.array([100., 10., 20.]))
+    assert find_errors(result, truth, matches, 0.3).missed.tolist() == [2, 1, 0]
+    assert find_errors(result, truth, matches, 0.2).missed.tolist() == [2, 1]
+
+
 def test_best_threshold():
     # F1 by threshold: .9: 2/3, .8: 1/2, .7: 4/5 (2 of 3 right, 2 boxes), .1: 4/6
     case = _case([(0, 0), (100, 0)],
                  [(0, 0, .9), (200, 0, .8), (100, 0, .7), (300, 0, .1)])
     assert best_threshold(case[0], case[2]) == pytest.approx(.7)
-    # ties come together: 1 right of 2, not 1 of 1
-    case = _case([(0, 0)], [(0, 0, .5), (100, 0, .5), (200, 0, .4)])
-    assert best_threshold(case[0], case[2]) == pytest.approx(.5)
+    # detections of one score come together: 2 right of 5, not the first 2
+    case = _case([(0, 0), (100, 0)], [(0, 0, .9), (100, 0, .5), (200, 0, .5), (300, 0, .5),
+                                      (400, 0, .5)])
+    assert best_threshold(case[0], case[2]) == pytest.approx(.9)
     assert best_threshold(*(_case([(0, 0)], [])[i] for i in (0, 2))) == 1
 
 
@@ -85,7 +94,6 @@ def test_pick_worst():
 
 
 def test_annotation_files_that_do_not_fit(tmp_path):
-    from dataclasses import replace
     part = generated.make_coco(tmp_path, count=3)
     result = read_result(generated.make_run(tmp_path / 'run', [part])).datasets[0]
     # other names for the same categories, in the order of their ids
