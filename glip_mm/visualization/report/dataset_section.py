@@ -15,7 +15,7 @@ from ..sheet import make_sheet
 from . import plots
 from .analysis import Analysis
 from .errors import KINDS, top_confusions
-from .figures import to_svg
+from .figures import WIDTH, to_svg
 from .ground_truth import FREQUENCIES
 from .html import card, details, facts, grid, percent, table
 from .pictures import Picture, worst_false, worst_missed
@@ -199,7 +199,7 @@ class DatasetSection:
         title = 'Precision and recall by class' if len(chosen) == len(shown) else \
             f'Precision and recall of the {len(chosen)} classes with the most boxes'
         return card(title,
-                    f'<div class="small">{"".join(cells)}</div>', 'IoU 0.5.', wide=True)
+                    f'<div class="small">{"".join(cells)}</div>', 'IoU 0.5.', 'wide')
 
     def _class_table(self) -> str:
         shown = self.first.shown_classes
@@ -252,8 +252,9 @@ class DatasetSection:
         if scroll:
             # legible on a phone: it scrolls inside of its box
             width = round(figure.get_size_inches()[0] * 72)
-            svg = f'<div class="scroll" tabindex="0"><div style="min-width:{width}px">{svg}</div>' \
-                '</div>'
+            svg = ('<div class="scroll" tabindex="0"><div style="min-width:'
+                   f'{width}px;max-width:{round(1.4 * width)}px">{svg}</div></div>')
+            return card(title, svg, note, 'double' if width > 72 * WIDTH + 1 else '')
         return card(title, svg, note)
 
     def _png(self, key: str) -> Path:

@@ -19,6 +19,7 @@ nav a { display: inline-block; padding: 6px 0 }
 .grid > .card + .card { margin-top: 0 }
 .wide { grid-column: 1 / -1 }
 .narrow { max-width: 860px }
+@media (min-width: 860px) { .double { grid-column: span 2 } }
 table + dl, .scroll + dl { margin-top: 10px }
 .card svg { width: 100%; height: auto; display: block }
 .scroll { overflow: auto; max-width: 100% }
@@ -35,7 +36,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; white-space:
   overflow-wrap: break-word; min-width: 110px }
 tr:last-child td { border-bottom: 0 }
 .good { color: var(--good) } .bad { color: var(--bad) }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 14px; margin: 0;
+dl { display: grid; grid-template-columns: fit-content(42%) minmax(0, 1fr); gap: 2px 14px; margin: 0;
   font-size: 14px }
 dt { color: var(--muted) } dd { margin: 0; overflow-wrap: anywhere }
 dd summary { font-weight: 400; color: inherit; padding: 0 }
@@ -57,18 +58,18 @@ figcaption summary { font-weight: 400 }
 '''
 
 
-def card(title: str, body: str, note: str = '', wide: bool = False) -> str:
+def card(title: str, body: str, note: str = '', width: str = '') -> str:
     """A box with a heading.
 
     Args:
         title: Text.
         body: HTML.
         note: Text beneath.
-        wide: As wide as the page.
+        width: ``'wide'``: as the page; ``'double'``: of two boxes where there is room.
     """
     heading = f'<h3>{escape(title)}</h3>' if title else ''
     note = f'<small>{escape(note)}</small>' if note else ''
-    return f'<div class="card{" wide" if wide else ""}">{heading}{body}{note}</div>\n'
+    return f'<div class="{f"card {width}".strip()}">{heading}{body}{note}</div>\n'
 
 
 def grid(cards: Iterable[str]) -> str:

@@ -184,7 +184,7 @@ def ap_over_boxes(points: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
 
 
 def confusion_matrix(table: np.ndarray, names: Sequence[str]) -> Figure:
-    """Counts, shaded by the share of their row.
+    """Counts, shaded by the share of their row; the last row by that of their column.
 
     Args:
         table: ``[C + 1, C + 1]``; the last row is false otherwise, the last column not found.
@@ -192,6 +192,7 @@ def confusion_matrix(table: np.ndarray, names: Sequence[str]) -> Figure:
     """
     size = max(WIDTH, 1.5 + 0.3 * len(table))
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    share[-1] = table[-1] / np.maximum(table.sum(axis=0), 1)
     blue = np.array(PALETTE[1]) / 255
     with drawing(size, size) as figure:
         axes = figure.subplots()
