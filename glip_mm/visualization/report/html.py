@@ -36,8 +36,8 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; white-space:
   overflow-wrap: break-word; min-width: 110px }
 tr:last-child td { border-bottom: 0 }
 .good { color: var(--good) } .bad { color: var(--bad) }
-dl { display: grid; grid-template-columns: fit-content(42%) minmax(0, 1fr); gap: 2px 14px; margin: 0;
-  font-size: 14px }
+dl { display: grid; grid-template-columns: fit-content(42%) minmax(0, 1fr); gap: 2px 14px;
+  margin: 0; font-size: 14px }
 dt { color: var(--muted) } dd { margin: 0; overflow-wrap: anywhere }
 dd summary { font-weight: 400; color: inherit; padding: 0 }
 pre { font: 12.5px/1.5 ui-monospace, monospace; margin: 8px 0 0; overflow: auto;

@@ -7,10 +7,6 @@ from .figures import RESULT_COLORS
 from .html import breakable, card, facts, percent, table
 from .results import Result
 
-#: Points of percent that a published number may be missed by and still count as met: it is
-#: given with one digit, and hardware rounds differently.
-TOLERANCE = 0.3
-
 
 def metric_table(results: Sequence[Result]) -> str:
     """A table with a row for each metric.
@@ -37,17 +33,17 @@ def metric_table(results: Sequence[Result]) -> str:
         for result in results:
             value = result.metrics.get(key)
             row.append(f'<b>{_number(value)}</b>')
-            against = _against(value, result.expected.get(key)) if expected else ()
+            against = _against(value, result.expected.get(key), result.tolerance)
             if not several:
-                row += against
+                row += against if expected else []
             elif any(against):
                 row[-1] += f'<small>{against[1]} of {against[0]}</small>'
         rows.append(row)
     note = 'Rates in percent.'
     if expected:
         note += ' In small: the difference from the expected number.' if several else ''
-        note += (f' A difference of up to {TOLERANCE} points is as good as none: published numbers '
-                 'have one digit.')
+        points = ' or '.join(f'{100 * t:.1f}' for t in sorted({r.tolerance for r in results}))
+        note += f' Up to {points} points below what is expected are as good as none.'
     body = card('', table(head, rows), note)
     return f'<div class="narrow">{body}</div>\n' if len(results) < 4 else body
 
@@ -71,13 +67,13 @@ def run_cards(results: Sequence[Result]) -> list[str]:
     return cards
 
 
-def _against(value: float | None, expected: float | None) -> list[str]:
+def _against(value: float | None, expected: float | None, tolerance: float) -> list[str]:
     if expected is None:
         return ['', '']
     if value is None or value != value:
         return [_number(expected), '<span class="bad">not measured</span>']
     difference = 100 * (value - expected)
-    good = difference >= -TOLERANCE - 1e-9
+    good = difference >= -100 * tolerance - 1e-9
     shown = round(difference, 1)
     sign = '+' if shown > 0 else '−' if shown < 0 else '±'
     return [_number(expected), f'<span class="{"good" if good else "bad"}">{sign}'

@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 
 from ...registry import DATASETS
 from ...text import Prompt
+from .config_datasets import config_datasets
 from .results import DatasetResult
 
 
@@ -27,13 +28,12 @@ class PhraseRows:
         if result.config is None or not result.config.is_file():
             raise ValueError(f"phrases of '{result.name}' are read as the config says, but there "
                              f"is no '{result.config}'")
-        config = Config.fromfile(result.config)
-        entries = _members(config.get('test_dataloader', {}).get('dataset', {}))
+        entries = config_datasets(result.config)
         if result.number >= len(entries):
             raise ValueError(f"'{result.config}' has {len(entries)} data sets in test_dataloader; "
                              f"'{result.name}' should be number {result.number + 1}")
         # user's own data sets register themselves where the config imports them
-        init_default_scope(config.get('default_scope', 'glip_mm'))
+        init_default_scope(Config.fromfile(result.config).get('default_scope', 'glip_mm'))
         self.result = result
         self.dataset = DATASETS.build({**entries[result.number], 'pipeline': [],
                                        'test_mode': True})
@@ -65,10 +65,3 @@ def _prompt(info: Mapping[str, Any]) -> tuple[Prompt, Mapping[int, int]]:
         info['text'], [phrases[label]['tokens_positive'] for label in order],
         [phrases[label]['phrase'] for label in order])
     return prompt, {int(label): index for index, label in enumerate(order)}
-
-
-def _members(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Configs of the data sets in wrappers that join them, in order."""
-    if 'datasets' in entry:
-        return [member for part in entry['datasets'] for member in _members(part)]
-    return _members(entry['dataset']) if 'dataset' in entry else [entry]

@@ -13,6 +13,8 @@ from mmengine.logging import print_log
 from glip_mm.evaluation.predictions import Prediction, PredictionStore
 from glip_mm.text import CaptionPrompt
 
+from .config_datasets import config_datasets
+
 
 class TestImage(NamedTuple):
     """An image that was tested.
@@ -91,6 +93,8 @@ class Result:
         seconds: Time of the test, NaN if unknown.
         config: The full config as text; empty if there is none.
         datasets: The data sets whose predictions were stored.
+        tolerance: By how much a metric may stay below a published one; usually 0.3 points, since
+            those have one digit.
     """
 
     name: str
@@ -104,6 +108,7 @@ class Result:
     seconds: float
     config: str
     datasets: list[DatasetResult] = field(default_factory=list)
+    tolerance: float = 0.003
 
 
 def read_result(folder: str | Path, name: str | None = None) -> Result:
@@ -165,7 +170,8 @@ def _read_run(folder: Path, name: str | None = None, quiet: bool = False) -> Res
         environment=dict(content.get('environment') or {}),
         seconds=float('nan') if seconds is None else float(seconds),
         config=config.read_text(encoding='utf-8') if config.is_file() else '',
-        datasets=[] if quiet else _read_predictions(folder, entries, config))
+        datasets=[] if quiet else _read_predictions(folder, entries, config),
+        tolerance=float(content.get('tolerance') or Result.tolerance))
 
 
 def _read_predictions(folder: Path, entries: Sequence[Mapping],
@@ -186,12 +192,14 @@ def _read_predictions(folder: Path, entries: Sequence[Mapping],
                              'the two are of different runs; test again')
         parts[which].append(prediction)
     starts = [0, *ends.tolist()]
-    return [_collect(entry, part, folder, starts[i], config, i)
+    prompts = [member.get('caption_prompt') for member in config_datasets(config)]
+    prompts += [None] * (len(entries) - len(prompts))
+    return [_collect(entry, part, folder, starts[i], config, i, prompts[i])
             for i, (entry, part) in enumerate(zip(entries, parts))]
 
 
 def _collect(entry: Mapping, predictions: Sequence[Prediction], folder: Path, start: int,
-             config: Path, number: int) -> DatasetResult:
+             config: Path, number: int, prompt: CaptionPrompt | None) -> DatasetResult:
     name, total = str(entry['name']), int(entry['num_images'])
     if len(predictions) < total:
         print_log(f"'{folder}' has predictions for {len(predictions)} of the {total} images of "
@@ -206,7 +214,7 @@ def _collect(entry: Mapping, predictions: Sequence[Prediction], folder: Path, st
         np.repeat(np.arange(len(predictions)), counts),
         _join((p.bboxes for p in predictions), (0, 4), np.float32),
         _join((p.scores for p in predictions), (0, ), np.float32),
-        _join((p.labels for p in predictions), (0, ), np.int32), entry.get('caption_prompt'),
+        _join((p.labels for p in predictions), (0, ), np.int32), prompt,
         config, number)
 
 

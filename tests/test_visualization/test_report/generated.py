@@ -28,6 +28,7 @@ class Part:
     boxes: list = field(default_factory=list)  # of arrays [K, 4]
     labels: list = field(default_factory=list)  # of arrays [K]
     names: list | None = None  # phrases of each image
+    prompt: dict | None = None  # words that the prompt has instead of names
 
 
 def make_coco(root: Path, name: str = 'shapes', count: int = 20, classes: int = 6,
@@ -93,7 +94,8 @@ def make_run(folder: Path, parts: list, quality: float = 0.8, seed: int = 0, mod
             index += 1
     writer.close()
     members = [dict(type='GroundingDataset' if p.names else 'CocoDataset', ann_file=str(p.ann_file),
-                    data_prefix=dict(img=str(p.img_prefix))) for p in parts]
+                    data_prefix=dict(img=str(p.img_prefix)),
+                    **(dict(caption_prompt=p.prompt) if p.prompt else {})) for p in parts]
     (folder / 'config.py').write_text(
         f"default_scope = 'glip_mm'\nmodel = dict(type='GLIP', quality={quality})\n"
         f"test_dataloader = dict(dataset=dict(type='ConcatDataset', datasets={members}))\n")

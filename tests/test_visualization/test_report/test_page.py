@@ -69,6 +69,7 @@ def test_summary(report):
 
 def test_one_run_interrupted_with_a_data_set_lost(tmp_path, caplog):
     parts = [generated.make_coco(tmp_path, count=8), generated.make_coco(tmp_path, 'lost', 3)]
+    parts[0].prompt = {'red disk': dict(name='round red thing', suffix=' on paper')}
     run = generated.make_run(tmp_path / 'run', parts, images=9)
     parts[1].ann_file.unlink()
     for path in parts[0].paths:
@@ -76,6 +77,7 @@ def test_one_run_interrupted_with_a_data_set_lost(tmp_path, caplog):
     page = make_report([run], tmp_path / 'out', pictures=1, classes=0, progress=False)
     text = page.read_text()
     assert 'lost/boxes.json' in text and 'is missing' in text  # said in the page
+    assert 'on paper' in text  # the prompt as it was
     summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
     assert list(summary['results'][0]['datasets']) == ['shapes']
     interrupted = generated.make_run(tmp_path / 'half', parts[:1], images=5)
