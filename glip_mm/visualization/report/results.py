@@ -74,7 +74,7 @@ class DatasetResult:
     @property
     def phrases(self) -> bool:
         """Whether every image has names of its own."""
-        return not self.classes or any(image.names is not None for image in self.images)
+        return not self.classes
 
 
 @dataclass(frozen=True)
