@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .files import write_atomically
-from .palette import PALETTE
+from .palette import PALETTE, Color
 
 
 @dataclass(frozen=True)
@@ -86,18 +86,20 @@ def mean_curve(curves: Sequence[Curve], label: str | None = None) -> Curve:
     return Curve(label, x, y.mean(axis=0), y.std(axis=0, ddof=1), **kind)
 
 
-def plot_curves(axes: object, curves: Sequence[Curve], smoothing: float = 0.) -> None:
+def plot_curves(axes: object, curves: Sequence[Curve], smoothing: float = 0.,
+                palette: Sequence[Color] = PALETTE) -> None:
     """Draw curves.
 
     Args:
         axes: Matplotlib's.
         curves: The curves; the legend names each label once.
         smoothing: See :func:`smooth`; the values themselves stay visible, faintly.
+        palette: RGB of the labels, in order.
     """
     labels = list(dict.fromkeys(curve.label for curve in curves))
     named = set()
     for curve in curves:
-        color = tuple(c / 255 for c in PALETTE[labels.index(curve.label) % len(PALETTE)])
+        color = tuple(c / 255 for c in palette[labels.index(curve.label) % len(palette)])
         name = None if curve.label in named else curve.label
         named.add(curve.label)
         line = smooth(curve.y, smoothing) if smoothing and not curve.exact else curve.y

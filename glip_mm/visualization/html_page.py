@@ -1,43 +1,24 @@
 """One self-contained HTML page of pictures with their captions."""
 
 import base64
+import contextlib
 import html
 import io
-import os
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from PIL import Image
 
+from ..atomic_files import replacing
 from .caption import caption_pieces
 from .dataset_sample import DatasetSample
+from .page_style import page_head
 from .palette import Color, entity_colors, readable_on
 
 #: A vocabulary with more names than this is folded to those that have a box.
 MAX_NAMES = 40
 
-_HEAD = '''<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.6 system-ui, sans-serif; margin: 24px; color: #3f3f46; background: #e4e4e7 }}
-h1 {{ font-size: 20px; margin: 0 }}
-main {{ display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)) }}
-figure {{ margin: 0; background: #fafaf9; border-radius: 6px; overflow: hidden }}
-img {{ width: 100%; display: block }}
-figcaption, .error {{ padding: 8px 12px; overflow-wrap: anywhere }}
-mark {{ border-radius: 4px; padding: 1px 4px }}
-.none {{ color: #96969e }}
-small {{ color: #71717a; display: block }}
-td {{ padding-right: 12px; font-size: 13px; font-variant-numeric: tabular-nums }}
-.error {{ color: #b91c1c }}
-</style></head><body>
-<h1>{title}</h1>
-<p>{note} <span class="none">Grey words have no box.</span></p>
-<main>
-'''
 _TAIL = '</main></body></html>\n'
 
 
@@ -56,10 +37,11 @@ class HtmlPage:
 
     def __init__(self, path: str | Path, title: str, note: str = '') -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._temporary = self.path.with_name(f'.{self.path.name}.{os.getpid()}.tmp')
-        self._file = open(self._temporary, 'w', encoding='utf-8')
-        self._file.write(_HEAD.format(title=html.escape(title), note=html.escape(note)))
+        self._stack = contextlib.ExitStack()
+        self._file = self._stack.enter_context(replacing(self.path))
+        self._write(f'{page_head(html.escape(title))}<h1>{html.escape(title)}</h1>\n'
+                    f'<p>{html.escape(note)} <span class="none">Grey words have no box.</span>'
+                    '</p>\n<main class="pictures">\n')
 
     def add(self, sample: DatasetSample, title: str, max_side: int = 800) -> None:
         """Add a sample.
@@ -69,33 +51,50 @@ class HtmlPage:
             title: What to call it.
             max_side: A larger image is made smaller.
         """
-        picture = _data_address(sample.draw(caption=False, max_side=max_side))
-        note = ' · '.join(filter(None, [Path(sample.path).name, sample.where]))
-        self._file.write(
-            f'<figure><img loading="lazy" alt="{html.escape(title)}" src="{picture}">\n'
-            f'<figcaption>{caption_html(sample)}<small>{html.escape(title)} · '
-            f'{html.escape(note)}</small>{_boxes_html(sample)}</figcaption></figure>\n')
+        note = ' · '.join(filter(None, [title, Path(sample.path).name, sample.where]))
+        self._write(figure_html(sample, title, f'<small>{html.escape(note)}</small>'
+                                f'{_boxes_html(sample)}', max_side))
 
     def add_error(self, title: str, message: str) -> None:
         """Add a sample that could not be read."""
-        self._file.write(f'<figure><div class="error"><b>{html.escape(title)}</b><br>'
-                         f'{html.escape(message)}</div></figure>\n')
+        self._write(f'<figure><div class="error"><b>{html.escape(title)}</b><br>'
+                    f'{html.escape(message)}</div></figure>\n')
+
+    def _write(self, text: str) -> None:
+        self._file.write(text.encode('utf-8'))
 
     def __enter__(self) -> 'HtmlPage':
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        try:
-            if kind is None:
-                self._file.write(_TAIL)
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            self._file.close()
-            if kind is None:
-                os.replace(self._temporary, self.path)
-        finally:
-            self._temporary.unlink(missing_ok=True)
+        with contextlib.ExitStack() as stack:
+            # also if the tail can not be written
+            stack.push(self._stack)
+            if error is not None:
+                raise error
+            self._write(_TAIL)
+
+
+def figure_html(sample: DatasetSample, title: str, note: str = '', max_side: int = 800,
+                lead: str = '') -> str:
+    """A picture with its caption beneath.
+
+    Args:
+        sample: The sample.
+        title: What stands for the picture where it is not seen.
+        note: HTML under the caption.
+        max_side: A larger image is made smaller.
+        lead: HTML over the caption.
+
+    Returns:
+        A ``<figure>`` that holds the picture itself.
+    """
+    picture = sample.draw(caption=False, max_side=max_side)
+    height, width = picture.shape[:2]
+    return (f'<figure><img loading="lazy" width="{width}" height="{height}" '
+            f'alt="{html.escape(title)}" src="{_data_address(picture)}">\n<figcaption>'
+            f'{lead}{caption_html(sample)}{note}</figcaption></figure>\n')
 
 
 def caption_html(sample: DatasetSample) -> str:

@@ -56,6 +56,7 @@ NEEDS = (
     Need(('textblob',), '0.17', required=False),
     Need(('pytest',), '7', required=False),
     Need(('hypothesis',), required=False),
+    Need(('playwright',), required=False),
 )
 PYTHON = ('3.10', '3.13')
 

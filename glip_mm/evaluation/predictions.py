@@ -1,0 +1,212 @@
+"""Predictions of a test on disk: parts that are whole or absent, read in the data set's order."""
+
+import io
+import json
+import re
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glip_mm.atomic_files import write_atomically
+
+from .stored_values import decode, encode
+
+_PART = re.compile(r'part-(\d+)-(\d+)\.npz')
+#: Kinds of rows that a part holds one array each of, for all its images; their last dimensions.
+_COLUMNS = {'bboxes': (np.float32, 4), 'scores': (np.float32, None), 'labels': (np.int32, None)}
+_TRUTH = {'gt_bboxes': (np.float32, 4), 'gt_labels': (np.int64, None)}
+
+
+class Prediction(NamedTuple):
+    """What a model found in one image."""
+
+    #: Position in the test data set.
+    index: int
+    img_id: int | str
+    img_path: str
+    #: Height and width.
+    ori_shape: tuple[int, int]
+    #: float32 ``[n, 4]``, xyxy half open, pixels of the original image.
+    bboxes: np.ndarray
+    #: float32 ``[n]``.
+    scores: np.ndarray
+    #: int32 ``[n]``: index in the classes of the data set, or in ``names``.
+    labels: np.ndarray
+    #: What labels mean where it is not the classes of the data set: phrases.
+    names: tuple[str, ...] | None = None
+    #: What else metrics need: fields of the data sample.
+    meta: Mapping[str, Any] | None = None
+    #: Boxes and labels of the sample's ``gt_instances``, if it has any.
+    gt_bboxes: np.ndarray | None = None
+    gt_labels: np.ndarray | None = None
+
+
+class PredictionWriter:
+    """Writes parts, each atomically: a process that is killed loses what it had not flushed.
+
+    Args:
+        folder: Made if missing.
+        meta: Written to ``meta.json``; ``None`` leaves the file alone, as processes but the first
+            do.
+        rank: Of the process among those that write into the folder.
+    """
+
+    def __init__(self, folder: str | Path, meta: Mapping[str, Any] | None, rank: int = 0) -> None:
+        self.folder, self.rank = Path(folder), rank
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if meta is not None:
+            write_atomically(self.folder / 'meta.json', json.dumps(dict(meta), indent=1).encode())
+        numbers = [n for r, n, _ in _parts(self.folder) if r == rank]
+        self.number = max(numbers, default=-1) + 1
+        self.waiting: list[Prediction] = []
+
+    def add(self, prediction: Prediction) -> None:
+        """Keep one image's predictions for the next part.
+
+        Raises:
+            ValueError: If boxes, scores and labels are not equally many.
+        """
+        counts = [len(getattr(prediction, k)) for k in _COLUMNS]
+        if len(set(counts)) > 1:
+            raise ValueError(f"image {prediction.img_id} ('{prediction.img_path}') has {counts[0]} "
+                             f'boxes, {counts[1]} scores and {counts[2]} labels')
+        self.waiting.append(prediction)
+
+    def flush(self) -> None:
+        """Write what was added since the last part as a part of its own."""
+        if not self.waiting:
+            return
+        rows, texts = self.waiting, _Texts()
+        arrays: dict[str, np.ndarray] = {'index': np.array([p.index for p in rows], np.int64)}
+        for name, (dtype, width) in (_COLUMNS | _TRUTH).items():
+            empty = np.zeros((0, width) if width else 0, dtype)
+            values = [np.asarray(v, dtype).reshape((-1, *empty.shape[1:]))
+                      for v in (getattr(p, name) for p in rows) if v is not None]
+            arrays[name] = np.concatenate([empty, *values])
+        arrays['counts'] = np.array([len(p.scores) for p in rows], np.int64)
+        # -1: no truth is known, which differs from an image without objects
+        arrays['gt_counts'] = np.array(
+            [-1 if p.gt_labels is None else len(p.gt_labels) for p in rows], np.int64)
+        records = [
+            [texts.add(p.img_id), texts.add(p.img_path), texts.add(tuple(p.ori_shape)),
+             texts.add(p.names), {k: n for k, n in texts.add_all(p.meta or {})}] for p in rows]
+        content = json.dumps(dict(records=records, texts=list(texts.numbers))).encode()
+        arrays['records'] = np.frombuffer(content, np.uint8)
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        write_atomically(self.folder / f'part-{self.rank}-{self.number:06d}.npz',
+                         buffer.getvalue())
+        self.number += 1
+        self.waiting = []
+
+    def close(self) -> None:
+        """Write the last part."""
+        self.flush()
+
+
+class PredictionStore:
+    """Reads predictions in the order of the data set, holding few parts in memory.
+
+    An image that two parts hold (a test that was resumed by other numbers of processes) is given
+    once.
+
+    Args:
+        folder: ``predictions`` of a work directory.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If a part is damaged.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not (self.folder / 'meta.json').is_file():
+            raise FileNotFoundError(f"'{folder}' has no meta.json: it holds no predictions of "
+                                    'tools/test.py')
+        self.meta: dict[str, Any] = json.loads((self.folder / 'meta.json').read_text())
+        self._places: dict[int, tuple[Path, int]] = {}
+        parts = _parts(self.folder)
+        for _, _, path in parts:
+            try:
+                with np.load(path) as content:
+                    indices = content['index'].tolist()
+            except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+                raise ValueError(f"'{path}' is damaged ({error}): delete it and run the same test "
+                                 'again; only its images are predicted again') from error
+            for row, index in enumerate(indices):
+                self._places.setdefault(index, (path, row))
+        # one part for each process that wrote: their images take turns
+        self._keep = 2 * len({rank for rank, _, _ in parts}) + 1
+        self._open: OrderedDict[Path, _Part] = OrderedDict()
+
+    @property
+    def done(self) -> set[int]:
+        """Positions in the data set of the images that are here."""
+        return set(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        for index in sorted(self._places):
+            yield self[index]
+
+    def __getitem__(self, index: int) -> Prediction:
+        """The prediction of a position in the data set."""
+        path, row = self._places[index]
+        if path not in self._open:
+            self._open[path] = _Part(path)
+            while len(self._open) > self._keep:
+                self._open.popitem(last=False)
+        self._open.move_to_end(path)
+        return self._open[path].read(row)
+
+
+class _Part:
+    """One file in memory."""
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path) as content:
+            self.arrays = {k: content[k] for k in content.files}
+        text = json.loads(self.arrays.pop('records').tobytes())
+        self.records, self.values = text['records'], [decode(t) for t in text['texts']]
+        self.ends = np.cumsum(self.arrays['counts'])
+        self.truth_ends = np.cumsum(np.maximum(self.arrays['gt_counts'], 0))
+
+    def read(self, row: int) -> Prediction:
+        img_id, path, shape, names, meta = self.records[row]
+        a, v = self.arrays, self.values
+        mine = slice(self.ends[row] - a['counts'][row], self.ends[row])
+        known = a['gt_counts'][row]
+        truth = slice(self.truth_ends[row] - max(known, 0), self.truth_ends[row])
+        return Prediction(
+            int(a['index'][row]), v[img_id], v[path], v[shape],
+            *(a[k][mine].copy() for k in _COLUMNS), v[names], {k: v[n] for k, n in meta.items()},
+            *(a[k][truth].copy() if known >= 0 else None for k in _TRUTH))
+
+
+class _Texts:
+    """Values as text, each once: thousands of images repeat the same class names."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+
+    def add(self, value: Any) -> int:
+        return self.numbers.setdefault(encode(value), len(self.numbers))
+
+    def add_all(self, values: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+        for key, value in values.items():
+            try:
+                yield key, self.add(value)
+            except TypeError:  # a prompt, a mask: no metric reads it
+                continue
+
+
+def _parts(folder: Path) -> list[tuple[int, int, Path]]:
+    """Rank, number and path of every part."""
+    found = ((_PART.fullmatch(p.name), p) for p in folder.iterdir())
+    return sorted((int(m[1]), int(m[2]), p) for m, p in found if m)

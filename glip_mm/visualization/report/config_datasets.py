@@ -1,0 +1,28 @@
+"""The data sets that a config tests."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+
+def config_datasets(path: Path) -> list[Mapping[str, Any]]:
+    """Configs of the tested data sets, those in wrappers that join them one by one.
+
+    Args:
+        path: The config; need not exist.
+
+    Returns:
+        As many as the test had, in its order; none without a config.
+    """
+    if not path.is_file():
+        return []
+    dataset = Config.fromfile(path).get('test_dataloader', {}).get('dataset')
+    return [] if dataset is None else _members(dataset)
+
+
+def _members(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if 'datasets' in entry:
+        return [member for part in entry['datasets'] for member in _members(part)]
+    return _members(entry['dataset']) if 'dataset' in entry else [entry]

@@ -1,0 +1,80 @@
+"""Figures that are drawn once, for a PNG file and for a page in light or dark."""
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from ..page_style import GRID, INK, MUTED, PAPER, PROPERTIES
+from ..palette import PALETTE, Color
+
+#: Colours of the results that are compared, in their order: blue first, red is for errors.
+RESULT_COLORS: tuple[Color, ...] = tuple(PALETTE[i] for i in (1, 3, 2, 4, 6, 5, 8, 10, 9, 7))
+
+#: As wide as a phone: 331 points of an SVG are shown in 334 pixels of a screen of 390.
+WIDTH = 4.6
+
+_STYLE = {
+    'figure.facecolor': PAPER, 'axes.facecolor': PAPER, 'savefig.facecolor': PAPER,
+    'text.color': INK, 'axes.labelcolor': MUTED, 'xtick.color': MUTED, 'ytick.color': MUTED,
+    'axes.edgecolor': GRID, 'grid.color': GRID, 'font.size': 9, 'axes.titlesize': 10,
+    'axes.titlecolor': INK, 'legend.labelcolor': INK, 'svg.fonttype': 'none',
+    'axes.axisbelow': True, 'xtick.major.size': 0, 'ytick.major.size': 0}
+
+
+@contextlib.contextmanager
+def drawing(width: float = WIDTH, height: float = 2.8,
+            layout: str | None = 'constrained') -> Iterator[Figure]:
+    """A new figure in the look of the project.
+
+    Args:
+        width: Inches.
+        height: Inches.
+        layout: Matplotlib's layout engine; ``None``: margins are set by hand, which is faster.
+
+    Example:
+        >>> with drawing() as figure:
+        ...     line = figure.subplots().plot([0, 1])
+    """
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE, 'backend': 'agg'}):
+        yield Figure(figsize=(width, height), layout=layout)
+
+
+def result_color(index: int) -> tuple[float, float, float]:
+    """Colour of a result, for Matplotlib."""
+    return tuple(c / 255 for c in RESULT_COLORS[index % len(RESULT_COLORS)])
+
+
+def to_svg(figure: Figure, name: str, description: str = '') -> str:
+    """An SVG element that takes its text and lines from the colours of the page around it.
+
+    Args:
+        figure: The figure.
+        name: Unique in the page: ids start with it.
+        description: What the figure shows, HTML, escaped.
+
+    Returns:
+        ``<svg>``; it fills the width that it is given, and is of the figure's proportions.
+    """
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({**_STYLE, 'svg.hashsalt': name}):
+        figure.savefig(buffer, format='svg', transparent=True,
+                       metadata=dict(Date=None, Creator=None, Format=None, Type=None))
+    text = buffer.getvalue().decode('utf-8')
+    text = text[text.index('<svg'):]
+    text = re.sub(r'<metadata>.*?</metadata>', '', text, flags=re.DOTALL)
+    # ids of groups repeat from figure to figure, and nothing refers to them
+    text = re.sub(r'<g id="[a-zA-Z_0-9.]+"', '<g', text)
+    for color, name_of in PROPERTIES.items():
+        text = text.replace(color, f'var({name_of})')
+    text = re.sub(r"font: ([0-9.]+px) [^;\"]*", r"font: \1 system-ui, sans-serif", text)
+    opening = re.match(r'<svg[^>]*>', text).group()
+    box = re.search(r'viewBox="[^"]*"', opening).group()
+    width = re.search(r'viewBox="0 0 ([0-9.]+)', opening).group(1)
+    return (f'<svg {box} role="img" aria-label="{description}" '
+            f'style="min-width: min(100%, {float(width) * 0.9:.0f}px)" '
+            'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+            f'<title>{description}</title>{text[len(opening):]}')

@@ -1,0 +1,164 @@
+"""The report: one HTML page, its figures as PNG files, and a summary for machines."""
+
+import difflib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from mmengine.logging import print_log
+from tqdm import tqdm
+
+from ...atomic_files import replacing, write_atomically
+from ..curves import save_figure
+from ..page_style import page_head
+from . import plots
+from .analysis import Analysis, analyse
+from .dataset_section import DatasetSection, file_stems
+from .figures import to_svg
+from .html import STYLE, card, details, facts, grid
+from .metric_table import metric_table, run_cards
+from .results import Result, read_result
+from .summary import summarise
+
+#: Pictures of errors in the whole page, so that it stays small enough to be sent.
+MAX_PICTURES = 240
+
+
+def make_report(folders: Sequence[str | Path], out: str | Path,
+                names: Sequence[str] | None = None, threshold: float | None = None,
+                pictures: int = 12, classes: int = 24, progress: bool = True) -> Path:
+    """Write a report on test runs, side by side if there are several.
+
+    Args:
+        folders: Work directories of ``tools/test.py``.
+        out: Folder for ``index.html``, ``summary.json`` and ``figures/``.
+        names: What to call the runs; default: their models, told apart by their folders.
+        threshold: Score at which errors are counted; default: where F1 is best.
+        pictures: How many false detections and how many missed boxes of each data set and run
+            are shown.
+        classes: How many classes of a data set have a plot of their own.
+        progress: Show progress bars.
+
+    Returns:
+        The page.
+
+    Raises:
+        FileNotFoundError: If a folder has no ``metrics.json``.
+        ValueError: If a folder's files can not be understood, or there are not as many names as
+            folders.
+    """
+    if names is not None and len(names) != len(folders):
+        raise ValueError(f'{len(names)} names were given for {len(folders)} results; give one for '
+                         'each')
+    out = Path(out)
+    results = _tell_apart([read_result(folder) for folder in folders]) if names is None else \
+        [read_result(folder, name) for folder, name in zip(folders, names)]
+    analyses, problems = _analyse(results, threshold, progress)
+    write_atomically(out / 'summary.json', json.dumps(
+        summarise(results, analyses), indent=2, allow_nan=False).encode('utf-8'))
+    datasets = list(dict.fromkeys(name for found in analyses for name in found))
+    stems = file_stems(datasets)
+    shown = sum(len(found) for found in analyses)
+    pictures = min(pictures, max(2, MAX_PICTURES // 2 // max(shown, 1)))
+    with replacing(out / 'index.html') as file:
+        def write(text: str) -> None:
+            file.write(text.encode('utf-8'))
+        write(_head(results, stems))
+        write(_problems(problems))
+        if len(datasets) > 1:
+            write(_over_datasets(results, analyses, datasets, out / 'figures'))
+        for name in tqdm(datasets, desc='draw', leave=False, disable=not progress):
+            found = {r.name: a[name] for r, a in zip(results, analyses) if name in a}
+            section = DatasetSection(name, stems[name], found, out / 'figures', pictures,
+                                     classes)
+            write(f'<section><h2 id="of-{stems[name]}">{escape(name)}</h2>\n{section.html()}'
+                  '</section>\n')
+        write(_tail(results))
+    return out / 'index.html'
+
+
+def _tell_apart(results: list[Result]) -> list[Result]:
+    """Give runs of one name the names of their folders too."""
+    names = [result.name for result in results]
+    parts = [result.folder.resolve().parts for result in results]
+    depth = 1
+    while depth < 4 and len({p[-depth:] for p in parts}) < len(parts):
+        depth += 1
+    fields = [vars(result) for result in results]
+    return [result if names.count(name) == 1 else
+            Result(**{**own, 'name': f'{name} ({"/".join(path[-depth:])})'})
+            for result, name, path, own in zip(results, names, parts, fields)]
+
+
+def _analyse(results: Sequence[Result], threshold: float | None,
+             progress: bool) -> tuple[list[dict[str, Analysis]], list[str]]:
+    analyses, problems = [], []
+    for result in results:
+        found = {}
+        for dataset in result.datasets:
+            if not dataset.images:
+                problems.append(f"'{dataset.name}' of {result.name} has no predictions")
+                continue
+            try:
+                found[dataset.name] = analyse(dataset, threshold, progress)
+            except (FileNotFoundError, ValueError) as error:
+                # its metrics are still worth a page
+                print_log(str(error), logger='current', level=logging.WARNING)
+                problems.append(str(error))
+        analyses.append(found)
+    return analyses, problems
+
+
+def _head(results: Sequence[Result], stems: Mapping[str, str]) -> str:
+    benchmarks = list(dict.fromkeys(filter(None, (r.benchmark for r in results))))
+    title = escape(' and '.join(dict.fromkeys(r.name for r in results))
+                   if len(results) < 3 else f'{len(results)} results')
+    if benchmarks:
+        title += f' on {escape(", ".join(benchmarks))}'
+    links = ''.join(f'<a href="#of-{stem}">{escape(name)}</a>' for name, stem in stems.items())
+    return (page_head(title, STYLE) + f'<h1>{title}</h1>\n<nav><a href="#metrics">Metrics</a>'
+            f'{links}<a href="#environment">Environment</a><a href="#config">Config</a></nav>\n'
+            f'<main>{grid(run_cards(results))}<h2 id="metrics">Metrics</h2>\n'
+            f'{metric_table(results)}')
+
+
+def _problems(problems: Sequence[str]) -> str:
+    return ''.join(card('', f'<div class="error">{escape(text)}</div>') for text in problems)
+
+
+def _over_datasets(results: Sequence[Result], analyses: Sequence[Mapping[str, Analysis]],
+                   datasets: Sequence[str], folder: Path) -> str:
+    rows = [name for name in datasets
+            if not next(a[name] for a in analyses if name in a).truth.phrases]
+    if len(rows) < 2:
+        return ''
+    values = {r.name: [100 * a[name].matches.mean_ap() if name in a else float('nan')
+                       for name in rows] for r, a in zip(results, analyses)}
+    figure = plots.dataset_bars(values, rows)
+    save_figure(figure, folder / 'datasets.png')
+    svg = to_svg(figure, 'datasets', 'average precision of each data set')
+    return ('<h2 id="datasets">Data sets</h2>\n<div style="max-width:720px">'
+            f'{card("AP of each data set", svg)}</div>\n')
+
+
+def _tail(results: Sequence[Result]) -> str:
+    environments = [card(r.name if len(results) > 1 else '', facts(r.environment.items())
+                         if r.environment else 'unknown') for r in results]
+    configs = [details(f'{r.name}: {len(r.config.splitlines()):,} lines',
+                       f'<pre tabindex="0">{escape(r.config)}</pre>') if r.config
+               else card(r.name, 'no config.py') for r in results]
+    for other in results[1:]:
+        configs.append(_difference(results[0], other))
+    return (f'<h2 id="environment">Environment</h2>\n{grid(environments)}'
+            f'<h2 id="config">Config</h2>\n{"".join(configs)}</main></body></html>\n')
+
+
+def _difference(one: Result, other: Result) -> str:
+    lines = list(difflib.unified_diff(one.config.splitlines(), other.config.splitlines(),
+                                      one.name, other.name, lineterm='', n=1))
+    body = f'<pre tabindex="0">{escape(chr(10).join(lines))}</pre>' if lines else \
+        '<p>The two configs are the same.</p>'
+    return details(f'{one.name} against {other.name}: {len(lines):,} lines differ'
+                   if lines else f'{one.name} against {other.name}: the same', body)

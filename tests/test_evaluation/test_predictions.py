@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from glip_mm.evaluation.predictions import Prediction, PredictionStore, PredictionWriter
+
+
+def prediction(index, count=2, **extra):
+    rng = np.random.default_rng(index)
+    return Prediction(index, extra.pop('img_id', index + 10), f'images/{index}.jpg', (4, 5),
+                      rng.random((count, 4), dtype=np.float32),
+                      rng.random(count, dtype=np.float32),
+                      rng.integers(0, 9, count).astype(np.int32), **extra)
+
+
+def same(a, b):
+    for x, y in zip(a, b):
+        if isinstance(x, np.ndarray):
+            assert x.dtype == y.dtype
+            np.testing.assert_array_equal(x, y)
+        elif not isinstance(x, dict):
+            assert x == y
+            assert type(x) is type(y)
+
+
+def write(folder, rows, rank=0, each=2, meta=None):
+    writer = PredictionWriter(folder, meta, rank)
+    for i, row in enumerate(rows):
+        writer.add(row)
+        if i % each == each - 1:
+            writer.flush()
+    writer.close()
+
+
+def test_comes_back_in_order_from_several_processes(tmp_path):
+    rows = [prediction(i, count=i % 3) for i in range(9)]
+    write(tmp_path, rows[::2], 0, meta=dict(model='nano'))
+    write(tmp_path, rows[1::2], 1)
+    store = PredictionStore(tmp_path)
+    assert store.meta == dict(model='nano')
+    assert len(store) == 9
+    assert store.done == set(range(9))
+    for a, b in zip(store, rows):
+        same(a._replace(meta=None), b)
+
+
+def test_fields_keep_their_types(tmp_path):
+    meta = dict(ori_shape=(4, 5), scale_factor=np.array([1., .5]), text=('a', 'b'),
+                phrase_types=[['people'], []], by_label={1: 'x'}, prompt=object())
+    row = prediction(0, img_id='two', names=('a cat', 'it'), meta=meta,
+                     gt_bboxes=np.zeros((0, 4), np.float32), gt_labels=np.zeros(0, np.int64))
+    write(tmp_path, [row, prediction(1)], meta={})
+    first, second = PredictionStore(tmp_path)
+    same(first, row)
+    assert first.meta['text'] == ('a', 'b')
+    assert first.meta['by_label'] == {1: 'x'}
+    assert first.meta['phrase_types'] == [['people'], []]
+    np.testing.assert_array_equal(first.meta['scale_factor'], [1, .5])
+    assert 'prompt' not in first.meta
+    assert first.gt_labels.shape == (0, )
+    assert second.gt_labels is None
+    assert second.names is None
+
+
+def test_truth_stays_with_its_image(tmp_path):
+    rows = [prediction(i, gt_bboxes=np.full((n, 4), i, np.float32) if n is not None else None,
+                       gt_labels=np.full(n, i, np.int64) if n is not None else None)
+            for i, n in enumerate([2, None, 0, 3])]
+    write(tmp_path, rows, each=4, meta={})
+    for a, b in zip(PredictionStore(tmp_path), rows):
+        same(a._replace(meta=None), b)
+
+
+def test_a_second_writer_adds_and_repeats_are_given_once(tmp_path):
+    write(tmp_path, [prediction(0), prediction(1)], meta={})
+    write(tmp_path, [prediction(1), prediction(2)])
+    write(tmp_path, [prediction(2)], rank=1)
+    assert [p.index for p in PredictionStore(tmp_path)] == [0, 1, 2]
+
+
+def test_what_was_not_flushed_is_absent(tmp_path):
+    writer = PredictionWriter(tmp_path, {})
+    writer.add(prediction(0))
+    writer.flush()
+    writer.add(prediction(1))
+    assert PredictionStore(tmp_path).done == {0}
+
+
+def test_few_parts_are_held(tmp_path):
+    write(tmp_path, [prediction(i) for i in range(40)], each=1, meta={})
+    store = PredictionStore(tmp_path)
+    for _ in store:
+        assert len(store._open) <= 3
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(FileNotFoundError, match='has no meta.json'):
+        PredictionStore(tmp_path)
+    writer = PredictionWriter(tmp_path, {})
+    with pytest.raises(ValueError, match='2 boxes, 1 scores'):
+        writer.add(prediction(0)._replace(scores=np.ones(1, np.float32)))
+    (tmp_path / 'part-0-000007.npz').write_bytes(b'PK cut')
+    with pytest.raises(ValueError, match='part-0-000007.npz.*damaged'):
+        PredictionStore(tmp_path)
