@@ -37,7 +37,8 @@ def test_every_released_model_has_every_benchmark(model):
             found = config(folder, name, model)
             assert found.model_name == model and found.benchmark == name.replace('-', '_')
             # the same model but for its protocol
-            protocol = dict(chunked_size=40, max_per_img=300) if folder == 'lvis' else {}
+            protocol = dict(lvis=dict(chunked_size=40, max_per_img=300, last_pixel=False),
+                            flickr30k=dict(last_pixel=False)).get(folder, {})
             assert found.model == dict(wanted, test_cfg=dict(wanted.test_cfg, **protocol))
             for key in ('default_scope', 'test_cfg', 'test_dataloader', 'test_evaluator'):
                 assert found.get(key), key
