@@ -238,3 +238,21 @@ def _module_of(package: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         top_level = None
     return top_level.split()[0] if top_level and top_level.split() else package.replace('-', '_')
+
+
+@contextmanager
+def single_process() -> Iterator[None]:
+    """Let MMEngine's helpers believe that no other process exists.
+
+    Why: metrics and evaluators gather their results from all processes inside ``evaluate``, by
+    pickles, and give wrong numbers or wait for ever where one process alone has them all. They
+    have no switch for it; all of them ask ``mmengine.dist.utils.is_distributed``.
+    """
+    from mmengine.dist import utils
+
+    asked = utils.is_distributed
+    utils.is_distributed = lambda: False
+    try:
+        yield
+    finally:
+        utils.is_distributed = asked

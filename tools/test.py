@@ -18,6 +18,7 @@ from glip_mm.apis.launch import (
     drawing_hook,
     load_config,
 )
+from glip_mm.apis.testing import run_test
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -34,6 +35,8 @@ def make_parser() -> argparse.ArgumentParser:
                         help='seconds that each image is shown (default: 2)')
     parser.add_argument('--tta', action='store_true', help='test in several sizes, mirrored and '
                         "not, as the config's tta_model and tta_pipeline say")
+    parser.add_argument('--no-resume', action='store_true', help='predict all images, also those '
+                        'that an interrupted run of the same test has predicted')
     add_run_options(parser)
     return parser
 
@@ -45,6 +48,10 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
     config.load_from, config.resume = args.checkpoint, False
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f"--out '{args.out}' must end in .pkl or .pickle")
+    # pictures are drawn while predicting
+    if args.no_resume or args.show or args.show_dir:
+        if config.get('test_cfg', {}).get('type', '').endswith('ResumableTestLoop'):
+            config.test_cfg.resume = False
     try:
         if args.show or args.show_dir:
             drawing_hook(config, show=args.show, wait_time=args.wait_time,
@@ -64,7 +71,7 @@ def main() -> None:
     runner = build_runner(config)
     if args.out:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-    runner.test()
+    run_test(runner)
 
 
 if __name__ == '__main__':

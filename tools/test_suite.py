@@ -19,6 +19,7 @@ from mmengine.logging import print_log
 
 from glip_mm.apis.launch import add_run_options, build_runner, check_checkpoint, load_config
 from glip_mm.apis.suite import find_datasets, present_part, suite_config
+from glip_mm.apis.testing import run_test
 from glip_mm.visualization.suite_chart import draw_suite
 
 
@@ -82,7 +83,7 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     config = make_config(parser, args)
-    build_runner(config).test()
+    run_test(build_runner(config))
     if is_main_process():
         table = Path(config.test_evaluator.out_file)
         with open(table, newline='') as file:

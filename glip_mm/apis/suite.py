@@ -149,7 +149,7 @@ def suite_config(config: Config, datasets: Sequence[FoundDataset],
     config.test_evaluator = dict(
         type='ODinWMetric', prefix='suite', datasets={d.name: str(d.ann_file) for d in datasets},
         num_classes={d.name: len(d.classes) for d in datasets})
-    config.test_cfg = dict(type='TestLoop')
+    config.test_cfg = dict(type='ResumableTestLoop')
     # what belongs to a training is not built
     for key in ('train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg', 'val_evaluator',
                 'optim_wrapper', 'param_scheduler', 'benchmark'):

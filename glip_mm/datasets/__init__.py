@@ -5,11 +5,13 @@ import mmdet.datasets  # noqa: F401
 from .bad_sample import BadSample
 from .grounding_dataset import GroundingDataset
 from .phrase_datasets import Flickr30kEntitiesDataset, MDETRPhraseDataset
+from .remaining_batches import RemainingBatches
 from .stream import GroundingStream, StreamBatchSampler, StreamSampler
 from .transforms import BuildPrompt, LoadImage
 from .zero_shot_dataset import ZeroShotDataset
 
 __all__ = [
     'BadSample', 'BuildPrompt', 'Flickr30kEntitiesDataset', 'GroundingDataset', 'GroundingStream',
-    'LoadImage', 'MDETRPhraseDataset', 'StreamBatchSampler', 'StreamSampler', 'ZeroShotDataset'
+    'LoadImage', 'MDETRPhraseDataset', 'RemainingBatches', 'StreamBatchSampler', 'StreamSampler',
+    'ZeroShotDataset'
 ]

@@ -6,10 +6,12 @@ from .atomic_backend import AtomicBackend
 from .hooks import AveragedWeightsHook, NonFiniteHook, StepSeedHook, TrainingCostHook
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .optim import AutoAmpOptimWrapper, GLIPOptimWrapperConstructor
+from .resumable_test_loop import ResumableTestLoop
 from .schedulers import FractionStepLR, FractionStepParamScheduler
 
 __all__ = [
     'AtomicBackend', 'AutoAmpOptimWrapper', 'AveragedWeightsHook', 'FractionStepLR',
     'FractionStepParamScheduler', 'GLIPOptimWrapperConstructor', 'NonFiniteHook',
-    'ResumableEpochLoop', 'ResumableIterLoop', 'StepSeedHook', 'TrainingCostHook'
+    'ResumableEpochLoop', 'ResumableIterLoop', 'ResumableTestLoop', 'StepSeedHook',
+    'TrainingCostHook'
 ]

@@ -10,7 +10,7 @@ optim_wrapper = dict(
 
 train_cfg = dict(type='ResumableEpochLoop', max_epochs=30, val_interval=1)
 val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+test_cfg = dict(type='ResumableTestLoop')
 
 # LinearLR counts values, not steps: the full rate is the 2001st, as published
 warmup = dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=2001)

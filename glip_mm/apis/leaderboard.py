@@ -1,0 +1,66 @@
+"""Predictions as the leaderboard of ODinW takes them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from glip_mm.atomic_files import write_atomically
+from glip_mm.evaluation.predictions import PredictionStore
+
+
+def leaderboard_rows(store: PredictionStore, model_name: str) -> list[dict[str, Any]]:
+    """One row for each data set, with detections as in COCO's result files.
+
+    Boxes are ``[x, y, width, height]``. A category id is the one of the set's annotation file.
+
+    Args:
+        store: Complete predictions of an ODinW test.
+        model_name: What the leaderboard shows.
+
+    Raises:
+        ValueError: If images are missing, or a set has no annotation file.
+    """
+    missing = store.meta['num_images'] - len(store)
+    if missing:
+        raise ValueError(f"'{store.folder}' lacks {missing} images: run the test again first")
+    rows, start = [], 0
+    for dataset in store.meta['datasets']:
+        ids = _category_ids(dataset)
+        detections = []
+        for index in range(start, start + dataset['num_images']):
+            found = store[index]
+            sizes = found.bboxes[:, 2:] - found.bboxes[:, :2]
+            for box, size, score, label in zip(found.bboxes.tolist(), sizes.tolist(),
+                                               found.scores.tolist(), found.labels.tolist()):
+                detections.append(dict(
+                    image_id=found.img_id, category_id=ids[label],
+                    bbox=[round(x, 3) for x in (*box[:2], *size)], score=round(score, 6)))
+        rows.append(dict(model_name=model_name, dataset_name=dataset['name'],
+                         num_trainable_params=0, n_shot=0, rnd_seeds=[0],
+                         predictions=[detections]))
+        start += dataset['num_images']
+    return rows
+
+
+def write_leaderboard(store: PredictionStore, path: str | Path, model_name: str) -> Path:
+    """Write ``{"data": [a row for each data set]}``, the layout of ELEVATER's submissions.
+
+    Returns:
+        The path.
+    """
+    content = dict(data=leaderboard_rows(store, model_name))
+    return write_atomically(path, json.dumps(content).encode())
+
+
+def _category_ids(dataset: dict[str, Any]) -> list[int]:
+    path = Path(dataset['ann_file'])
+    if path.suffix != '.json' or not path.is_file():
+        raise ValueError(f"data set '{dataset['name']}' has no annotation file here ('{path}'): "
+                         'its category ids are not known')
+    content = json.loads(path.read_text(encoding='utf-8-sig'))
+    by_name = {c['name']: c['id'] for c in content['categories']}
+    if all(c in by_name for c in dataset['classes']):
+        return [by_name[c] for c in dataset['classes']]
+    # renamed classes stand for categories in ascending order of id
+    ids = sorted(by_name.values())
+    return ids[len(ids) - len(dataset['classes']):]

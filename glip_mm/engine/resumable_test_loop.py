@@ -1,0 +1,217 @@
+"""A test that goes on where it was interrupted, and leaves its predictions on disk."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import (
+    all_gather_object,
+    barrier,
+    broadcast_object_list,
+    get_rank,
+    is_main_process,
+)
+from mmengine.runner import Runner, TestLoop
+from mmengine.runner.amp import autocast
+from torch.utils.data import DataLoader
+
+from glip_mm.datasets.remaining_batches import RemainingBatches
+from glip_mm.evaluation.fingerprint import differences, fingerprint
+from glip_mm.evaluation.predictions import PredictionStore, PredictionWriter
+from glip_mm.evaluation.preflight import check_test
+from glip_mm.evaluation.scoring import score, to_prediction
+from glip_mm.evaluation.tested_datasets import TestedDataset, tested_datasets
+from glip_mm.registry import LOOPS
+from glip_mm.text import Prompt
+
+#: What stands in ``meta.json``.
+FORMAT = 1
+
+
+@LOOPS.register_module()
+class ResumableTestLoop(TestLoop):
+    """Predict every image once, keep predictions in ``WORK_DIR/predictions``, then score them.
+
+    The same command after an interruption predicts only what is missing, and gives the same
+    numbers to the last bit: images stay in the same batches, whatever is done and however many
+    processes share the work. Each process writes files; the first one reads them all and scores
+    alone, so nothing is gathered through devices, and memory holds what the metrics keep.
+    Predictions of other weights, settings or annotations are moved to ``predictions.replaced``,
+    and the log says what differs.
+
+    A loader whose order is its own (any ``sampler`` but ``DefaultSampler`` without ``shuffle``, a
+    ``batch_sampler``, an iterable data set) is tested as by MMEngine's loop, with a warning.
+
+    Args:
+        runner: The runner.
+        dataloader: Of the test.
+        evaluator: Of the test.
+        fp16: See MMEngine.
+        resume: Use predictions that are there. Pictures of ``--show-dir`` need all images
+            predicted anew.
+        save_every: Images after which a process writes a part.
+        save_seconds: Time after which it does so in any case.
+        preflight: What a mismatch between classes, annotations and prompts is: ``'error'``,
+            ``'warn'``, or ``'off'``: not looked for.
+
+    Raises:
+        ValueError: For another ``preflight``.
+    """
+
+    def __init__(self, runner: Runner, dataloader: DataLoader | dict, evaluator: Any,
+                 fp16: bool = False, resume: bool = True, save_every: int = 64,
+                 save_seconds: float = 60., preflight: str = 'error') -> None:
+        if preflight not in ('error', 'warn', 'off'):
+            raise ValueError("test_cfg.preflight must be 'error', 'warn' or 'off', got "
+                             f'{preflight!r}')
+        self.reason = why_not(dataloader)
+        if not self.reason and isinstance(dataloader, dict):
+            dataloader = dict(dataloader, batch_sampler=dict(type='glip_mm.RemainingBatches'))
+            dataloader.pop('drop_last', None)
+        super().__init__(runner, dataloader, evaluator, fp16)
+        self.resume, self.save_every, self.save_seconds = resume, save_every, save_seconds
+        self.preflight = preflight
+
+    @property
+    def folder(self) -> Path:
+        """Where predictions are."""
+        return Path(self.runner.work_dir) / 'predictions'
+
+    @property
+    def datasets(self) -> list[TestedDataset]:
+        """What is tested."""
+        return tested_datasets(self.dataloader.dataset,
+                               getattr(self.evaluator, 'dataset_prefixes', None))
+
+    def run(self) -> dict[str, float]:
+        """Test.
+
+        Returns:
+            Metrics.
+        """
+        if self.preflight != 'off':
+            check_test(self.datasets, self.evaluator, self.runner.model,
+                       strict=self.preflight == 'error')
+        if self.reason:
+            self.runner.logger.warning(f'this test cannot be resumed or scored again: '
+                                       f'{self.reason}')
+            return super().run()
+        self.runner.call_hook('before_test')
+        self.runner.call_hook('before_test_epoch')
+        self.runner.model.eval()
+        done = self._start()
+        self._predict(done)
+        barrier()
+        metrics: list[Any] = [None]
+        if is_main_process():
+            metrics = [dict(score(PredictionStore(self.folder), self.evaluator,
+                                  len(self.dataloader.dataset)))]
+        broadcast_object_list(metrics)
+        self.runner.call_hook('after_test_epoch', metrics=metrics[0])
+        self.runner.call_hook('after_test')
+        return metrics[0]
+
+    def _start(self) -> set[int]:
+        """Positions of the images that an interrupted run has predicted."""
+        state: list[Any] = [None]
+        if is_main_process():
+            now = fingerprint(self.runner.model, self.runner.cfg, self.datasets)
+            state = [self._look_at_before(now)]
+            meta = dict(format=FORMAT, fingerprint=now, num_images=len(self.dataloader.dataset),
+                        datasets=[d.facts() for d in self.datasets])
+            PredictionWriter(self.folder, meta)
+        broadcast_object_list(state)
+        return state[0]
+
+    def _look_at_before(self, now: dict[str, str]) -> set[int]:
+        logger = self.runner.logger
+        if not (self.folder / 'meta.json').is_file():
+            return set()
+        store = PredictionStore(self.folder)
+        found = differences(store.meta.get('fingerprint', {}), now)
+        if self.resume and not found:
+            if store.done:
+                logger.info(f"{len(store)} of {len(self.dataloader.dataset)} images in "
+                            f"'{self.folder}' were predicted before by the same weights, settings "
+                            'and data and are not predicted again')
+            return store.done
+        aside = self.folder.with_name('predictions.replaced')
+        remove_store(aside)
+        self.folder.rename(aside)
+        why = 'of a run that differs:\n  ' + '\n  '.join(found[:20]) if found else (
+            'not used, as test_cfg.resume=False asks')
+        logger.warning(f"'{self.folder}' holds predictions {why}\nThey are now in '{aside}'; all "
+                       'images are predicted anew')
+        return set()
+
+    @torch.no_grad()
+    def _predict(self, done: set[int]) -> None:
+        batches: RemainingBatches = self.dataloader.batch_sampler
+        batches.leave_out(done)
+        writer = PredictionWriter(self.folder, None, get_rank())
+        datasets, last = self.datasets, time.monotonic()
+        # workers are started for nothing where all is done
+        for i, (indices, batch) in enumerate(zip(batches.mine, self.dataloader
+                                                 if batches.mine else ())):
+            self.runner.call_hook('before_test_iter', batch_idx=i, data_batch=batch)
+            with autocast(enabled=self.fp16):
+                outputs = self.runner.model.test_step(batch)
+            if len(outputs) != len(indices):
+                raise RuntimeError(
+                    f'the model returned {len(outputs)} samples for a batch of {len(indices)} '
+                    "images: set test_cfg=dict(type='TestLoop') for models that do so")
+            for index, sample in zip(indices, outputs):
+                classes = next(d.classes for d in reversed(datasets) if index >= d.start)
+                writer.add(to_prediction(index, sample, classes, names_of(sample, classes)))
+            self.runner.call_hook('after_test_iter', batch_idx=i, data_batch=batch,
+                                  outputs=outputs)
+            if (len(writer.waiting) >= self.save_every
+                    or time.monotonic() - last > self.save_seconds):
+                writer.flush()
+                last = time.monotonic()
+        writer.close()
+        # a process that failed must not leave the others to score what is there
+        all_gather_object(len(batches.mine))
+
+
+def names_of(sample: Any, classes: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What labels of a sample mean: ``None`` for the classes of its data set."""
+    text = sample.get('text', None)
+    if isinstance(text, (list, tuple)):
+        return None if tuple(text) == classes else tuple(text)
+    try:
+        return tuple(Prompt.from_data_sample(sample).names)
+    except (ValueError, TypeError):  # a detector without words
+        return None
+
+
+def why_not(dataloader: Any) -> str | None:
+    """Why a test cannot be resumed; None if it can."""
+    if not isinstance(dataloader, dict):
+        ours = isinstance(getattr(dataloader, 'batch_sampler', None), RemainingBatches)
+        return None if ours else 'test_dataloader was built before the loop'
+    sampler = dataloader.get('sampler') or {}
+    kind = str(sampler.get('type', '')).split('.')[-1]
+    if kind != 'DefaultSampler' or sampler.get('shuffle', True):
+        return (f'test_dataloader.sampler is {dict(sampler)}, where it needs '
+                "dict(type='DefaultSampler', shuffle=False)")
+    if dataloader.get('batch_sampler'):
+        return f'test_dataloader.batch_sampler is {dict(dataloader["batch_sampler"])}'
+    if 'num_batch_per_epoch' in dataloader:
+        return 'test_dataloader.num_batch_per_epoch is set'
+    return None
+
+
+def remove_store(folder: Path) -> None:
+    """Delete the files of a store, and its folder if nothing else is in it."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.name == 'meta.json' or path.name.startswith(('part-', '.part-', '.meta.json')):
+            path.unlink()
+    try:
+        folder.rmdir()
+    except OSError:
+        logging.getLogger(__name__).warning("'%s' holds files of yours and stays", folder)

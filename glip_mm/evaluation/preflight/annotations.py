@@ -1,0 +1,96 @@
+"""Classes of a data set against its annotation file and the metric's."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ..tested_datasets import TestedDataset
+from .findings import Findings, both_sides
+
+
+def read_annotations(dataset: TestedDataset, findings: Findings) -> dict[str, Any] | None:
+    """Content of a COCO-format file; None if the set's annotations are of another format."""
+    path = Path(dataset.ann_file)
+    if path.suffix != '.json' or not dataset.classes:
+        return None
+    if not path.is_file():
+        findings.errors.append(f"{dataset.name}: annotation file '{path}' is missing: check "
+                               'data_root and ann_file')
+        return None
+    content = json.loads(path.read_text(encoding='utf-8-sig'))
+    return content if isinstance(content, dict) and content.get('categories') else None
+
+
+def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings: Findings) -> None:
+    """Class names and their order against the categories, and classes without boxes."""
+    names = {row['id']: row['name'] for row in content['categories']}
+    given = getattr(dataset.dataset, 'cat_ids', None)
+    # a set that finds categories by id may call them what it likes, one that looks them up by
+    # name loses what it does not find, and takes the file's order whatever that of the classes
+    renames = given is None and 'category_ids' in dataset.dataset.metainfo
+    ids = dataset.dataset.metainfo['category_ids'] if renames else given
+    if ids is None:
+        return
+    theirs, title = [names[i] for i in ids], f"{dataset.name}: '{dataset.ann_file}'"
+    sides = both_sides('metainfo.classes', dataset.classes, 'categories', theirs)
+    if len(theirs) != len(dataset.classes) or (
+            sorted(theirs) == sorted(dataset.classes) and theirs != list(dataset.classes)):
+        findings.errors.append(
+            f'{title} does not have the classes of metainfo in label order, so labels would stand '
+            f'for other classes:\n{sides}\n  all categories of the file: {list(names.values())}')
+    elif [_plain(t) for t in theirs] != [_plain(c) for c in dataset.classes]:
+        if renames:
+            findings.notes.append(f'{title}: classes are renamed by metainfo:\n{sides}')
+        else:
+            findings.errors.append(f'{title} has other classes than metainfo:\n{sides}')
+    counts = Counter(a['category_id'] for a in content.get('annotations', ()))
+    unused = [names[i] for i in names if i not in set(ids)]
+    with_boxes = [names[i] for i in names if i not in set(ids) and counts[i]]
+    if with_boxes:
+        findings.warnings.append(
+            f'{title} has boxes of {len(with_boxes)} categories that are not tested: {with_boxes}; '
+            f'tested are {list(dataset.classes)}')
+    elif unused:
+        findings.notes.append(f'{title}: categories without boxes that are not tested: {unused}')
+    empty = [c for c, i in zip(dataset.classes, ids) if not counts[i]]
+    if empty and len(empty) == len(dataset.classes):
+        findings.errors.append(f'{title} has no box of any class: it cannot be scored (test '
+                               f'annotations are not public?)\n  metainfo.classes: {empty}\n'
+                               f'  categories with boxes: {with_boxes}')
+    elif empty:
+        findings.warnings.append(f'{title}: {len(empty)} of {len(dataset.classes)} classes have no '
+                                 f'boxes and count in no mean: {empty}')
+    images = len(content.get('images', ()))
+    if images > dataset.num_images:
+        findings.warnings.append(
+            f'{title} has {images} images, the data set {dataset.num_images}: published numbers '
+            'count those without boxes too (filter_cfg, test_mode)')
+
+
+def check_metric(dataset: TestedDataset, content: dict[str, Any], metric: Any,
+                 findings: Findings) -> None:
+    """Categories and images of a metric's own annotation file against the data set's."""
+    api = getattr(metric, '_coco_api', None)
+    if api is None:
+        return
+    title = f'{dataset.name}: {type(metric).__name__}'
+    mine = [f"{c['id']} {c['name']}" for c in content['categories']]
+    theirs = [f"{c['id']} {c['name']}" for c in api.dataset['categories']]
+    if sorted(mine) != sorted(theirs):
+        findings.errors.append(
+            f'{title} reads an annotation file with other categories than the data set:\n'
+            + both_sides(dataset.ann_file, mine, 'metric', theirs))
+    known = set(api.getImgIds())
+    strange = [i['id'] for i in content['images'] if i['id'] not in known]
+    missing = len(known) - len(content['images']) + len(strange)
+    if strange or missing > 0:
+        findings.errors.append(
+            f"{title} reads an annotation file with other images than the data set's: "
+            f"{len(strange)} of '{dataset.ann_file}' ({len(content['images'])} images, such as "
+            f'{strange[:5]}) are not in it, and {missing} of its {len(known)} are not in that '
+            'file: give both the same ann_file')
+
+
+def _plain(name: str) -> str:
+    return ' '.join(name.replace('_', ' ').lower().split())

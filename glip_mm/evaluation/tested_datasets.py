@@ -1,0 +1,63 @@
+"""What a test's data set consists of."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class TestedDataset(NamedTuple):
+    """One annotated set of a test; a test of several joins them."""
+
+    __test__ = False  # no test case, whatever its name begins with
+
+    name: str
+    #: Annotation file; '' if the set has none.
+    ann_file: str
+    img_prefix: str
+    num_images: int
+    #: Names in label order; empty where each image has phrases of its own.
+    classes: tuple[str, ...]
+    #: Position of its first image in the whole.
+    start: int
+    dataset: Any
+
+    def facts(self) -> dict[str, Any]:
+        """What ``metrics.json`` says of it."""
+        return dict(name=self.name, ann_file=self.ann_file, img_prefix=self.img_prefix,
+                    num_images=self.num_images, classes=list(self.classes))
+
+
+def tested_datasets(dataset: Any, names: list[str] | None = None) -> list[TestedDataset]:
+    """The sets that a test's data set joins, in order.
+
+    Args:
+        dataset: A data set, possibly wrapped or concatenated.
+        names: What the evaluator calls them; else they have their own ``dataset_name``, or that of
+            the annotation file.
+    """
+    found, start = [], 0
+    leaves = list(_leaves(dataset))
+    for i, leaf in enumerate(leaves):
+        path = getattr(leaf, 'ann_file', None)
+        path = str(path) if isinstance(path, (str, Path)) else ''
+        name = names[i] if names and len(names) == len(leaves) else (
+            getattr(leaf, 'dataset_name', None) or Path(path).stem or type(leaf).__name__)
+        prefix = getattr(leaf, 'data_prefix', None) or {}
+        classes = (getattr(leaf, 'metainfo', None) or {}).get('classes') or ()
+        found.append(TestedDataset(
+            str(name), path, str(prefix.get('img') or '') if isinstance(prefix, Mapping) else '',
+            len(leaf), tuple(classes), start, leaf))
+        start += len(leaf)
+    return found
+
+
+def _leaves(dataset: Any) -> Iterator[Any]:
+    members = getattr(dataset, 'datasets', None)
+    if isinstance(members, (list, tuple)):
+        for member in members:
+            yield from _leaves(member)
+    # a wrapper that changes the number of images is a data set of its own
+    elif hasattr(dataset, 'dataset') and len(dataset.dataset) == len(dataset):
+        yield from _leaves(dataset.dataset)
+    else:
+        yield dataset

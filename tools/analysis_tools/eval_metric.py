@@ -1,0 +1,96 @@
+"""Score the predictions of a test again, without its model; or write them for a leaderboard.
+
+Needs no images: predictions and ground truth are read from WORK_DIR/predictions.
+
+Example:
+    python tools/analysis_tools/eval_metric.py work_dirs/glip_swin-t_o365_lvis-minival
+    python tools/analysis_tools/eval_metric.py work_dirs/odinw --leaderboard odinw.json
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+
+import glip_mm  # noqa: F401
+from glip_mm.apis.leaderboard import write_leaderboard
+from glip_mm.apis.testing import report, write_results
+from glip_mm.evaluation.predictions import PredictionStore
+from glip_mm.evaluation.scoring import score
+from glip_mm.registry import DATASETS, EVALUATOR
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description='Score the predictions of a test again, without '
+                                     'its model; or write them for a leaderboard.')
+    parser.add_argument('result', help='work directory of the test')
+    parser.add_argument('config', nargs='?', help='config whose test_evaluator is to score '
+                        "(default: the test's own)")
+    parser.add_argument('--leaderboard', metavar='FILE.json',
+                        help='write predictions as the ODinW leaderboard takes them')
+    parser.add_argument('--model-name', help='what the leaderboard calls the model (default: '
+                        'model_name of the config)')
+    parser.add_argument('--out', metavar='FOLDER',
+                        help='where metrics.json and config.py go (default: RESULT)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings that replace those of the config')
+    return parser
+
+
+def main() -> None:
+    """Score."""
+    parser = make_parser()
+    args = parser.parse_args()
+    folder = Path(args.result)
+    try:
+        store = PredictionStore(folder / 'predictions')
+        own = folder / 'config.py'
+        if not args.config and not own.is_file():
+            parser.error(f"'{own}' is missing (the test did not finish): give a config")
+        config = Config.fromfile(args.config or own)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    init_default_scope(config.get('default_scope', 'glip_mm'))
+    logger = MMLogger.get_instance('eval_metric')
+    try:
+        if args.leaderboard:
+            path = write_leaderboard(store, args.leaderboard,
+                                     args.model_name or config.get('model_name') or folder.name)
+            logger.info(f"wrote '{path}'")
+            return
+        start, dataset = time.time(), DATASETS.build(config.test_dataloader.dataset)
+        if len(dataset) != store.meta['num_images']:
+            parser.error(f"the data set of the config has {len(dataset)} images, the predictions "
+                         f"in '{folder}' are of {store.meta['num_images']}")
+        evaluator = build_evaluator(config)
+        evaluator.dataset_meta = dataset.metainfo
+        metrics = score(store, evaluator, len(dataset))
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
+    old = folder / 'metrics.json'
+    if old.is_file() and not config.get('load_from'):
+        config.load_from = json.loads(old.read_text()).get('checkpoint')
+    path = write_results(args.out or folder, metrics, config, store.meta['datasets'],
+                         time.time() - start)
+    logger.info('\n'.join(f'{k}: {v:.6g}' for k, v in metrics.items()) + f"\nin '{path}'")
+    report(metrics, config, logger)
+
+
+def build_evaluator(config: Config) -> Evaluator:
+    """The evaluator of a config's test, as MMEngine's runner builds it."""
+    settings = config.test_evaluator
+    if isinstance(settings, dict) and 'metrics' in settings:
+        return EVALUATOR.build(dict(dict(type='Evaluator'), **settings))
+    return Evaluator(settings)
+
+
+if __name__ == '__main__':
+    main()
