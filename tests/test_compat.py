@@ -215,3 +215,18 @@ def test_installed_packages():
     assert Path(compat.get_installed_path('mmdet'), '__init__.py').is_file()
     with pytest.raises(ModuleNotFoundError, match='no-such-package'):
         compat.get_installed_path('no-such-package')
+
+
+def test_one_process_scores_alone_among_others():
+    from mmengine.dist import all_gather_object, get_world_size, utils
+
+    asked = utils.is_distributed
+    utils.is_distributed = lambda: True  # without a group: whoever asks it fails
+    try:
+        with pytest.raises((RuntimeError, ValueError)):
+            get_world_size()
+        with compat.single_process():
+            assert get_world_size() == 1 and all_gather_object('mine') == ['mine']
+        assert utils.is_distributed() is True
+    finally:
+        utils.is_distributed = asked

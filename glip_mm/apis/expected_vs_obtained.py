@@ -51,7 +51,7 @@ def compare(expected: Expected, obtained: Mapping[str, float]) -> tuple[str, lis
             continue
         difference = obtained[name] - value
         # nan is beyond every tolerance
-        good = abs(difference) <= expected.tolerance
+        good = abs(difference) <= expected.tolerance + 1e-9
         rows.append((name, f'{value:.2%}', f'{obtained[name]:.2%}', f'{difference * 100:+.2f}',
                      '' if good else f'<- beyond {expected.tolerance * 100:.2f}'))
         if not good:

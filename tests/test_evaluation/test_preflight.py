@@ -1,0 +1,142 @@
+"""A test that would give wrong numbers says so before its first image, with both sides."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmdet.evaluation import CocoMetric
+from mmengine.config import ConfigDict
+from mmengine.registry import DefaultScope
+from PIL import Image
+
+from glip_mm.evaluation.preflight import check_test, look
+from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
+from glip_mm.models.detectors.prompt_batch import PromptBatcher
+from glip_mm.registry import DATASETS
+
+from ..test_models.nano import build_nano, write_tiny_bert
+
+CATEGORIES = [dict(id=3, name='cat'), dict(id=7, name='dog'), dict(id=9, name='car')]
+KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',
+        'custom_entities')
+PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True),
+            dict(type='PackDetInputs', meta_keys=KEYS)]
+
+
+def write(folder, name='a.json', categories=CATEGORIES, boxes=(3, 7, 9), images=2):
+    folder.mkdir(exist_ok=True)
+    for i in range(images):
+        Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(folder / f'{i}.jpg')
+    (folder / name).write_text(json.dumps(dict(
+        images=[dict(id=i, file_name=f'{i}.jpg', width=20, height=20) for i in range(images)],
+        annotations=[dict(id=i + 1, image_id=0, category_id=c, bbox=[1, 1, 5, 5], area=25,
+                          iscrowd=0) for i, c in enumerate(boxes)],
+        categories=categories)))
+    return folder / name
+
+
+def build(path, classes=('cat', 'dog', 'car'), **options):
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        dataset = DATASETS.build(dict(dict(
+            type='CocoDataset', data_root=str(path.parent), ann_file=path.name,
+            data_prefix=dict(img=''), metainfo=dict(classes=classes), test_mode=True,
+            return_classes=True, pipeline=PIPELINE), **options))
+    return datasets_of(dataset)
+
+
+class Evaluator:
+    def __init__(self, *metrics):
+        self.metrics = metrics
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    return build_nano(write_tiny_bert(tmp_path_factory.mktemp('bert')))
+
+
+def test_a_good_test_is_logged_in_full(model, tmp_path):
+    path = write(tmp_path / 'set')
+    findings = look(build(path), Evaluator(CocoMetric(ann_file=str(path))), model)
+    assert (findings.errors, findings.warnings) == ([], [])
+    assert "2 images, one prompt of 3 classes in 1 chunk(s)" in findings.notes[0]
+    assert "'cat. dog. car'" in findings.notes[0]
+    model.test_cfg.chunked_size = 2
+    try:
+        notes = look(build(path), Evaluator(), model).notes[0]
+    finally:
+        model.test_cfg.chunked_size = -1
+    assert "chunk 1: 2 names" in notes and "'cat. dog'" in notes and "chunk 2: 1 names" in notes
+
+
+def test_classes_that_the_file_does_not_have(model, tmp_path):
+    datasets = build(write(tmp_path / 'set'), classes=('cat', 'wolf', 'car'))
+    with pytest.raises(ValueError) as error:
+        check_test(datasets, Evaluator(), model)
+    text = str(error.value)
+    assert "['cat', 'wolf', 'car']" in text and "['cat', 'dog', 'car']" in text
+    assert "preflight='warn'" in text
+    check_test(datasets, Evaluator(), model, strict=False)
+
+
+def test_classes_in_another_order(model, tmp_path):
+    found = look(build(write(tmp_path / 'set'), classes=('dog', 'cat', 'car')), Evaluator(), model)
+    assert "from label 0 on: 'dog' against 'cat'" in found.errors[0]
+
+
+def test_return_classes_is_missing(model, tmp_path):
+    found = look(build(write(tmp_path / 'set'), return_classes=False), Evaluator(), model)
+    assert 'the model is not told what to look for' in found.errors[0]
+    assert "['cat', 'dog', 'car']" in found.errors[0]
+
+
+def test_classes_without_boxes_and_boxes_without_classes(model, tmp_path):
+    path = write(tmp_path / 'set', boxes=(3, 9))
+    found = look(build(path), Evaluator(), model)
+    assert found.errors == [] and "1 of 3 classes have no boxes and count in no mean: ['dog']" in \
+        found.warnings[0]
+    found = look(build(path, classes=('cat', 'dog')), Evaluator(), model)
+    assert "boxes of 1 categories that are not tested: ['car']" in found.warnings[0]
+    found = look(build(write(tmp_path / 'none', boxes=())), Evaluator(), model)
+    assert 'has no box of any class' in found.errors[0]
+
+
+def test_the_metric_reads_another_file(model, tmp_path):
+    datasets = build(write(tmp_path / 'set'))
+    fewer = write(tmp_path / 'set', 'fewer.json', images=1)
+    found = look(datasets, Evaluator(CocoMetric(ann_file=str(fewer))), model)
+    assert 'other images than the data set' in found.errors[0]
+    named = write(tmp_path / 'set', 'named.json', [dict(CATEGORIES[0], name='lion'),
+                                                   *CATEGORIES[1:]])
+    found = look(datasets, Evaluator(CocoMetric(ann_file=str(named))), model)
+    assert "only in metric: ['3 lion']" in found.errors[0]
+
+
+def test_names_that_collide_or_vanish(model, tmp_path):
+    categories = [dict(id=1, name='bow (weapon)'), dict(id=2, name='bow (ribbon)'),
+                  dict(id=3, name=' ')]
+    path = write(tmp_path / 'set', categories=categories, boxes=(1, 2, 3))
+    found = look(build(path, classes=tuple(c['name'] for c in categories)), Evaluator(), model)
+    assert any("'bow' <- ['bow (weapon)', 'bow (ribbon)']" in w for w in found.warnings)
+    assert any('1 of 3 names own no token' in w for w in found.warnings)
+
+
+def test_a_missing_file_is_named(model, tmp_path):
+    datasets = build(write(tmp_path / 'set'))
+    (tmp_path / 'set/a.json').unlink()
+    assert "a.json' is missing" in look(datasets, Evaluator(), model).errors[0]
+
+
+def test_detectors_without_words_are_left_alone(tmp_path):
+    found = look(build(write(tmp_path / 'set')), Evaluator(), torch.nn.Linear(1, 1))
+    assert (found.errors, found.notes) == ([], [])
+
+
+def test_wrapped_models_are_looked_into(model, tmp_path):
+    class Wrapper(torch.nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+    found = look(build(write(tmp_path / 'set')), Evaluator(), Wrapper(Wrapper(model)))
+    assert 'one prompt of 3 classes' in found.notes[0]
+    assert isinstance(model.prompts, PromptBatcher) and isinstance(model.test_cfg, ConfigDict)
