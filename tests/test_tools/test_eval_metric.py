@@ -57,6 +57,11 @@ def test_scored_again(result, monkeypatch):
     content = json.loads((result / 'metrics.json').read_text())
     assert content['metrics']['coco/bbox_mAP'] == 1
     assert content['datasets'][0]['classes'] == ['cat', 'dog']
+    content.update(seconds=77., checkpoint='a.pth')
+    (result / 'metrics.json').write_text(json.dumps(content))
+    run(monkeypatch, result)
+    again = json.loads((result / 'metrics.json').read_text())
+    assert (again['seconds'], again['checkpoint']) == (77., 'a.pth')
 
 
 def test_by_another_metric_and_elsewhere(result, monkeypatch, tmp_path):

@@ -76,10 +76,12 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     old = folder / 'metrics.json'
-    if old.is_file() and not config.get('load_from'):
-        config.load_from = json.loads(old.read_text()).get('checkpoint')
+    before = json.loads(old.read_text()) if old.is_file() else {}
+    if not config.get('load_from'):
+        config.load_from = before.get('checkpoint')
+    # what predicting took says more than what scoring did
     path = write_results(args.out or folder, metrics, config, store.meta['datasets'],
-                         time.time() - start)
+                         before.get('seconds', time.time() - start))
     logger.info('\n'.join(f'{k}: {v:.6g}' for k, v in metrics.items()) + f"\nin '{path}'")
     report(metrics, config, logger)
 
