@@ -136,7 +136,7 @@ def augment_tests(config: Config) -> None:
     for key in ('tta_model', 'tta_pipeline'):
         if key not in config:
             raise KeyError(f'--tta needs {key} in the config: for the published one inherit '
-                           "'_base_/datasets/coco_multi-scale.py'")
+                           "'_base_/datasets/multi_scale.py'")
     config.model = ConfigDict(config.tta_model, module=config.model)
 
     def replace(dataset: ConfigDict) -> None:

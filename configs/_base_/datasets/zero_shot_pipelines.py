@@ -1,5 +1,7 @@
 # How an image of an evaluation is read: short side 800, long side at most 1333, resized by Pillow
 # with the long side rounded down, as published for every benchmark.
+_base_ = './multi_scale.py'
+
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',
              'custom_entities', 'tokens_positive', 'caption_prompt', 'prompt', 'dataset_name')
 phrase_meta_keys = (*meta_keys, 'phrases', 'phrase_types', 'sentence_id')

@@ -2,7 +2,7 @@
 # sizes of objects that each is trusted for, as published for GLIP-L on COCO.
 tta_meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale', 'scale_factor', 'flip',
                  'flip_direction', 'text', 'custom_entities', 'tokens_positive', 'caption_prompt',
-                 'prompt')
+                 'prompt', 'dataset_name', 'phrases', 'phrase_types', 'sentence_id')
 tta_ranges = {
     400: (96, 10000), 500: (96, 10000), 600: (64, 10000), 640: (64, 10000), 700: (64, 10000),
     900: (0, 10000), 1000: (0, 10000), 1100: (0, 256), 1200: (0, 256), 1300: (0, 192),
