@@ -19,6 +19,7 @@ import glip_mm.datasets  # noqa: F401
 import glip_mm.evaluation  # noqa: F401
 import glip_mm.models  # noqa: F401
 from glip_mm.apis.expected_metrics import expected_metrics
+from glip_mm.apis.launch import augment_tests
 from glip_mm.registry import DATASETS, METRICS, MODELS
 
 from ..test_models.nano import nano_config, write_tiny_bert
@@ -149,3 +150,28 @@ def test_benchmark_runs(folder, name, tmp_path, bert):
     for model_name in MODEL_NAMES:
         known = expected_metrics(model_name, found.benchmark)
         assert known is None or set(known.metrics) <= set(metrics)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('folder, name', [('lvis', 'lvis-minival'), ('flickr30k', 'flickr30k-val')])
+def test_several_sizes_as_published(folder, name, tmp_path, bert):
+    found = Config(move(config(folder, name).to_dict(), str(tmp_path)))
+    model_config = found.model
+    augment_tests(found)
+    dataset = found.test_dataloader.dataset
+    views = dataset.pipeline[-1].transforms
+    assert [step.scale for step in views[0]][::11] == [(400, 2500), (1800, 2500)]
+    for step in views[0]:  # an eighth of the size
+        step.scale = (step.scale[0] // 8, 2500)
+    MAKE[folder](tmp_path / dataset.data_root, dataset)
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        data = DATASETS.build(dataset)
+        tta = MODELS.build(dict(found.tta_model, module=build_model(
+            Config(dict(model=model_config)), bert)))
+        tta.ranges = {side // 8: (low / 8, high / 8) for side, (low, high) in tta.ranges.items()}
+        sample, = tta.test_step(pseudo_collate([data[0]]))
+    assert 0 < len(sample.pred_instances) <= 1000
+    x1, y1, x2, y2 = sample.pred_instances.bboxes.T
+    assert x1.min() >= 0 and y1.min() >= 0 and x2.max() <= W and y2.max() <= H
+    if folder == 'lvis':  # of several chunks
+        assert len((sample.pred_instances.labels // 40).unique()) > 1
