@@ -10,6 +10,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from PIL import Image
 
+from glip_mm.evaluation.metrics import LVISFixedAPMetric, ODinWMetric
 from glip_mm.evaluation.preflight import check_test, look
 from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
 from glip_mm.models.detectors.prompt_batch import PromptBatcher
@@ -110,6 +111,41 @@ def test_the_metric_reads_another_file(model, tmp_path):
                                                    *CATEGORIES[1:]])
     found = look(datasets, Evaluator(CocoMetric(ann_file=str(named))), model)
     assert "only in metric: ['3 lion']" in found.errors[0]
+
+
+def lvis(folder, name, categories=CATEGORIES, images=2):
+    path = write(folder, name, [dict(c, frequency='f') for c in categories], images=images)
+    content = json.loads(path.read_text())
+    for image in content['images']:
+        image.update(neg_category_ids=[], not_exhaustive_category_ids=[])
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_the_lvis_metric_reads_another_file(model, tmp_path):
+    same = lvis(tmp_path / 'set', 'a.json')
+    datasets = build(same)
+    assert look(datasets, Evaluator(LVISFixedAPMetric(str(same))), model).errors == []
+    fewer = lvis(tmp_path / 'set', 'fewer.json', images=1)
+    found = look(datasets, Evaluator(LVISFixedAPMetric(str(fewer))), model)
+    assert 'other images than the data set' in found.errors[0]
+    named = lvis(tmp_path / 'set', 'named.json', [dict(CATEGORIES[0], name='lion'),
+                                                  *CATEGORIES[1:]])
+    found = look(datasets, Evaluator(LVISFixedAPMetric(str(named))), model)
+    assert "only in metric: ['3 lion']" in found.errors[0]
+
+
+def test_the_metric_of_a_suite_reads_other_files(model, tmp_path):
+    paths = [write(tmp_path / name) for name in ('one', 'two')]
+    datasets = [build(path)[0]._replace(name=path.parent.name) for path in paths]
+    files = dict(one=str(paths[0]), two=str(paths[1]))
+    assert look(datasets, Evaluator(ODinWMetric(files)), model).errors == []
+    other = write(tmp_path / 'two', 'b.json', [dict(CATEGORIES[0], name='lion'), *CATEGORIES[1:]])
+    found = look(datasets, Evaluator(ODinWMetric(dict(files, two=str(other)))), model)
+    assert len(found.errors) == 1 and found.errors[0].startswith('two: ODinWMetric')
+    assert "only in metric: ['3 lion']" in found.errors[0]
+    found = look(datasets, Evaluator(ODinWMetric(dict(one=files['one']))), model)
+    assert "it names ['one']" in found.errors[0]
 
 
 def test_names_that_collide_or_vanish(model, tmp_path):

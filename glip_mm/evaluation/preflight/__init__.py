@@ -47,12 +47,13 @@ def look(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module) ->
     metrics = list(getattr(evaluator, 'metrics', ()))
     # with a metric for each data set they stand in the same order
     apart = hasattr(evaluator, 'dataset_prefixes')
+    # with several sets and one metric, it must be one that knows them by name
+    shared = metrics if len(datasets) == 1 else [m for m in metrics if hasattr(m, 'datasets')]
     for i, dataset in enumerate(datasets):
         content = read_annotations(dataset, findings)
         if content is not None:
             check_annotations(dataset, content, findings)
-            mine = metrics[i:i + 1] if apart else metrics if len(datasets) == 1 else []
-            for metric in mine:
+            for metric in metrics[i:i + 1] if apart else shared:
                 check_metric(dataset, content, metric, findings)
         check_prompt(dataset, model, findings)
     return findings

@@ -71,17 +71,16 @@ def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings:
 def check_metric(dataset: TestedDataset, content: dict[str, Any], metric: Any,
                  findings: Findings) -> None:
     """Categories and images of a metric's own annotation file against the data set's."""
-    api = getattr(metric, '_coco_api', None)
-    if api is None:
+    read = _read_by(metric, dataset, findings)
+    if read is None:
         return
+    theirs, known = read
     title = f'{dataset.name}: {type(metric).__name__}'
-    mine = [f"{c['id']} {c['name']}" for c in content['categories']]
-    theirs = [f"{c['id']} {c['name']}" for c in api.dataset['categories']]
-    if sorted(mine) != sorted(theirs):
+    mine = {c['id']: c['name'] for c in content['categories']}
+    if mine != theirs:
         findings.errors.append(
             f'{title} reads an annotation file with other categories than the data set:\n'
-            + both_sides(dataset.ann_file, mine, 'metric', theirs))
-    known = set(api.getImgIds())
+            + both_sides(dataset.ann_file, _rows(mine), 'metric', _rows(theirs)))
     strange = [i['id'] for i in content['images'] if i['id'] not in known]
     missing = len(known) - len(content['images']) + len(strange)
     if strange or missing > 0:
@@ -90,6 +89,35 @@ def check_metric(dataset: TestedDataset, content: dict[str, Any], metric: Any,
             f"{len(strange)} of '{dataset.ann_file}' ({len(content['images'])} images, such as "
             f'{strange[:5]}) are not in it, and {missing} of its {len(known)} are not in that '
             'file: give both the same ann_file')
+
+
+def _read_by(metric: Any, dataset: TestedDataset,
+             findings: Findings) -> tuple[dict[int, str], set[Any]] | None:
+    """Categories, id -> name, and image ids that a metric scores a data set by."""
+    if getattr(metric, '_coco_api', None) is not None:  # CocoMetric
+        api = metric._coco_api
+        return {c['id']: c['name'] for c in api.dataset['categories']}, set(api.getImgIds())
+    if hasattr(metric, 'truth'):  # LVISFixedAPMetric
+        truth = metric.truth
+        return (dict(zip(truth.category_ids.tolist(), truth.names)),
+                set(truth.image_ids.tolist()))
+    if isinstance(getattr(metric, 'datasets', None), dict):  # ODinWMetric
+        path = metric.datasets.get(dataset.name)
+        if path is None:
+            findings.errors.append(
+                f'{dataset.name}: {type(metric).__name__}.datasets does not name this data set, '
+                f'so it would be scored by nothing; it names {sorted(metric.datasets)}')
+            return None
+        if Path(path) == Path(dataset.ann_file):
+            return None
+        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+        return ({c['id']: c['name'] for c in content['categories']},
+                {image['id'] for image in content['images']})
+    return None
+
+
+def _rows(categories: dict[int, str]) -> list[str]:
+    return [f'{i} {name}' for i, name in categories.items()]
 
 
 def _plain(name: str) -> str:
