@@ -5,7 +5,9 @@ from typing import Tuple
 import torch
 from torch import Tensor, nn
 
+from .fast_paths import is_fast
 from .text_layer import clamp
+from .tiled_attention import tiled_two_way_attention
 
 
 class BiAttention(nn.Module):
@@ -68,21 +70,32 @@ class BiAttention(nn.Module):
         """
         visual, text = self.layer_norm_v(visual), self.layer_norm_l(text)
         keys, key_bias, values = self._text_side(text)
-        scores = clamp(keys.to(visual.dtype) @ visual.transpose(1, 2) + key_bias)  # [B, HL, N]
+        if is_fast('fusion'):
+            visual, pooled, mass = tiled_two_way_attention(
+                visual, keys, key_bias, values * self.gamma_v,
+                self.out_v_proj.bias * self.gamma_v, mask, self.num_heads,
+                self.dropout.p if self.training else 0.)
+        else:
+            update, pooled, mass = self._at_once(visual, keys, key_bias, values, mask)
+            visual = visual + self.gamma_v * (update + self.out_v_proj.bias)
+        return visual, text + self.gamma_l * self._project_pooled(pooled, mass)
+
+    def _at_once(self, visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
+                 mask: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        """The plain formula of :mod:`.tiled_attention`, all scores in memory."""
+        scores = clamp(keys.to(visual.dtype) @ visual.transpose(1, 2) + key_bias[..., None])
         batch, _, num_tokens = scores.shape
         scores = scores.view(batch, self.num_heads, -1, num_tokens)  # [B, H, L, N]
 
         to_visual = scores.masked_fill(~mask[:, None, :, None], -torch.inf).softmax(dim=2)
         to_visual = self.dropout(to_visual).flatten(1, 2)  # [B, HL, N]
-        visual_update = to_visual.transpose(1, 2) @ values.to(to_visual.dtype)  # [B, N, C]
-        visual_update = visual_update + self.out_v_proj.bias
+        update = to_visual.transpose(1, 2) @ values.to(to_visual.dtype)  # [B, N, C]
 
-        to_text = self.dropout(scores.softmax(dim=3))  # [B, H, L, N]
-        text_update = self._read_image(to_text, visual)
-        return visual + self.gamma_v * visual_update, text + self.gamma_l * text_update
+        to_text = self.dropout(scores.softmax(dim=3)).flatten(1, 2)  # [B, HL, N]
+        return update, to_text @ visual.to(to_text.dtype), to_text.float().sum(dim=2)
 
     def _text_side(self, text: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-        """Keys ``[B, HL, C]`` with bias ``[B, HL, 1]``, and values ``[B, HL, C]``; float32."""
+        """Keys ``[B, HL, C]`` with bias ``[B, HL]``, and values ``[B, HL, C]``; float32."""
         split = (self.num_heads, self.head_dim)
         with torch.autocast(text.device.type, enabled=False):
             text = text.float()
@@ -92,17 +105,15 @@ class BiAttention(nn.Module):
             values = torch.einsum('blhd,chd->bhlc',
                                   self.values_l_proj(text).unflatten(-1, split),
                                   self.out_v_proj.weight.unflatten(1, split))
-        return keys.flatten(1, 2), bias.flatten(1, 2)[..., None], values.flatten(1, 2)
+        return keys.flatten(1, 2), bias.flatten(1, 2), values.flatten(1, 2)
 
-    def _read_image(self, weights: Tensor, visual: Tensor) -> Tensor:
-        """Text update ``[B, L, D]`` from weights ``[B, H, L, N]`` over visual ``[B, N, C]``."""
-        split = (self.num_heads, self.head_dim)
-        pooled = weights.flatten(1, 2) @ visual.to(weights.dtype)  # [B, HL, C]
-        pooled = pooled.unflatten(1, (self.num_heads, -1))
-        with torch.autocast(visual.device.type, enabled=False):
-            heads = torch.einsum('bhlc,hdc->blhd', pooled.float(),
-                                 self.values_v_proj.weight.unflatten(0, split))
+    def _project_pooled(self, pooled: Tensor, mass: Tensor) -> Tensor:
+        """Text update ``[B, L, D]`` from what was read, ``[B, HL, C]``, and by what weight."""
+        heads = (self.num_heads, -1)
+        with torch.autocast(pooled.device.type, enabled=False):
+            weight = self.values_v_proj.weight.unflatten(0, (self.num_heads, self.head_dim))
+            read = torch.einsum('bhlc,hdc->blhd', pooled.float().unflatten(1, heads), weight)
             # a row of weights sums to 1 but for dropout
-            mass = weights.float().sum(dim=3).transpose(1, 2)[..., None]  # [B, L, H, 1]
-            heads = heads + mass * self.values_v_proj.bias.unflatten(0, split)
-            return self.out_l_proj(heads.flatten(2))
+            mass = mass.unflatten(1, heads).transpose(1, 2)[..., None]  # [B, L, H, 1]
+            bias = self.values_v_proj.bias.unflatten(0, (self.num_heads, self.head_dim))
+            return self.out_l_proj((read + mass * bias).flatten(2))

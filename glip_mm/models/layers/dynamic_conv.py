@@ -105,7 +105,7 @@ class DyConv(nn.Module):
 
 def flatten_levels(feats: Sequence[Tensor]) -> Tensor:
     """``[B, C, h, w]`` maps to visual tokens ``[B, N, C]``, levels one after the other."""
-    return torch.cat([x.flatten(2) for x in feats], dim=2).transpose(1, 2)
+    return torch.cat([x.permute(0, 2, 3, 1).flatten(1, 2) for x in feats], dim=1)
 
 
 def split_levels(tokens: Tensor, like: Sequence[Tensor]) -> List[Tensor]:

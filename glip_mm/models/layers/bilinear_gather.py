@@ -1,0 +1,145 @@
+"""Bilinear sampling followed by a matrix product, a piece at a time.
+
+A sample is a weighted sum of four rows, the pixels around a point: what an embedding bag is, for
+which PyTorch's CPU kernels use all of a vector unit. The samples of a piece of the output stay in
+the processor's cache until the matrix product has read them; the whole of them, nine times the
+feature map, is never formed, and training keeps only where they came from.
+
+Letters: ``R`` rows (pixels of all images), ``C`` channels, ``P`` output pixels of all images,
+``T`` samples of an output pixel, ``O`` output channels.
+"""
+
+from typing import Any, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .matrix_products import linear, transposed_product
+
+#: Output pixels of a piece: their samples (9 x 256 floats each) fit a cache of 10 MB.
+PIECE = 1024
+
+
+def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int],
+                     stride: int) -> Tuple[Tensor, Tensor]:
+    """Where each tap of a 3x3 deformable convolution with padding 1 reads.
+
+    Args:
+        offset: ``[B, 18, h', w']``: (dy, dx) in pixels for the 9 taps in row-major order.
+        mask: ``[B, 9, h', w']`` factor of each tap.
+        size: ``(h, w)`` of the map that is read.
+        stride: Of the output's pixels on that map.
+
+    Returns:
+        Index of the pixel among those of all images, int64 ``[P, 9, 4]``, and its weight, 0
+        outside the map, ``[P, 9, 4]``; gradients go to offset and mask through the weight.
+    """
+    height, width = size
+    batch, _, out_h, out_w = offset.shape
+    device, dtype = offset.device, offset.dtype
+    offset = offset.reshape(batch, 9, 2, out_h, out_w).permute(0, 3, 4, 1, 2)  # [B, h', w', 9, 2]
+    taps = torch.arange(-1, 2, device=device, dtype=dtype)
+    rows = torch.arange(out_h, device=device, dtype=dtype).view(-1, 1, 1) * stride
+    cols = torch.arange(out_w, device=device, dtype=dtype).view(-1, 1) * stride
+    y = offset[..., 0] + (rows + taps.repeat_interleave(3))
+    x = offset[..., 1] + (cols + taps.repeat(3))
+
+    def ends(at: Tensor, limit: int) -> Tuple[Tensor, Tensor]:
+        low = at.detach().floor()
+        part = at - low
+        pixel = torch.stack((low, low + 1), dim=-1)
+        inside = (pixel >= 0) & (pixel < limit)
+        return (pixel.clamp(0, limit - 1).long(),
+                torch.stack((1 - part, part), dim=-1) * inside)  # [B, h', w', 9, 2]
+
+    y_pixel, y_weight = ends(y, height)
+    x_pixel, x_weight = ends(x, width)
+    x_weight = x_weight * mask.permute(0, 2, 3, 1)[..., None]
+    image = torch.arange(batch, device=device).view(-1, 1, 1, 1, 1) * height
+    index = ((y_pixel + image) * width)[..., None] + x_pixel[..., None, :]
+    weight = y_weight[..., None] * x_weight[..., None, :]
+    return index.reshape(-1, 9, 4), weight.reshape(-1, 9, 4)
+
+
+def gather_matmul(rows: Tensor, index: Tensor, corner_weight: Tensor, weight: Tensor,
+                  bias: Tensor) -> Tensor:
+    """``out[p] = bias + concat_t(sum_k corner_weight[p, t, k] * rows[index[p, t, k]]) @ weight.T``.
+
+    Args:
+        rows: ``[R, C]``.
+        index: ``[P, T, 4]`` int64.
+        corner_weight: ``[P, T, 4]``.
+        weight: ``[O, T C]``.
+        bias: ``[O]``.
+
+    Returns:
+        ``[P, O]``. All arguments but ``index`` get gradients.
+    """
+    return _GatherMatmul.apply(rows, index, corner_weight, weight, bias)
+
+
+def sample(rows: Tensor, index: Tensor, corner_weight: Tensor) -> Tensor:
+    """Weighted sums of rows: ``[R, C]``, ``[p, T, 4]`` twice -> ``[p, T C]``."""
+    pieces = F.embedding_bag(index.flatten(0, 1), rows, mode='sum',
+                             per_sample_weights=corner_weight.flatten(0, 1))
+    return pieces.view(len(index), -1)
+
+
+class _GatherMatmul(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, index: Tensor, corner_weight: Tensor, weight: Tensor,
+                bias: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, index, corner_weight, weight)
+        out = rows.new_empty(len(index), len(weight))
+        for start in range(0, len(index), PIECE):
+            part = slice(start, start + PIECE)
+            out[part] = linear(sample(rows, index[part], corner_weight[part]), weight, bias)
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:
+        rows, index, corner_weight, weight = ctx.saved_tensors
+        wants_rows, _, wants_corners, wants_weight, wants_bias = ctx.needs_input_grad
+        grad = grad.contiguous()
+        grad_rows = torch.zeros_like(rows) if wants_rows else None
+        grad_corners = torch.empty_like(corner_weight) if wants_corners else None
+        grad_weight = torch.zeros_like(weight) if wants_weight else None
+        for start in range(0, len(index), PIECE):
+            part = slice(start, start + PIECE)
+            if wants_weight:
+                sampled = sample(rows, index[part], corner_weight[part])
+                grad_weight += transposed_product(sampled, grad[part]).t()
+            if not (wants_rows or wants_corners):
+                continue
+            grad_samples = linear(grad[part], weight.t()).view(-1, rows.shape[1])  # [p T, C]
+            if wants_rows:
+                grad_rows += scatter(grad_samples, index[part], corner_weight[part], len(rows))
+            if wants_corners:
+                grad_corners[part] = _corner_gradient(grad_samples, rows, index[part],
+                                                      corner_weight[part])
+        return (grad_rows, None, grad_corners, grad_weight,
+                grad.sum(dim=0) if wants_bias else None)
+
+
+def scatter(samples: Tensor, index: Tensor, corner_weight: Tensor, num_rows: int) -> Tensor:
+    """Transpose of :func:`sample`: ``[p T, C]`` -> ``[R, C]``.
+
+    Sorted by row, the shares of a row stand together and are a bag again: nothing is added
+    concurrently, so the result does not depend on the number of threads.
+    """
+    row, order = index.flatten().sort(stable=True)
+    first = torch.searchsorted(row, torch.arange(num_rows, device=row.device))
+    return F.embedding_bag(order // 4, samples, first, mode='sum',
+                           per_sample_weights=corner_weight.flatten()[order])
+
+
+def _corner_gradient(grad_samples: Tensor, rows: Tensor, index: Tensor,
+                     corner_weight: Tensor) -> Tensor:
+    """``<grad_samples, row>`` of each corner, by embedding bag's own backward: ``[p, T, 4]``."""
+    with torch.enable_grad():
+        corners = corner_weight.detach().requires_grad_()
+        samples = sample(rows.detach(), index, corners).view_as(grad_samples)
+        return torch.autograd.grad(samples, corners, grad_samples)[0]

@@ -1,0 +1,196 @@
+"""Both directions of the bi-directional attention in one pass over the visual tokens.
+
+The plain formula, with ``S = clamp(X K' + b)``, ``drop`` applied or not::
+
+    P = drop(softmax of S over the words of each head, padding left out)      [N, HL]
+    T = drop(softmax of S over the visual tokens)                             [N, HL]
+    visual = X + c + P V        pooled = T' X        mass = column sums of T
+
+All scores at once are ``8 H L N`` bytes and more to keep for training. Here a tile of visual
+tokens at a time is scored, read by both directions and forgotten; ``T`` is normalised as
+flash attention does, with the running maximum of each word. Training computes a tile's scores
+again in the backward pass: what it keeps is of the size of its arguments.
+
+Letters: ``N`` visual tokens, ``C`` channels, ``L`` words, ``H`` heads, ``n`` tokens of a tile.
+"""
+
+from typing import Any, Iterator, List, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from .matrix_products import linear, transposed_product
+from .text_layer import CLAMP
+
+#: Scores of a tile: on a CPU they fit its cache, on a GPU they fill it.
+TILE_SCORES = dict(cpu=1 << 20, cuda=1 << 26)
+#: Fewer visual tokens make a product of matrices slow.
+MIN_TILE = 64
+
+
+def tiled_two_way_attention(visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
+                            constant: Tensor, mask: Tensor, num_heads: int,
+                            dropout: float = 0.) -> Tuple[Tensor, Tensor, Tensor]:
+    """Visual tokens read the words, and words the visual tokens.
+
+    Under autocast the matrix products are in its type; scores, softmax and sums are float32.
+
+    Args:
+        visual: ``[B, N, C]``.
+        keys: ``[B, H L, C]``.
+        key_bias: ``[B, H L]``.
+        values: ``[B, H L, C]``.
+        constant: ``[C]``.
+        mask: ``[B, L]`` bool, real words.
+        num_heads: ``H``.
+        dropout: Probability on the weights of both directions.
+
+    Returns:
+        Visual tokens ``[B, N, C]`` in the type of ``visual``, what each word of each head has
+        read, ``[B, H L, C]``, and the sum of its weights, ``[B, H L]`` (1 but for dropout), both
+        float32.
+    """
+    device = visual.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else visual.dtype
+    seed = int(torch.randint(1 << 62, ())) if dropout else 0
+    with torch.autocast(device, enabled=False):
+        return _TwoWayAttention.apply(visual, keys, key_bias, values, constant, mask, num_heads,
+                                      dropout, seed, dtype)
+
+
+class _Image:
+    """One image of a batch, tile by tile."""
+
+    def __init__(self, keys: Tensor, key_bias: Tensor, mask: Tensor, num_heads: int,
+                 dropout: float, seed: int, dtype: torch.dtype) -> None:
+        self.keys, self.key_bias = keys.to(dtype), key_bias.to(dtype)
+        self.hidden = None if bool(mask.all()) else ~mask
+        self.num_heads, self.keep, self.seed, self.dtype = num_heads, 1 - dropout, seed, dtype
+        #: of scores and sums
+        self.wide = torch.promote_types(dtype, torch.float32)
+
+    def tiles(self, num_tokens: int) -> Iterator[slice]:
+        """Ranges of visual tokens."""
+        device = self.keys.device.type
+        most = TILE_SCORES.get(device, TILE_SCORES['cuda']) // len(self.keys)
+        length = max(most, MIN_TILE)
+        return (slice(i, i + length) for i in range(0, num_tokens, length))
+
+    def scores(self, tokens: Tensor) -> Tensor:
+        """``S`` of a tile, ``[n, H L]``."""
+        scores = linear(tokens, self.keys, self.key_bias)
+        return scores.to(self.wide).clamp_(-CLAMP, CLAMP)
+
+    def word_weights(self, scores: Tensor) -> Tensor:
+        """``P`` before dropout."""
+        heads = scores.view(len(scores), self.num_heads, -1)  # [n, H, L]
+        if self.hidden is not None:
+            heads = heads.masked_fill(self.hidden, -torch.inf)
+        return heads.softmax(dim=2).view_as(scores)
+
+    def factors(self, scores: Tensor, tile: slice) -> Tuple[Optional[Tensor], Optional[Tensor]]:
+        """Dropout's 0 or 1 / keep for both directions; the same whenever a tile is asked again."""
+        if self.keep == 1:
+            return None, None
+        generator = torch.Generator(scores.device).manual_seed(self.seed + tile.start)
+        first, second = (torch.empty_like(scores).bernoulli_(self.keep, generator=generator)
+                         .div_(self.keep) for _ in range(2))
+        return first, second
+
+
+def _times(x: Tensor, factor: Optional[Tensor]) -> Tensor:
+    return x if factor is None else x * factor
+
+
+class _TwoWayAttention(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx: Any, visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
+                constant: Tensor, mask: Tensor, num_heads: int, dropout: float, seed: int,
+                dtype: torch.dtype) -> Tuple[Tensor, Tensor, Tensor]:
+        ctx.settings = num_heads, dropout, seed, dtype
+        out = torch.empty_like(visual, memory_format=torch.contiguous_format)
+        pooled, mass, norm = [], [], []
+        for b in range(len(visual)):
+            image = _Image(keys[b], key_bias[b], mask[b], num_heads, dropout, seed + b, dtype)
+            rows = _forward_image(image, visual[b], values[b].to(dtype), constant, out[b])
+            for column, row in zip((pooled, mass, norm), rows):
+                column.append(row)
+        pooled, mass, norm = (torch.stack(column) for column in (pooled, mass, norm))
+        ctx.save_for_backward(visual, keys, key_bias, values, mask, pooled, mass, norm)
+        return out, pooled, mass
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_out: Tensor, grad_pooled: Tensor,
+                 grad_mass: Tensor) -> Tuple[Any, ...]:
+        visual, keys, key_bias, values, mask, pooled, mass, norm = ctx.saved_tensors
+        num_heads, dropout, seed, dtype = ctx.settings
+        with torch.autocast(visual.device.type, enabled=False):
+            grads: List[Tuple[Tensor, ...]] = []
+            for b in range(len(visual)):
+                image = _Image(keys[b], key_bias[b], mask[b], num_heads, dropout, seed + b, dtype)
+                # sum over the tokens of T dT, of which the softmax's backward takes T times
+                inner = (grad_pooled[b] * pooled[b]).sum(dim=1) + grad_mass[b] * mass[b]
+                grads.append(_backward_image(image, visual[b], values[b].to(dtype), norm[b],
+                                             grad_out[b], grad_pooled[b].to(dtype), grad_mass[b],
+                                             inner))
+            rows = [torch.stack(column) for column in zip(*grads)]
+        like = visual, keys, key_bias, values
+        return (*(row.to(x.dtype) for row, x in zip(rows, like)),
+                grad_out.sum(dim=(0, 1)), None, None, None, None, None)
+
+
+def _forward_image(image: _Image, visual: Tensor, values: Tensor, constant: Tensor,
+                   out: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    size = len(image.keys)
+    top = visual.new_full((size,), -torch.inf, dtype=image.wide)
+    total, mass = torch.zeros_like(top), torch.zeros_like(top)
+    pooled = top.new_zeros(size, visual.shape[1])
+    for tile in image.tiles(len(visual)):
+        tokens = visual[tile].to(image.dtype)
+        scores = image.scores(tokens)
+        drop_words, drop_tokens = image.factors(scores, tile)
+        weights = _times(image.word_weights(scores), drop_words).to(image.dtype)
+        out[tile] = linear(weights, values.t()).add_(constant).add_(visual[tile])
+
+        new_top = torch.maximum(top, scores.amax(dim=0))
+        shrink = (top - new_top).exp_()
+        weights = scores.sub_(new_top).exp_()
+        total = total * shrink + weights.sum(dim=0)
+        weights = _times(weights, drop_tokens)
+        mass = mass * shrink + weights.sum(dim=0)
+        pooled *= shrink[:, None]
+        pooled += transposed_product(weights.to(image.dtype), tokens)
+        top = new_top
+    return pooled / total[:, None], mass / total, top + total.log()
+
+
+def _backward_image(image: _Image, visual: Tensor, values: Tensor, norm: Tensor, grad_out: Tensor,
+                    grad_pooled: Tensor, grad_mass: Tensor, inner: Tensor) -> Tuple[Tensor, ...]:
+    grad_visual = torch.empty_like(visual, dtype=image.wide)
+    grad_keys = torch.zeros_like(image.keys, dtype=image.wide)
+    grad_values, grad_bias = torch.zeros_like(grad_keys), torch.zeros_like(norm)
+    for tile in image.tiles(len(visual)):
+        tokens, above = visual[tile].to(image.dtype), grad_out[tile].to(image.dtype)
+        scores = image.scores(tokens)
+        drop_words, drop_tokens = image.factors(scores, tile)
+
+        weights = image.word_weights(scores)
+        grad_values += transposed_product(_times(weights, drop_words).to(image.dtype), above)
+        grad = _times(linear(above, values).to(image.wide), drop_words).mul_(weights)  # P dP
+        heads = grad.view(len(scores), image.num_heads, -1)
+        heads -= weights.view_as(heads) * heads.sum(dim=2, keepdim=True)
+
+        weights = (scores - norm).exp_()
+        dropped = _times(weights, drop_tokens).to(image.dtype)
+        grad_visual[tile] = linear(dropped, grad_pooled.t()).add_(above)
+        from_text = linear(tokens, grad_pooled).to(image.wide) + grad_mass
+        grad += weights.mul_(_times(from_text, drop_tokens).sub_(inner))
+
+        grad.masked_fill_(scores.abs() >= CLAMP, 0)
+        grad_bias += grad.sum(dim=0)
+        grad = grad.to(image.dtype)
+        grad_keys += transposed_product(grad, tokens)
+        grad_visual[tile] += linear(grad, image.keys.t())
+    return grad_visual, grad_keys, grad_bias, grad_values

@@ -1,0 +1,77 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import Linear as MMCVLinear
+from torch import nn
+
+from glip_mm.models.layers import matrix_products
+from glip_mm.models.layers.fast_paths import FAST_PATHS, is_fast, plain
+from glip_mm.models.layers.matrix_products import linear, speed_up_linear, transposed_product
+
+
+@pytest.fixture
+def convolutions(monkeypatch):
+    """Counts the products that go through a convolution."""
+    calls = []
+    real = F.conv2d
+    monkeypatch.setattr(matrix_products.F, 'conv2d', lambda *a: calls.append(1) or real(*a))
+    return calls
+
+
+@pytest.mark.parametrize('shape', [(40, 24), (3, 50, 24), (2, 3, 7, 24)])
+def test_linear_equals_pytorch(convolutions, shape):
+    torch.manual_seed(0)
+    x = torch.randn(shape, requires_grad=True)
+    layer = nn.Linear(24, 10)
+    wanted = layer(x)
+    wanted_grads = torch.autograd.grad(wanted.square().sum(), (x, *layer.parameters()))
+    for bias in (layer.bias, None):
+        got = linear(x, layer.weight, bias)
+        torch.testing.assert_close(got, F.linear(x, layer.weight, bias))
+    got = linear(x, layer.weight, layer.bias)
+    grads = torch.autograd.grad(got.square().sum(), (x, *layer.parameters()))
+    for a, b in zip(grads, wanted_grads):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+    assert len(convolutions) == 3
+
+
+@pytest.mark.parametrize('columns', [50, 600])
+def test_transposed_product(convolutions, columns):
+    a, b = torch.randn(40, columns), torch.randn(40, 7)
+    torch.testing.assert_close(transposed_product(a, b), a.t() @ b, rtol=1e-4, atol=1e-4)
+    assert len(convolutions) == 1
+
+
+def test_what_is_not_float32_goes_to_pytorch(convolutions):
+    x, weight = torch.randn(40, 24), torch.randn(10, 24)
+    linear(x.double(), weight.double())
+    linear(x[:3], weight)
+    transposed_product(x.double(), x.double())
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        assert linear(x, weight).dtype == torch.bfloat16
+    with plain('matrix_products'):
+        linear(x, weight)
+    assert not convolutions
+
+
+def test_layers_keep_their_names(convolutions):
+    model = nn.Sequential(nn.Linear(24, 10), nn.Sequential(MMCVLinear(10, 3)), nn.Conv2d(3, 3, 1))
+    names, x = list(model.state_dict()), torch.randn(40, 24)
+    wanted = model[1](model[0](x))
+    speed_up_linear(model)
+    assert list(model.state_dict()) == names
+    torch.testing.assert_close(model[1](model[0](x)), wanted)
+    assert len(convolutions) == 2
+
+
+def test_switches():
+    assert all(is_fast(name) for name in FAST_PATHS)
+    with plain('fusion'), plain('all'):
+        assert not any(is_fast(name) for name in FAST_PATHS)
+        with plain('fusion'):
+            pass
+        assert not is_fast('fusion')
+    assert all(is_fast(name) for name in FAST_PATHS)
+    with pytest.raises(ValueError, match=r"names \['fuse'\]; there are fast paths of"):
+        with plain('fuse'):
+            pass
