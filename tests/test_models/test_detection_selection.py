@@ -12,6 +12,7 @@ from glip_mm.models.dense_heads.inclusive_boxes import (
     clip,
     decode,
     encode,
+    nms_at_once,
     to_half_open,
     to_inclusive,
 )
@@ -111,3 +112,17 @@ def test_chunks_are_merged_as_asked():
     assert merge_chunks(found).labels.tolist() == [1, 2, 0]
     assert merge_chunks(found, iou_threshold=0.9).labels.tolist() == [1, 2]
     assert merge_chunks(found, max_per_img=1).labels.tolist() == [1]
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_all_labels_at_once_are_the_same_as_one_after_the_other(seed):
+    generator = torch.Generator().manual_seed(seed)
+    corner = torch.rand(400, 2, generator=generator) * 60
+    boxes = torch.cat((corner, corner + torch.rand(400, 2, generator=generator) * 60), dim=1)
+    scores = torch.randperm(400, generator=generator) / 400
+    labels = torch.randint(0, 3, (400,), generator=generator)
+    for threshold in (0.1, 0.5):
+        wanted = class_aware_nms(boxes, scores, labels, threshold)
+        assert 20 < len(wanted) < 300
+        assert torch.equal(nms_at_once(boxes, scores, labels, threshold), wanted)
+    assert nms_at_once(boxes[:0], scores[:0], labels[:0], 0.5).tolist() == []

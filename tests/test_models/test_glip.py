@@ -151,6 +151,18 @@ def test_the_last_pixel_is_left_out_where_a_protocol_says_so(eager):
     assert torch.equal(with_it - without, torch.tensor([[0., 0, 1, 1]]).expand_as(without))
 
 
+@pytest.mark.parametrize('batch', [1, 3, 100])
+def test_chunks_in_batches_of_another_size(eager, batch):
+    names = tuple(f'thing number {i}' for i in range(10))
+    eager.test_cfg['chunked_size'] = 2
+    inputs = [image(0), image(1)], [data_sample(names), data_sample(names[:5])]
+    wanted = predict(eager, *inputs)
+    eager.test_cfg['chunk_batch'] = batch
+    for a, b in zip(wanted, predict(eager, *inputs)):
+        assert len(a.pred_instances) > 40
+        equal(a.pred_instances, b.pred_instances)
+
+
 def test_chunks_are_merged_as_the_config_says(eager):
     eager.test_cfg.chunked_size = 1
     every = predict(eager, [image()], [data_sample(NAMES)])[0].pred_instances

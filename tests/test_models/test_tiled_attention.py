@@ -2,7 +2,11 @@ import torch
 
 from glip_mm.models.layers import BiAttention
 from glip_mm.models.layers.fast_paths import plain
-from glip_mm.models.layers.tiled_attention import TILE_SCORES, tiled_two_way_attention
+from glip_mm.models.layers.tiled_attention import (
+    TILE_SCORES,
+    random_mask,
+    tiled_two_way_attention,
+)
 
 
 def largest_tensor(function):
@@ -72,3 +76,18 @@ def test_scores_beyond_the_clamp_get_no_gradient():
     assert out.isfinite().all()
     out.square().sum().backward()
     assert (keys.grad == 0).all()
+
+
+def test_random_masks():
+    generator = torch.Generator().manual_seed(1)
+    like = torch.empty(501, 999)
+    first, second = (random_mask(like, 0.9, generator) for _ in range(2))
+    assert first.shape == like.shape and first.dtype == torch.bool
+    for mask in (first, second):
+        assert abs(mask.float().mean() - 0.9) < 5 * (0.09 / like.numel())**0.5
+    both = (first & second).float().mean()  # independent of each other, and of the neighbour
+    assert abs(both - 0.81) < 5 * (0.81 * 0.19 / like.numel())**0.5
+    near = (first[:, 1:] & first[:, :-1]).float().mean()
+    assert abs(near - 0.81) < 5 * (0.81 * 0.19 / like.numel())**0.5
+    assert torch.equal(first, random_mask(like, 0.9, torch.Generator().manual_seed(1)))
+    assert random_mask(like, 1.0, generator).all()

@@ -1,7 +1,7 @@
 # GLIP-T: Swin-T, FPN, BERT-base and six fusion blocks (GLIP, section 4 and table 1).
 model = dict(
     type='GLIP',
-    # True: gradient checkpointing of backbone, language model and fusion; None: the fusion's alone
+    # True: gradient checkpointing of backbone, language model and fusion; None: as each says below
     with_cp=None,
     data_preprocessor=dict(
         type='DetDataPreprocessor',
@@ -18,6 +18,8 @@ model = dict(
         window_size=7,
         drop_path_rate=0.2,
         out_indices=(1, 2, 3),
+        # a third of the activations for a twentieth of a training step
+        with_cp=True,
         convert_weights=True,
         init_cfg=dict(
             type='Pretrained',

@@ -24,7 +24,7 @@ from ..layers.dynamic_conv import flatten_levels
 from ..layers.matrix_products import speed_up_linear
 from ..losses import dense_targets, mean_over_ranks
 from .gradient_checkpointing import switch_checkpointing
-from .prompt_batch import PromptBatcher, by_chunk
+from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
 
 
 class GroundingOutput(NamedTuple):
@@ -65,7 +65,8 @@ class GLIP(BaseDetector):
             memory for time. ``None`` leaves it to ``with_cp`` of each of them.
         train_cfg: Unused; accepted because MMDetection's configs have it.
         test_cfg: Arguments of ``select_detections``; ``chunked_size``: names per prompt of a
-            long vocabulary (-1: as many as the token budget holds); ``chunk_merge``: arguments of
+            long vocabulary (-1: as many as the token budget holds); ``chunk_batch``: prompts that
+            go through the network together (default: by memory); ``chunk_merge``: arguments of
             ``merge_chunks`` (published results leave chunks as they are); ``last_pixel``: whether
             width is x2 - x1 + 1 in results (COCO, ODinW) or, as in the published evaluations of
             LVIS and Flickr30k alone, x2 - x1.
@@ -83,7 +84,8 @@ class GLIP(BaseDetector):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.test_cfg = ConfigDict(test_cfg or {})
         head_test_cfg = {k: v for k, v in self.test_cfg.items()
-                         if k not in ('chunked_size', 'chunk_merge', 'last_pixel')}
+                         if k not in ('chunked_size', 'chunk_batch', 'chunk_merge',
+                                      'last_pixel')}
         # types of parts mean ours first, then MMDetection's, whatever the config's scope
         with DefaultScope.overwrite_default_scope(SCOPE):
             if with_cp is not None:
@@ -286,12 +288,12 @@ class GLIP(BaseDetector):
         max_classes = chunked_size if chunked_size and chunked_size > 0 else None
         pairs = by_chunk([self.prompts.chunks(p, max_classes) for p in prompts])
         feats = self.extract_feat(batch_inputs)
-        batch = len(prompts)
+        batch = self.test_cfg.get('chunk_batch') or chunks_at_once(feats)
         found: List[List[InstanceData]] = [[] for _ in prompts]
         for start in range(0, len(pairs), batch):
             images = [image for image, _ in pairs[start:start + batch]]
             chunks = [chunk for _, chunk in pairs[start:start + batch]]
-            chunk_feats = feats if images == list(range(batch)) else [x[images] for x in feats]
+            chunk_feats = [maps_of(x, images) for x in feats]
             text = self.encode_text([c.prompt.caption for c in chunks])
             token_map = self.prompts.batch_token_map([c.prompt for c in chunks], text.mask)
             levels = self.ground(chunk_feats, text).levels

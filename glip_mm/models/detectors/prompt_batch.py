@@ -97,3 +97,38 @@ def by_chunk(chunks: Sequence[Sequence[Chunk]]) -> List[Tuple[int, Chunk]]:
     """(image, chunk) pairs ordered so that images that share a chunk stand together."""
     longest = max(len(c) for c in chunks)
     return [(i, c[k]) for k in range(longest) for i, c in enumerate(chunks) if k < len(c)]
+
+
+#: Copies of its pyramid that a prompt may need in the network, generously; fusion goes in tiles.
+COPIES_OF_PYRAMID = 16
+#: Share of a GPU's free memory that chunks may take.
+SHARE_OF_MEMORY = 0.5
+
+
+def chunks_at_once(feats: Sequence[Tensor]) -> int:
+    """Prompts that go through the network together.
+
+    On a CPU as many as there are images: a larger batch saves nothing. On a GPU as many as fit its
+    memory, which keeps it busy with few images and many chunks.
+
+    Args:
+        feats: Pyramid maps ``[B, C, h, w]``.
+
+    Returns:
+        At least ``B``.
+    """
+    images = len(feats[0])
+    if feats[0].device.type != 'cuda':
+        return images
+    each = COPIES_OF_PYRAMID * sum(x[0].numel() * x.element_size() for x in feats)
+    free, _ = torch.cuda.mem_get_info(feats[0].device)
+    return max(images, int(free * SHARE_OF_MEMORY / each))
+
+
+def maps_of(maps: Tensor, images: Sequence[int]) -> Tensor:
+    """Maps ``[B, C, h, w]`` of chosen images, not copied where they are all or only one."""
+    if list(images) == list(range(len(maps))):
+        return maps
+    if len(set(images)) == 1:
+        return maps[images[0]].expand(len(images), -1, -1, -1)
+    return maps[list(images)]

@@ -1,17 +1,18 @@
 """One block of the dynamic head (Dai et al., 2021): deformable convolution across levels."""
 
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .deform_conv import modulated_deform_conv2d
 from .dynamic_relu import DynamicReLU
 
 
 class DeformBranch(nn.Module):
-    """Deformable 3x3 convolution and group normalisation, with offsets given from outside."""
+    """Deformable 3x3 convolution with offsets given from outside, and the norm that follows it."""
 
     def __init__(self, channels: int, stride: int, num_groups: int) -> None:
         super().__init__()
@@ -24,9 +25,8 @@ class DeformBranch(nn.Module):
         self.norm = nn.GroupNorm(num_groups, channels)
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        out = modulated_deform_conv2d(x, offset, mask, self.conv.weight, self.conv.bias,
-                                      self.stride)
-        return self.norm(out)
+        return modulated_deform_conv2d(x, offset, mask, self.conv.weight, self.conv.bias,
+                                       self.stride)
 
 
 def view_at_size(maps: Tensor, size: Sequence[int]) -> Tensor:
@@ -86,17 +86,36 @@ class DyConv(nn.Module):
         x = feats[level]
         offset, mask = self.offset(x).float().split((18, 9), dim=1)
         mask = mask.sigmoid()
-        mixed = [self.branches[1](x, offset, mask)]
+        convolved = {1: self.branches[1](x, offset, mask)}
         if level > 0:
-            mixed.append(self.branches[2](feats[level - 1], offset, mask))
+            convolved[2] = self.branches[2](feats[level - 1], offset, mask)
         if level < len(feats) - 1:
             coarser = feats[level + 1]
             size = coarser.shape[-2:]
-            high = self.branches[0](coarser, view_at_size(offset, size), view_at_size(mask, size))
-            # checkpoints depend on the corner-aligned grid
-            mixed.append(F.interpolate(high, x.shape[-2:], mode='bilinear', align_corners=True))
-        total = sum(self._branch_weight(branch) * branch for branch in mixed)
-        return self.activation(total / len(mixed))
+            convolved[0] = self.branches[0](coarser, view_at_size(offset, size),
+                                            view_at_size(mask, size))
+        if torch.is_grad_enabled():
+            # five maps to keep for each that is computed here in no time
+            return checkpoint(self._mix, list(convolved), *convolved.values(),
+                              use_reentrant=False, preserve_rng_state=False)
+        return self._mix(list(convolved), *convolved.values())
+
+    def _mix(self, branches: Sequence[int], *convolved: Tensor) -> Tensor:
+        """Normalise, weigh by the scale attention, sum and activate.
+
+        Args:
+            branches: Which branches ``convolved`` are; 1 comes first.
+            convolved: ``[B, C, h, w]``; branch 0 of the coarser level's size.
+        """
+        total: Optional[Tensor] = None
+        for branch, x in zip(branches, convolved):
+            x = self.branches[branch].norm(x)
+            if branch == 0:
+                # checkpoints depend on the corner-aligned grid
+                x = F.interpolate(x, convolved[0].shape[-2:], mode='bilinear', align_corners=True)
+            weight = self._branch_weight(x) / len(convolved)
+            total = x * weight if total is None else torch.addcmul(total, x, weight)
+        return self.activation(total)
 
     def _branch_weight(self, branch: Tensor) -> Tensor:
         pooled = F.adaptive_avg_pool2d(branch, 1)

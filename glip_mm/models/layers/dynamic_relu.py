@@ -34,4 +34,5 @@ class DynamicReLU(nn.Module):
         pooled = F.adaptive_avg_pool2d(x, 1).flatten(1)  # [B, C]
         coefficients = self.fc(pooled)[..., None, None] - 0.5  # [B, 4C, 1, 1]
         slope1, bias1, slope2, bias2 = coefficients.chunk(4, dim=1)
-        return torch.maximum(x * (slope1 * 2 + 1) + bias1, x * (slope2 * 2) + bias2)
+        return torch.maximum(torch.addcmul(bias1, x, slope1 * 2 + 1),
+                             torch.addcmul(bias2, x, slope2 * 2))

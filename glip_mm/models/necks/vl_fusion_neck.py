@@ -11,6 +11,7 @@ from ...registry import MODELS
 from ..language_models.text_features import TextFeatures
 from ..layers import BiAttention, DyConv, FusionTextLayer
 from ..layers.dynamic_conv import flatten_levels, split_levels
+from ..layers.fast_paths import is_fast
 
 
 class FusionBlock(nn.Module):
@@ -25,7 +26,8 @@ class FusionBlock(nn.Module):
     def forward(self, feats: List[Tensor], text: TextFeatures) -> Tuple[List[Tensor], TextFeatures]:
         if self.attention is not None and self.text is not None:
             args = (flatten_levels(feats), text.hidden, text.mask)
-            if self.with_cp and torch.is_grad_enabled():
+            # tiles are computed again in the backward pass anyway
+            if self.with_cp and torch.is_grad_enabled() and not is_fast('fusion'):
                 visual, hidden = checkpoint(self.attention, *args, use_reentrant=False)
             else:
                 visual, hidden = self.attention(*args)
@@ -51,7 +53,8 @@ class VLFusionNeck(BaseModule):
         text_layer: Arguments of :class:`FusionTextLayer`; the detector fills in the shape of
             one layer of its language model.
         num_groups: Groups of the normalisation in the convolutions.
-        with_cp: Recompute the attention in the backward pass to save memory.
+        with_cp: Recompute the attention in the backward pass to save memory; the fast path of the
+            fusion always does.
         layer_scale: Initial weight of what each modality tells the other; default, as published,
             1 / ``num_layers``.
     """
