@@ -22,6 +22,7 @@ from ..dense_heads.inclusive_boxes import (
 from ..language_models import TextFeatures, greenlight_row, mask_tokens
 from ..layers.dynamic_conv import flatten_levels
 from ..layers.matrix_products import speed_up_linear
+from ..layers.window_attention import speed_up_window_attention
 from ..losses import dense_targets, mean_over_ranks
 from .gradient_checkpointing import switch_checkpointing
 from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
@@ -116,7 +117,7 @@ class GLIP(BaseDetector):
             self.inter_image_loss = optional(inter_image_loss, 'InterImageContrastiveLoss',
                                              visual_dim=channels)
         self.prompts = PromptBatcher(self.language_model)
-        speed_up_linear(self)
+        speed_up_linear(speed_up_window_attention(self))
 
     # ---------------------------------------------------------------- forward
 

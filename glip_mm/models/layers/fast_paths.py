@@ -17,6 +17,7 @@ FAST_PATHS = dict(
     deform_conv='deform_conv.py',
     fusion='tiled_attention.py',
     matrix_products='matrix_products.py',
+    window_attention='window_attention.py',
 )
 
 

@@ -1,0 +1,41 @@
+import pytest
+import torch
+from mmdet.models.backbones.swin import SwinTransformer
+
+from glip_mm.models.layers.fast_paths import plain
+from glip_mm.models.layers.window_attention import _WindowMSA, speed_up_window_attention
+
+
+@pytest.fixture
+def swin():
+    torch.manual_seed(0)
+    model = SwinTransformer(embed_dims=12, depths=(2, 2, 2, 2), num_heads=(1, 2, 3, 4),
+                            drop_path_rate=0., window_size=3)
+    for name, value in model.named_parameters():
+        if 'relative_position' in name:
+            torch.nn.init.normal_(value)
+    return speed_up_window_attention(model)
+
+
+def test_equals_mmdetections(swin, monkeypatch):
+    swin.eval()
+    x, calls = torch.randn(2, 3, 70, 90), []
+    real = torch.nn.functional.scaled_dot_product_attention
+    monkeypatch.setattr(torch.nn.functional, 'scaled_dot_product_attention',
+                        lambda *a, **k: calls.append(1) or real(*a, **k))
+    fast = swin(x)
+    assert len(calls) == 8
+    with plain('window_attention'):
+        wanted = swin(x)
+    assert len(calls) == 8
+    for a, b in zip(fast, wanted):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    assert 'stages.0.blocks.0.attn.w_msa.qkv.weight' in swin.state_dict()
+
+
+def test_the_bias_learns(swin):
+    swin.train()
+    sum(out.square().mean() for out in swin(torch.randn(1, 3, 70, 90))).backward()
+    attentions = [m for m in swin.modules() if isinstance(m, _WindowMSA)]
+    assert len(attentions) == 8
+    assert all(m.relative_position_bias_table.grad.abs().max() > 0 for m in attentions)
