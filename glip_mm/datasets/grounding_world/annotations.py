@@ -101,6 +101,12 @@ def write_odvg_grounding(path: Path, pictures: Sequence[Picture]) -> None:
         for picture in pictures if picture.caption is not None))
 
 
+def write_captions(path: Path, pictures: Sequence[Picture]) -> None:
+    """Write file names and captions as JSON lines: what is known of an image of the web."""
+    _dump_lines(path, (dict(filename=picture.file_name, caption=picture.caption.text)
+                       for picture in pictures if picture.caption is not None))
+
+
 def write_evaluation(folder: Path, split: str, pictures: Sequence[Picture],
                      is_held_out: Callable[[Pair], bool]) -> None:
     """Write the four views of an evaluation split: seen, unseen, synonyms, phrases.

@@ -10,6 +10,9 @@ from .vocabulary import SHAPES
 NUMBERS = {2: 'two', 3: 'three', 4: 'four', 5: 'five', 6: 'six'}
 OPENINGS = ('', '', '', 'a picture of ', 'there is ', 'we see ')
 
+#: Axis of the image, words for the lesser and for the larger coordinate.
+RELATIONS = ((0, 'left of', 'right of'), (1, 'above', 'below'))
+
 
 class Phrase(NamedTuple):
     """Words of a caption and the objects they name."""
@@ -53,10 +56,10 @@ def _determiner(phrase: Phrase) -> str:
 
 
 def _relation(first: Phrase, second: Phrase, things: Sequence[Thing],
-              rng: np.random.Generator) -> str:
+              rng: np.random.Generator, relations: Sequence[Tuple[int, str, str]]) -> str:
     """A word that is true of how the first phrase's objects lie to the second's."""
     true = ['and', 'next to']
-    for axis, before, after in ((0, 'left of', 'right of'), (1, 'above', 'below')):
+    for axis, before, after in relations:
         a = [(things[i].x, things[i].y)[axis] for i in first.things]
         b = [(things[i].x, things[i].y)[axis] for i in second.things]
         if max(a) < min(b):
@@ -67,13 +70,15 @@ def _relation(first: Phrase, second: Phrase, things: Sequence[Thing],
 
 
 def write_caption(things: Sequence[Thing], rng: np.random.Generator,
-                  max_phrases: int = 3) -> Optional[Caption]:
+                  max_phrases: int = 3,
+                  relations: Sequence[Tuple[int, str, str]] = RELATIONS) -> Optional[Caption]:
     """Describe some of the objects of a scene.
 
     Args:
         things: The objects.
         rng: Source of all randomness.
         max_phrases: Most phrases; no two of them share an object.
+        relations: Those of :data:`RELATIONS` that may be said.
 
     Returns:
         A caption, or None for a scene without objects.
@@ -92,7 +97,7 @@ def write_caption(things: Sequence[Thing], rng: np.random.Generator,
     spans = []
     for k, phrase in enumerate(phrases):
         if k:
-            text += f' {_relation(phrases[k - 1], phrase, things, rng)} '
+            text += f' {_relation(phrases[k - 1], phrase, things, rng, relations)} '
         text += _determiner(phrase) + ' '
         spans.append((len(text), len(text) + len(phrase.words)))
         text += phrase.words

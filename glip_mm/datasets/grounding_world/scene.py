@@ -32,9 +32,10 @@ def _place(rng: np.random.Generator, radius: float, side: int,
     return None
 
 
-def any_look(pairs: Sequence[Pair]) -> Callable[[np.random.Generator], Look]:
-    """Draws looks of some (colour, shape) pairs, all equally likely."""
-    return lambda rng: (pairs[rng.integers(len(pairs))], str(rng.choice(PATTERNS)),
+def any_look(pairs: Sequence[Pair],
+             patterns: Sequence[str] = PATTERNS) -> Callable[[np.random.Generator], Look]:
+    """Draws looks of some (colour, shape) pairs and patterns, all equally likely."""
+    return lambda rng: (pairs[rng.integers(len(pairs))], str(rng.choice(patterns)),
                         str(rng.choice(list(SIZES))))
 
 

@@ -7,7 +7,7 @@ import zlib
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 from mmengine.logging import MMLogger
@@ -24,10 +24,11 @@ from .annotations import (
     write_odvg_detection,
     write_odvg_grounding,
 )
-from .captions import write_caption
+from .captions import Caption, write_caption
 from .drawing import draw_scene
 from .long_tail import draw_test_look
-from .scene import any_look, sample_scene
+from .scene import Look, Thing, any_look, sample_scene
+from .self_training import SelfTrainingOptions
 from .vocabulary import SYNONYMS, all_pairs, held_out_pairs, is_held_out, seen_pairs
 
 VERSION = 1  # raised whenever the same options come to mean other bytes
@@ -68,41 +69,53 @@ class WorldOptions(NamedTuple):
                     held_out_pairs=[pair.name for pair in held_out_pairs()],
                     held_out_synonyms=SYNONYMS)
 
+    def look(self, split: str) -> Callable[[np.random.Generator], Look]:
+        """Draws what an object of a split looks like."""
+        if split == 'long_tail':
+            return draw_test_look
+        return any_look(seen_pairs() if split in TRAINING_SPLITS else all_pairs())
 
-def _make_picture(index: int, split: str, root: str, side: int, seed: int) -> Picture:
+    def caption(self, split: str, things: Sequence[Thing],
+                rng: np.random.Generator) -> Optional[Caption]:
+        """A caption, where a split has them."""
+        return None if split in ('train_detection', 'long_tail') else write_caption(things, rng)
+
+    def annotate(self, folder: Path, split: str, pictures: List[Picture]) -> None:
+        """Write the annotation files of a split."""
+        if split == 'train_detection':
+            write_coco(folder / f'{split}.json', pictures, seen_pairs())
+            write_odvg_detection(folder / f'{split}.jsonl', folder / 'label_map.json', pictures,
+                                 seen_pairs())
+        elif split == 'train_grounding':
+            write_odvg_grounding(folder / f'{split}.jsonl', pictures)
+        elif split == 'long_tail':
+            write_lvis(folder / f'{split}.json', pictures, self.seed)
+        else:
+            write_evaluation(folder, split, pictures, is_held_out)
+        if split == 'test':
+            write_entities(folder / 'entities', split, pictures, self.seed)
+
+
+#: What says what a world is made of.
+Options = Union[WorldOptions, SelfTrainingOptions]
+
+
+def _make_picture(index: int, split: str, root: str, options: 'Options') -> Picture:
     """Make image ``index`` of a split; an image that is there already is not written again."""
-    rng = np.random.default_rng([seed, zlib.crc32(split.encode()), index])
-    training = split in TRAINING_SPLITS
-    look = draw_test_look if split == 'long_tail' else any_look(
-        seen_pairs() if training else all_pairs())
-    things = sample_scene(rng, look, side)
-    caption = None if split in ('train_detection', 'long_tail') else write_caption(things, rng)
-    image, boxes = draw_scene(things, side, rng)
+    rng = np.random.default_rng([options.seed, zlib.crc32(split.encode()), index])
+    things = sample_scene(rng, options.look(split), options.side)
+    caption = options.caption(split, things, rng)
+    image, boxes = draw_scene(things, options.side, rng)
     file_name = f'{split}/{index:06d}.jpg'
     path = Path(root) / 'images' / file_name
     if not path.exists():
         data = io.BytesIO()
         Image.fromarray(image).save(data, format='JPEG', quality=92)
         write_atomically(path, data.getvalue(), durable=False)
-    return Picture(file_name, side, tuple(things), tuple(boxes), caption)
+    return Picture(file_name, options.side, tuple(things), tuple(boxes), caption)
 
 
-def _write_annotations(folder: Path, split: str, pictures: List[Picture], seed: int) -> None:
-    if split == 'train_detection':
-        write_coco(folder / f'{split}.json', pictures, seen_pairs())
-        write_odvg_detection(folder / f'{split}.jsonl', folder / 'label_map.json', pictures,
-                             seen_pairs())
-    elif split == 'train_grounding':
-        write_odvg_grounding(folder / f'{split}.jsonl', pictures)
-    elif split == 'long_tail':
-        write_lvis(folder / f'{split}.json', pictures, seed)
-    else:
-        write_evaluation(folder, split, pictures, is_held_out)
-    if split == 'test':
-        write_entities(folder / 'entities', split, pictures, seed)
-
-
-def _is_complete(root: Path, options: WorldOptions) -> bool:
+def _is_complete(root: Path, options: Options) -> bool:
     """Whether the finished world is there.
 
     Raises:
@@ -122,7 +135,7 @@ def _is_complete(root: Path, options: WorldOptions) -> bool:
     return False
 
 
-def write_world(root: str, options: Optional[WorldOptions] = None, workers: int = 0) -> bool:
+def write_world(root: str, options: Optional[Options] = None, workers: int = 0) -> bool:
     """Write a world, or complete one whose making was interrupted.
 
     Layout: ``images/{split}/*.jpg``, ``annotations/*.json[l]`` and, written last,
@@ -150,12 +163,11 @@ def write_world(root: str, options: Optional[WorldOptions] = None, workers: int 
     workers = workers or os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
         for split, count in options.counts.items():
-            make = partial(_make_picture, split=split, root=str(root), side=options.side,
-                           seed=options.seed)
+            make = partial(_make_picture, split=split, root=str(root), options=options)
             jobs = pool.map(make, range(count), chunksize=16) if workers > 1 else map(
                 make, range(count))
             pictures = list(tqdm(jobs, total=count, desc=f'drawing {split}', unit='img'))
-            _write_annotations(folder / 'annotations', split, pictures, options.seed)
+            options.annotate(folder / 'annotations', split, pictures)
     (folder / f'{MANIFEST}.part').replace(folder / MANIFEST)
     logger.info(f"wrote {sum(options.counts.values())} images to '{root}'")
     return True

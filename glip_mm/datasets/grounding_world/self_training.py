@@ -1,0 +1,102 @@
+"""A world in which boxes name some of the words, and captions without boxes all of them.
+
+The gold data show and name a few colours, shapes, patterns and relations. The pool, many times as
+large, shows everything and has captions only: what its new words mean must be guessed from the
+known ones beside them ("a red *star*" where one thing is red), which is how a teacher's labels can
+teach a student what the teacher was never told (GLIP, section 3.3).
+"""
+
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from .annotations import (
+    Picture,
+    write_captions,
+    write_coco,
+    write_odvg_detection,
+    write_odvg_grounding,
+)
+from .captions import RELATIONS, Caption, write_caption
+from .scene import Look, Thing, any_look
+from .vocabulary import PATTERNS, Pair, all_pairs
+
+VERSION = 1  # raised whenever the same options come to mean other bytes
+#: Words that only the captions without boxes hold.
+NEW_COLOURS = ('orange', 'purple')
+NEW_SHAPES = ('star', 'ring', 'arrow')
+NEW_PATTERNS = ('checkered',)
+NEW_RELATIONS = ('above', 'below')
+
+
+def is_new(pair: Pair) -> bool:
+    """Whether the name of a pair has a word that no box of the gold data names."""
+    return pair.colour in NEW_COLOURS or pair.shape in NEW_SHAPES
+
+
+def known_pairs() -> List[Pair]:
+    """The 30 pairs that the gold data show and name."""
+    return [pair for pair in all_pairs() if not is_new(pair)]
+
+
+def new_pairs() -> List[Pair]:
+    """The 34 pairs that the gold data neither show nor name."""
+    return [pair for pair in all_pairs() if is_new(pair)]
+
+
+class SelfTrainingOptions(NamedTuple):
+    """What a world for self-training is made of.
+
+    Attributes:
+        gold: Training images with boxes of the known pairs, and with captions and a box for every
+            phrase.
+        pool: Training images with captions alone.
+        val: Images to choose settings with.
+        test: Images to report.
+        side: Width and height in pixels.
+        seed: Same options and seed, same bytes.
+    """
+
+    gold: int = 800
+    pool: int = 8000
+    val: int = 60
+    test: int = 300
+    side: int = 160
+    seed: int = 0
+
+    @property
+    def counts(self) -> Dict[str, int]:
+        """Number of images of each split."""
+        return dict(gold=self.gold, pool=self.pool, val=self.val, test=self.test)
+
+    def manifest(self) -> dict:
+        """What the world's ``world.json`` says."""
+        return dict(version=VERSION, kind='self_training', **self._asdict(),
+                    new_words=[*NEW_COLOURS, *NEW_SHAPES, *NEW_PATTERNS, *NEW_RELATIONS])
+
+    def look(self, split: str) -> Callable[[np.random.Generator], Look]:
+        """Draws what an object of a split looks like."""
+        if split != 'gold':
+            return any_look(all_pairs())
+        return any_look(known_pairs(), [p for p in PATTERNS if p not in NEW_PATTERNS])
+
+    def caption(self, split: str, things: Sequence[Thing],
+                rng: np.random.Generator) -> Optional[Caption]:
+        """A caption; those of the gold data say no new relation."""
+        relations = [r for r in RELATIONS if split != 'gold' or not set(r) & set(NEW_RELATIONS)]
+        return write_caption(things, rng, relations=relations)
+
+    def annotate(self, folder: Path, split: str, pictures: List[Picture]) -> None:
+        """Write the annotation files of a split."""
+        if split == 'pool':
+            write_captions(folder / 'pool.jsonl', pictures)
+            return
+        write_odvg_grounding(folder / f'{split}.jsonl', pictures)
+        if split == 'gold':
+            write_odvg_detection(folder / 'gold_detection.jsonl', folder / 'label_map.json',
+                                 pictures, known_pairs())
+        else:  # all 64 names compete in each view
+            write_coco(folder / f'{split}_known.json', pictures, all_pairs(),
+                       lambda pair: not is_new(pair))
+            write_coco(folder / f'{split}_new.json', pictures, all_pairs(), is_new)
