@@ -35,7 +35,8 @@ class GroundingDataset(BaseDataset):
     replaced and not counted.
 
     Args:
-        ann_file: Annotation file; for shards a pattern such as ``{00000..00099}.tar``.
+        ann_file: Annotation file; for shards and JSON lines also a pattern such as
+            ``{00000..00099}.tar`` or ``labels/*.jsonl``.
         data_root: Folder that ``ann_file``, ``label_map_file`` and ``data_prefix`` start from.
         data_prefix: ``dict(img=...)``, the folder of the images.
         format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'``, ``'tsv'`` (``ann_file`` is the

@@ -112,7 +112,8 @@ class Source:
     """The files of one data set.
 
     Args:
-        path: Annotation file; for shards a pattern, ``{00000..00099}.tar`` or with ``*``.
+        path: Annotation file; for shards and JSON lines also a pattern, ``{00000..00099}.tar`` or
+            with ``*``.
         format: One of :data:`FORMATS`.
     """
 
@@ -122,7 +123,7 @@ class Source:
         self.path, self.format = path, format
         self.label_map_file: Optional[str] = None
         self.images: Optional[Path] = None  # of a TSV bundle
-        self.files = self._shards() if format == 'tar' else [Path(path)]
+        self.files = self._shards() if format in ('tar', 'odvg') else [Path(path)]
         for file in self.files:
             if not file.is_file():
                 raise FileNotFoundError(f"'{file}' is missing: check data_root and ann_file")

@@ -1,0 +1,20 @@
+# The student: gold data and the pool as the teacher labelled it (GLIP, section 3.3)
+_base_ = './glip_nano_teacher.py'
+
+min_score = 0.4
+pseudo = dict(
+    type='GroundingDataset',
+    data_root=_base_.data_root,
+    ann_file='labels/labels/*.jsonl',
+    data_prefix=_base_.image_prefix,
+    pipeline=[
+        dict(type='FilterPseudoBoxes', min_score=min_score),
+        *_base_.grounding_pipeline,
+    ])
+train_dataloader = dict(
+    dataset=dict(
+        datasets=[_base_.gold_detection, _base_.gold_grounding, pseudo], copies=[2, 2, 1]))
+
+max_epochs = 2
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+param_scheduler = [_base_.warm_up, dict(_base_.cosine, end=max_epochs, T_max=max_epochs)]

@@ -1,0 +1,180 @@
+"""Labels shards, each exactly once, however often and wherever it is interrupted."""
+
+import io
+import itertools
+import json
+import tarfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Sequence, Union
+
+from tqdm import tqdm
+
+from glip_mm.atomic_files import replacing, write_atomically
+
+from .claims import claim
+from .sources import Sample, Shard
+from .teacher import Ready, Reject, Teacher
+
+#: Batches whose images are sorted by shape together; a batch of equal shapes has no padding.
+BATCHES_OF_WINDOW = 8
+
+
+class ShardFiles:
+    """Where the results of a shard lie.
+
+    Args:
+        folder: Of the run.
+        shard: The shard.
+    """
+
+    def __init__(self, folder: Path, shard: Shard) -> None:
+        suffix = 'tar' if shard.is_tar else 'jsonl'
+        #: Written last: with it the shard is done.
+        self.labels = folder / 'labels' / f'{shard.name}.{suffix}'
+        self.rejects = folder / 'rejects' / f'{shard.name}.jsonl'
+        self.claim = folder / 'claims' / shard.name
+
+    def clean(self) -> None:
+        """Delete what a killed process had begun to write; only for the owner of the claim."""
+        for path in (self.labels, self.rejects):
+            for begun in path.parent.glob(f'.{path.name}.*.tmp'):
+                begun.unlink()
+
+
+def label(shards: Sequence[Shard], teacher: Teacher, folder: Union[str, Path], batch_size: int = 8,
+          workers: int = 2, rank: int = 0, world_size: int = 1, poll: float = 2.) -> Counter:
+    """Label all shards that are not labelled yet.
+
+    A shard's results do not depend on what was interrupted before, nor on who labels it. Any number
+    of processes may do this at the same time, on one folder.
+
+    Args:
+        shards: Of :func:`~.find_shards`.
+        teacher: The model.
+        folder: Gets ``labels/SHARD.jsonl`` (or ``.tar``), ``rejects/SHARD.jsonl``, and when all
+            is done ``rejects.jsonl`` and ``summary.json``.
+        batch_size: Images that go through the network together.
+        workers: Threads that decode images ahead.
+        rank, world_size: Which shard this process begins with. The first process waits for the
+            others, and takes over what they leave.
+        poll: Seconds between looks at what others do.
+
+    Returns:
+        How many samples came to what, of the shards that this process labelled.
+    """
+    folder = Path(folder)
+    order = [*shards[rank * len(shards) // world_size:], *shards[:rank * len(shards) // world_size]]
+    done, counts = set(), Counter()
+    with tqdm(total=len(shards), unit='shard', desc='labelling') as bar, \
+            ThreadPoolExecutor(max(workers, 1)) as pool:
+        while len(done) < len(shards):
+            before = len(done)
+            for shard in order:
+                if shard.name in done:
+                    continue
+                files = ShardFiles(folder, shard)
+                with claim(files.claim) as mine:
+                    if mine and not files.labels.exists():
+                        counts += _label_shard(shard, teacher, files, batch_size, pool, bar)
+                    if mine:
+                        done.add(shard.name)
+                        bar.update()
+                        bar.set_postfix(counts)
+            if len(done) == before:
+                if rank:
+                    break  # what is left others work on, and the first process waits for them
+                time.sleep(poll)
+    if not rank:
+        finish(shards, folder)
+    return counts
+
+
+def _label_shard(shard: Shard, teacher: Teacher, files: ShardFiles, batch_size: int,
+                 pool: ThreadPoolExecutor, bar: tqdm) -> Counter:
+    files.clean()
+    rows: List[Union[dict, Reject, None]] = []
+    samples: List[Sample] = []
+    counts: Counter = Counter()
+    size = batch_size * BATCHES_OF_WINDOW
+    for window in _ahead(shard, size, teacher, pool):
+        begin = len(rows)
+        rows += [found if isinstance(found, Reject) else None for found in window]
+        samples += [found.sample for found in window]
+        for batch in _batches(window, batch_size):
+            labelled = teacher.label([window[i] for i in batch])
+            for i, row in zip(batch, labelled):
+                rows[begin + i] = row
+        for row in rows[begin:]:
+            counts[row.cause if isinstance(row, Reject) else 'labelled'] += 1
+        bar.set_postfix(shard=shard.name, samples=len(rows), **counts)
+    # rejects first: the labels say that the shard is done
+    write_atomically(files.rejects, _lines(
+        row.record() for row in rows if isinstance(row, Reject)))
+    good = [(s, row) for s, row in zip(samples, rows) if isinstance(row, dict)]
+    if shard.is_tar:
+        _write_tar(files.labels, good)
+    else:
+        write_atomically(files.labels, _lines(row for _, row in good))
+    return counts
+
+
+def _ahead(shard: Iterable[Sample], size: int, teacher: Teacher, pool: ThreadPoolExecutor
+           ) -> Iterator[List[Union[Ready, Reject]]]:
+    """Windows of prepared samples; the next one is prepared while one is labelled."""
+    samples = iter(shard)
+
+    def submit() -> list:
+        return [pool.submit(teacher.prepare, s) for s in itertools.islice(samples, size)]
+
+    window = submit()
+    while window:
+        following = submit()
+        yield [future.result() for future in window]
+        window = following
+
+
+def _batches(window: Sequence[Union[Ready, Reject]], batch_size: int) -> Iterator[List[int]]:
+    """Indices of samples of like shape: of nothing but the window, so the same in any run."""
+    ready = [i for i, found in enumerate(window) if isinstance(found, Ready)]
+    ready.sort(key=lambda i: (tuple(window[i].data['inputs'].shape[-2:]), i))
+    return (ready[k:k + batch_size] for k in range(0, len(ready), batch_size))
+
+
+def _lines(rows: Iterable[dict]) -> bytes:
+    return ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows).encode()
+
+
+def _write_tar(path: Path, rows: Sequence[tuple]) -> None:
+    """Image and ODVG record side by side, with nothing in it that depends on when or where."""
+    with replacing(path) as file, tarfile.open(fileobj=file, mode='w') as tar:
+        for sample, row in rows:
+            stem = sample.name.rpartition('.')[0]
+            record = json.dumps({**sample.fields, **row}, ensure_ascii=False).encode()
+            for name, content in ((sample.name, sample.image), (f'{stem}.json', record)):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+
+
+def finish(shards: Sequence[Shard], folder: Path) -> None:
+    """Join the rejects of all shards, and count."""
+    counts: Dict[str, int] = Counter()
+    with replacing(folder / 'rejects.jsonl') as out:
+        for shard in shards:
+            for line in ShardFiles(folder, shard).rejects.read_bytes().splitlines(keepends=True):
+                counts[json.loads(line)['cause']] += 1
+                out.write(line)
+    for shard in shards:
+        files = ShardFiles(folder, shard)
+        if shard.is_tar:
+            with tarfile.open(files.labels) as tar:
+                counts['labelled'] += sum(name.endswith('.json') for name in tar.getnames())
+        else:
+            with open(files.labels, 'rb') as file:
+                counts['labelled'] += sum(1 for _ in file)
+    write_atomically(folder / 'summary.json', (json.dumps(
+        dict(shards=len(shards), samples=sum(counts.values()), **dict(sorted(counts.items()))),
+        indent=1) + '\n').encode())

@@ -1,0 +1,70 @@
+"""What labels depend on, so that a run goes on only with the settings it began with."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional, Sequence
+
+from mmengine.config import Config
+from torch import nn
+
+from glip_mm.atomic_files import write_atomically
+from glip_mm.evaluation.fingerprint import weights_digest
+from glip_mm.version import __version__
+
+from .selection import BoxSelection
+from .sources import Shard
+
+FILE = 'settings.json'
+
+
+class LabelSettings(NamedTuple):
+    """How captioned images are labelled.
+
+    Attributes:
+        selection: Which boxes become labels.
+        batch_size: Images that go through the network together.
+        dtype: Of autocast, such as ``'bfloat16'``; None: float32.
+        determiners: Whether "a dog" is asked for, as published, or "dog".
+        shard_size: Samples of a shard, where the source has none of its own.
+    """
+
+    selection: BoxSelection = BoxSelection()
+    batch_size: int = 8
+    dtype: Optional[str] = None
+    determiners: bool = True
+    shard_size: int = 1000
+
+    def facts(self, model: nn.Module, config: Config, shards: Sequence[Shard]) -> Dict[str, Any]:
+        """Everything that labels depend on, by name."""
+        pipeline = config.get('test_dataloader', {}).get('dataset', {})
+        return dict(
+            data=shards[0].file.name, shards=[shard.name for shard in shards],
+            weights=weights_digest(model), glip_mm=__version__,
+            model=json.loads(json.dumps(config.model.to_dict(), default=str)),
+            pipeline=json.loads(json.dumps(pipeline.get('pipeline', []), default=str)),
+            **self.selection._asdict(),
+            **{k: v for k, v in self._asdict().items() if k != 'selection'})
+
+
+def check_settings(folder: Path, facts: Dict[str, Any]) -> None:
+    """Write what a run depends on, or compare it with what the folder was begun with.
+
+    Raises:
+        ValueError: If they differ; both values are named.
+    """
+    path = folder / FILE
+    if not path.exists():
+        write_atomically(path, (json.dumps(facts, indent=1) + '\n').encode())
+        return
+    begun = json.loads(path.read_text())
+    differ = [name for name in {**begun, **facts} if begun.get(name) != facts.get(name)]
+    if differ:
+        lines = [f'  {name}: {_short(begun.get(name))} before, {_short(facts.get(name))} now'
+                 for name in differ]
+        raise ValueError(f"'{folder}' holds labels made with other settings; go on with the same, "
+                         'or choose another --out:\n' + '\n'.join(lines))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'

@@ -1,0 +1,146 @@
+"""A trained GLIP that looks for the noun phrases of captions."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Lock
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+import mmcv
+import numpy as np
+import torch
+from torch import nn
+
+from glip_mm.text import Prompt
+from glip_mm.text.noun_phrases import find_noun_phrases
+
+from .selection import BoxSelection, grounding_record
+from .sources import Sample
+
+#: Words that a phrase may begin with and that say nothing of what it is.
+DETERMINERS = ('a', 'an', 'the', 'this', 'that', 'these', 'those', 'some', 'any', 'each', 'every')
+Phrases = Sequence[Tuple[str, Tuple[int, int]]]
+
+
+class Reject(NamedTuple):
+    """A sample that gives no label, and why."""
+
+    sample: Sample
+    cause: str
+    detail: str = ''
+
+    def record(self) -> dict:
+        """A line of ``rejects.jsonl``."""
+        return dict(filename=self.sample.name, cause=self.cause,
+                    **(dict(detail=self.detail) if self.detail else {}))
+
+
+class Ready(NamedTuple):
+    """A sample that the network can take."""
+
+    sample: Sample
+    phrases: Phrases
+    #: Height and width of the image.
+    size: Tuple[int, int]
+    #: ``inputs`` and ``data_samples``.
+    data: dict
+
+
+class Teacher:
+    """Labels captioned images.
+
+    Args:
+        model: A GLIP with its weights.
+        pipeline: Prepares images as its config tests them, see
+            :class:`~glip_mm.apis.images.ImagePipeline`.
+        selection: Which boxes become labels.
+        dtype: Of autocast, such as ``'bfloat16'``; None: float32.
+        find_phrases: Caption -> phrases with their spans.
+        determiners: Whether "a dog" is asked for, as published, or "dog".
+    """
+
+    def __init__(self, model: nn.Module, pipeline: Any, selection: BoxSelection,
+                 dtype: Optional[str] = None,
+                 find_phrases: Callable[[str], Phrases] = find_noun_phrases,
+                 determiners: bool = True) -> None:
+        self.model, self.selection = model.eval(), selection
+        self.pipeline = pipeline
+        self.find_phrases, self.determiners = find_phrases, determiners
+        # textblob loads its lexicon while it is used: two threads would see half of it
+        self._one_at_a_time = Lock()
+        self.dtype = getattr(torch, dtype) if dtype else None
+        self.device = next(model.parameters()).device
+        head = model.bbox_head
+        # nothing below the threshold is wanted, and everything above it
+        head.test_cfg.update(score_thr=min(selection.threshold, head.test_cfg.get('score_thr', 1)),
+                             iou_threshold=selection.nms_iou, max_per_img=-1)
+
+    def prepare(self, sample: Sample) -> Union[Ready, Reject]:
+        """Decode an image and find the phrases of its caption; safe in threads."""
+        if not sample.caption:
+            return Reject(sample, 'no caption')
+        with self._one_at_a_time:
+            phrases = self.find_phrases(sample.caption)
+        if not self.determiners:
+            phrases = [without_determiner(*phrase) for phrase in phrases]
+        if not phrases:
+            return Reject(sample, 'no phrase')
+        if sample.image is None:
+            return Reject(sample, 'no image')
+        prompt = Prompt.from_caption(sample.caption, [[list(span)] for _, span in phrases])
+        try:
+            results = self.pipeline.load(self._pixels(sample.image), 0)
+            size = tuple(results['ori_shape'][:2])
+            data = self.pipeline.pack(results, prompt)
+        except FileNotFoundError:
+            return Reject(sample, 'missing image')
+        except ValueError as error:
+            return Reject(sample, 'broken image', str(error))
+        return Ready(sample, phrases, size, data)
+
+    def _pixels(self, image: Union[bytes, Path]) -> Union[str, np.ndarray]:
+        if isinstance(image, Path):
+            return str(image)
+        try:
+            pixels = mmcv.imfrombytes(image, backend=self.pipeline.loader.imdecode_backend)
+        except Exception as error:  # decoders raise whatever they like
+            raise ValueError(' '.join(str(error).split())[:160]) from error
+        if pixels is None:
+            raise ValueError('unknown format')
+        return pixels
+
+    @torch.no_grad()
+    def label(self, batch: Sequence[Ready]) -> List[Union[dict, Reject]]:
+        """ODVG rows of a batch, or why a sample has none."""
+        autocast: Any = nullcontext() if self.dtype is None else torch.autocast(
+            self.device.type, self.dtype)
+        with autocast:
+            found = self.model.test_step(dict(
+                inputs=[ready.data['inputs'] for ready in batch],
+                data_samples=[ready.data['data_samples'] for ready in batch]))
+        return [self._row(ready, sample.pred_instances) for ready, sample in zip(batch, found)]
+
+    def _row(self, ready: Ready, found: Any) -> Union[dict, Reject]:
+        height, width = ready.size
+        boxes = found.bboxes.float().cpu().numpy().clip(0, (width, height) * 2)
+        scores = found.scores.float().cpu().numpy()
+        chosen = self.selection.choose(boxes, scores, found.labels.cpu().numpy(),
+                                       len(ready.phrases))
+        if not any(map(len, chosen)):
+            return Reject(ready.sample, 'no box')
+        return dict(filename=ready.sample.name, height=height, width=width,
+                    grounding=grounding_record(ready.sample.caption, ready.phrases, boxes, scores,
+                                               chosen))
+
+
+def without_determiner(words: str, span: Tuple[int, int]) -> Tuple[str, Tuple[int, int]]:
+    """A phrase from its first word on that is no determiner.
+
+    Example:
+        >>> without_determiner('the red cat', (4, 15))
+        ('red cat', (8, 15))
+    """
+    first, _, rest = words.partition(' ')
+    if first.lower() not in DETERMINERS or not rest.strip():
+        return words, span
+    rest = rest.lstrip()
+    return rest, (span[1] - len(rest), span[1])

@@ -1,0 +1,87 @@
+"""Label captioned images with a teacher: noun phrases, their boxes and scores.
+
+--data is a tar shard as img2dataset writes it or a folder of them, a .jsonl, .csv or .tsv file with
+columns "filename" and "caption", or a folder of images with .txt files beside them. The labels are
+ODVG rows (tar shards for tar shards) in DIR/labels, which GroundingDataset reads as they are:
+ann_file='DIR/labels/*.jsonl', or format='tar' and 'DIR/labels/*.tar'. Interrupted, the same command
+goes on; several processes (torchrun) share the work, each shard is labelled once.
+
+Example:
+    python tools/pseudo_label.py configs/self_training/glip_nano_teacher.py teacher.pth \\
+        --data data/self_training_world/annotations/pool.jsonl \\
+        --images data/self_training_world/images --out work_dirs/labels --no-determiners
+    torchrun --nproc-per-node 8 tools/pseudo_label.py CONFIG CHECKPOINT --data SHARDS --out DIR
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.registry import init_default_scope
+
+from glip_mm.apis.building import build_model, resolve_model
+from glip_mm.apis.images import ImagePipeline
+from glip_mm.compat import apply_all
+from glip_mm.pseudo_labels import BoxSelection, LabelSettings, Teacher, find_shards, label
+from glip_mm.pseudo_labels.settings import check_settings
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config of the teacher')
+    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('--data', required=True, help='captioned images, see above')
+    parser.add_argument('--images', help='folder that the files of rows start from (default: that '
+                        'of --data)')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder for the labels')
+    parser.add_argument('--threshold', type=float, default=0.5,
+                        help='boxes must score more (default: 0.5, as published)')
+    parser.add_argument('--top-k', type=int, default=0,
+                        help='most boxes of a phrase (default: all)')
+    parser.add_argument('--nms', type=float, default=0.6, help='IoU above which a better box of '
+                        'the same phrase suppresses another (default: 0.6)')
+    parser.add_argument('--min-size', type=float, default=1., help='least width and height of a '
+                        'box in pixels (default: 1)')
+    parser.add_argument('--no-determiners', action='store_true',
+                        help='ask for "dog" where the caption says "a dog"')
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--shard-size', type=int, default=1000,
+                        help='samples of a shard, except of tar shards (default: 1000)')
+    parser.add_argument('--dtype', choices=['bfloat16', 'float16'], help='of autocast')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--workers', type=int, default=2, help='threads that decode images')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Label."""
+    args = parse_args()
+    apply_all()
+    rank, world_size = (int(os.environ.get(k, d)) for k, d in (('RANK', 0), ('WORLD_SIZE', 1)))
+    device = args.device
+    if device == 'cuda':
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    settings = LabelSettings(
+        BoxSelection(args.threshold, args.top_k, args.nms, args.min_size),
+        args.batch_size, args.dtype, not args.no_determiners, args.shard_size)
+    try:
+        shards = find_shards(args.data, args.images, args.shard_size)
+        config, weights = resolve_model(args.config, args.checkpoint)
+        init_default_scope(config.get('default_scope', 'glip_mm'))
+        model = build_model(config, weights)
+        check_settings(Path(args.out), settings.facts(model, config, shards))
+        teacher = Teacher(model.to(device), ImagePipeline(config), settings.selection,
+                          args.dtype, determiners=settings.determiners)
+        counts = label(shards, teacher, args.out, args.batch_size, args.workers, rank, world_size)
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print(', '.join(f'{value} {name}' for name, value in counts.most_common())
+          or 'nothing was left to do', f"-> '{args.out}'")
+
+
+if __name__ == '__main__':
+    main()
