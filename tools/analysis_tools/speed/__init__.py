@@ -1,0 +1,1 @@
+"""Parts of the benchmark: two models with the same weights, their agreement, time and memory."""

@@ -1,0 +1,142 @@
+"""What the machine can do at best, and how near a run comes to it."""
+
+import contextlib
+import importlib
+import time
+from typing import Any, Callable, Dict, Iterator, List
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from .running import DTYPES
+from .stages import synchronizer
+
+
+def _best(work: Callable[[], object], device: str, seconds: float) -> float:
+    """Shortest time of a piece of work, of as many tries as fit."""
+    synchronize = synchronizer(device)
+    work()
+    synchronize()
+    best, end = float('inf'), time.perf_counter() + seconds
+    while True:
+        start = time.perf_counter()
+        work()
+        synchronize()
+        now = time.perf_counter()
+        best = min(best, now - start)
+        if now > end:
+            return best
+
+
+def measure_ceilings(device: str, dtype: str, seconds: float = 1.0,
+                     side: int = 0) -> Dict[str, float]:
+    """Matrix product and copy of this machine.
+
+    Args:
+        device: ``'cpu'`` or ``'cuda'``.
+        dtype: Key of ``DTYPES``.
+        seconds: Spent on each.
+        side: Rows and columns of the matrices; default: enough for the device.
+
+    Returns:
+        ``flops`` (multiplications and additions a second of a square matrix product) and
+        ``bytes`` (read and written a second by a copy much larger than the caches).
+    """
+    side = side or (8192 if device.startswith('cuda') else 2048)
+    a = torch.randn((side, side), device=device, dtype=DTYPES[dtype])
+    b = torch.randn_like(a)
+    out = torch.empty_like(a)
+    flops = 2 * side**3 / _best(lambda: torch.mm(a, b, out=out), device, seconds)
+    source = torch.zeros(16 * side**2, device=device)
+    target = torch.ones_like(source)
+    moved = 2 * source.numel() * 4
+    copy = moved / _best(lambda: target.copy_(source), device, seconds)
+    return dict(flops=flops, bytes=copy)
+
+
+#: Operations that touch no memory although they return tensors.
+_FREE = ('empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided', 'detach',
+         '_unsafe_view')
+
+
+class OpCosts(TorchDispatchMode):
+    """Lower bound of a run's time if each operation ran at the machine's ceilings.
+
+    An operation takes at least the longer of its arithmetic at the matrix ceiling and its inputs
+    and outputs at the copy ceiling. Joining operations can do better than the sum; arithmetic
+    alone (``flops``) is what no order of operations avoids.
+    """
+
+    def __init__(self, flops: float, bandwidth: float) -> None:
+        super().__init__()
+        self._flops, self._bandwidth = flops, bandwidth
+        self.seconds, self.bytes = 0.0, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if func.is_view or func._opname in _FREE:
+            return out
+        moved = sum(t.numel() * t.element_size() for t in tree_flatten((args, kwargs, out))[0]
+                    if isinstance(t, Tensor))
+        count = flop_registry.get(func._overloadpacket)
+        work = count(*args, **kwargs, out_val=out) if count else 0
+        self.seconds += max(work / self._flops, moved / self._bandwidth)
+        self.bytes += moved
+        return out
+
+
+def count_costs(run: Callable[[], object], ceilings: Dict[str, float]) -> Dict[str, Any]:
+    """FLOPs of a run and its bounds at the ceilings.
+
+    Args:
+        run: Does the work once.
+        ceilings: Of :func:`measure_ceilings`.
+
+    Returns:
+        ``flops``, ``bytes``, ``bound`` (seconds, operation by operation) and ``matrix_bound``
+        (seconds of the arithmetic alone).
+    """
+    counter, costs = FlopCounterMode(display=False), OpCosts(ceilings['flops'], ceilings['bytes'])
+    with costs, counter, _counting_deform_conv() as unseen:
+        run()
+    flops = counter.get_total_flops() + sum(unseen)
+    return dict(flops=flops, bytes=costs.bytes, matrix_bound=flops / ceilings['flops'],
+                bound=costs.seconds + sum(unseen) / ceilings['flops'])
+
+
+class _Watched:
+    """MMCV's compiled operations, with a list that receives what a deformable convolution costs."""
+
+    def __init__(self, extension: Any, found: List[int]) -> None:
+        self._extension, self._found = extension, found
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(self._extension, name)
+        # the backward pass makes the gradients of the columns and of the weight
+        passes = dict(modulated_deform_conv_forward=1, modulated_deform_conv_backward=2).get(name)
+        if passes is None:
+            return function
+
+        def run(x: Tensor, weight: Tensor, bias: Tensor, ones: Tensor, offset: Tensor,
+                *args: Any, **kwargs: Any) -> Any:
+            positions = offset.shape[0] * offset.shape[2] * offset.shape[3]
+            self._found.append(passes * 2 * positions * weight.numel())
+            return function(x, weight, bias, ones, offset, *args, **kwargs)
+        return run
+
+
+@contextlib.contextmanager
+def _counting_deform_conv() -> Iterator[List[int]]:
+    """Multiplications and additions of MMCV's operation, which torch's counter does not see."""
+    module = importlib.import_module('mmcv.ops.modulated_deform_conv')
+    found: List[int] = []
+    real = module.ext_module
+    module.ext_module = _Watched(real, found)
+    try:
+        yield found
+    finally:
+        module.ext_module = real

@@ -1,0 +1,79 @@
+"""Peak memory of one side, in a process that does nothing else."""
+
+import ctypes
+import gc
+import resource
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+import torch
+
+from .running import Runner
+
+MIB = 2**20
+_STATUS, _CLEAR = Path('/proc/self/status'), Path('/proc/self/clear_refs')
+
+
+def _status(field: str) -> int:
+    """A size from the kernel's account of this process, in bytes; 0 where there is none."""
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith(f'{field}:'):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return _status('VmRSS')
+
+
+def peak_resident() -> int:
+    """The most bytes that were in memory since the start or :func:`reset_peak`."""
+    unit = 1 if sys.platform == 'darwin' else 1024
+    return _status('VmHWM') or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def reset_peak() -> bool:
+    """Let the peak begin again at what is in memory now; False where the kernel refuses."""
+    gc.collect()
+    if sys.platform.startswith('linux'):
+        with_trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
+        if with_trim is not None:  # memory that was freed but not given back would hide the peak
+            with_trim(0)
+    try:
+        _CLEAR.write_text('5')
+    except OSError:
+        return False
+    return True
+
+
+def peak_of(runner: Runner) -> Dict[str, Any]:
+    """Memory of one run after a run that warmed everything up.
+
+    Args:
+        runner: One side.
+
+    Returns:
+        MiB: ``before`` (weights and, in training, the optimizer's state), ``peak``, and ``run``,
+        the peak without what was there before; ``exact`` is False where the peak includes the
+        warm-up because the kernel could not reset it.
+    """
+    runner.prepare()
+    runner()
+    runner.model.zero_grad(set_to_none=True)
+    runner.prepare()
+    if runner.device.startswith('cuda'):
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before, exact = torch.cuda.memory_allocated(), True
+        runner()
+        peak = torch.cuda.max_memory_allocated()
+    else:
+        exact = reset_peak()
+        before = resident()
+        runner()
+        peak = peak_resident()
+    return dict(before=before / MIB, peak=peak / MIB, run=(peak - before) / MIB, exact=exact)

@@ -1,0 +1,156 @@
+"""The record of a benchmark: JSON for programs, Markdown for people."""
+
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+import torch
+
+from glip_mm.atomic_files import write_atomically
+
+from .stages import STAGES
+
+SCHEMA = 1
+PACKAGES = ('torch', 'mmcv', 'mmengine', 'mmdet', 'transformers', 'numpy')
+
+
+def processor() -> str:
+    """Name of the CPU."""
+    path = Path('/proc/cpuinfo')
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def machine(device: str) -> Dict[str, Any]:
+    """What the numbers were measured on."""
+    found = dict(processor=processor(), cores=os.cpu_count(), threads=torch.get_num_threads(),
+                 system=platform.platform(), python=platform.python_version())
+    if device.startswith('cuda'):
+        found.update(gpu=torch.cuda.get_device_name(), cuda=torch.version.cuda)
+    return found
+
+
+def versions() -> Dict[str, str]:
+    """Versions of the packages that matter, where they are installed."""
+    import transformers
+    found = dict(transformers=transformers.__version__)
+    for name in PACKAGES:
+        try:
+            found.setdefault(name, importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_json(path: str, record: Dict[str, Any]) -> None:
+    """Write the record, whole or not at all."""
+    write_atomically(path, (json.dumps(record, indent=2) + '\n').encode())
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ['| ' + ' | '.join(header) + ' |', '| ' + ' | '.join('---' for _ in header) + ' |']
+    return '\n'.join(lines + ['| ' + ' | '.join(row) + ' |' for row in rows])
+
+
+def _seconds(side: Dict[str, Any]) -> str:
+    return f"{side['seconds']['median']:.3g}" if side else ''
+
+
+def _mebibytes(side: Dict[str, Any]) -> str:
+    memory = side.get('memory')
+    if not memory:
+        return ''
+    mark = '' if memory['exact'] else '≤ '
+    return f"{mark}{memory['run']:,.0f} of {memory['peak']:,.0f}"
+
+
+def _ratio(ratio: Dict[str, float]) -> str:
+    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else ''
+
+
+def time_table(results: Sequence[Dict[str, Any]]) -> str:
+    """Times, ratios and memory of all that was measured."""
+    rows = []
+    for r in results:
+        name = [r['model'], r['title']]
+        if 'error' in r:
+            rows.append([*name, f"failed: {r['error'].splitlines()[0]}", '', '', '', '', '', ''])
+            continue
+        ours, theirs = r['sides'].get('ours', {}), r['sides'].get('theirs', {})
+        ratio = r.get('ratio', {})
+        memory = ratio.get('memory')
+        rows.append([*name, _seconds(ours), _seconds(theirs), _ratio(ratio.get('seconds', {})),
+                     _ratio(ratio.get('cpu_seconds', {})), _mebibytes(ours), _mebibytes(theirs),
+                     f'{memory:.2f}' if memory else ''])
+    return _table(('model', 'work', 'glip_mm, s', 'MMDetection, s', 'times as fast',
+                   'by CPU time', 'glip_mm, MiB', 'MMDetection, MiB', 'times less'), rows)
+
+
+def stage_table(results: Sequence[Dict[str, Any]]) -> str:
+    """Seconds by stage."""
+    rows = []
+    for r in results:
+        for name, side in r.get('sides', {}).items():
+            if 'stages' in side:
+                rows += [[r['model'], r['profiled'], name, clock,
+                          *(f'{side[key][s]:.3g}' for s in STAGES)]
+                         for clock, key in (('wall', 'stages'), ('CPU', 'cpu_stages'))]
+    return _table(('model', 'work', 'side', 'seconds', *STAGES), rows) if rows else ''
+
+
+def cost_table(results: Sequence[Dict[str, Any]]) -> str:
+    """Arithmetic, and the share of the machine's ceilings that a run reaches."""
+    rows = []
+    for r in results:
+        for name, side in r.get('sides', {}).items():
+            costs = side.get('costs')
+            if costs:
+                rows.append([r['model'], r['profiled'], name, f"{costs['flops'] / 1e9:,.0f}",
+                             f"{costs['bytes'] / 1e9:,.1f}", f"{costs['seconds']:.3g}",
+                             f"{costs['roofline']:.0%}", f"{costs['matrix_share']:.0%}"])
+    return _table(('model', 'work', 'side', 'GFLOP', 'GB moved by operations', 'seconds',
+                   'of the roofline', 'of the matrix ceiling'), rows) if rows else ''
+
+
+def _other(settings: Dict[str, Any]) -> str:
+    theirs = settings['their_dtype']
+    return f' (MMDetection: {theirs})' if theirs and not settings['ours_only'] else ''
+
+
+def markdown(record: Dict[str, Any]) -> str:
+    """Everything that a page of benchmarks should say."""
+    where, ceilings = record['machine'], record['ceilings']
+    settings = record['settings']
+    lines: List[str] = [
+        f"{where.get('gpu', where['processor'])}, {where['threads']} threads; Python "
+        f"{where['python']}, " + ', '.join(f'{k} {v}' for k, v in record['versions'].items()),
+        '', '```bash', record['command'], '```', '',
+        f"{settings['dtype']}{_other(settings)} on {settings['device']}; medians of "
+        f"{settings['runs']} interleaved runs, lowest and highest ratio in brackets; memory: what "
+        'one run adds, of the peak of the process (without the runs before it). '
+        f"Ceilings measured here: {ceilings['flops'] / 1e9:,.0f} GFLOP/s (matrix product), "
+        f"{ceilings['bytes'] / 1e9:,.1f} GB/s (copy)."]
+    for table in (time_table, stage_table, cost_table):
+        text = table(record['results'])
+        lines += ['', text] if text else []
+    return '\n'.join(lines)
+
+
+def against(record: Dict[str, Any], other: Dict[str, Any]) -> str:
+    """Our times beside those of an earlier record, where both measured the same."""
+    def key(r: Dict[str, Any]) -> tuple:
+        return r['model'], r['title']
+
+    before = {key(r): r for r in other['results'] if 'sides' in r}
+    rows = []
+    for r in record['results']:
+        old = before.get(key(r))
+        if old is None or 'sides' not in r:
+            continue
+        a, b = (x['sides']['ours']['seconds']['median'] for x in (old, r))
+        rows.append([r['model'], r['title'], f'{a:.3g}', f'{b:.3g}', f'{a / b:.2f}'])
+    return _table(('model', 'work', 'before, s', 'now, s', 'times as fast'), rows)

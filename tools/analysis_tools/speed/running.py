@@ -1,0 +1,101 @@
+"""One run of one side: the whole image to boxes, or one training step."""
+
+import contextlib
+from typing import Any, Callable, ContextManager, Dict, List, Optional
+
+import torch
+from mmdet.structures import DetDataSample
+from torch import Tensor, nn
+
+from .cases import Case, make_images, make_samples
+
+DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
+
+
+def autocast(device: str, dtype: str) -> ContextManager:
+    """Mixed precision, or nothing for float32."""
+    if dtype == 'float32':
+        return contextlib.nullcontext()
+    return torch.autocast(device, dtype=DTYPES[dtype])
+
+
+class Runner:
+    """Runs one model on one case.
+
+    Args:
+        model: Either detector.
+        case: What to run.
+        count_tokens: For captions of a given length.
+        device: ``'cpu'`` or ``'cuda'``.
+        dtype: Key of ``DTYPES``; other than float32 by autocast.
+        one_at_a_time: Images go one by one (MMDetection's chunked prompts take one image).
+        inclusive_boxes: Ground truth ends at the last pixel inside (MMDetection's GLIP).
+        cold_text: Forget encoded prompts before each run, where a model remembers them.
+    """
+
+    def __init__(self, model: nn.Module, case: Case, count_tokens: Callable, device: str = 'cpu',
+                 dtype: str = 'float32', one_at_a_time: bool = False,
+                 inclusive_boxes: bool = False, cold_text: bool = False) -> None:
+        self.model, self.case, self.count_tokens = model, case, count_tokens
+        self.device, self.dtype, self.one_at_a_time = device, dtype, one_at_a_time
+        self.inclusive_boxes, self.cold_text = inclusive_boxes, cold_text
+        self.images = make_images(case.batch, case.size)
+        self.optimizer: Optional[torch.optim.Optimizer] = None
+        self._samples: List[DetDataSample] = []
+        model.test_cfg['chunked_size'] = case.chunked_size
+        model.train(case.training)
+
+    def prepare(self) -> None:
+        """What a data loader would have done before the run; not timed."""
+        self._samples = make_samples(self.case, self.count_tokens)
+        if self.inclusive_boxes and self.case.training:
+            for sample in self._samples:
+                sample.gt_instances.bboxes[:, 2:] -= 1
+        if self.cold_text and hasattr(self.model.language_model, 'clear_cache'):
+            self.model.language_model.clear_cache()
+
+    def __call__(self) -> Any:
+        """Detections of each image, or the losses of a training step."""
+        return self._train() if self.case.training else self._predict()
+
+    @torch.no_grad()
+    def _predict(self) -> List[Dict[str, Tensor]]:
+        step = 1 if self.one_at_a_time else self.case.batch
+        found = []
+        with autocast(self.device, self.dtype):
+            for i in range(0, self.case.batch, step):
+                found += self.model.test_step(dict(inputs=self.images[i:i + step],
+                                                   data_samples=self._samples[i:i + step]))
+        self.synchronize()
+        return [dict(boxes=s.pred_instances.bboxes, scores=s.pred_instances.scores,
+                     labels=s.pred_instances.labels) for s in found]
+
+    def losses(self) -> Dict[str, Tensor]:
+        """Losses of the forward pass of a training step."""
+        data = self.model.data_preprocessor(
+            dict(inputs=list(self.images), data_samples=self._samples), True)
+        with autocast(self.device, self.dtype):
+            return self.model(**data, mode='loss')
+
+    def _train(self) -> Dict[str, float]:
+        if self.optimizer is None:
+            # the weights stay what they are: the next step does the same work
+            parameters = [p for p in self.model.parameters() if p.requires_grad]
+            self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=0.0)
+        losses = self.losses()
+        total = sum(v for v in losses.values())
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.optimizer.step()
+        self.synchronize()
+        return {k: v.item() for k, v in losses.items()}
+
+    def forget(self) -> None:
+        """Free gradients and the optimizer."""
+        self.optimizer = None
+        self.model.zero_grad(set_to_none=True)
+
+    def synchronize(self) -> None:
+        """Wait for the device."""
+        if self.device.startswith('cuda'):
+            torch.cuda.synchronize()
