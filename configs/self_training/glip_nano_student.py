@@ -5,10 +5,11 @@ min_score = 0.4
 pseudo = dict(
     type='GroundingDataset',
     data_root=_base_.data_root,
-    ann_file='labels/labels/*.jsonl',
+    # tools/self_train.sh says where the labels of its round are
+    ann_file='{{$LABELS:labels}}/labels/*.jsonl',
     data_prefix=_base_.image_prefix,
     pipeline=[
-        dict(type='FilterPseudoBoxes', min_score=min_score),
+        dict(type='FilterPseudoBoxes', min_score=min_score, complete=True),
         *_base_.grounding_pipeline,
     ])
 train_dataloader = dict(

@@ -209,7 +209,8 @@ class GroundingDataset(BaseDataset):
             phrases[label] = dict(phrase=region['phrase'],
                                   tokens_positive=region['tokens_positive'])
         info.update(dataset_mode='VG', text=content['caption'], phrases=phrases,
-                    instances=instances, other_caption=self._other_caption)
+                    instances=instances, other_caption=self._other_caption,
+                    num_without_box=len(content.get('without_box', ())))
 
     def _other_caption(self, rng: Any) -> str:
         return self.caption(int(rng.randint(len(self))))

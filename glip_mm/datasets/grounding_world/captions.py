@@ -29,10 +29,12 @@ class Caption(NamedTuple):
     spans: Tuple[Tuple[int, int], ...]
 
 
-def _describe(thing: Thing, things: Sequence[Thing], rng: np.random.Generator) -> Phrase:
+def _describe(thing: Thing, things: Sequence[Thing], rng: np.random.Generator,
+              descriptive: bool) -> Phrase:
     """Say some of what is true of an object; the phrase covers all objects it fits."""
-    style = rng.random()
-    say_size, say_pattern = rng.random() < .35, rng.random() < .35 and thing.pattern != 'plain'
+    style = 0. if descriptive else rng.random()
+    extra = .6 if descriptive else .35
+    say_size, say_pattern = rng.random() < extra, rng.random() < extra and thing.pattern != 'plain'
     # many phrases say one attribute alone: words are learned apart from their partners
     say_colour, say_shape = style < .7, style < .4 or style >= .7
     fits = tuple(
@@ -71,7 +73,8 @@ def _relation(first: Phrase, second: Phrase, things: Sequence[Thing],
 
 def write_caption(things: Sequence[Thing], rng: np.random.Generator,
                   max_phrases: int = 3,
-                  relations: Sequence[Tuple[int, str, str]] = RELATIONS) -> Optional[Caption]:
+                  relations: Sequence[Tuple[int, str, str]] = RELATIONS,
+                  descriptive: bool = False) -> Optional[Caption]:
     """Describe some of the objects of a scene.
 
     Args:
@@ -79,6 +82,8 @@ def write_caption(things: Sequence[Thing], rng: np.random.Generator,
         rng: Source of all randomness.
         max_phrases: Most phrases; no two of them share an object.
         relations: Those of :data:`RELATIONS` that may be said.
+        descriptive: Whether every phrase says colour and shape, and often size and pattern, as
+            the descriptions of pictures on the web are longer than what annotators ask for.
 
     Returns:
         A caption, or None for a scene without objects.
@@ -87,7 +92,7 @@ def write_caption(things: Sequence[Thing], rng: np.random.Generator,
     phrases: List[Phrase] = []
     taken: set = set()
     for i in rng.permutation(len(things)):
-        phrase = _describe(things[i], things, rng)
+        phrase = _describe(things[i], things, rng, descriptive)
         if len(phrases) < wanted and not taken & set(phrase.things):
             phrases.append(phrase)
             taken |= set(phrase.things)

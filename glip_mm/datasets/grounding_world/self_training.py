@@ -1,9 +1,10 @@
 """A world in which boxes name some of the words, and captions without boxes all of them.
 
 The gold data show and name a few colours, shapes, patterns and relations. The pool, many times as
-large, shows everything and has captions only: what its new words mean must be guessed from the
-known ones beside them ("a red *star*" where one thing is red), which is how a teacher's labels can
-teach a student what the teacher was never told (GLIP, section 3.3).
+large, shows everything and has captions only. They are descriptive, so a new word rarely stands
+alone: what it means can be guessed from the known ones beside it ("a large red *star*" where one
+thing is large and red), which is how a teacher's labels can teach a student what the teacher was
+never told (GLIP, section 3.3).
 """
 
 from pathlib import Path
@@ -22,7 +23,7 @@ from .captions import RELATIONS, Caption, write_caption
 from .scene import Look, Thing, any_look
 from .vocabulary import PATTERNS, Pair, all_pairs
 
-VERSION = 1  # raised whenever the same options come to mean other bytes
+VERSION = 2  # raised whenever the same options come to mean other bytes
 #: Words that only the captions without boxes hold.
 NEW_COLOURS = ('orange', 'purple')
 NEW_SHAPES = ('star', 'ring', 'arrow')
@@ -83,9 +84,9 @@ class SelfTrainingOptions(NamedTuple):
 
     def caption(self, split: str, things: Sequence[Thing],
                 rng: np.random.Generator) -> Optional[Caption]:
-        """A caption; those of the gold data say no new relation."""
+        """A caption; those of the gold data say no new relation, those of the pool say more."""
         relations = [r for r in RELATIONS if split != 'gold' or not set(r) & set(NEW_RELATIONS)]
-        return write_caption(things, rng, relations=relations)
+        return write_caption(things, rng, relations=relations, descriptive=split == 'pool')
 
     def annotate(self, folder: Path, split: str, pictures: List[Picture]) -> None:
         """Write the annotation files of a split."""

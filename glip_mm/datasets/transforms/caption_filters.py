@@ -28,21 +28,25 @@ class FilterPseudoBoxes(BaseTransform):
 
     Modified keys: ``instances``.
 
+    A phrase without a box is no proof that nothing in the image is called so, yet the losses would
+    teach just that: ``complete`` rejects captions with such a phrase (not published).
+
     Args:
         min_score: None for no screening by score, nor suppression, as published. GLIP-L: 0.5.
         nms_iou: Boxes that overlap a better one by more are left out; -1 (GLIP-L) for never.
         min_boxes: See above.
         count: Of what the first count is: ``'boxes'`` (published format v1) or ``'entities'``
             (v2: phrases, each with a list of boxes).
+        complete: Whether every phrase must have a box left.
     """
 
     def __init__(self, min_score: Optional[float] = 0.5, nms_iou: float = -1, min_boxes: int = 1,
-                 count: str = 'boxes') -> None:
+                 count: str = 'boxes', complete: bool = False) -> None:
         if count not in ('boxes', 'entities'):
             raise ValueError("FilterPseudoBoxes.count must be 'boxes' or 'entities', got "
                              f'{count!r}')
         self.min_score, self.nms_iou = min_score, nms_iou
-        self.min_boxes, self.count = min_boxes, count
+        self.min_boxes, self.count, self.complete = min_boxes, count, complete
 
     def transform(self, results: dict) -> Optional[dict]:
         """Filter.
@@ -66,6 +70,9 @@ class FilterPseudoBoxes(BaseTransform):
                 return None
             if self.nms_iou > 0:
                 instances = suppress(instances, self.nms_iou)
+        if self.complete and (results.get('num_without_box') or {
+                i['bbox_label'] for i in instances} != set(results.get('phrases', ()))):
+            return None
         results['instances'] = instances
         return results
 

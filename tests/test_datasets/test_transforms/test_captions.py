@@ -76,6 +76,14 @@ def test_suppression_measures_inclusive_corners():
     assert len(FilterPseudoBoxes(0.5, nms_iou=0.43)(dict(given))['instances']) == 1
 
 
+def test_complete_captions_have_a_box_for_every_phrase():
+    complete = FilterPseudoBoxes(0.5, complete=True)
+    assert complete(row()) is None  # no box for the sofa
+    assert complete(row(labels=(0, 1))) is not None
+    assert complete(row((0.9, 0.4), (0, 1))) is None  # none that is good enough
+    assert complete(dict(row(labels=(0, 1)), num_without_box=1)) is None
+
+
 def test_rows_that_are_no_pseudo_boxes_pass():
     given = row()
     for instance in given['instances']:

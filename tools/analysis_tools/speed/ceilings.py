@@ -42,14 +42,18 @@ def measure_ceilings(device: str, dtype: str, seconds: float = 1.0,
         side: Rows and columns of the matrices; default: enough for the device.
 
     Returns:
-        ``flops`` (multiplications and additions a second of a square matrix product) and
+        ``flops`` (multiplications and additions a second of a square matrix product, by the faster
+        of PyTorch's product and its 1x1 convolution: they are other libraries' on a CPU) and
         ``bytes`` (read and written a second by a copy much larger than the caches).
     """
     side = side or (8192 if device.startswith('cuda') else 2048)
     a = torch.randn((side, side), device=device, dtype=DTYPES[dtype])
     b = torch.randn_like(a)
     out = torch.empty_like(a)
-    flops = 2 * side**3 / _best(lambda: torch.mm(a, b, out=out), device, seconds)
+    image, kernel = a.t().reshape(1, side, side, 1), b.reshape(side, side, 1, 1)
+    flops = 2 * side**3 / min(
+        _best(lambda: torch.mm(a, b, out=out), device, seconds),
+        _best(lambda: torch.nn.functional.conv2d(image, kernel), device, seconds))
     source = torch.zeros(16 * side**2, device=device)
     target = torch.ones_like(source)
     moved = 2 * source.numel() * 4
