@@ -9,6 +9,8 @@ from .vocabulary import SHAPES
 
 NUMBERS = {2: 'two', 3: 'three', 4: 'four', 5: 'five', 6: 'six'}
 OPENINGS = ('', '', '', 'a picture of ', 'there is ', 'we see ')
+#: Without a phrase that names the picture itself: no box could be found for it.
+DESCRIPTIVE_OPENINGS = ('', '', '', 'there is ', 'we see ')
 
 #: Axis of the image, words for the lesser and for the larger coordinate.
 RELATIONS = ((0, 'left of', 'right of'), (1, 'above', 'below'))
@@ -98,7 +100,7 @@ def write_caption(things: Sequence[Thing], rng: np.random.Generator,
             taken |= set(phrase.things)
     if not phrases:
         return None
-    text = str(rng.choice(OPENINGS))
+    text = str(rng.choice(DESCRIPTIVE_OPENINGS if descriptive else OPENINGS))
     spans = []
     for k, phrase in enumerate(phrases):
         if k:

@@ -6,6 +6,7 @@ import time
 from typing import Any, Callable, Dict, Iterator, List
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
@@ -39,22 +40,24 @@ def measure_ceilings(device: str, dtype: str, seconds: float = 1.0,
         device: ``'cpu'`` or ``'cuda'``.
         dtype: Key of ``DTYPES``.
         seconds: Spent on each.
-        side: Rows and columns of the matrices; default: enough for the device.
+        side: Of the square matrix, by which one of 16 times as many rows is multiplied; default:
+            enough for the device.
 
     Returns:
-        ``flops`` (multiplications and additions a second of a square matrix product, by the faster
+        ``flops`` (multiplications and additions a second of a large matrix product, by the faster
         of PyTorch's product and its 1x1 convolution: they are other libraries' on a CPU) and
         ``bytes`` (read and written a second by a copy much larger than the caches).
     """
-    side = side or (8192 if device.startswith('cuda') else 2048)
-    a = torch.randn((side, side), device=device, dtype=DTYPES[dtype])
-    b = torch.randn_like(a)
+    side = side or (8192 if device.startswith('cuda') else 1024)
+    rows = 16 * side  # as many as a feature map has pixels
+    a = torch.randn((rows, side), device=device, dtype=DTYPES[dtype])
+    b = torch.randn((side, side), device=device, dtype=DTYPES[dtype])
     out = torch.empty_like(a)
-    image, kernel = a.t().reshape(1, side, side, 1), b.reshape(side, side, 1, 1)
-    flops = 2 * side**3 / min(
-        _best(lambda: torch.mm(a, b, out=out), device, seconds),
-        _best(lambda: torch.nn.functional.conv2d(image, kernel), device, seconds))
-    source = torch.zeros(16 * side**2, device=device)
+    image, kernel = a.reshape(1, rows, 1, side).permute(0, 3, 1, 2), b[:, :, None, None]
+    products = (lambda: torch.mm(a, b, out=out), lambda: F.conv2d(image, kernel))
+    with torch.no_grad():
+        flops = 2 * rows * side**2 / min(_best(product, device, seconds) for product in products)
+    source = torch.zeros(64 * side**2, device=device)
     target = torch.ones_like(source)
     moved = 2 * source.numel() * 4
     copy = moved / _best(lambda: target.copy_(source), device, seconds)
