@@ -46,6 +46,11 @@ def parse_args() -> argparse.Namespace:
                         'the same phrase suppresses another (default: 0.6)')
     parser.add_argument('--min-size', type=float, default=1., help='least width and height of a '
                         'box in pixels (default: 1)')
+    parser.add_argument('--cross-nms', type=float, default=0., metavar='IOU',
+                        help='IoU above which a box goes to the best phrase alone (default: '
+                        'phrases may share boxes)')
+    parser.add_argument('--counts', action='store_true', help='no more boxes than the caption '
+                        'says: one for "a dog", two for "two dogs"')
     parser.add_argument('--no-determiners', action='store_true',
                         help='ask for "dog" where the caption says "a dog"')
     parser.add_argument('--batch-size', type=int, default=8)
@@ -66,7 +71,8 @@ def main() -> None:
     if device == 'cuda':
         device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
     settings = LabelSettings(
-        BoxSelection(args.threshold, args.top_k, args.nms, args.min_size),
+        BoxSelection(args.threshold, args.top_k, args.nms, args.min_size, args.cross_nms,
+                     args.counts),
         args.batch_size, args.dtype, not args.no_determiners, args.shard_size)
     try:
         shards = find_shards(args.data, args.images, args.shard_size)

@@ -1,7 +1,7 @@
 # The student: gold data and the pool as the teacher labelled it (GLIP, section 3.3)
 _base_ = './glip_nano_teacher.py'
 
-min_score = 0.4
+min_score = 0.3
 pseudo = dict(
     type='GroundingDataset',
     data_root=_base_.data_root,
@@ -10,6 +10,13 @@ pseudo = dict(
     data_prefix=_base_.image_prefix,
     pipeline=[
         dict(type='FilterPseudoBoxes', min_score=min_score, complete=True),
+        # words of other captions beside the image's own: not everything that is said is there
+        dict(
+            type='PackCaptions',
+            tokenizer=_base_.tokenizer,
+            num_negatives=8,
+            full_prob=0.5,
+            none_prob=0.2),
         *_base_.grounding_pipeline,
     ])
 train_dataloader = dict(

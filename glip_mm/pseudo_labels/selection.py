@@ -1,8 +1,10 @@
 """Which of a teacher's boxes become labels."""
 
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+import torch
+from mmdet.structures.bbox import bbox_overlaps
 
 
 class BoxSelection(NamedTuple):
@@ -13,27 +15,49 @@ class BoxSelection(NamedTuple):
         top_k: Most boxes of a phrase; 0: all.
         nms_iou: Boxes of one phrase that overlap a better one by more are left out.
         min_size: Least width and height in pixels of the image.
+        cross_nms: IoU above which a box goes to the phrase that scores best there, and to no other
+            one ("a red ball and a bat": the ball is not the bat); 0: phrases may share boxes, as
+            published.
+        counts: Whether a phrase gets no more boxes than the caption says there are ("a dog", "two
+            dogs", see :func:`~.counts.said_count`).
     """
 
     threshold: float = 0.5
     top_k: int = 0
     nms_iou: float = 0.6
     min_size: float = 1.0
+    cross_nms: float = 0.0
+    counts: bool = False
 
     def choose(self, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
-               num_phrases: int) -> List[np.ndarray]:
+               limits: Sequence[Optional[int]]) -> List[np.ndarray]:
         """Indices of the boxes of each phrase, best first.
 
         Args:
             boxes: ``[n, 4]`` xyxy, one phrase's already suppressed at ``nms_iou``.
             scores: ``[n]``, best first.
             labels: ``[n]``, index of the phrase.
-            num_phrases: Number of phrases.
+            limits: Of each phrase, how many things it speaks of; None: the caption does not say.
         """
         sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
         good = (scores > self.threshold) & (sides >= self.min_size)
-        chosen = [np.flatnonzero(good & (labels == phrase)) for phrase in range(num_phrases)]
+        if self.cross_nms:
+            good &= _best_of_all_phrases(boxes, labels, self.cross_nms)
+        chosen = [np.flatnonzero(good & (labels == phrase)) for phrase in range(len(limits))]
+        if self.counts:
+            chosen = [index[:limit] for index, limit in zip(chosen, limits)]
         return [index[:self.top_k] if self.top_k else index for index in chosen]
+
+
+def _best_of_all_phrases(boxes: np.ndarray, labels: np.ndarray, iou: float) -> np.ndarray:
+    """Which boxes, best first, no better one of another phrase overlaps by more than ``iou``."""
+    overlaps = bbox_overlaps(torch.from_numpy(boxes), torch.from_numpy(boxes)).numpy() > iou
+    overlaps &= labels[:, None] != labels
+    kept = np.ones(len(boxes), bool)
+    for i in range(len(boxes)):
+        if kept[i]:
+            kept[i + 1:] &= ~overlaps[i, i + 1:]
+    return kept
 
 
 def grounding_record(caption: str, phrases: Sequence[Tuple[str, Tuple[int, int]]],

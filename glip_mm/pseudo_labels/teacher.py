@@ -13,6 +13,7 @@ from torch import nn
 from glip_mm.text import Prompt
 from glip_mm.text.noun_phrases import find_noun_phrases
 
+from .counts import said_count
 from .selection import BoxSelection, grounding_record
 from .sources import Sample
 
@@ -123,12 +124,13 @@ class Teacher:
         height, width = ready.size
         boxes = found.bboxes.float().cpu().numpy().clip(0, (width, height) * 2)
         scores = found.scores.float().cpu().numpy()
+        caption = ready.sample.caption
         chosen = self.selection.choose(boxes, scores, found.labels.cpu().numpy(),
-                                       len(ready.phrases))
+                                       [said_count(caption, span) for _, span in ready.phrases])
         if not any(map(len, chosen)):
             return Reject(ready.sample, 'no box')
         return dict(filename=ready.sample.name, height=height, width=width,
-                    grounding=grounding_record(ready.sample.caption, ready.phrases, boxes, scores,
+                    grounding=grounding_record(caption, ready.phrases, boxes, scores,
                                                chosen))
 
 

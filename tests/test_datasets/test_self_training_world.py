@@ -61,10 +61,10 @@ def test_the_pool_names_all_and_shows_no_box(world):
 
 
 def test_a_new_word_of_the_pool_stands_beside_others(world):
-    phrases = [phrase for row in lines(world / 'annotations/pool.jsonl')
-               for phrase in re.findall('(?:a|an|two|three|four|five|six) ([a-z ]+?)(?= and | next| '
-                                        'left| right| above| below|$)', row['caption'])]
-    assert len(phrases) > 150 and all(len(phrase.split()) > 1 for phrase in phrases)
+    phrase = '(?:a|an|two|three|four|five|six) ([a-z ]+?)(?= and | next| left| right| above| below|$)'
+    phrases = [words for row in lines(world / 'annotations/pool.jsonl')
+               for words in re.findall(phrase, row['caption'])]
+    assert len(phrases) > 150 and all(len(words.split()) > 1 for words in phrases)
 
 
 def test_both_views_ask_for_all_names(world):

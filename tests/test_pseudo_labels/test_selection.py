@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from glip_mm.pseudo_labels import BoxSelection
+from glip_mm.pseudo_labels.counts import said_count
 from glip_mm.pseudo_labels.selection import grounding_record
 from glip_mm.pseudo_labels.teacher import without_determiner
 
@@ -15,10 +16,40 @@ LABELS = np.array([1, 0, 1, 1])
     (BoxSelection(0.4), [[1], [0, 2, 3], []]),
     (BoxSelection(0.4, top_k=1), [[1], [0], []]),
     (BoxSelection(0.4, min_size=2), [[1], [0, 3], []]),
-    (BoxSelection(0.95), [[], [], []])])
+    (BoxSelection(0.95), [[], [], []]),
+    (BoxSelection(0.4, counts=True), [[1], [0, 2], []]),
+    (BoxSelection(0.4, top_k=1, counts=True), [[1], [0], []])])
 def test_choose(selection, wanted):
-    assert [index.tolist() for index in selection.choose(BOXES, SCORES, LABELS, 3)] == wanted
-    assert [len(i) for i in selection.choose(BOXES[:0], SCORES[:0], LABELS[:0], 2)] == [0, 0]
+    limits = [1, 2, None]
+    assert [index.tolist() for index in selection.choose(BOXES, SCORES, LABELS, limits)] == wanted
+    nothing = selection.choose(BOXES[:0], SCORES[:0], LABELS[:0], [1, None])
+    assert [len(index) for index in nothing] == [0, 0]
+
+
+def test_a_box_goes_to_the_best_phrase():
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 9, 9], [20, 0, 30, 10]], np.float32)
+    labels = np.array([0, 1, 0, 1])
+
+    def choose(**options):
+        chosen = BoxSelection(0.4, **options).choose(boxes, SCORES, labels, [1, 1])
+        return [index.tolist() for index in chosen]
+
+    assert choose() == [[0, 2], [1, 3]]
+    # the second box is the first one's, the third is of the same phrase
+    assert choose(cross_nms=0.5) == [[0, 2], [3]]
+    assert choose(cross_nms=0.95) == [[0, 2], [1, 3]]
+    # the best box of the other phrase is no longer one that is the first one's
+    assert choose(cross_nms=0.5, counts=True) == [[0], [3]]
+    assert choose(counts=True) == [[0], [1]]
+
+
+@pytest.mark.parametrize('caption, words, wanted', [
+    ('a dog', 'dog', 1), ('a dog', 'a dog', 1), ('Two dogs', 'Two dogs', 2), ('dogs', 'dogs', None),
+    ('an owl and 3 red cats', 'red cats', 3), ('a man with dogs', 'dogs', None),
+    ('the dogs', 'dogs', None), ('ten', 'ten', 10)])
+def test_said_count(caption, words, wanted):
+    begin = caption.index(words)
+    assert said_count(caption, (begin, begin + len(words))) == wanted
 
 
 def test_record():

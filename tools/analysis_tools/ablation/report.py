@@ -3,16 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Optional
 
 from glip_mm.visualization import write_atomically
 from glip_mm.visualization.curves import mean_and_deviation, plot_bars, plus_minus, save_figure
 
-from .runs import METRICS
-
-# the columns of the table, in words
+# metric -> column of the table, in words
 COLUMNS = dict(ap_seen='AP seen', ap_unseen_pairs='AP unseen pairs',
                phrase_recall_at_1='phrase recall @ 1')
-
 
 
 def values_of(runs: Sequence[Mapping], variant: str, metric: str) -> dict[int, float]:
@@ -21,30 +19,34 @@ def values_of(runs: Sequence[Mapping], variant: str, metric: str) -> dict[int, f
             if run['variant'] == variant and 'metrics' in run}
 
 
-def make_table(runs: Sequence[Mapping]) -> str:
-    """Mean ± deviation of every variant, and paired differences between neighbours.
+def make_table(runs: Sequence[Mapping], columns: Mapping[str, str] = COLUMNS,
+               baseline: Optional[str] = None) -> str:
+    """Mean ± deviation of every variant, and paired differences.
 
     Args:
         runs: What ``run.json`` holds, of finished runs.
+        columns: Metric -> column, in words.
+        baseline: What all are compared with; None: each with the one before.
 
     Returns:
         Markdown.
     """
     variants = list(dict.fromkeys(run['variant'] for run in runs))
-    lines = [f"| variant | seeds | {' | '.join(COLUMNS.values())} | minutes a run |",
-             '| --- | --- |' + ' --- |' * (len(COLUMNS) + 1)]
+    lines = [f"| variant | seeds | {' | '.join(columns.values())} | minutes a run |",
+             '| --- | --- |' + ' --- |' * (len(columns) + 1)]
     for variant in variants:
         cells = [plus_minus(*mean_and_deviation(list(values_of(runs, variant, m).values())))
-                 for m in COLUMNS]
+                 for m in columns]
         spent = [run['cost'].get('train_seconds', float('nan')) + run['test_seconds']
                  for run in runs if run['variant'] == variant]
         minutes = plus_minus(*mean_and_deviation([s / 60 for s in spent]))
-        count = len(values_of(runs, variant, 'ap_seen'))
+        count = len(values_of(runs, variant, next(iter(columns))))
         lines.append(f"| {variant} | {count} | {' | '.join(cells)} | {minutes} |")
-    for before, after in zip(variants, variants[1:]):
+    for before, after in (((baseline, v) for v in variants if v != baseline)
+                          if baseline in variants else zip(variants, variants[1:])):
         cells = []
         shared: list[int] = []
-        for metric in COLUMNS:
+        for metric in columns:
             old, new = (values_of(runs, v, metric) for v in (before, after))
             shared = sorted(set(old) & set(new))
             gains = [new[seed] - old[seed] for seed in shared]
@@ -59,27 +61,29 @@ def _gain(gains: Sequence[float]) -> str:
            f'{len(gains)} better)'
 
 
-def draw(runs: Sequence[Mapping], path: Path) -> None:
+def draw(runs: Sequence[Mapping], path: Path, columns: Mapping[str, str] = COLUMNS) -> None:
     """Draw the columns of the table, a panel each."""
     import matplotlib
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
     variants = list(dict.fromkeys(run['variant'] for run in runs))
-    figure, axes = plt.subplots(1, len(COLUMNS), figsize=(3.6 * len(COLUMNS), 3.2),
+    figure, axes = plt.subplots(1, len(columns), figsize=(3.6 * len(columns), 3.2),
                                 layout='constrained', squeeze=False)
-    for panel, (metric, title) in zip(axes[0], COLUMNS.items()):
+    for panel, (metric, title) in zip(axes[0], columns.items()):
         plot_bars(panel, {v: list(values_of(runs, v, metric).values()) for v in variants})
         panel.set(title=title, ylabel='percent', ylim=(0, None))
     save_figure(figure, path)
     plt.close(figure)
 
 
-def report(work_dir: Path, variants: Sequence[str]) -> str:
+def report(work_dir: Path, variants: Sequence[str], columns: Mapping[str, str] = COLUMNS,
+           baseline: Optional[str] = None) -> str:
     """Collect finished runs, write results.json, results.md and results.png.
 
     Args:
         work_dir: Folder of all runs.
         variants: Which, in order.
+        columns, baseline: See :func:`make_table`.
 
     Returns:
         The table.
@@ -93,14 +97,14 @@ def report(work_dir: Path, variants: Sequence[str]) -> str:
                   key=lambda run: (list(variants).index(run['variant']), run['seed']))
     if not runs:
         raise FileNotFoundError(f"no run in '{work_dir}' is finished")
-    table = make_table(runs)
+    table = make_table(runs, columns, baseline)
     content = dict(runs=runs, mean={v: {
         m: dict(zip(('mean', 'deviation'), mean_and_deviation(
-            list(values_of(runs, v, m).values())))) for m in METRICS}
+            list(values_of(runs, v, m).values())))) for m in runs[0]['metrics']}
         for v in dict.fromkeys(run['variant'] for run in runs)})
     # a deviation of a single run is no number, which JSON does not know
     text = json.dumps(content, indent=2).replace('NaN', 'null')
     write_atomically(work_dir / 'results.json', (text + '\n').encode())
     write_atomically(work_dir / 'results.md', (table + '\n').encode())
-    draw(runs, work_dir / 'results.png')
+    draw(runs, work_dir / 'results.png', columns)
     return table

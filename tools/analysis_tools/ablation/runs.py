@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +20,11 @@ from tqdm import tqdm
 from glip_mm.visualization import write_atomically
 
 ROOT = Path(__file__).resolve().parents[3]
-# name in the results -> key of tools/test.py's metrics, as a share of 1
+# name in the results -> key of tools/test.py's metrics, as a share of 1; all files hold the last
 METRICS = dict(
     ap_seen='seen/coco/bbox_mAP', ap_unseen_pairs='unseen/coco/bbox_mAP',
-    phrase_recall_at_1='grounding/phrases/Recall@1', ap50_seen='seen/coco/bbox_mAP_50',
-    ap50_unseen_pairs='unseen/coco/bbox_mAP_50', ap50_synonyms='synonyms/coco/bbox_mAP_50')
+    ap50_seen='seen/coco/bbox_mAP_50', ap50_unseen_pairs='unseen/coco/bbox_mAP_50',
+    ap50_synonyms='synonyms/coco/bbox_mAP_50', phrase_recall_at_1='grounding/phrases/Recall@1')
 
 
 def fingerprint(config: str, options: Sequence[str], seed: int) -> str:
@@ -47,14 +47,18 @@ class Run:
         seed: Its seed.
         options: ``KEY=VALUE`` settings.
         jobs: How many runs share the cores.
+        metrics: What is noted of its test, see ``METRICS``.
+        before: Called before training; returns variables for its environment.
     """
 
     #: Set to end what runs.
     stop = threading.Event()
 
     def __init__(self, folder: Path, variant: str, config: str, seed: int,
-                 options: Sequence[str], jobs: int = 1) -> None:
-        self.jobs = jobs
+                 options: Sequence[str], jobs: int = 1, metrics: Mapping[str, str] = METRICS,
+                 before: Callable[[tqdm], Mapping[str, str]] = lambda bar: {}) -> None:
+        self.jobs, self.metrics, self.before = jobs, metrics, before
+        self.environment: Mapping[str, str] = {}
         self.folder, self.variant, self.config, self.seed = folder, variant, config, seed
         self.options = [*options, f'randomness.seed={seed}']
         self.file = folder / 'run.json'
@@ -94,7 +98,8 @@ class Run:
         """Train, or continue."""
         if self.state.get('trained'):
             return
-        self._call('train', [self.config, '--work-dir', str(self.folder), '--resume', 'auto'], bar)
+        self.environment = self.before(bar)
+        self.call('train', [self.config, '--work-dir', str(self.folder), '--resume', 'auto'], bar)
         self._write(trained=True)
 
     def test(self, bar: tqdm) -> None:
@@ -103,18 +108,30 @@ class Run:
             return
         checkpoint = (self.folder / 'last_checkpoint').read_text().strip()
         start = time.perf_counter()
-        self._call('test', [self.config, checkpoint, '--work-dir', str(self.folder / 'test')], bar)
+        self.call('test', [self.config, checkpoint, '--work-dir', str(self.folder / 'test')], bar)
         cost = self.folder / 'training_cost.json'
-        self._write(metrics=read_metrics(self.folder / 'test'), checkpoint=checkpoint,
+        self._write(metrics=read_metrics(self.folder / 'test', self.metrics), checkpoint=checkpoint,
                     test_seconds=round(time.perf_counter() - start, 1),
                     cost=json.loads(cost.read_text()) if cost.is_file() else {})
 
-    def _call(self, tool: str, arguments: list[str], bar: tqdm) -> None:
+    def call(self, tool: str, arguments: Sequence[str], bar: tqdm, options: bool = True) -> None:
+        """Run a tool of ``tools/`` with its output in a file beside the run.
+
+        Args:
+            tool: Its name, without ``.py``.
+            arguments: Of its command line.
+            bar: Shows what is done, and moves on by one.
+            options: Whether it takes the settings of the run.
+
+        Raises:
+            RuntimeError: If it fails, or all runs are to stop.
+        """
         log = self.folder / f'{tool}.log'
-        command = [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), *arguments,
-                   '--cfg-options', *self.options]
+        command = [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), *arguments]
+        command += ['--cfg-options', *self.options] if options else []
         # idle threads must not spin, and the small language model comes from a package
-        environment = {'OMP_WAIT_POLICY': 'PASSIVE', 'HF_HUB_OFFLINE': '1', **os.environ}
+        environment = {'OMP_WAIT_POLICY': 'PASSIVE', 'HF_HUB_OFFLINE': '1', **os.environ,
+                       **self.environment}
         if self.jobs > 1:
             environment.setdefault('OMP_NUM_THREADS', str(max(1, os.cpu_count() // self.jobs)))
         bar.set_description(f'{self.name}: {tool}')
@@ -177,8 +194,8 @@ def _eta(log: Path) -> str:
     return ' '.join(found[-1].split('INFO - ')[-1].split()[:6]) if found else ''
 
 
-def read_metrics(folder: Path) -> dict[str, float]:
-    """Metrics of the newest test below a folder, by the names of ``METRICS``.
+def read_metrics(folder: Path, metrics: Mapping[str, str] = METRICS) -> dict[str, float]:
+    """Metrics of the newest test below a folder, by the names of ``metrics``.
 
     MMDetection's COCO metric is silent where a model detects nothing at all: that is an AP of 0.
 
@@ -188,8 +205,8 @@ def read_metrics(folder: Path) -> dict[str, float]:
     files = sorted(folder.glob('*/*.json'), key=lambda p: p.stat().st_mtime, reverse=True)
     for path in files:
         content = json.loads(path.read_text())
-        if METRICS['phrase_recall_at_1'] in content:
-            return {name: float(content.get(key, 0.)) for name, key in METRICS.items()}
+        if list(metrics.values())[-1] in content:
+            return {name: float(content.get(key, 0.)) for name, key in metrics.items()}
     raise FileNotFoundError(f"no file below '{folder}' holds the metrics of tools/test.py")
 
 
