@@ -61,7 +61,8 @@ def test_the_pool_names_all_and_shows_no_box(world):
 
 
 def test_a_new_word_of_the_pool_stands_beside_others(world):
-    phrase = '(?:a|an|two|three|four|five|six) ([a-z ]+?)(?= and | next| left| right| above| below|$)'
+    count, relation = 'an?|two|three|four|five|six', 'and|next|left|right|above|below'
+    phrase = f'(?:{count}) ([a-z ]+?)(?= (?:{relation}) |$)'
     phrases = [words for row in lines(world / 'annotations/pool.jsonl')
                for words in re.findall(phrase, row['caption'])]
     assert len(phrases) > 150 and all(len(words.split()) > 1 for words in phrases)

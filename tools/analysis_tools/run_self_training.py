@@ -15,9 +15,11 @@ import argparse
 import json
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ablation import ROOT, Run, lock, report, run_all
 from ablation.shuffled_labels import shuffle_labels
@@ -50,6 +52,8 @@ def make_parser() -> argparse.ArgumentParser:
                         help=f"of {', '.join(VARIANTS)}; or all (default: teacher student)")
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='N')
     parser.add_argument('--work-dir', default='work_dirs/self_training', metavar='FOLDER')
+    parser.add_argument('--jobs', type=int, default=1, metavar='N',
+                        help='runs at the same time, which share the cores (default: 1)')
     parser.add_argument('--report-only', action='store_true',
                         help='run nothing, report the runs that are finished')
     parser.add_argument('--restart', action='store_true',
@@ -59,40 +63,53 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def label(teacher: Run, variant: str, bar: tqdm) -> Mapping[str, str]:
-    """Make the labels that a student learns from, if they are not there yet."""
-    folder = teacher.folder / 'labels'
-    if not (folder / 'summary.json').is_file():
-        checkpoint = (teacher.folder / 'last_checkpoint').read_text().strip()
-        bar.total += 1
-        teacher.call('pseudo_label', [
-            teacher.config, checkpoint, '--data', str(DATA / 'annotations' / 'pool.jsonl'),
-            '--images', str(DATA / 'images'), '--out', str(folder), *LABEL_OPTIONS],
-            bar, options=False)
-    if variant == 'shuffled':
-        shuffled = teacher.folder / 'shuffled'
-        shuffle_labels(folder / 'labels', shuffled / 'labels')
-        folder = shuffled
-    return dict(LABELS=str(folder.resolve()))
+class Teacher(Run):
+    """A run whose model labels the captions of its students."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._labelling = threading.Lock()
+
+    def label(self, variant: str, bar: tqdm) -> Mapping[str, str]:
+        """Where the labels for a student are; they are made for the first that asks.
+
+        Raises:
+            RuntimeError: If all runs are to stop.
+        """
+        while not self.state.get('trained'):  # with --jobs, by another thread
+            if self.stop.wait(1):
+                raise RuntimeError(f'{self.name}: stopped; start again to continue')
+        folder = self.folder / 'labels'
+        with self._labelling:
+            if not (folder / 'summary.json').is_file():
+                bar.total += 1
+                self.call('pseudo_label', [
+                    self.config, (self.folder / 'last_checkpoint').read_text().strip(),
+                    '--data', str(DATA / 'annotations' / 'pool.jsonl'),
+                    '--images', str(DATA / 'images'), '--out', str(folder), *LABEL_OPTIONS],
+                    bar, options=False)
+        if variant == 'shuffled':
+            shuffle_labels(folder / 'labels', self.folder / 'shuffled' / 'labels')
+            folder = self.folder / 'shuffled'
+        return dict(LABELS=str(folder.resolve()))
 
 
 def make_runs(args: argparse.Namespace, work_dir: Path, variants: list[str]) -> list[Run]:
-    """All runs, the teacher of a seed before its students."""
-    runs = []
-    for seed in args.seeds:
-        teacher = Run(work_dir / 'teacher' / f'seed{seed}', 'teacher',
-                      str(CONFIGS / 'glip_nano_teacher.py'), seed, args.cfg_options,
-                      metrics=METRICS)
-        runs.append(teacher)
-        labels = (teacher.folder / 'labels' / 'labels').resolve()
+    """All runs, teachers first: a student waits for its own."""
+    teachers = {seed: Teacher(work_dir / 'teacher' / f'seed{seed}', 'teacher',
+                              str(CONFIGS / 'glip_nano_teacher.py'), seed, args.cfg_options,
+                              args.jobs, METRICS) for seed in args.seeds}
+    students = []
+    for seed, teacher in teachers.items():
+        labels = str((teacher.folder / 'labels' / 'labels').resolve())
         for name in variants:
             if name != 'teacher':
-                options = [option.replace('LABELS', str(labels)) for option in VARIANTS[name]]
-                runs.append(Run(work_dir / name / f'seed{seed}', name,
-                                str(CONFIGS / 'glip_nano_student.py'), seed,
-                                [*args.cfg_options, *options], metrics=METRICS,
-                                before=partial(label, teacher, name)))
-    return runs
+                options = [option.replace('LABELS', labels) for option in VARIANTS[name]]
+                students.append(Run(work_dir / name / f'seed{seed}', name,
+                                    str(CONFIGS / 'glip_nano_student.py'), seed,
+                                    [*args.cfg_options, *options], args.jobs, METRICS,
+                                    partial(teacher.label, name)))
+    return [*teachers.values(), *students]
 
 
 def main() -> None:
@@ -101,6 +118,8 @@ def main() -> None:
     work_dir = Path(args.work_dir)
     held = None
     try:
+        if args.jobs < 1:
+            raise ValueError(f'--jobs {args.jobs} must be at least 1')
         names = list(VARIANTS) if args.variants == ['all'] else args.variants
         unknown = [name for name in names if name not in VARIANTS]
         if unknown:
@@ -116,7 +135,7 @@ def main() -> None:
             runs = make_runs(args, work_dir, names)
             for run in runs:
                 run.prepare(args.restart)
-            run_all(runs, 1, collect)
+            run_all(runs, args.jobs, collect)
         table = collect()
     except (FileNotFoundError, RuntimeError, ValueError, json.JSONDecodeError) as error:
         sys.exit(f'error: {error}')
