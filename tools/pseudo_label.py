@@ -26,6 +26,9 @@ from glip_mm.apis.images import ImagePipeline
 from glip_mm.compat import apply_all
 from glip_mm.pseudo_labels import BoxSelection, LabelSettings, Teacher, find_shards, label
 from glip_mm.pseudo_labels.settings import check_settings
+from glip_mm.text import NounPhraseFinder
+from glip_mm.text.noun_phrases import GRAMMARS
+from glip_mm.text.parsers import PARSERS
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,6 +54,10 @@ def parse_args() -> argparse.Namespace:
                         'phrases may share boxes)')
     parser.add_argument('--counts', action='store_true', help='no more boxes than the caption '
                         'says: one for "a dog", two for "two dogs"')
+    parser.add_argument('--parser', default='auto', choices=['auto', *PARSERS],
+                        help='what tags the words of captions (default: the first that is there)')
+    parser.add_argument('--grammar', default='published', choices=GRAMMARS, help='published: '
+                        'determiner, adjectives, nouns (default); chunks: those of the parser')
     parser.add_argument('--no-determiners', action='store_true',
                         help='ask for "dog" where the caption says "a dog"')
     parser.add_argument('--batch-size', type=int, default=8)
@@ -75,15 +82,17 @@ def main() -> None:
                      args.counts),
         args.batch_size, args.dtype, not args.no_determiners, args.shard_size)
     try:
+        finder = NounPhraseFinder(args.parser, args.grammar)
+        settings = settings._replace(phrases=finder.version)
         shards = find_shards(args.data, args.images, args.shard_size)
         config, weights = resolve_model(args.config, args.checkpoint)
         init_default_scope(config.get('default_scope', 'glip_mm'))
         model = build_model(config, weights)
         check_settings(Path(args.out), settings.facts(model, config, shards))
         teacher = Teacher(model.to(device), ImagePipeline(config), settings.selection,
-                          args.dtype, determiners=settings.determiners)
+                          args.dtype, finder, settings.determiners)
         counts = label(shards, teacher, args.out, args.batch_size, args.workers, rank, world_size)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(', '.join(f'{value} {name}' for name, value in counts.most_common())
           or 'nothing was left to do', f"-> '{args.out}'")

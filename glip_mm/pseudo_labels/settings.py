@@ -26,6 +26,7 @@ class LabelSettings(NamedTuple):
         dtype: Of autocast, such as ``'bfloat16'``; None: float32.
         determiners: Whether "a dog" is asked for, as published, or "dog".
         shard_size: Samples of a shard, where the source has none of its own.
+        phrases: What finds the phrases, see :attr:`glip_mm.text.NounPhraseFinder.version`.
     """
 
     selection: BoxSelection = BoxSelection()
@@ -33,6 +34,7 @@ class LabelSettings(NamedTuple):
     dtype: Optional[str] = None
     determiners: bool = True
     shard_size: int = 1000
+    phrases: str = ''
 
     def facts(self, model: nn.Module, config: Config, shards: Sequence[Shard]) -> Dict[str, Any]:
         """Everything that labels depend on, by name."""

