@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -39,3 +40,30 @@ def write_atomically(path: str | Path, content: bytes, durable: bool = True) -> 
     with replacing(path, durable) as file:
         file.write(content)
     return Path(path)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Fill a temporary neighbour, and rename it to ``path`` when all went well.
+
+    Args:
+        path: The folder; it must not exist, or be empty.
+
+    Yields:
+        The folder to fill.
+
+    Raises:
+        FileExistsError: If there is something already: files of two runs would mix.
+    """
+    path = Path(path)
+    if path.is_file() or path.is_dir() and any(path.iterdir()):
+        raise FileExistsError(f"'{path}' is there already; delete it, or choose another")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name[:200]}.{os.getpid()}.tmp')
+    temporary.mkdir()
+    try:
+        yield temporary
+        # on POSIX an empty folder makes room
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -53,12 +53,11 @@ class HtmlPage:
         """
         note = ' · '.join(filter(None, [title, Path(sample.path).name, sample.where]))
         self._write(figure_html(sample, title, f'<small>{html.escape(note)}</small>'
-                                f'{_boxes_html(sample)}', max_side))
+                                f'{boxes_html(sample)}', max_side))
 
     def add_error(self, title: str, message: str) -> None:
         """Add a sample that could not be read."""
-        self._write(f'<figure><div class="error"><b>{html.escape(title)}</b><br>'
-                    f'{html.escape(message)}</div></figure>\n')
+        self._write(error_html(title, message))
 
     def _write(self, text: str) -> None:
         self._file.write(text.encode('utf-8'))
@@ -95,6 +94,12 @@ def figure_html(sample: DatasetSample, title: str, note: str = '', max_side: int
     return (f'<figure><img loading="lazy" width="{width}" height="{height}" '
             f'alt="{html.escape(title)}" src="{_data_address(picture)}">\n<figcaption>'
             f'{lead}{caption_html(sample)}{note}</figcaption></figure>\n')
+
+
+def error_html(title: str, message: str) -> str:
+    """What stands where a picture could not be drawn."""
+    return (f'<figure><div class="error"><b>{html.escape(title)}</b><br>{html.escape(message)}'
+            '</div></figure>\n')
 
 
 def caption_html(sample: DatasetSample) -> str:
@@ -139,7 +144,15 @@ def _mark(text: str, color: Color) -> str:
             + f'{text}</mark>')
 
 
-def _boxes_html(sample: DatasetSample) -> str:
+def boxes_html(sample: DatasetSample) -> str:
+    """Names, corners and scores of the boxes of a sample, to be opened.
+
+    Args:
+        sample: The sample.
+
+    Returns:
+        HTML, escaped.
+    """
     count = len(sample.boxes)
     rows = []
     for i, (box, name) in enumerate(zip(sample.boxes, sample.names)):

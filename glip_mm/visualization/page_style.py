@@ -20,7 +20,8 @@ a {{ color: var(--link) }}
 figure {{ margin: 0; background: var(--card); border-radius: 6px; overflow: hidden; min-width: 0 }}
 img {{ width: 100%; height: auto; display: block }}
 figcaption, .error {{ padding: 8px 12px; overflow-wrap: anywhere }}
-mark {{ border-radius: 4px; padding: 1px 4px }}
+mark {{ border-radius: 4px; padding: 1px 4px; -webkit-box-decoration-break: clone;
+  box-decoration-break: clone }}
 .none, small {{ color: var(--muted) }}
 small {{ display: block }}
 td {{ padding-right: 12px; font-size: 13px; font-variant-numeric: tabular-nums }}

@@ -1,0 +1,79 @@
+"""From phrases of captions to the categories of a data set."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+
+from ..teacher import without_determiner
+
+
+def category_name(phrase: str) -> str:
+    """Lower case, single blanks, no determiner: 'a Dog' and 'dog' are one category.
+
+    Example:
+        >>> category_name('The  red Cat')
+        'red cat'
+    """
+    words = ' '.join(phrase.lower().split())
+    return without_determiner(words, (0, len(words)))[0]
+
+
+class ClassList:
+    """Chosen categories, and which phrases each of them stands for.
+
+    Args:
+        lines: ``name`` or ``name: other phrase, pattern``; in patterns ``*`` stands for any text.
+            Every name stands for itself too. A phrase that fits several belongs to the first.
+
+    Raises:
+        ValueError: If there is none, or one twice.
+
+    Example:
+        >>> ClassList(['dog: puppy, * dog', 'cat']).find('a big Dog')
+        'dog'
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.patterns: dict[str, list[str]] = {}
+        for line in lines:
+            name, _, others = line.partition(':')
+            name = category_name(name)
+            if not name:
+                continue
+            if name in self.patterns:
+                raise ValueError(f'--classes: {name!r} comes twice: keep one')
+            self.patterns[name] = [category_name(other) for other in others.split(',')
+                                   if other.strip()]
+        if not self.patterns:
+            raise ValueError('--classes names no class: give names, or a file with one a line')
+        # phrases of captions repeat all the time
+        self.find = lru_cache(maxsize=1 << 16)(self._find)
+
+    @classmethod
+    def from_arguments(cls, arguments: Iterable[str]) -> 'ClassList':
+        """From the command line: one file, or names.
+
+        Raises:
+            FileNotFoundError: If a name looks like that of a file and there is none.
+            ValueError: As for the class.
+        """
+        arguments = list(arguments)
+        if len(arguments) == 1 and Path(arguments[0]).is_file():
+            return cls(Path(arguments[0]).read_text(encoding='utf-8-sig').splitlines())
+        if len(arguments) == 1 and arguments[0].endswith(('.txt', '.names')):
+            raise FileNotFoundError(f"--classes: the file '{arguments[0]}' is missing")
+        return cls(arguments)
+
+    @property
+    def names(self) -> list[str]:
+        """The categories in order."""
+        return list(self.patterns)
+
+    def _find(self, phrase: str) -> str | None:
+        """Category of a phrase, None if it has none."""
+        name = category_name(phrase)
+        if name in self.patterns:
+            return name
+        return next((own for own, patterns in self.patterns.items()
+                     if any(fnmatchcase(name, pattern) for pattern in patterns)), None)

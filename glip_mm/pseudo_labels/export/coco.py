@@ -1,0 +1,69 @@
+"""COCO: one JSON file. CVAT imports it too."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from .collection import Collection
+from .json_list import write_list
+
+
+def write_coco(collection: Collection, folder: Path) -> tuple[int, int]:
+    """Write ``annotations.json`` and ``cvat_labels.json``.
+
+    Boxes are ``[x, y, width, height]`` in pixels, ids count from 1, boxes to be ignored are crowds.
+    ``segmentation`` is there and empty: that is what CVAT takes for a rectangle. CVAT accepts no
+    label that its task does not have, so the second file is what to paste into the *Raw* tab of the
+    task's labels.
+
+    Args:
+        collection: What to write.
+        folder: Where.
+
+    Returns:
+        How many images and boxes.
+    """
+    images = boxes = 0
+
+    def image_entries() -> Iterator[dict]:
+        nonlocal images
+        for images, image in enumerate(collection.images('writing images'), 1):
+            width, height = image.size
+            entry = dict(id=images, file_name=image.name, width=width, height=height, license=0,
+                         flickr_url='', coco_url='', date_captured=0)
+            if image.caption is not None:
+                entry['caption'] = image.caption
+            yield entry
+
+    def box_entries() -> Iterator[dict]:
+        nonlocal boxes
+        for number, image in enumerate(collection.images('writing boxes'), 1):
+            for one in image.boxes:
+                boxes += 1
+                x1, y1, x2, y2 = one.box
+                # the difference has noise that the corners have not
+                width, height = round(x2 - x1, 6), round(y2 - y1, 6)
+                entry = dict(id=boxes, image_id=number, category_id=one.category + 1,
+                             bbox=[x1, y1, width, height], area=round(width * height, 6),
+                             segmentation=[], iscrowd=int(one.ignore))
+                if one.score is not None:
+                    entry['score'] = one.score
+                yield entry
+
+    info = dict(description=f'labels of {collection.rows.path.name}', version='', year=0,
+                contributor='', url='', date_created='')
+    categories = [dict(id=i, name=name, supercategory='')
+                  for i, name in enumerate(collection.categories, 1)]
+    with open(folder / 'annotations.json', 'wb') as file:
+        file.write(f'{{"info": {json.dumps(info, ensure_ascii=False)},\n"licenses": '
+                   '[{"id": 0, "name": "", "url": ""}],\n"categories": '.encode())
+        write_list(file, categories)
+        file.write(b',\n"images": ')
+        write_list(file, image_entries())
+        file.write(b',\n"annotations": ')
+        write_list(file, box_entries())
+        file.write(b'}\n')
+    (folder / 'cvat_labels.json').write_text(json.dumps(
+        [dict(name=name, attributes=[]) for name in collection.categories],
+        ensure_ascii=False, indent=1), encoding='utf-8')
+    return images, boxes

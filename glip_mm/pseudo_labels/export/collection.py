@@ -1,0 +1,192 @@
+"""What of some labels is exported: which boxes, under which names."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from glip_mm.datasets.converters import Report
+from glip_mm.datasets.converters.boxes import fit_box
+
+from ..label_rows import LabelRow, LabelRows, instance_name, phrase_text, region_boxes
+from .classes import ClassList, category_name
+
+
+class ExportBox(NamedTuple):
+    """A box that is exported."""
+
+    #: x1, y1, x2, y2 in pixels of the image, half open, within it.
+    box: tuple[float, float, float, float]
+    #: Index into the categories.
+    category: int
+    #: None for ground truth.
+    score: float | None
+    #: Marked to be ignored: a crowd, or difficult.
+    ignore: bool
+    #: Index of its region and within that; of detection rows 0 and that of its instance.
+    part: tuple[int, int]
+
+
+class ExportImage(NamedTuple):
+    """An image with boxes."""
+
+    row: LabelRow
+    boxes: list[ExportBox]
+
+    @property
+    def name(self) -> str:
+        """File name as the labels say it."""
+        return self.row.record['filename']
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.row.record['width'], self.row.record['height']
+
+    @property
+    def caption(self) -> str | None:
+        """None for detection rows."""
+        return self.row.record.get('grounding', {}).get('caption')
+
+
+class Collection:
+    """Images and their boxes, ready to be written in any format; can be walked many times.
+
+    Args:
+        rows: The labels.
+        images: Folder that file names start from; shards hold their images themselves.
+        min_score: Boxes that score less are left out; boxes without a score are ground truth.
+        classes: What to keep, under which names; None: every phrase is a category.
+        min_count: Categories with fewer boxes are left out.
+        merge_iou: Of boxes of *different phrases* of a caption that come to the same category
+            ("a dog and the dog") one that overlaps a better one by more is left out, for the
+            formats that have categories.
+        image_url: What Label Studio calls that folder, with the slash at its end.
+        progress: Show progress bars.
+
+    Raises:
+        ValueError: If a row is broken, or no box is left; says what became of them.
+    """
+
+    def __init__(self, rows: LabelRows, images: Path | None = None, min_score: float = 0.,
+                 classes: ClassList | None = None, min_count: int = 1, merge_iou: float = 0.6,
+                 image_url: str = '', progress: bool = True) -> None:
+        if images is not None and not Path(images).is_dir():
+            raise ValueError(f"--images '{images}' is no folder")
+        self.rows, self.images_folder, self.progress = rows, images, progress
+        self.image_url = image_url
+        self.min_score, self.classes, self.merge_iou = min_score, classes, merge_iou
+        self.min_count = min_count
+        self.categories: list[str] = []
+        #: What was seen and why boxes were left out.
+        self.counts: Counter = Counter()
+        #: Boxes of each category.
+        self.boxes_of: Counter = Counter()
+        self._count()
+
+    def _count(self) -> None:
+        found: Counter = Counter()
+        for row in self.rows.walk('counting', self.progress):
+            named = self._named_boxes(row, self.counts)
+            found.update(name for name, _ in self._merge(named))
+            self.counts['rows'] += 1
+        order = self.classes.names if self.classes else sorted(
+            found, key=lambda name: (-found[name], name))
+        self.categories = [name for name in order
+                           if found[name] >= self.min_count or self.classes and not found[name]]
+        kept = set(self.categories)
+        self.boxes_of = Counter({name: n for name, n in found.items() if name in kept})
+        rare = found.total() - self.boxes_of.total()
+        if rare:
+            self.counts[f'of a category below --min-count {self.min_count}'] = rare
+        if not self.boxes_of.total():
+            causes = ', '.join(f'{n} {cause}' for cause, n in self.counts.items()
+                               if cause not in ('rows', 'boxes'))
+            raise ValueError(f"no box of '{self.rows.path}' is left to be exported: of "
+                             f"{self.counts['boxes']} in {self.counts['rows']} rows "
+                             f"{causes or 'there is none'}")
+
+    def images(self, description: str = 'writing', merge: bool = True) -> Iterator[ExportImage]:
+        """Images that have boxes, in the order of the labels.
+
+        Args:
+            description: Of the progress bar.
+            merge: Whether boxes that several phrases share are one, see ``merge_iou``.
+        """
+        index = {name: i for i, name in enumerate(self.categories)}
+        for row in self.rows.walk(description, self.progress):
+            named = self._named_boxes(row, Counter())
+            boxes = [box._replace(category=index[name])
+                     for name, box in (self._merge(named) if merge else named) if name in index]
+            if boxes:
+                yield ExportImage(row, boxes)
+
+    def category_of(self, phrase: str) -> str | None:
+        """Name of the category that a phrase would have; it may still be too rare."""
+        return self.classes.find(phrase) if self.classes else category_name(phrase)
+
+    def _named_boxes(self, row: LabelRow, counts: Counter) -> list[tuple[str, ExportBox]]:
+        record, named = row.record, []
+        clipping = Report(row.where)
+        for phrase, box, score, ignore, part in _all_boxes(row, self.rows.label_map):
+            counts['boxes'] += 1
+            if score is not None and score < self.min_score:
+                counts[f'below --min-score {self.min_score:g}'] += 1
+                continue
+            name = self.category_of(phrase)
+            if not name:
+                counts['of another phrase than --classes'] += 1
+                continue
+            fitted = fit_box(*box, record['width'], record['height'], clipping, row.where)
+            if fitted is None:
+                counts['one pixel thin or outside the image'] += 1
+                continue
+            named.append((name, ExportBox(tuple(fitted), -1, score, ignore, part)))
+        return named
+
+    def _merge(self, named: list[tuple[str, ExportBox]]) -> list[tuple[str, ExportBox]]:
+        kept: list[tuple[str, ExportBox]] = []
+        for name, one in sorted(named, key=lambda found: -_score(found[1])):
+            if not any(name == other_name and one.part[0] != other.part[0]
+                       and not one.ignore and iou(one.box, other.box) > self.merge_iou
+                       for other_name, other in kept):
+                kept.append((name, one))
+        # the order of the caption, not of the scores
+        return sorted(kept, key=lambda found: found[1].part)
+
+
+def _all_boxes(row: LabelRow, label_map: Mapping[int, str] | None) -> Iterator[tuple]:
+    """Phrase, box, score, whether to ignore it, and its place in the record."""
+    record = row.record
+    if 'grounding' in record:
+        for i, region in enumerate(record['grounding']['regions']):
+            phrase = phrase_text(region['phrase'])
+            for j, (box, score) in enumerate(zip(*region_boxes(region))):
+                yield phrase, box, score, False, (i, j)
+        return
+    for i, one in enumerate(record['detection']['instances']):
+        name = instance_name(one, label_map)
+        if name is None:
+            raise ValueError(f"{row.where}: detection.instances[{i}] has the label {one['label']} "
+                             'and no category: give the names with --label-map')
+        yield name, one['bbox'], one.get('score'), bool(one.get('ignore')), (0, i)
+
+
+def _score(box: ExportBox) -> float:
+    return float('inf') if box.score is None else box.score
+
+
+def iou(one: tuple, other: tuple) -> float:
+    """Overlap of two boxes, intersection over union.
+
+    Example:
+        >>> iou((0, 0, 4, 4), (0, 0, 4, 2))
+        0.5
+    """
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.
+    shared = width * height
+    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (one, other)]
+    return shared / (sum(areas) - shared)

@@ -1,0 +1,98 @@
+"""Label Studio: tasks with predictions, and the labelling interface that fits them."""
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from glip_mm.version import __version__
+from glip_mm.visualization.palette import PALETTE
+
+from .collection import Collection, ExportImage
+from .json_list import write_list
+
+#: What Label Studio calls files below its document root.
+LOCAL_FILES = '/data/local-files/?d='
+
+
+def write_label_studio(collection: Collection, folder: Path) -> tuple[int, int]:
+    """Write ``tasks.json`` and ``interface.xml``.
+
+    Boxes are predictions with their scores, in percent of the image. Images are served by Label
+    Studio itself from ``collection.images_folder``, whose parent must be its document root.
+
+    Args:
+        collection: What to write.
+        folder: Where.
+
+    Returns:
+        How many images and boxes.
+
+    Raises:
+        ValueError: If nothing says where the images are.
+    """
+    prefix = _prefix(collection)
+    images = boxes = 0
+
+    def tasks() -> Iterator[dict]:
+        nonlocal images, boxes
+        for image in collection.images():
+            results = _results(image, collection.categories)
+            if not results:
+                continue
+            scores = [result['score'] for result in results if 'score' in result]
+            prediction = dict(model_version=f'glip_mm {__version__}', result=results)
+            if scores:
+                # the least sure can be looked at first
+                prediction['score'] = min(scores)
+            images += 1
+            boxes += len(results)
+            yield dict(data=dict(image=prefix + quote(image.name), caption=image.caption or '',
+                                 filename=image.name), predictions=[prediction])
+
+    with open(folder / 'tasks.json', 'wb') as file:
+        write_list(file, tasks())
+        file.write(b'\n')
+    tree = ElementTree.ElementTree(_interface(collection.categories))
+    ElementTree.indent(tree)
+    tree.write(folder / 'interface.xml', encoding='utf-8')
+    return images, boxes
+
+
+def _prefix(collection: Collection) -> str:
+    if collection.image_url:
+        return collection.image_url
+    if collection.images_folder is None:
+        raise ValueError('--images or --image-url is needed: Label Studio must find the images'
+                         + ('; unpack the shards first' if collection.rows.is_tar else ''))
+    return f'{LOCAL_FILES}{quote(Path(collection.images_folder).resolve().name)}/'
+
+
+def _results(image: ExportImage, categories: list[str]) -> list[dict]:
+    width, height = image.size
+    results = []
+    for number, one in enumerate(image.boxes):
+        if one.ignore:
+            continue
+        x1, y1, x2, y2 = one.box
+        result = dict(
+            id=f'box{number}', type='rectanglelabels', from_name='label', to_name='image',
+            original_width=width, original_height=height, image_rotation=0,
+            value=dict(x=100 * x1 / width, y=100 * y1 / height, width=100 * (x2 - x1) / width,
+                       height=100 * (y2 - y1) / height, rotation=0,
+                       rectanglelabels=[categories[one.category]]))
+        if one.score is not None:
+            result['score'] = one.score
+        results.append(result)
+    return results
+
+
+def _interface(categories: list[str]) -> ElementTree.Element:
+    view = ElementTree.Element('View')
+    ElementTree.SubElement(view, 'Text', name='caption', value='$caption')
+    ElementTree.SubElement(view, 'Image', name='image', value='$image', zoom='true')
+    labels = ElementTree.SubElement(view, 'RectangleLabels', name='label', toName='image')
+    for i, name in enumerate(categories):
+        color = '#{:02x}{:02x}{:02x}'.format(*PALETTE[i % len(PALETTE)])
+        ElementTree.SubElement(labels, 'Label', value=name, background=color)
+    return view

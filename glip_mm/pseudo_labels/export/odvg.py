@@ -1,0 +1,77 @@
+"""ODVG again, with what was chosen alone."""
+
+import json
+from pathlib import Path
+
+from glip_mm.datasets.converters import write_label_map
+
+from ..label_rows import region_boxes
+from .collection import Collection, ExportBox, ExportImage
+
+
+def write_odvg(collection: Collection, folder: Path) -> tuple[int, int]:
+    """Write ``SHARD.jsonl``, rows of the files that they come from.
+
+    Phrases and boxes stay as they are; a phrase that loses its boxes goes to ``without_box``. Rows
+    that lose all boxes are left out. Rows of shards name images, and do not hold them any more.
+    Detection rows get a ``label_map.json`` without the classes that were left out: a class in the
+    map whose boxes are missing would be trained as absent.
+
+    Args:
+        collection: What to write.
+        folder: Where.
+
+    Returns:
+        How many images and boxes.
+    """
+    images = boxes = 0
+    number, file = -1, None
+    names = dict(collection.rows.label_map or {})
+    try:
+        for image in collection.images(merge=False):
+            if image.row.file != number:
+                if file is not None:
+                    file.close()
+                number = image.row.file
+                name = collection.rows.files[number].with_suffix('.jsonl').name
+                file = open(folder / name, 'wb')
+            file.write(json.dumps(_chosen(image), ensure_ascii=False).encode('utf-8', 'replace')
+                       + b'\n')
+            names.update((one['label'], one['category']) for one in image.row.record.get(
+                'detection', {}).get('instances', ()) if 'category' in one)
+            images += 1
+            boxes += len(image.boxes)
+    finally:
+        if file is not None:
+            file.close()
+    if names:
+        whole = collection.classes is None and collection.min_count <= 1
+        write_label_map({label: name for label, name in names.items()
+                         if whole or collection.category_of(name) in collection.categories},
+                        folder / 'label_map.json')
+    return images, boxes
+
+
+def _chosen(image: ExportImage) -> dict:
+    record, parts = image.row.record, {one.part: one for one in image.boxes}
+    if 'detection' in record:
+        kept = [one for i, one in enumerate(record['detection']['instances']) if (0, i) in parts]
+        return {**record, 'detection': {**record['detection'], 'instances': kept}}
+    content = record['grounding']
+    regions, without = [], list(content.get('without_box', ()))
+    for i, region in enumerate(content['regions']):
+        chosen = [j for j in range(len(region_boxes(region)[0])) if (i, j) in parts]
+        if chosen:
+            regions.append(_region(region, chosen, [parts[i, j] for j in chosen]))
+        else:
+            without.append({key: region[key] for key in ('phrase', 'tokens_positive')})
+    without.sort(key=lambda entry: entry['tokens_positive'])
+    return {**record, 'grounding': {**content, 'regions': regions, 'without_box': without}}
+
+
+def _region(region: dict, chosen: list[int], boxes: list[ExportBox]) -> dict:
+    own, scores = region_boxes(region)
+    result = {**region, 'bbox': [own[j] for j in chosen]}
+    if 'score' in region:
+        result['score'] = [scores[j] for j in chosen]
+    return result

@@ -1,0 +1,78 @@
+"""Pascal VOC: an XML file an image."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path, PurePosixPath
+
+from .collection import Collection, ExportImage
+from .images import ImageFolder
+
+#: Characters that XML cannot hold, escaped or not.
+_FORBIDDEN = {code: None for code in range(32) if chr(code) not in '\t\n\r'}
+
+
+def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
+    """Write ``Annotations/NAME.xml``, ``ImageSets/Main/train.txt``, ``labels.txt``, ``JPEGImages``.
+
+    VOC counts pixels from 1 and a box includes its last pixel: ``[0, 10)`` is 1 to 10. Corners
+    keep their fractions. The score of a box is an element ``score``, which readers pass over.
+
+    Args:
+        collection: What to write.
+        folder: Where.
+
+    Returns:
+        How many images and boxes.
+
+    Raises:
+        ValueError: If an image is missing, or two share a label file.
+    """
+    placed = ImageFolder(collection, folder / 'JPEGImages')
+    listing = folder / 'ImageSets' / 'Main' / 'train.txt'
+    listing.parent.mkdir(parents=True)
+    images = boxes = 0
+    with open(listing, 'w', encoding='utf-8') as lines:
+        for image in collection.images():
+            stem = placed.add(image)
+            path = folder / 'Annotations' / f'{stem}.xml'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tree = ElementTree.ElementTree(_annotation(image, collection.categories))
+            ElementTree.indent(tree)
+            tree.write(path, encoding='utf-8', xml_declaration=True)
+            lines.write(f'{stem}\n')
+            images += 1
+            boxes += len(image.boxes)
+    (folder / 'labels.txt').write_text(
+        ''.join(f'{name}\n' for name in collection.categories), encoding='utf-8')
+    return images, boxes
+
+
+def _annotation(image: ExportImage, categories: list[str]) -> ElementTree.Element:
+    root = ElementTree.Element('annotation')
+    name = PurePosixPath(image.name)
+    _add(root, 'folder', str(name.parent) if name.parent.parts else 'JPEGImages')
+    # with its folder: names need not be unique without
+    _add(root, 'filename', image.name)
+    _add(_add(root, 'source'), 'database', 'Unknown')
+    size = _add(root, 'size')
+    for key, value in zip(('width', 'height', 'depth'), (*image.size, 3)):
+        _add(size, key, value)
+    _add(root, 'segmented', 0)
+    for one in image.boxes:
+        entry = _add(root, 'object')
+        _add(entry, 'name', categories[one.category])
+        _add(entry, 'pose', 'Unspecified')
+        _add(entry, 'truncated', 0)
+        _add(entry, 'difficult', int(one.ignore))
+        if one.score is not None:
+            _add(entry, 'score', one.score)
+        corners = _add(entry, 'bndbox')
+        x1, y1, x2, y2 = one.box
+        for key, value in (('xmin', x1 + 1), ('ymin', y1 + 1), ('xmax', x2), ('ymax', y2)):
+            _add(corners, key, f'{round(value, 6):.10g}')
+    return root
+
+
+def _add(parent: ElementTree.Element, tag: str, text: object = '') -> ElementTree.Element:
+    child = ElementTree.SubElement(parent, tag)
+    child.text = str(text).translate(_FORBIDDEN) or None
+    return child

@@ -1,0 +1,55 @@
+"""YOLO: a text file an image, as Ultralytics and its kin read them."""
+
+import json
+from pathlib import Path
+
+from .collection import Collection
+from .images import ImageFolder
+
+
+def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
+    """Write ``data.yaml``, ``train.txt``, ``labels/NAME.txt`` and ``images``.
+
+    A line is ``class x y width height``: the number of the class from 0, and the middle and sides
+    of the box in shares of the image's. Scores and boxes to be ignored have no place in it.
+    ``train.txt`` lists the images that have boxes: the others in the folder are no negatives.
+
+    Args:
+        collection: What to write.
+        folder: Where.
+
+    Returns:
+        How many images and boxes.
+
+    Raises:
+        ValueError: If an image is missing, or two share a label file.
+    """
+    placed = ImageFolder(collection, folder / 'images')
+    images = boxes = 0
+    with open(folder / 'train.txt', 'w', encoding='utf-8') as listing:
+        for image in collection.images():
+            found = [one for one in image.boxes if not one.ignore]
+            if not found:
+                continue
+            path = folder / 'labels' / f'{placed.add(image)}.txt'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(''.join(f'{one.category} {_shares(one.box, *image.size)}\n'
+                                    for one in found))
+            listing.write(f'./images/{image.name}\n')
+            images += 1
+            boxes += len(found)
+    # a JSON string is a YAML string, whatever is in it
+    names = ''.join(f'  {i}: {json.dumps(name, ensure_ascii=False)}\n'
+                    for i, name in enumerate(collection.categories))
+    (folder / 'data.yaml').write_text(
+        '# Labels of a model. They are no ground truth: put a set of yours at val.\n'
+        f'train: train.txt\nval: train.txt\nnames:\n{names}', encoding='utf-8')
+    return images, boxes
+
+
+def _shares(box: tuple, width: int, height: int) -> str:
+    x1, y1, x2, y2 = box
+    shares = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height,
+              (x2 - x1) / width, (y2 - y1) / height)
+    # 1e-10 of an image is finer than any box is known
+    return ' '.join(f'{share:.10f}'.rstrip('0').rstrip('.') for share in shares)

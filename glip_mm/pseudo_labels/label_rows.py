@@ -1,0 +1,176 @@
+"""Rows of labels wherever they lie: the folder of a run, JSON lines, tar shards."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.odvg_rules import HARMLESS, REMEDIES, check_row
+from glip_mm.datasets.storage import MappedTable, Source, open_or_build
+from glip_mm.datasets.storage.sources import COLUMNS
+
+#: Faults of a box alone, which a reader can leave out and go on.
+FAULTS_OF_BOXES = frozenset({'degenerate box', 'box outside the image'})
+
+
+class LabelRow(NamedTuple):
+    """One labelled image."""
+
+    #: ODVG record, without faults but those of :data:`FAULTS_OF_BOXES` and harmless ones.
+    record: dict
+    #: ``file:line``, or file and byte within a shard.
+    where: str
+    #: Number of the file that it comes from.
+    file: int
+    #: Of a tar shard: what reads the encoded image.
+    packed: object = None
+
+    def read_image(self, images: Path | None) -> bytes:
+        """The encoded image.
+
+        Args:
+            images: Folder that file names start from; not needed for shards.
+
+        Raises:
+            ValueError: If there is no such file; names both the row and the file.
+        """
+        if self.packed is not None:
+            return self.packed()  # type: ignore[operator]
+        return self.image_path(images).read_bytes()
+
+    def image_path(self, images: Path | None) -> Path:
+        """File of the image, see :meth:`read_image`."""
+        if images is None:
+            raise ValueError(f"{self.where}: '{self.record['filename']}' is a file by itself: say "
+                             'with --images where the names start from')
+        path = Path(images) / self.record['filename']
+        if not path.is_file():
+            raise ValueError(f"{self.where}: the image '{path}' is missing; --images is the "
+                             'folder that file names start from')
+        return path
+
+
+class LabelRows:
+    """Labels by number.
+
+    An index of where the rows lie is written beside the labels, the one that training uses too.
+
+    Args:
+        path: Folder of a run (with ``labels/`` in it), a folder of ``.jsonl`` or ``.tar`` files, or
+            one such file.
+        label_map: Label -> name, for detection rows whose boxes have no ``category``.
+
+    Raises:
+        FileNotFoundError: If there are no labels.
+        ValueError: If the files hold no row.
+    """
+
+    def __init__(self, path: str | Path, label_map: Mapping[int, str] | None = None) -> None:
+        self.path, self.label_map = Path(path), label_map
+        pattern, kind = _pattern(self.path)
+        self.source = Source(str(pattern), kind)
+        stem = pattern.name.replace('*', '_')
+        self.table: MappedTable = open_or_build(
+            pattern.parent / f'{stem}.index.arrow', self.source.files, COLUMNS, self.source.rows)
+        if not len(self.table):
+            raise ValueError(f"'{pattern}' holds no row: nothing was labelled; look at "
+                             'rejects.jsonl for the causes')
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files, in order."""
+        return self.source.files
+
+    @property
+    def is_tar(self) -> bool:
+        """Whether images lie beside their labels in shards."""
+        return self.source.format == 'tar'
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, index: int) -> LabelRow:
+        """Read a row.
+
+        Raises:
+            ValueError: If it is no ODVG record; says where it is, what is wrong and what to do.
+        """
+        row = self.table.row(index)
+        where = self.source.where(row)
+        try:
+            record = self.source.record(row)
+        except BadSample as error:
+            raise ValueError(str(error)) from error
+        faults = [p for p in check_row(record, self.label_map).problems
+                  if p.cause not in HARMLESS | FAULTS_OF_BOXES]
+        if faults:
+            fault = faults[0]
+            raise ValueError(f'{where}: {fault.cause}: {fault.field}: {fault.message}; '
+                             f'{REMEDIES[fault.cause]}')
+        packed = self.source.image(row)
+        return LabelRow(record, where, row['file'], packed and packed[1])
+
+    def walk(self, description: str, progress: bool = True) -> Iterator[LabelRow]:
+        """All rows in order, with a progress bar."""
+        for index in tqdm(range(len(self)), desc=description, unit='row', mininterval=0.5,
+                          disable=not progress):
+            yield self[index]
+
+
+def _pattern(path: Path) -> tuple[Path, str]:
+    """Pattern of the files and what they are."""
+    if path.is_file() and path.suffix in ('.jsonl', '.tar'):
+        return path, 'tar' if path.suffix == '.tar' else 'odvg'
+    if path.is_dir():
+        folder = path / 'labels' if (path / 'labels').is_dir() else path
+        for suffix, kind in (('.jsonl', 'odvg'), ('.tar', 'tar')):
+            if any(folder.glob(f'*{suffix}')):
+                return folder / f'*{suffix}', kind
+        raise FileNotFoundError(f"'{folder}' holds no .jsonl and no .tar file: give the --out "
+                                'folder of tools/pseudo_label.py, or a file of ODVG rows')
+    if path.exists():
+        raise FileNotFoundError(f"'{path}' is neither a folder nor a .jsonl or .tar file")
+    raise FileNotFoundError(f"'{path}' is missing: give the --out folder of tools/pseudo_label.py, "
+                            'or a file of ODVG rows')
+
+
+def read_label_map(path: str | Path | None) -> dict[int, str] | None:
+    """Label -> name; None without a file.
+
+    Raises:
+        ValueError: If the file is no such thing.
+    """
+    if path is None:
+        return None
+    try:
+        return {int(label): str(name) for label, name in json.loads(
+            Path(path).read_text(encoding='utf-8')).items()}
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"label map '{path}' is not a JSON object of label and name ({error})"
+                         ) from error
+
+
+def phrase_text(phrase: str | Sequence[str]) -> str:
+    """Words of a region's phrase, which ODVG also writes as a list of pieces."""
+    return ' '.join((phrase if isinstance(phrase, str) else ' '.join(phrase)).split())
+
+
+def instance_name(instance: Mapping, label_map: Mapping[int, str] | None) -> str | None:
+    """Name of a detection instance; None if neither the row nor the map tells it."""
+    return instance.get('category') or (label_map or {}).get(instance['label'])
+
+
+def region_boxes(region: Mapping) -> tuple[list[list[float]], list[float | None]]:
+    """Boxes of a region and their scores; ODVG writes one box with or without a list around it.
+
+    Example:
+        >>> region_boxes(dict(bbox=[0, 0, 8, 8], score=0.5))
+        ([[0, 0, 8, 8]], [0.5])
+    """
+    boxes, scores = region['bbox'], region.get('score')
+    if boxes and not isinstance(boxes[0], list):
+        boxes, scores = [boxes], scores if isinstance(scores, list) else [scores]
+    return boxes, [None] * len(boxes) if scores is None else scores

@@ -1,0 +1,77 @@
+"""Labels as pictures."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.transforms.load_image import LoadImage
+from glip_mm.visualization.dataset_sample import DatasetSample, from_annotation
+
+from ..label_rows import LabelRow, LabelRows, instance_name, phrase_text, region_boxes
+
+
+def choose_rows(total: int, samples: int, seed: int) -> list[int]:
+    """Numbers of rows, drawn without replacement, in order.
+
+    Raises:
+        ValueError: If ``samples`` is not positive.
+    """
+    if samples < 1:
+        raise ValueError(f'--samples {samples} must be at least 1')
+    return sorted(random.Random(seed).sample(range(total), min(samples, total)))
+
+
+def read_samples(rows: LabelRows, numbers: list[int], images: Path | None
+                 ) -> Iterator[tuple[LabelRow, DatasetSample | str]]:
+    """Samples, or what is wrong with them: whatever that is, the others can be seen."""
+    for number in numbers:
+        row = rows[number]
+        try:
+            yield row, read_label(row, images, rows.label_map)
+        except (BadSample, ValueError, OSError) as error:
+            yield row, str(error)
+
+
+def read_label(row: LabelRow, images: Path | None, label_map: dict | None = None) -> DatasetSample:
+    """Make a sample to be drawn of a row; phrases without a box are part of its prompt.
+
+    Args:
+        row: The row.
+        images: Folder that file names start from.
+        label_map: Names of detection labels.
+
+    Raises:
+        ValueError: If its image is missing or broken, or of another size than the row says.
+    """
+    record = row.record
+    info = dict(img_path=record['filename'], where=row.where, **_content(record, label_map or {}))
+    if row.packed is not None:
+        info['img_bytes_ref'] = row.packed
+    else:
+        info['img_path'] = str(row.image_path(images))
+    sample = from_annotation(info, (), LoadImage(), row.where)
+    height, width = sample.image.shape[:2]
+    if (height, width) != (record['height'], record['width']):
+        raise ValueError(f"{row.where}: the row is about {record['width']} x {record['height']} "
+                         f"pixels, but '{info['img_path']}' has {width} x {height}: boxes would be "
+                         'in the wrong places')
+    return sample
+
+
+def _content(record: dict, label_map: dict) -> dict:
+    if 'detection' in record:
+        instances = record['detection']['instances']
+        names = {i['label']: instance_name(i, label_map) or f"label {i['label']}"
+                 for i in instances}
+        return dict(text=names, instances=[
+            dict(bbox=i['bbox'], bbox_label=i['label'], score=i.get('score'),
+                 ignore_flag=int(bool(i.get('ignore')))) for i in instances])
+    content = record['grounding']
+    regions = [*content['regions'], *content.get('without_box', ())]
+    instances = [dict(bbox=box, score=score, bbox_label=label)
+                 for label, region in enumerate(content['regions'])
+                 for box, score in zip(*region_boxes(region))]
+    return dict(text=content['caption'], instances=instances, phrases={
+        label: dict(phrase=phrase_text(region['phrase']), tokens_positive=region['tokens_positive'])
+        for label, region in enumerate(regions)})

@@ -1,0 +1,46 @@
+"""Look at labels of tools/pseudo_label.py, or other ODVG rows: a random sample, and numbers of all.
+
+Writes index.html (one page that needs nothing else), contact_sheet.png, summary.json and figures/.
+
+Example:
+    python tools/analysis_tools/review_labels.py work_dirs/labels \\
+        --images data/self_training_world/images --out work_dirs/labels_review
+"""
+
+import argparse
+import sys
+
+from glip_mm.pseudo_labels.label_rows import read_label_map
+from glip_mm.pseudo_labels.review import make_review
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('labels', metavar='LABELS', help='folder of a run, a folder of .jsonl or '
+                        '.tar files, or one such file')
+    parser.add_argument('--images', metavar='DIR', help='folder that file names start from; '
+                        'shards hold their images')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder for the page')
+    parser.add_argument('--samples', type=int, default=48, metavar='N',
+                        help='images to show (default: 48)')
+    parser.add_argument('--seed', type=int, default=0, help='of their choice (default: 0)')
+    parser.add_argument('--label-map', metavar='FILE', help='JSON of label and name, for detection '
+                        'rows without categories')
+    return parser
+
+
+def main() -> None:
+    """Write the review."""
+    args = make_parser().parse_args()
+    try:
+        page = make_review(args.labels, args.images, args.out, args.samples, args.seed,
+                           read_label_map(args.label_map))
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print(f'review: {page}')
+
+
+if __name__ == '__main__':
+    main()
