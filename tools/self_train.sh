@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Teacher -> labels -> student -> evaluation of both (GLIP, section 3.3).
 # Usage: tools/self_train.sh TEACHER_CONFIG STUDENT_CONFIG OUT --data DATA [options of pseudo_label.py]
-# The student's config reads the labels of the round from the variable LABELS. Interrupted, the same
-# command goes on where it stopped: a step that is done is not repeated.
+# The student's config reads LABELS, the folder of the round's labels, and if it is to start from the
+# teacher TEACHER_WEIGHTS. Interrupted, the same command goes on where it stopped: a step that is done is
+# not repeated.
 #   TEACHER=FILE      start from these weights instead of training a teacher
 #   ROUNDS=1          a student becomes the teacher of the next round
 #   DEVICES=1         train, label and test on so many
 #   TRAIN_OPTIONS=    options of train.py for teacher and student, such as --cfg-options ...
 set -euo pipefail
-[ $# -ge 5 ] || { sed -n '2,9s/^# \?//p' "$0" >&2; exit 2; }
+[ $# -ge 5 ] || { sed -n '2,10s/^# \?//p' "$0" >&2; exit 2; }
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 teacher_config=$1 student_config=$2 out=$3
 shift 3
@@ -53,7 +54,7 @@ for round in $(seq "${ROUNDS:-1}"); do
     folder=$out/round$round
     run pseudo_label.py "$config" "$weights" --out "$folder/labels" "$@"
     LABELS=$(cd "$folder/labels" && pwd)
-    export LABELS
+    export LABELS TEACHER_WEIGHTS=$weights
     train "$student_config" "$folder/student"
     weights=$(cat "$folder/student/trained")
     evaluate "$student_config" "$weights" "$folder/student/test"

@@ -7,6 +7,7 @@ Example:
 import argparse
 
 from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
 
 from glip_mm.apis.launch import add_run_options, build_runner, check_checkpoint, load_config
 
@@ -46,7 +47,11 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
     if args.resume is not None:
         config.resume = True
         if args.resume == 'auto':
-            config.load_from = None
+            # without a checkpoint of its own a run starts as its config says
+            if find_latest_checkpoint(config.work_dir):
+                config.load_from = None
+            else:
+                config.resume = False
         else:
             check_checkpoint(parser, args.resume, '--resume')
             config.load_from = args.resume

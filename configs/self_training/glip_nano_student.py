@@ -23,6 +23,8 @@ train_dataloader = dict(
     dataset=dict(
         datasets=[_base_.gold_detection, _base_.gold_grounding, pseudo], copies=[2, 2, 1]))
 
-max_epochs = 2
+# from the teacher, whose weights tools/self_train.sh names
+load_from = '{{$TEACHER_WEIGHTS:work_dirs/glip_nano_teacher/epoch_6.pth}}'
+max_epochs = 1
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [_base_.warm_up, dict(_base_.cosine, end=max_epochs, T_max=max_epochs)]

@@ -28,7 +28,7 @@ from tqdm import tqdm
 CONFIGS = ROOT / 'configs' / 'self_training'
 DATA = Path('data/self_training_world')
 LABEL_OPTIONS = ['--threshold', '0.3', '--cross-nms', '0.5', '--counts', '--no-determiners',
-                 '--parser', 'textblob', '--shard-size', '800']
+                 '--parser', 'spacy', '--shard-size', '800']
 METRICS = dict(ap_new='new/coco/bbox_mAP', ap_known='known/coco/bbox_mAP',
                phrase_recall_at_1='grounding/phrases/Recall@1')
 COLUMNS = dict(ap_new='AP new names', ap_known='AP known names',
@@ -70,6 +70,11 @@ class Teacher(Run):
         super().__init__(*args, **options)
         self._labelling = threading.Lock()
 
+    @property
+    def weights(self) -> str:
+        """File of the trained model."""
+        return (self.folder / 'last_checkpoint').read_text().strip()
+
     def label(self, variant: str, bar: tqdm) -> Mapping[str, str]:
         """Where the labels for a student are; they are made for the first that asks.
 
@@ -84,14 +89,14 @@ class Teacher(Run):
             if not (folder / 'summary.json').is_file():
                 bar.total += 1
                 self.call('pseudo_label', [
-                    self.config, (self.folder / 'last_checkpoint').read_text().strip(),
+                    self.config, self.weights,
                     '--data', str(DATA / 'annotations' / 'pool.jsonl'),
                     '--images', str(DATA / 'images'), '--out', str(folder), *LABEL_OPTIONS],
                     bar, options=False)
         if variant == 'shuffled':
             shuffle_labels(folder / 'labels', self.folder / 'shuffled' / 'labels')
             folder = self.folder / 'shuffled'
-        return dict(LABELS=str(folder.resolve()))
+        return dict(LABELS=str(folder.resolve()), TEACHER_WEIGHTS=self.weights)
 
 
 def make_runs(args: argparse.Namespace, work_dir: Path, variants: list[str]) -> list[Run]:
