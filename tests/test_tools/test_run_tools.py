@@ -128,11 +128,20 @@ def options_of(script, toy, *arguments):
     return config
 
 
-@pytest.mark.parametrize('arguments, resume, load_from', [
-    ([], None, None), (['--resume'], True, None), (['--resume', 'auto'], True, None)])
-def test_resume(toy, arguments, resume, load_from):
+@pytest.mark.parametrize('arguments, resume', [
+    ([], None), (['--resume'], True), (['--resume', 'auto'], True)])
+def test_resume(toy, arguments, resume):
+    (toy / 'run').mkdir()
+    (toy / 'run' / 'last_checkpoint').write_text('run/epoch_1.pth')
+    start = toy / 'base.pth'
+    start.touch()
+    arguments = [*arguments, '--work-dir', toy / 'run', '--cfg-options', f'load_from={start}']
     config = options_of('train.py', toy, *arguments)
-    assert (config.get('resume'), config.get('load_from')) == (resume, load_from)
+    assert (config.get('resume'), config.load_from) == (resume, None if resume else str(start))
+    # a run without a checkpoint of its own starts as its config says
+    (toy / 'run' / 'last_checkpoint').unlink()
+    config = options_of('train.py', toy, *arguments)
+    assert (bool(config.get('resume')), config.load_from) == (False, str(start))
 
 
 def test_resume_from_a_file(toy):
