@@ -6,6 +6,7 @@ Example:
 """
 
 import argparse
+import sys
 
 from mmdet.evaluation import DumpDetResults
 from mmengine.config import Config
@@ -19,6 +20,7 @@ from glip_mm.apis.launch import (
     load_config,
 )
 from glip_mm.apis.testing import run_test
+from glip_mm.evaluation.preflight import PreflightError
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -71,7 +73,10 @@ def main() -> None:
     runner = build_runner(config)
     if args.out:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-    run_test(runner)
+    try:
+        run_test(runner)
+    except PreflightError as error:
+        sys.exit(f'test.py: {error}')
 
 
 if __name__ == '__main__':

@@ -5,11 +5,13 @@ Example:
 """
 
 import argparse
+import sys
 
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
 from glip_mm.apis.launch import add_run_options, build_runner, check_checkpoint, load_config
+from glip_mm.evaluation.preflight import PreflightError
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -63,7 +65,11 @@ def main() -> None:
     args = parser.parse_args()
     config = load_config(parser, args)
     apply_options(parser, args, config)
-    build_runner(config).train()
+    runner = build_runner(config)
+    try:
+        runner.train()
+    except PreflightError as error:
+        sys.exit(f'train.py: {error}')
 
 
 if __name__ == '__main__':

@@ -12,6 +12,8 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'))
 custom_hooks = [
+    dict(type='PreflightHook'),
+    dict(type='FirstEvaluationHook'),
     dict(type='StepSeedHook'),
     dict(type='NonFiniteHook', policy='skip'),
     dict(type='TrainingCostHook'),

@@ -2,6 +2,8 @@
 _base_ = './default_runtime.py'
 
 custom_hooks = [
+    dict(type='PreflightHook'),
+    dict(type='FirstEvaluationHook'),
     dict(type='StepSeedHook'),
     dict(type='NonFiniteHook', policy='skip'),
     dict(type='AveragedWeightsHook', momentum=0.001),

@@ -222,8 +222,23 @@ class GroundingDataset(BaseDataset):
     # ---------------------------------------------------------------- samples
 
     def prepare_data(self, idx: int) -> Any:
-        """A sample after the pipeline; None if the pipeline rejects it."""
-        return self.pipeline(self.get_data_info(idx))
+        """A sample after the pipeline; None if the pipeline rejects it.
+
+        Raises:
+            BadSample: If its record or its image cannot be used.
+        """
+        info = self.get_data_info(idx)
+        where, path = info['where'], info['img_path']
+        try:
+            return self.pipeline(info)
+        # what MMCV's loader raises; ours raises BadSample
+        except FileNotFoundError as error:
+            raise BadSample('missing image', where, f"'{path}': check data_prefix") from error
+        except AssertionError as error:
+            if 'failed to load image' not in str(error):
+                raise
+            raise BadSample('broken image', where, f"'{path}': it cannot be decoded; fetch it "
+                            'again or drop the row') from error
 
     def __getitem__(self, idx: int) -> Any:
         self.full_init()

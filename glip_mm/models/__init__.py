@@ -2,6 +2,7 @@
 
 import mmdet.models  # noqa: F401
 
+from .backbones import *  # noqa: F401,F403
 from .dense_heads import *  # noqa: F401,F403
 from .detectors import *  # noqa: F401,F403
 from .language_models import *  # noqa: F401,F403

@@ -90,8 +90,8 @@ def _by_tokens(prompt: Prompt, count_tokens: TokenCounter, max_tokens: int) -> l
             stop -= 1
             if stop == start:
                 raise ValueError(
-                    f'class {start} {prompt.names[start]!r} needs {count} tokens by itself, but '
-                    f'a prompt has room for {max_tokens}; shorten the name or raise max_tokens '
+                    f'class {start} {prompt.names[start][:60]!r} needs {count} tokens by itself, '
+                    f'but a prompt has room for {max_tokens}; shorten the name or raise max_tokens '
                     'of the language model')
             count = _count(prompt, range(start, stop), count_tokens)
         groups.append(list(range(start, stop)))

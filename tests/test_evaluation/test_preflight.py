@@ -157,10 +157,22 @@ def test_names_that_collide_or_vanish(model, tmp_path):
     assert any('1 of 3 names own no token' in w for w in found.warnings)
 
 
-def test_a_missing_file_is_named(model, tmp_path):
+def test_a_missing_or_damaged_file_is_named(model, tmp_path):
     datasets = build(write(tmp_path / 'set'))
+    (tmp_path / 'set/a.json').write_text('{"images": [')
+    assert "a.json' is not valid JSON" in look(datasets, Evaluator(), model).errors[0]
     (tmp_path / 'set/a.json').unlink()
     assert "a.json' is missing" in look(datasets, Evaluator(), model).errors[0]
+
+
+def test_an_image_that_is_missing_or_broken_is_named(model, tmp_path):
+    path = write(tmp_path / 'set')
+    (path.parent / '0.jpg').unlink()
+    errors = look(build(path), Evaluator(), model).errors
+    assert '1 of 2 images' in errors[0] and 'are missing' in errors[0]
+    assert 'cannot be prepared' in errors[1] and "0.jpg'" in errors[1]
+    (path.parent / '0.jpg').write_bytes(b'no image')
+    assert 'cannot be decoded' in look(build(path), Evaluator(), model).errors[0]
 
 
 def test_detectors_without_words_are_left_alone(tmp_path):

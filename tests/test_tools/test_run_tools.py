@@ -124,6 +124,8 @@ def options_of(script, toy, *arguments):
     parser = module['make_parser']()
     args = parser.parse_args([str(toy / 'toy_config.py'), *map(str, arguments)])
     config = Config.fromfile(args.config, import_custom_modules=False)
+    config.work_dir = args.work_dir
+    config.merge_from_dict(args.cfg_options or {})
     module['apply_options'](parser, args, config)
     return config
 

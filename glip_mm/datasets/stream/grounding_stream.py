@@ -41,6 +41,20 @@ def shares(total: int, ratios: Sequence[float]) -> List[int]:
     return counts.tolist()
 
 
+def _build(config: dict, position: int) -> Dataset:
+    try:
+        return DATASETS.build(config)
+    except ValueError as error:
+        if 'need at least one array to concatenate' not in str(error):
+            raise
+        # MMEngine's words for a data set whose filters left nothing
+        classes = config.get('metainfo', {}).get('classes')
+        raise ValueError(
+            f"GroundingStream.datasets[{position}]: no sample of '{config.get('ann_file')}' is "
+            f'left after filter_cfg={config.get("filter_cfg")}: none has a box of metainfo.classes '
+            f'({classes}); give the names of the categories in the file') from error
+
+
 @DATASETS.register_module()
 class GroundingStream(Dataset):
     """Mixes detection, grounding and image-text data sets.
@@ -74,8 +88,8 @@ class GroundingStream(Dataset):
                                  f'for each of the {len(datasets)} datasets, not all of them 0')
         if ratios is not None and (copies is not None or not samples_per_epoch):
             raise ValueError('GroundingStream.ratios needs samples_per_epoch and no copies')
-        self.datasets = [DATASETS.build(d) if isinstance(d, (dict, ConfigDict)) else d
-                         for d in datasets]
+        self.datasets = [_build(d, i) if isinstance(d, (dict, ConfigDict)) else d
+                         for i, d in enumerate(datasets)]
         self._own_seed, self.seed = seed is not None, seed or 0
         self._lengths = [len(d) for d in self.datasets]
         wanted = ratios or copies or [1] * len(self._lengths)

@@ -1,19 +1,34 @@
 """Reading an image wherever it lies."""
 
+import io
 from typing import Optional
 
 import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
+from mmengine import fileio
+from PIL import Image, ImageOps
 
 from glip_mm.registry import TRANSFORMS
 
 from ..bad_sample import BadSample
 
 
+def deep_grey(content: bytes) -> Optional[Image.Image]:
+    """A grey image of 16 bits; None if the bytes are anything else, be it no image at all."""
+    try:
+        image = Image.open(io.BytesIO(content))
+    except OSError:
+        return None
+    return image if image.mode.startswith('I;16') else None
+
+
 @TRANSFORMS.register_module()
 class LoadImage(LoadImageFromFile):
     """MMCV's ``LoadImageFromFile`` for files and for pieces of files, such as shards.
+
+    Grey images of 16 bits are scaled to 8 (``value // 256``, as OpenCV does), which Pillow by
+    itself clips to white.
 
     Required keys: ``img_path``, or ``img_bytes_ref``: a callable that gives the encoded image.
     Optional: ``where``, which says in errors what sample this is.
@@ -36,10 +51,15 @@ class LoadImage(LoadImageFromFile):
         where = results.get('where') or results.get('img_path', '')
         try:
             if 'img_bytes_ref' in results:
-                image = self._decode(results.pop('img_bytes_ref')())
-                results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
-                return results
-            return super().transform(results)
+                content = results.pop('img_bytes_ref')()
+            elif (self.imdecode_backend != 'pillow' or self.ignore_empty
+                    or self.file_client_args is not None):
+                return super().transform(results)
+            else:
+                content = fileio.get(results['img_path'], backend_args=self.backend_args)
+            image = self._decode(content)
+            results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
+            return results
         except FileNotFoundError as error:
             raise BadSample('missing image', where,
                             f"'{results['img_path']}': check data_prefix") from error
@@ -48,7 +68,13 @@ class LoadImage(LoadImageFromFile):
                             f"'{results.get('img_path')}': {error}") from error
 
     def _decode(self, content: bytes) -> np.ndarray:
-        image = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
+        image = deep_grey(content) if self.imdecode_backend == 'pillow' else None
+        if image is not None and self.color_type.startswith('color'):
+            turned = self.color_type == 'color'
+            image = np.asarray(ImageOps.exif_transpose(image) if turned else image)
+            image = np.repeat((image // 256).astype(np.uint8)[..., None], 3, axis=2)
+        else:
+            image = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
         if image is None:
             raise ValueError('it cannot be decoded')
         return image.astype(np.float32) if self.to_float32 else image

@@ -1,8 +1,11 @@
 """Hooks of glip_mm."""
 
 from .averaged_weights_hook import AveragedWeightsHook
+from .first_evaluation_hook import FirstEvaluationHook
 from .non_finite_hook import NonFiniteHook
+from .preflight_hook import PreflightHook
 from .step_seed_hook import StepSeedHook
 from .training_cost_hook import TrainingCostHook
 
-__all__ = ['AveragedWeightsHook', 'NonFiniteHook', 'StepSeedHook', 'TrainingCostHook']
+__all__ = ['AveragedWeightsHook', 'FirstEvaluationHook', 'NonFiniteHook', 'PreflightHook',
+           'StepSeedHook', 'TrainingCostHook']

@@ -1,6 +1,11 @@
-"""What can be known to be wrong with a test before its first image."""
+"""Before the first image: do classes, annotations, images, metrics and prompts fit together?
 
-from typing import Any, Sequence
+A wrong order of classes, another annotation file or a prompt without words gives numbers that look
+like numbers. What can be told beforehand is told beforehand, with both sides printed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import MMLogger
@@ -8,10 +13,13 @@ from torch import nn
 
 from ..tested_datasets import TestedDataset
 from .annotations import check_annotations, check_metric, read_annotations
-from .findings import Findings
+from .boxes import check_boxes
+from .findings import Findings, PreflightError
+from .images import check_images
 from .prompts import check_prompt
+from .training import check_training_set, check_vocabularies
 
-__all__ = ['Findings', 'check_test']
+__all__ = ['Findings', 'PreflightError', 'check_test', 'check_training']
 
 
 def check_test(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module,
@@ -25,11 +33,42 @@ def check_test(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Modu
         strict: A mismatch ends the test instead of being logged.
 
     Raises:
-        ValueError: If something does not fit; the text lists both sides.
+        PreflightError: If something does not fit; the text lists both sides.
     """
+    _decide(lambda: look(datasets, evaluator, model), strict, 'the test would give wrong numbers',
+            "test_cfg=dict(preflight='warn') tests all the same")
+
+
+def check_training(training: Sequence[TestedDataset], evaluated: Sequence[TestedDataset],
+                   evaluator: Any, model: nn.Module, strict: bool = True) -> None:
+    """Compare all that a training learns from and is evaluated on, before its first batch.
+
+    Args:
+        training: What is learned from.
+        evaluated: What is evaluated on the way; empty for none.
+        evaluator: Of the evaluation, None without one.
+        model: See :func:`check_test`.
+        strict: A mismatch ends the training instead of being logged.
+
+    Raises:
+        PreflightError: If something does not fit.
+    """
+    def findings() -> Findings:
+        found = look(evaluated, evaluator, model)
+        for dataset in training:
+            check_training_set(dataset, model, found)
+        check_vocabularies(training, evaluated, found)
+        return found
+
+    _decide(findings, strict, 'the training would go wrong',
+            "custom_hooks=[dict(type='PreflightHook', preflight='warn'), ...] trains all the same")
+
+
+def _decide(find: Callable[[], Findings], strict: bool, verdict: str, remedy: str) -> None:
+    """Log what the main process finds, and end the run in all processes."""
     errors: list[Any] = [None]
     if is_main_process():
-        logger, findings = MMLogger.get_current_instance(), look(datasets, evaluator, model)
+        logger, findings = MMLogger.get_current_instance(), find()
         for line in findings.notes:
             logger.info(line)
         for line in findings.warnings + ([] if strict else findings.errors):
@@ -37,8 +76,7 @@ def check_test(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Modu
         errors = [findings.errors if strict else []]
     broadcast_object_list(errors)
     if errors[0]:
-        raise ValueError('the test would give wrong numbers:\n' + '\n'.join(errors[0]) + (
-            "\n(test_cfg=dict(preflight='warn') tests all the same)"))
+        raise PreflightError(f'{verdict}:\n' + '\n'.join(errors[0]) + f'\n({remedy})')
 
 
 def look(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module) -> Findings:
@@ -53,7 +91,9 @@ def look(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module) ->
         content = read_annotations(dataset, findings)
         if content is not None:
             check_annotations(dataset, content, findings)
+            check_boxes(f"{dataset.name}: '{dataset.ann_file}'", content, findings)
             for metric in metrics[i:i + 1] if apart else shared:
                 check_metric(dataset, content, metric, findings)
+        check_images(dataset, findings)
         check_prompt(dataset, model, findings)
     return findings

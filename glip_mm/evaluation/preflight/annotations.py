@@ -8,22 +8,45 @@ from typing import Any
 from ..tested_datasets import TestedDataset
 from .findings import Findings, both_sides
 
+#: Bytes of an annotation file that are read before a test: half a minute.
+LARGEST = 1 << 30
 
-def read_annotations(dataset: TestedDataset, findings: Findings) -> dict[str, Any] | None:
-    """Content of a COCO-format file; None if the set's annotations are of another format."""
+
+def read_annotations(dataset: TestedDataset, findings: Findings,
+                     largest: int = LARGEST) -> dict[str, Any] | None:
+    """Content of a COCO-format file; None if its format is another or its bytes too many."""
     path = Path(dataset.ann_file)
-    if path.suffix != '.json' or not dataset.classes:
+    # JSON lines end in .json too
+    other = getattr(dataset.dataset, 'format', 'coco') not in ('coco', 'lvis')
+    if path.suffix != '.json' or not dataset.classes or other:
         return None
     if not path.is_file():
         findings.errors.append(f"{dataset.name}: annotation file '{path}' is missing: check "
                                'data_root and ann_file')
         return None
-    content = json.loads(path.read_text(encoding='utf-8-sig'))
+    if path.stat().st_size > largest:
+        findings.notes.append(f"{dataset.name}: '{path}' is too large to be looked into first")
+        return None
+    try:
+        content = json.loads(path.read_text(encoding='utf-8-sig'))
+    except ValueError as error:
+        findings.errors.append(f"{dataset.name}: '{path}' is not valid JSON ({error}): fetch or "
+                               'export the file again')
+        return None
     return content if isinstance(content, dict) and content.get('categories') else None
 
 
-def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings: Findings) -> None:
-    """Class names and their order against the categories, and classes without boxes."""
+def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings: Findings,
+                      training: bool = False) -> None:
+    """Class names and their order against the categories, and classes without boxes.
+
+    Args:
+        dataset: Whose ``metainfo`` names the classes.
+        content: Of its annotation file.
+        findings: Gains what was found.
+        training: The set is learned from: images may be left out, and classes without boxes are
+            counted elsewhere.
+    """
     names = {row['id']: row['name'] for row in content['categories']}
     given = getattr(dataset.dataset, 'cat_ids', None)
     # a set that finds categories by id may call them what it likes, one that looks them up by
@@ -44,15 +67,18 @@ def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings:
             findings.notes.append(f'{title}: classes are renamed by metainfo:\n{sides}')
         else:
             findings.errors.append(f'{title} has other classes than metainfo:\n{sides}')
+    verb = 'trained' if training else 'tested'
     counts = Counter(a['category_id'] for a in content.get('annotations', ()))
     unused = [names[i] for i in names if i not in set(ids)]
     with_boxes = [names[i] for i in names if i not in set(ids) and counts[i]]
     if with_boxes:
         findings.warnings.append(
-            f'{title} has boxes of {len(with_boxes)} categories that are not tested: {with_boxes}; '
-            f'tested are {list(dataset.classes)}')
+            f'{title} has boxes of {len(with_boxes)} categories that are not {verb}: {with_boxes}; '
+            f'{verb} are {list(dataset.classes)}')
     elif unused:
-        findings.notes.append(f'{title}: categories without boxes that are not tested: {unused}')
+        findings.notes.append(f'{title}: categories without boxes that are not {verb}: {unused}')
+    if training:
+        return
     empty = [c for c, i in zip(dataset.classes, ids) if not counts[i]]
     if empty and len(empty) == len(dataset.classes):
         findings.errors.append(f'{title} has no box of any class: it cannot be scored (test '

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
+class PreflightError(ValueError):
+    """A run that would give wrong numbers; the text lists all that does not fit."""
+
+
 @dataclass
 class Findings:
     """Lines for the log, by how bad they are."""

@@ -5,22 +5,29 @@ from typing import Any
 
 from torch import nn
 
+from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.text import Prompt
-from glip_mm.text.names import clean_name
 
 from ..tested_datasets import TestedDataset
 from .findings import Findings, both_sides
 
+#: Tokens from which a class name is no name any more.
+LONG = 32
+REWORD = ("; rename them, or say them in other words: caption_prompt={NAME: dict(name='WORDS')} of "
+          'BuildPrompt and of the tested data set')
+
 
 def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -> None:
     """Prompt and chunks of the first image: what has no tokens, what cannot be told apart."""
-    model = getattr(model, 'module', model)
-    # test-time augmentation wraps the model once more
-    model = getattr(model, 'module', model)
+    model = unwrapped(model)
     batcher = getattr(model, 'prompts', None)
     if batcher is None or not dataset.num_images:
         return
-    sample: Any = dataset.dataset[0]['data_samples']
+    try:
+        sample: Any = dataset.dataset[0]['data_samples']
+    except (OSError, AssertionError, BadSample) as error:  # the image: MMCV asserts that it decodes
+        findings.errors.append(f'{dataset.name}: the first sample cannot be prepared: {error}')
+        return
     sample = sample[0] if isinstance(sample, (list, tuple)) else sample
     try:
         prompt = Prompt.from_data_sample(sample)
@@ -38,7 +45,7 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
             'for other classes:\n'
             + both_sides('prompt', prompt.names, 'metainfo.classes', dataset.classes))
     if by_class:
-        _collisions(dataset, findings)
+        check_names(dataset.name, prompt, model, findings)
     size = model.test_cfg.get('chunked_size', -1)
     chunks = batcher.chunks(prompt, size if size and size > 0 else None)
     lines = [f'{dataset.name}: {dataset.num_images} images, '
@@ -62,12 +69,42 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
         target.append(text)
 
 
-def _collisions(dataset: TestedDataset, findings: Findings) -> None:
-    same = defaultdict(list)
-    for name in dataset.classes:
-        same[' '.join(clean_name(name).lower().split())].append(name)
-    double = {k: v for k, v in same.items() if len(v) > 1}
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The detector inside what distributes it, averages it or augments its tests."""
+    model = getattr(model, 'module', model)
+    # test-time augmentation wraps the model once more
+    return getattr(model, 'module', model)
+
+
+def check_names(title: str, prompt: Prompt, model: nn.Module, findings: Findings) -> None:
+    """Names that read the same, that the vocabulary does not know, or that are very long.
+
+    Args:
+        title: Of the data set, for messages.
+        prompt: Joined from class names.
+        model: A GLIP.
+        findings: Gains warnings.
+    """
+    tokenizer = model.language_model.tokenizer
+    same, unknown, long = defaultdict(list), [], []
+    for name, (begin, end) in zip(prompt.names, prompt.pieces or ()):
+        words = prompt.caption[begin:end]
+        ids = tokenizer(words, add_special_tokens=False, verbose=False)['input_ids']
+        same[tuple(ids)].append((name, words))
+        if tokenizer.unk_token_id in ids:
+            unknown.append(name)
+        if len(ids) > LONG:
+            long.append(f'{name[:60]!r}... ({len(ids)} tokens)')
+    same.pop((), None)  # blank names are reported as having no token
+    double = [v for v in same.values() if len(v) > 1]
     if double:
         findings.warnings.append(
-            f'{dataset.name}: the model cannot tell these classes apart, their names are the same '
-            'after cleaning: ' + '; '.join(f'{k!r} <- {v}' for k, v in double.items()))
+            f'{title}: the model cannot tell these classes apart, their names are the same after '
+            'cleaning: ' + '; '.join(f'{" ".join(v[0][1].lower().split())!r} <- '
+                                     f'{[name for name, _ in v]}' for v in double) + REWORD)
+    if unknown:
+        findings.warnings.append(f'{title}: the language model does not know these names, or parts '
+                                 f'of them, and reads them as [UNK]: {unknown}{REWORD}')
+    if long:
+        findings.warnings.append(f'{title}: these names are whole sentences, and a box scores the '
+                                 f'mean over all their words: {long}{REWORD}')

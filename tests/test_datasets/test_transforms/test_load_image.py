@@ -1,0 +1,68 @@
+"""Images of all kinds are loaded as what they show."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.transforms.load_image import LoadImage
+
+COLOUR = (200, 120, 40)
+
+
+def load(path, **options):
+    return LoadImage(**options).transform(dict(img_path=str(path)))['img']
+
+
+def colourful():
+    pixels = np.zeros((20, 32, 3), np.uint8)
+    pixels[:, :8] = COLOUR
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize('backend', ['pillow', 'cv2'])
+@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'P'])
+def test_colours_are_kept(mode, backend, tmp_path):
+    image = colourful()
+    (image.quantize(4) if mode == 'P' else image.convert(mode)).save(tmp_path / 'a.png')
+    image = load(tmp_path / 'a.png', imdecode_backend=backend)
+    assert image.shape == (20, 32, 3) and image.dtype == np.uint8
+    assert image[0, 0].tolist() == list(COLOUR[::-1]) and not image[:, 8:].any()
+
+
+@pytest.mark.parametrize('backend', ['pillow', 'cv2'])
+@pytest.mark.parametrize('dtype, value', [(np.uint8, 100), (np.uint16, 100 * 256 + 7)])
+def test_grey_of_8_and_16_bits(dtype, value, backend, tmp_path):
+    Image.fromarray(np.full((20, 32), value, dtype)).save(tmp_path / 'a.png')
+    image = load(tmp_path / 'a.png', imdecode_backend=backend)
+    assert image.shape == (20, 32, 3) and np.abs(image.astype(int) - 100).max() <= 1
+
+
+@pytest.mark.parametrize('backend', ['pillow', 'cv2'])
+def test_exif_orientation(backend, tmp_path):
+    exif = Image.Exif()
+    exif[0x112] = 6
+    upright = colourful()
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / 'a.png', exif=exif)
+    image = load(tmp_path / 'a.png', imdecode_backend=backend)
+    assert image.shape == (20, 32, 3)
+    assert image[10, 2].tolist() == list(COLOUR[::-1]) and not image[10, 20].any()
+    stored = load(tmp_path / 'a.png', imdecode_backend=backend,
+                  color_type='color_ignore_orientation')
+    assert stored.shape == (32, 20, 3)
+
+
+def test_from_bytes_as_from_a_file(tmp_path):
+    path = tmp_path / 'a.png'
+    Image.fromarray(np.full((20, 32), 25600, np.uint16)).save(path)
+    results = LoadImage().transform(dict(img_bytes_ref=path.read_bytes))
+    assert np.array_equal(results['img'], load(path)) and results['img_shape'] == (20, 32)
+
+
+@pytest.mark.parametrize('backend', ['pillow', 'cv2'])
+def test_what_is_no_image_is_named(backend, tmp_path):
+    with pytest.raises(BadSample, match='missing image.*check data_prefix'):
+        load(tmp_path / 'none.png', imdecode_backend=backend)
+    (tmp_path / 'a.png').write_bytes(b'no image')
+    with pytest.raises(BadSample, match="broken image.*a.png'"):
+        load(tmp_path / 'a.png', imdecode_backend=backend)

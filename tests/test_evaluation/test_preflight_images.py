@@ -1,0 +1,106 @@
+"""Images that are missing, turned, of another size or of 16 bits, as a set's loader sees them."""
+
+import json
+
+import numpy as np
+import pytest
+from mmengine.registry import DefaultScope
+from PIL import Image
+
+from glip_mm.evaluation.preflight import Findings
+from glip_mm.evaluation.preflight.images import check_images
+from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
+from glip_mm.registry import DATASETS
+
+WIDTH, HEIGHT = 32, 20
+UPRIGHT, STORED = (WIDTH, HEIGHT), (HEIGHT, WIDTH)
+
+
+def look(folder, draw, size=UPRIGHT, images=3, loader='LoadImageFromFile', kind='CocoDataset',
+         **options):
+    """Findings on images that ``draw(index)`` gives as ``(image, options of saving)``."""
+    for i in range(images):
+        made = draw(i)
+        if made is not None:
+            made[0].save(folder / f'{i}.{made[1].pop("suffix", "png")}', **made[1])
+    suffix = '.jpg' if list(folder.glob('*.jpg')) else '.png'
+    (folder / 'a.json').write_text(json.dumps(dict(
+        images=[dict(id=i, file_name=f'{i}{suffix}', width=size[0], height=size[1])
+                for i in range(images)],
+        annotations=[dict(id=1, image_id=0, category_id=1, bbox=[2, 2, 9, 9], area=81, iscrowd=0)],
+        categories=[dict(id=1, name='cat')])))
+    common = dict(ann_file='a.json', data_root=str(folder), data_prefix=dict(img=''),
+                  pipeline=[dict(type=loader, **options)])
+    common.update(dict(format='coco') if kind == 'GroundingDataset' else dict(
+        metainfo=dict(classes=('cat', )), test_mode=True))
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        dataset = DATASETS.build(dict(type=kind, **common))
+    findings = Findings()
+    check_images(datasets_of(dataset)[0], findings)
+    return findings
+
+
+def plain(mode='RGB', size=UPRIGHT):
+    return Image.fromarray(np.full((size[1], size[0], 3), 90, np.uint8)).convert(mode)
+
+
+def turned():
+    """As a phone writes it: stored upright, to be turned by the reader."""
+    exif = Image.Exif()
+    exif[0x112] = 6
+    return plain(size=STORED), dict(exif=exif, suffix='jpg')
+
+
+def deep(value):
+    return Image.fromarray(np.full((HEIGHT, WIDTH), value, np.uint16)), {}
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L', 'LA', 'P'])
+def test_all_modes_of_8_bits_are_fine(mode, tmp_path):
+    found = look(tmp_path, lambda i: (plain(mode), {}))
+    assert (found.errors, found.warnings) == ([], [])
+
+
+def test_missing_images(tmp_path):
+    found = look(tmp_path, lambda i: None if i == 1 else (plain(), {}))
+    assert '1 of 3 images that were looked at are missing' in found.errors[0]
+    assert "1.png'" in found.errors[0] and 'data_prefix' in found.errors[0]
+
+
+def test_a_training_set_replaces_a_missing_image_and_not_all(tmp_path):
+    found = look(tmp_path, lambda i: None if i == 1 else (plain(), {}), kind='GroundingDataset')
+    assert found.errors == [] and '1 of 3 images' in found.warnings[0]
+    (tmp_path / 'none').mkdir()
+    found = look(tmp_path / 'none', lambda i: None, kind='GroundingDataset')
+    assert '3 of 3 images' in found.errors[0]
+
+
+def test_broken_images(tmp_path):
+    (tmp_path / '1.png').write_bytes(b'no image')
+    found = look(tmp_path, lambda i: None if i == 1 else (plain(), {}))
+    assert 'cannot be decoded' in found.errors[0] and "1.png'" in found.errors[0]
+
+
+def test_images_turned_by_exif(tmp_path):
+    assert look(tmp_path, lambda i: turned()).errors == []
+    found = look(tmp_path, lambda i: turned(), size=STORED)
+    assert 'EXIF' in found.errors[0] and 'color_ignore_orientation' in found.errors[0]
+    # the remedy is one
+    found = look(tmp_path, lambda i: turned(), size=STORED, color_type='color_ignore_orientation')
+    assert (found.errors, found.warnings) == ([], [])
+
+
+def test_images_of_another_size(tmp_path):
+    found = look(tmp_path, lambda i: (plain(), {}), size=(64, 40))
+    assert 'annotated as 64 x 40 and loaded as 32 x 20' in found.errors[0]
+    few = look(tmp_path, lambda i: (plain(size=UPRIGHT if i else (64, 40)), {}))
+    assert few.errors == [] and '1 of 3 images' in few.warnings[0]
+
+
+def test_images_of_16_bits(tmp_path):
+    assert look(tmp_path, lambda i: deep(40000)).errors == []
+    found = look(tmp_path, lambda i: deep(4095))
+    assert 'nearly black' in found.errors[0] and '4095 of 65535' in found.errors[0]
+    found = look(tmp_path, lambda i: deep(40000), imdecode_backend='pillow')
+    assert 'clip to white' in found.errors[0] and "type='LoadImage'" in found.errors[0]
+    assert look(tmp_path, lambda i: deep(40000), loader='LoadImage').errors == []
