@@ -1,5 +1,6 @@
 """Released and own checkpoints in three namings."""
 
+from .adapters import merge_adapters
 from .convert import NAMINGS, convert_state_dict, detect_naming, find_weights, normalise_state_dict
 from .loader import adapt_state_dict, fit_to_model, load_glip_checkpoint
 from .reading import read_checkpoint, write_checkpoint
@@ -7,6 +8,6 @@ from .report import Report
 
 __all__ = [
     'NAMINGS', 'Report', 'adapt_state_dict', 'convert_state_dict', 'detect_naming', 'find_weights',
-    'fit_to_model', 'load_glip_checkpoint', 'normalise_state_dict', 'read_checkpoint',
-    'write_checkpoint'
+    'fit_to_model', 'load_glip_checkpoint', 'merge_adapters', 'normalise_state_dict',
+    'read_checkpoint', 'write_checkpoint'
 ]

@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterable, Mapping, Tuple
 import torch
 from torch import Tensor
 
+from .adapters import is_adapter
 from .mmdet_names import mmdet_table
 from .official_names import DROPPED, official_table
 from .report import Report, few
@@ -147,6 +148,9 @@ def convert_state_dict(checkpoint: Mapping[str, Any], target: str = 'ours',
     state, report = normalise_state_dict(checkpoint, use_ema)
     if target == 'ours':
         return state, report
+    if any(map(is_adapter, state)):
+        raise KeyError(f'the checkpoint has adapters (LoRA), which {target} naming has no place '
+                       'for: merge them first with tools/misc/merge_lora.py')
     table = _table(target, is_fused(state))
     converted, homeless = OrderedDict(), []
     for key, value in state.items():

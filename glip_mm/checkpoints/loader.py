@@ -6,12 +6,15 @@ from typing import Any, Dict, List, Mapping, Union
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
+from .adapters import is_adapter
 from .convert import normalise_state_dict
 from .reading import read_checkpoint
 from .report import Report, few
 
 OPTIONAL_PARTS = {
     'mlm_head.': 'the model has no masked-language head (mlm_head=None)',
+    'prompt_table.prompt': 'the prompt of the offset; the model has no prompt table, or one for '
+                           'any prompt',
     'prompt_table.': 'the model has no prompt table (prompt_table=None)',
     'contrastive_loss.': 'the model has no contrastive alignment (contrastive_loss=None)',
     'inter_image_loss.': 'the model has no inter-image contrast (inter_image_loss=None)',
@@ -40,6 +43,8 @@ def fit_to_model(state: Dict[str, Tensor], model: nn.Module, report: Report) -> 
     optional = dict(OPTIONAL_PARTS)
     optional.update({p: 'the model lacks this optional part'
                      for p in getattr(model, 'optional_checkpoint_parts', ())})
+    if not any(map(is_adapter, state)):  # adapters start anew, all or none
+        optional.update({k: '' for k in wanted if is_adapter(k)})
     homeless, missing, wrong = [], [], []
     for key in [k for k in state if k not in wanted]:
         why = next((why for part, why in optional.items() if key.startswith(part)), None)
@@ -77,8 +82,11 @@ def _refuse(homeless: List[str], missing: List[str], wrong: List[str], report: R
             parts.append(f'{len(homeless)} keys have no place in the model: {few(homeless)}')
         if missing:
             parts.append(f'{len(missing)} keys of the model are missing: {few(missing)}')
-        raise KeyError(f"{found}: {'; '.join(parts)}; use the config that belongs to this "
-                       'checkpoint')
+        remedy = 'use the config that belongs to this checkpoint'
+        if any(map(is_adapter, homeless)):
+            remedy = ("these are adapters of model.tuning='lora': use that with the same targets, "
+                      'or merge them with tools/misc/merge_lora.py')
+        raise KeyError(f"{found}: {'; '.join(parts)}; {remedy}")
     if wrong:
         raise ValueError(f"{found} is a checkpoint of another size: {'; '.join(wrong[:5])}"
                          f"{f' and {len(wrong) - 5} more' if len(wrong) > 5 else ''}; use the "

@@ -121,6 +121,8 @@ DROPPED = {
     r'\.mlm_head\.bias$': 'the same tensor as mlm_head.decoder.bias',
 }
 """Keys without a home in our models, and why."""
+_UNWRITTEN = {r'^prompt_table\.prompt$': 'the official release does not store the prompt of an '
+                                         'offset'}
 
 
 def official_table(fused: bool) -> NameTable:
@@ -134,4 +136,4 @@ def official_table(fused: bool) -> NameTable:
     """
     rules = _BACKBONE + _NECK + _TEXT + head_rules(
         'rpn.head', 'DyConv', 'AttnConv.1', True, fused) + mlm_rules('rpn.head', True)
-    return NameTable(rules, DROPPED, {})
+    return NameTable(rules, DROPPED, _UNWRITTEN)

@@ -1,5 +1,6 @@
 """Two processes with half a batch each learn what one process learns from the whole batch."""
 
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -33,7 +34,14 @@ PRESETS = dict(
     inter_image=dict(inter_image_loss={}), a_mlm=dict(fuse=False, mlm_head={}),
     frozen_text=dict(frozen=True),
     everything=dict(mlm_head={}, contrastive_loss={}, inter_image_loss={},
-                    prompt_table=dict(num_positions=64)))
+                    prompt_table=dict(num_positions=64)),
+    **{f'tuning_{mode}': dict(tuning=mode) for mode in
+       ('full', 'head', 'linear', 'language', 'linear_language')},
+    # the captions of these samples differ
+    **{f'tuning_{mode}': dict(tuning=dict(type=mode, one_prompt=False))
+       for mode in ('prompt', 'linear_prompt')})
+if find_spec('peft'):
+    PRESETS['tuning_lora'] = dict(backbone=SWIN, in_channels=(48, 96, 192), tuning='lora')
 
 
 def all_words_masked(tokens, greenlight, mask_id, *settings):

@@ -60,6 +60,8 @@ NEEDS = (
     Need(('textblob',), '0.17', required=False),
     Need(('onnx',), '1.14', probe='import onnx', required=False),
     Need(('onnxruntime', 'onnxruntime-gpu'), '1.16', probe='import onnxruntime', required=False),
+    Need(('peft',), '0.21', '0.22', 'pip install --no-deps peft accelerate',
+         probe='import peft', required=False),
     Need(('pytest',), '7', required=False),
     Need(('hypothesis',), required=False),
     Need(('playwright',), required=False),

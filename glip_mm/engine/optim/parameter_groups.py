@@ -92,6 +92,10 @@ def why_frozen(model: nn.Module, name: str) -> str:
         name: Of a parameter with ``requires_grad=False``.
     """
     path, module = [], model
+    tuning = getattr(model, 'tuning', None)
+    reason = tuning.why_frozen(plain_name(name)) if tuning is not None else None
+    if reason is not None:
+        return reason
     reason = 'requires_grad=False'
     for part in name.split('.')[:-1]:
         module = getattr(module, part)

@@ -1,11 +1,12 @@
 """The GLIP detector: wires image side, text side, fusion and head."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.structures import SampleList
 from mmengine.config import ConfigDict
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from ..layers.dynamic_conv import flatten_levels
 from ..layers.matrix_products import speed_up_linear
 from ..layers.window_attention import speed_up_window_attention
 from ..losses import dense_targets, mean_over_ranks
+from ..tuning import Tuning, format_parts, part_rows
 from .gradient_checkpointing import switch_checkpointing
 from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
 
@@ -64,6 +66,8 @@ class GLIP(BaseDetector):
         inter_image_loss: Region-word contrast across images.
         with_cp: Gradient checkpointing of backbone, language model and fusion in one switch:
             memory for time. ``None`` leaves it to ``with_cp`` of each of them.
+        tuning: What is trained: the name of a mode, or a dict with ``type`` and options, see
+            :class:`~glip_mm.models.tuning.Tuning`. ``None`` leaves it to the parts.
         train_cfg: Unused; accepted because MMDetection's configs have it.
         test_cfg: Arguments of ``select_detections``; ``chunked_size``: names per prompt of a
             long vocabulary (-1: as many as the token budget holds); ``chunk_batch``: prompts that
@@ -79,6 +83,7 @@ class GLIP(BaseDetector):
                  fusion_neck: dict, bbox_head: dict, mlm_head: Optional[dict] = None,
                  prompt_table: Optional[dict] = None, contrastive_loss: Optional[dict] = None,
                  inter_image_loss: Optional[dict] = None, with_cp: Optional[bool] = None,
+                 tuning: Union[None, str, dict] = None,
                  train_cfg: Optional[dict] = None, test_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
@@ -87,6 +92,9 @@ class GLIP(BaseDetector):
         head_test_cfg = {k: v for k, v in self.test_cfg.items()
                          if k not in ('chunked_size', 'chunk_batch', 'chunk_merge',
                                       'last_pixel')}
+        self.tuning = Tuning(tuning) if tuning else None
+        if self.tuning is not None:
+            prompt_table = self.tuning.prompt_table(prompt_table)
         # types of parts mean ours first, then MMDetection's, whatever the config's scope
         with DefaultScope.overwrite_default_scope(SCOPE):
             if with_cp is not None:
@@ -117,7 +125,25 @@ class GLIP(BaseDetector):
             self.inter_image_loss = optional(inter_image_loss, 'InterImageContrastiveLoss',
                                              visual_dim=channels)
         self.prompts = PromptBatcher(self.language_model)
+        if self.tuning is not None:
+            self.tuning.apply(self)
         speed_up_linear(speed_up_window_attention(self))
+
+    def init_weights(self) -> None:
+        """Initialise for training, and log what is going to be trained."""
+        first = not self.is_init
+        super().init_weights()
+        if self.tuning is not None and first:
+            self.tuning.after_init(self)
+            MMLogger.get_current_instance().info(
+                f'model.tuning: {self.tuning}\n{format_parts(part_rows(self))}')
+
+    def train(self, mode: bool = True) -> 'GLIP':
+        """Set the mode; parts that ``tuning`` freezes stay in evaluation mode."""
+        super().train(mode)
+        if self.tuning is not None:
+            self.tuning.keep_evaluated(self)
+        return self
 
     # ---------------------------------------------------------------- forward
 
@@ -128,7 +154,7 @@ class GLIP(BaseDetector):
     def encode_text(self, captions: Sequence[str]) -> TextFeatures:
         """Encode ``B`` captions, with the prompt table added if there is one."""
         text = self.language_model.encode(captions)
-        return text if self.prompt_table is None else self.prompt_table(text)
+        return text if self.prompt_table is None else self.prompt_table(text, captions)
 
     def ground(self, feats: Sequence[Tensor], text: TextFeatures) -> GroundingOutput:
         """Fuse image and text, and predict densely.
@@ -198,7 +224,7 @@ class GLIP(BaseDetector):
             return self.encode_text(captions), None
         ids, mask, labels = self.mask_text(prompts, samples)
         text = self.language_model(ids, mask)
-        return text if self.prompt_table is None else self.prompt_table(text), labels
+        return text if self.prompt_table is None else self.prompt_table(text, captions), labels
 
     def mask_text(self, prompts: Sequence[Prompt],
                   samples: SampleList) -> Tuple[Tensor, Tensor, Tensor]:

@@ -87,8 +87,9 @@ class BertLanguageModel(BaseModule):
             except (OSError, ValueError) as error:
                 raise self._not_found(error) from error
             wanted = self.encoder.state_dict()
-            self.encoder.load_state_dict(
-                {k: v for k, v in weights.float().state_dict().items() if k in wanted})
+            # adapters are in no pretrained model: they keep their values
+            self.encoder.load_state_dict({**wanted, **{
+                k: v for k, v in weights.float().state_dict().items() if k in wanted}})
             self.clear_cache()
         self._untrained, self._is_init = False, True
 

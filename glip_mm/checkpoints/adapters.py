@@ -1,0 +1,42 @@
+"""Low-rank adapters (LoRA) in state dicts: telling them, and adding them to the weights."""
+
+from collections import OrderedDict
+from typing import Mapping, Tuple
+
+from torch import Tensor
+
+_DOWN, _UP = '.lora_A.default.weight', '.lora_B.default.weight'
+
+
+def is_adapter(name: str) -> bool:
+    """Whether a parameter's name is that of an adapter."""
+    return '.lora_' in name
+
+
+def merge_adapters(state: Mapping[str, Tensor], alpha: float) -> Tuple[
+        'OrderedDict[str, Tensor]', int]:
+    """Weights of the plain model that computes what a model with adapters does.
+
+    Args:
+        state: State dict with adapters, in our naming.
+        alpha: As in training.
+
+    Returns:
+        State dict without adapters, and how many layers had one.
+
+    Raises:
+        KeyError: If there is none, or one lacks a half or its layer.
+    """
+    merged = OrderedDict((k, v) for k, v in state.items() if not is_adapter(k))
+    layers = [key[:-len(_DOWN)] for key in state if key.endswith(_DOWN)]
+    if not layers:
+        raise KeyError('the checkpoint has no adapters (no key with .lora_A.): nothing to merge')
+    for layer in layers:
+        for key in (layer + _UP, layer + '.weight'):
+            if key not in state:
+                raise KeyError(f"the checkpoint has '{layer}{_DOWN}' but no '{key}': it is "
+                               'incomplete')
+        down, up, weight = state[layer + _DOWN], state[layer + _UP], state[layer + '.weight']
+        change = (up.double() @ down.double()) * (alpha / len(down))
+        merged[layer + '.weight'] = (weight.double() + change).to(weight.dtype)
+    return merged, len(layers)

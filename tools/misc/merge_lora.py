@@ -1,0 +1,79 @@
+"""Merge adapters (LoRA) into the weights they stand beside: a plain checkpoint comes out.
+
+The result loads with the config of the plain model (no ``model.tuning``) and computes the same up
+to rounding. Neither peft nor the model is needed.
+
+    python tools/misc/merge_lora.py work_dirs/run/best.pth merged.pth
+    python tools/misc/merge_lora.py adapters.pth merged.pth --alpha 16
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Mapping, Optional, Sequence
+
+from mmengine.config import Config
+
+from glip_mm.checkpoints import (
+    merge_adapters,
+    normalise_state_dict,
+    read_checkpoint,
+    write_checkpoint,
+)
+from glip_mm.models.tuning import Tuning
+
+
+def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('src', help='checkpoint with adapters')
+    parser.add_argument('dst', type=Path, help='file to write')
+    parser.add_argument('--alpha', type=float,
+                        help='model.tuning.alpha of the training (default: what the config inside '
+                             'the checkpoint says)')
+    parser.add_argument('--ema', action='store_true',
+                        help='take the averaged weights; refused if the file has none')
+    parser.add_argument('--force', action='store_true', help='overwrite an existing file')
+    return parser.parse_args(argv)
+
+
+def stored_alpha(checkpoint: Mapping[str, Any]) -> float:
+    """``model.tuning.alpha`` of the config that a training stored in its checkpoint.
+
+    Raises:
+        ValueError: If there is no config, or one without adapters.
+    """
+    text = (checkpoint.get('meta') or {}).get('cfg')
+    if not text:
+        raise ValueError('the checkpoint holds no config that tells model.tuning.alpha: give '
+                         '--alpha')
+    config = text if isinstance(text, Mapping) else Config.fromstring(text, '.py')
+    tuning = config['model'].get('tuning')
+    if not tuning or Tuning(tuning).name != 'lora':
+        raise ValueError(f"the config in the checkpoint has model.tuning={tuning!r}, not 'lora': "
+                         'give --alpha')
+    return float(Tuning(tuning).options['alpha'])
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Merge; returns the exit status."""
+    args = parse_args(argv)
+    if args.dst.exists() and not args.force:
+        print(f"'{args.dst}' exists: give another name or --force", file=sys.stderr)
+        return 1
+    try:
+        checkpoint = read_checkpoint(args.src)
+        alpha = stored_alpha(checkpoint) if args.alpha is None else args.alpha
+        state, _ = normalise_state_dict(checkpoint, args.ema)
+        merged, layers = merge_adapters(state, alpha)
+        write_checkpoint({'meta': {}, 'state_dict': merged}, args.dst)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        print(f'{args.src}: {error.args[0] if error.args else error}', file=sys.stderr)
+        return 1
+    print(f'{args.dst}: adapters of {layers} layers merged with alpha {alpha:g}, '
+          f'{len(merged)} entries')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
