@@ -14,9 +14,13 @@ Phrases = list[tuple[str, Span]]
 #: ``'published'``, or the noun chunks of the parser.
 GRAMMARS = ('published', 'chunks')
 
+# addresses, file names and HTML entities are one word each, and never part of a phrase
+_NO_WORD = r'(?:https?://|www\.)\S+|\w[\w-]*\.(?:jpe?g|png|gif|webp|html?)\b|&(?:#\w+|[a-z]+\d*);'
 _CLITIC = r"['’](?:s|re|ve|ll|d|m)\b"
-_WORD = re.compile(rf"\d+(?:[.,]\d+)+|{_CLITIC}|\w+(?:(?:[-/]|(?!{_CLITIC})['’])\w+)*|\S",
-                   re.IGNORECASE)
+_WORD = re.compile(
+    rf"{_NO_WORD}|\d+(?:[.,]\d+)+|{_CLITIC}|\w+(?:(?:[-/]|(?!{_CLITIC})['’])\w+)*|\S",
+    re.IGNORECASE)
+_is_no_word = re.compile(_NO_WORD, re.IGNORECASE).fullmatch
 # the published grammar NP: {<DT>?<JJ.*>*<NN.*>+}, one letter for each tag
 _NOUN_PHRASE = re.compile('d?j*n+')
 
@@ -133,7 +137,8 @@ def _phrases(caption: str, spans: Sequence[Span], ranges: Iterable[tuple[int, in
 
 
 def _letter(word: str, tag: str) -> str:
-    if not any(character.isalnum() for character in word):  # taggers call some of these nouns
+    # taggers call some of these nouns
+    if _is_no_word(word) or not any(character.isalnum() for character in word):
         return 'x'
     if tag == 'DT':
         return 'd'

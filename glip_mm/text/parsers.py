@@ -77,7 +77,11 @@ class SpacyParser:
 
 
 def _readable(words: List[str]) -> List[str]:
-    """Words in small letters where all letters are large, which tell a tagger nothing."""
+    """Words in small letters where all letters are large, which tell a tagger nothing.
+
+    Halves of surrogate pairs, which broken captions hold and no encoding has, become ``?``.
+    """
+    words = [word.encode('utf-8', 'replace').decode() for word in words]
     if any(word.islower() for word in words):
         return words
     return [word.lower() for word in words]
