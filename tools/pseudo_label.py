@@ -4,18 +4,22 @@
 columns "filename" and "caption", or a folder of images with .txt files beside them. The labels are
 ODVG rows (tar shards for tar shards) in DIR/labels, which GroundingDataset reads as they are:
 ann_file='DIR/labels/*.jsonl', or format='tar' and 'DIR/labels/*.tar'. Interrupted, the same command
-goes on; several processes (torchrun) share the work, each shard is labelled once.
+goes on; several processes (torchrun) or the actors of a Ray cluster (--engine ray) share the work,
+each shard is labelled once.
 
 Example:
     python tools/pseudo_label.py configs/self_training/glip_nano_teacher.py teacher.pth \\
         --data data/self_training_world/annotations/pool.jsonl \\
         --images data/self_training_world/images --out work_dirs/labels --no-determiners
     torchrun --nproc-per-node 8 tools/pseudo_label.py CONFIG CHECKPOINT --data SHARDS --out DIR
+    python tools/pseudo_label.py CONFIG CHECKPOINT --data SHARDS --out DIR --engine ray --actors 1:8
 """
 
 import argparse
 import os
 import sys
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,6 +29,7 @@ from glip_mm.apis.building import build_model, resolve_model
 from glip_mm.apis.images import ImagePipeline
 from glip_mm.compat import apply_all
 from glip_mm.pseudo_labels import BoxSelection, LabelSettings, Teacher, find_shards, label
+from glip_mm.pseudo_labels.ray_engine import Actors, LostShards, label_with_ray
 from glip_mm.pseudo_labels.settings import check_settings
 from glip_mm.text import NounPhraseFinder
 from glip_mm.text.noun_phrases import GRAMMARS
@@ -66,33 +71,62 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dtype', choices=['bfloat16', 'float16'], help='of autocast')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--workers', type=int, default=2, help='threads that decode images')
+    parser.add_argument('--engine', choices=['processes', 'ray'], default='processes',
+                        help='processes: this one, with those that torchrun or you start beside '
+                        'it (default); ray: actors, one a GPU, that come and go')
+    parser.add_argument('--actors', default='1:', metavar='MIN[:[MAX]]', help='of Ray: how many; '
+                        '"4" is always four (default: from one to what the cluster has room for)')
+    parser.add_argument('--ray-address', help='of a running cluster, "auto" for one of this '
+                        'machine (default: start one here for this run)')
     return parser.parse_args()
+
+
+def build_teacher(args: argparse.Namespace, device: str) -> Teacher:
+    """The model on its device, after a check that the folder was begun with the same settings."""
+    apply_all()
+    finder = NounPhraseFinder(args.parser, args.grammar)
+    settings = LabelSettings(
+        BoxSelection(args.threshold, args.top_k, args.nms, args.min_size, args.cross_nms,
+                     args.counts),
+        args.batch_size, args.dtype, not args.no_determiners, args.shard_size, finder.version)
+    config, weights = resolve_model(args.config, args.checkpoint)
+    init_default_scope(config.get('default_scope', 'glip_mm'))
+    model = build_model(config, weights)
+    shards = find_shards(args.data, args.images, args.shard_size)
+    check_settings(Path(args.out), settings.facts(model, config, shards))
+    return Teacher(model.to(device), ImagePipeline(config), settings.selection,
+                   args.dtype, finder, settings.determiners)
+
+
+def label_on_ray(args: argparse.Namespace) -> Counter:
+    """Label with actors, after a check of everything in this process."""
+    for name in ('config', 'checkpoint', 'data', 'images', 'out'):
+        path = getattr(args, name)
+        if path and (name == 'out' or os.path.exists(path)):
+            setattr(args, name, os.path.abspath(path))  # actors may work in another folder
+    actors = Actors.parse(args.actors)
+    build_teacher(args, 'cpu')
+    return label_with_ray(
+        find_shards(args.data, args.images, args.shard_size),
+        partial(build_teacher, args, args.device), args.out, args.batch_size, args.workers,
+        actors, args.device.startswith('cuda'), args.ray_address)
 
 
 def main() -> None:
     """Label."""
     args = parse_args()
-    apply_all()
     rank, world_size = (int(os.environ.get(k, d)) for k, d in (('RANK', 0), ('WORLD_SIZE', 1)))
     device = args.device
     if device == 'cuda':
         device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
-    settings = LabelSettings(
-        BoxSelection(args.threshold, args.top_k, args.nms, args.min_size, args.cross_nms,
-                     args.counts),
-        args.batch_size, args.dtype, not args.no_determiners, args.shard_size)
     try:
-        finder = NounPhraseFinder(args.parser, args.grammar)
-        settings = settings._replace(phrases=finder.version)
-        shards = find_shards(args.data, args.images, args.shard_size)
-        config, weights = resolve_model(args.config, args.checkpoint)
-        init_default_scope(config.get('default_scope', 'glip_mm'))
-        model = build_model(config, weights)
-        check_settings(Path(args.out), settings.facts(model, config, shards))
-        teacher = Teacher(model.to(device), ImagePipeline(config), settings.selection,
-                          args.dtype, finder, settings.determiners)
-        counts = label(shards, teacher, args.out, args.batch_size, args.workers, rank, world_size)
-    except (ImportError, OSError, ValueError) as error:
+        if args.engine == 'ray':
+            counts = label_on_ray(args)
+        else:
+            shards = find_shards(args.data, args.images, args.shard_size)
+            counts = label(shards, build_teacher(args, device), args.out, args.batch_size,
+                           args.workers, rank, world_size)
+    except (ImportError, LostShards, OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(', '.join(f'{value} {name}' for name, value in counts.most_common())
           or 'nothing was left to do', f"-> '{args.out}'")

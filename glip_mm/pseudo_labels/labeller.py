@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Sequence, Union
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Union
 
 from tqdm import tqdm
 
@@ -75,14 +75,12 @@ def label(shards: Sequence[Shard], teacher: Teacher, folder: Union[str, Path], b
             for shard in order:
                 if shard.name in done:
                     continue
-                files = ShardFiles(folder, shard)
-                with claim(files.claim) as mine:
-                    if mine and not files.labels.exists():
-                        counts += _label_shard(shard, teacher, files, batch_size, pool, bar)
-                    if mine:
-                        done.add(shard.name)
-                        bar.update()
-                        bar.set_postfix(counts)
+                found = label_if_free(shard, teacher, folder, batch_size, pool, bar)
+                if found is not None:
+                    counts += found
+                    done.add(shard.name)
+                    bar.update()
+                    bar.set_postfix(counts)
             if len(done) == before:
                 if rank:
                     break  # what is left others work on, and the first process waits for them
@@ -90,6 +88,23 @@ def label(shards: Sequence[Shard], teacher: Teacher, folder: Union[str, Path], b
     if not rank:
         finish(shards, folder)
     return counts
+
+
+def label_if_free(shard: Shard, teacher: Teacher, folder: Path, batch_size: int,
+                  pool: ThreadPoolExecutor, bar: tqdm) -> Optional[Counter]:
+    """Label a shard, unless another process works on it.
+
+    Returns:
+        How many samples came to what: nothing if it was labelled before; None if another process
+        works on it.
+    """
+    files = ShardFiles(folder, shard)
+    with claim(files.claim) as mine:
+        if not mine:
+            return None
+        if files.labels.exists():
+            return Counter()
+        return _label_shard(shard, teacher, files, batch_size, pool, bar)
 
 
 def _label_shard(shard: Shard, teacher: Teacher, files: ShardFiles, batch_size: int,

@@ -8,6 +8,7 @@ import csv
 import itertools
 import json
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
@@ -30,7 +31,8 @@ class Sample(NamedTuple):
     fields: Dict[str, object]
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True)
+class Shard:
     """Some samples that are labelled as one: all of them or none."""
 
     #: Names its results; unique within a source.
@@ -46,7 +48,7 @@ class Shard(NamedTuple):
         """Whether results are written as a tar file, too."""
         return self.lines is None
 
-    def __iter__(self) -> Iterator[Sample]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Sample]:
         if self.lines is None:
             return _tar_samples(self.file)
         if self.file.is_dir():

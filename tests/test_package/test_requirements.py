@@ -25,7 +25,7 @@ def floors():
             line = line.split('#')[0].split(';')[0].strip()
             if line:
                 package, _, version = line.partition('>=')
-                found[package] = version
+                found[package] = version.split(',')[0]
     return found
 
 

@@ -47,7 +47,7 @@ data, out, rank, world = sys.argv[1:]
 label(find_shards(data, shard_size=40), Stub(0.004), out, batch_size=4, rank=int(rank),
       world_size=int(world), poll=0.05)
 '''
-namespace: dict = {}
+namespace: dict = dict(__name__=__name__)  # so that Ray's actors find the class
 exec(STUB, namespace)
 Stub = namespace['Stub']
 

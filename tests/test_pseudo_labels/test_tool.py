@@ -50,10 +50,10 @@ def world(tmp_path_factory):
     return root, named
 
 
-def run(teacher, out, *options):
+def run(teacher, out, *options, launcher=()):
     return subprocess.run(
-        [sys.executable, str(ROOT / 'tools/pseudo_label.py'), *map(str, teacher), '--out',
-         str(out), '--threshold', '0.02', '--device', 'cpu', *map(str, options)],
+        [sys.executable, *launcher, str(ROOT / 'tools/pseudo_label.py'), *map(str, teacher),
+         '--out', str(out), '--threshold', '0.02', '--device', 'cpu', *map(str, options)],
         capture_output=True, text=True, cwd=ROOT)
 
 
@@ -126,6 +126,31 @@ def test_shards_to_shards(teacher, tmp_path):
         dataset = GroundingDataset(ann_file='out/labels/*.tar', format='tar', on_bad='stop',
                                    data_root=str(tmp_path), pipeline=[dict(type='LoadImage')])
     assert [sample['img'].shape for sample in dataset] == [(10, 20, 3)] * 2
+
+
+def files_of(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob('*'))
+            if p.is_file() and 'claims' not in p.parts}
+
+
+@pytest.mark.parametrize('engine', ['torchrun', 'ray'])
+def test_two_processes_write_what_one_writes(teacher, world, tmp_path, engine, monkeypatch):
+    if engine == 'ray':
+        pytest.importorskip('ray')
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')  # what torchrun and Ray give their processes
+    world, _ = world
+    options = ['--data', world / 'annotations/pool.jsonl', '--images', world / 'images',
+               '--shard-size', 6]
+    done = run(teacher, tmp_path / 'one', *options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    if engine == 'ray':
+        done = run(teacher, tmp_path / 'two', *options, '--engine', 'ray', '--actors', 2)
+    else:
+        done = run(teacher, tmp_path / 'two', *options, launcher=[
+            '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2'])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(list(tmp_path.glob('two/labels/*.jsonl'))) >= 5
+    assert files_of(tmp_path / 'two') == files_of(tmp_path / 'one')
 
 
 def test_errors(teacher, tmp_path):
