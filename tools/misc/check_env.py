@@ -62,6 +62,7 @@ NEEDS = (
     Need(('onnxruntime', 'onnxruntime-gpu'), '1.16', probe='import onnxruntime', required=False),
     Need(('peft',), '0.21', '0.22', 'pip install --no-deps peft accelerate',
          probe='import peft', required=False),
+    Need(('accelerate',), '', mend='pip install --no-deps accelerate', required=False),
     Need(('ray',), '2.60', mend='pip install -r requirements/ray.txt', required=False),
     Need(('pytest',), '7', required=False),
     Need(('hypothesis',), required=False),

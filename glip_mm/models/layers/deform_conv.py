@@ -1,7 +1,12 @@
 """Modulated deformable convolution (DCNv2) behind one function."""
 
+from functools import lru_cache
+from types import ModuleType
+from typing import Optional
+
 import torch
 from mmcv.ops import modulated_deform_conv2d as mmcv_modulated_deform_conv2d
+from mmengine.logging import MMLogger
 from torch import Tensor
 
 from .bilinear_gather import bilinear_corners, gather_matmul
@@ -17,7 +22,8 @@ def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Ten
     ``out[p] = bias + sum_t mask[t, p] * weight[:, :, t] @ x[stride * p + t + offset[t, p]]``.
 
     MMCV's operation is used on a GPU; on a CPU MMCV's is one naive loop, and
-    :mod:`.bilinear_gather` gives the same values faster.
+    :mod:`.bilinear_gather` gives the same values faster. ``GLIP_MM_FAST=triton_deform_conv`` uses
+    :mod:`.triton_deform_conv` on a GPU instead of MMCV's where Triton is installed.
 
     Args:
         x: ``[B, C, h, w]``.
@@ -28,11 +34,15 @@ def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Ten
         stride: 1 or 2; ``h' = ceil(h / stride)``.
 
     Returns:
-        ``[B, O, h', w']`` in float32; channels last in memory on a CPU.
+        ``[B, O, h', w']`` in float32; channels last in memory unless MMCV computed it.
     """
     with torch.autocast(x.device.type, enabled=False):
         x, offset, mask = x.float(), offset.float(), mask.float()
         weight, bias = weight.float(), bias.float()
+        if x.is_cuda and is_fast('deform_conv') and is_fast('triton_deform_conv'):
+            kernels = _triton_kernels()
+            if kernels and not kernels.unsupported(x, offset, mask, weight, stride):
+                return kernels.triton_deform_conv2d(x, offset, mask, weight, bias, stride)
         if x.device.type != 'cpu' or not is_fast('deform_conv'):
             return mmcv_modulated_deform_conv2d(
                 x.contiguous(), offset.contiguous(), mask.contiguous(), weight, bias, stride,
@@ -43,3 +53,16 @@ def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Ten
         taps = weight.permute(0, 2, 3, 1).flatten(1)  # [O, 9 C]
         out = gather_matmul(rows, index, corner_weight, taps, bias)
         return out.view(batch, *offset.shape[-2:], -1).permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=None)
+def _triton_kernels() -> Optional[ModuleType]:
+    """The module of the kernels; None, with one warning, where Triton is missing."""
+    try:
+        from . import triton_deform_conv
+    except ImportError as error:
+        MMLogger.get_current_instance().warning(
+            f"GLIP_MM_FAST names triton_deform_conv, but Triton cannot be imported ({error}); "
+            "MMCV's operation is used. PyTorch's CUDA builds bring Triton")
+        return None
+    return triton_deform_conv

@@ -6,6 +6,8 @@ The plain formula stays in the code, as the reference of the tests and for compa
 
     with plain('fusion'):
         model.test_step(data)
+
+What nobody has measured yet is off unless it is asked for: ``GLIP_MM_FAST=triton_deform_conv``.
 """
 
 import os
@@ -20,6 +22,9 @@ FAST_PATHS = dict(
     window_attention='window_attention.py',
 )
 
+#: The same for those that are used only if ``GLIP_MM_FAST`` names them.
+OPT_IN = dict(triton_deform_conv='triton_deform_conv.py')
+
 
 def _named(names: Set[str]) -> Set[str]:
     unknown = names - set(FAST_PATHS) - {'all'}
@@ -29,12 +34,25 @@ def _named(names: Set[str]) -> Set[str]:
     return set(FAST_PATHS) if 'all' in names else names
 
 
-_plain = _named(set(filter(None, os.environ.get('GLIP_MM_PLAIN', '').split(','))))
+def _chosen(names: Set[str]) -> Set[str]:
+    unknown = names - set(OPT_IN)
+    if unknown:
+        raise ValueError(f'GLIP_MM_FAST names {sorted(unknown)}; it can name {sorted(OPT_IN)}, '
+                         'everything else is on by itself')
+    return names
+
+
+def _listed(variable: str) -> Set[str]:
+    return set(filter(None, os.environ.get(variable, '').split(',')))
+
+
+_plain = _named(_listed('GLIP_MM_PLAIN'))
+_fast = _chosen(_listed('GLIP_MM_FAST'))
 
 
 def is_fast(name: str) -> bool:
     """Whether a fast path is to be used."""
-    return name not in _plain
+    return name in _fast if name in OPT_IN else name not in _plain
 
 
 @contextmanager
