@@ -1,6 +1,7 @@
 """Predictions as the leaderboard of ODinW takes them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,28 @@ def leaderboard_rows(store: PredictionStore, model_name: str) -> list[dict[str, 
                          predictions=[detections]))
         start += dataset['num_images']
     return rows
+
+
+def leaderboard_runs(stores: Sequence[PredictionStore], seeds: Sequence[int], shots: int | None,
+                     trained: int, model_name: str) -> list[dict[str, Any]]:
+    """Rows of fine-tuned models: each data set once, with the predictions of every seed.
+
+    Args:
+        stores: One for each seed, of the same data sets.
+        seeds: Of the runs.
+        shots: Training images of each class; None for all, which the leaderboard calls -1.
+        trained: Number of parameters that were trained.
+        model_name: What the leaderboard shows.
+
+    Raises:
+        ValueError: As in :func:`leaderboard_rows`, or if there are not as many stores as seeds.
+    """
+    if len(stores) != len(seeds) or not stores:
+        raise ValueError(f'{len(stores)} results were given for the seeds {list(seeds)}')
+    runs = [leaderboard_rows(store, model_name) for store in stores]
+    return [dict(same[0], num_trainable_params=trained, n_shot=-1 if shots is None else shots,
+                 rnd_seeds=list(seeds), predictions=[row['predictions'][0] for row in same])
+            for same in zip(*runs)]
 
 
 def write_leaderboard(store: PredictionStore, path: str | Path, model_name: str) -> Path:

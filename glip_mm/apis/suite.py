@@ -135,7 +135,7 @@ def suite_config(config: Config, datasets: Sequence[FoundDataset],
     """
     config = deepcopy(config)
     overrides = _read_prompts(prompts, datasets)
-    pipeline = _test_pipeline(config)
+    pipeline = test_pipeline_of(config)
     loader = config.get('test_dataloader') or {}
     config.test_dataloader = dict(
         batch_size=loader.get('batch_size', 1), num_workers=loader.get('num_workers', 2),
@@ -183,7 +183,12 @@ def present_part(config: Config) -> List[str]:
     return missing
 
 
-def _test_pipeline(config: Config) -> List[dict]:
+def test_pipeline_of(config: Config) -> List[dict]:
+    """How a config's tests read images, with what a suite's metric needs to know of each.
+
+    Raises:
+        KeyError: If it does not say.
+    """
     pipeline: Any = config.get('test_pipeline')
     if pipeline is None:
         dataset: Any = (config.get('test_dataloader') or {}).get('dataset') or {}

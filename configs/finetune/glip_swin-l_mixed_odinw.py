@@ -1,0 +1,10 @@
+# GLIP-L fine-tuned on one data set of ODinW: ODINW_SET=NAME, otherwise Aquarium
+_base_ = [
+    '../_base_/models/glip_swin-l.py', '../_base_/datasets/odinw_finetune.py',
+    '../_base_/schedules/odinw_finetune.py'
+]
+
+# patch embedding and first stage stay as they are
+model = dict(backbone=dict(frozen_stages=1))
+load_from = ('https://download.openmmlab.com/mmdetection/v3.0/glip/'
+             'glip_l_mmdet-abfe026b.pth')

@@ -1,0 +1,265 @@
+"""The config of a fine-tuning run, short enough to be read and changed by hand."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from glip_mm.apis.suite import test_pipeline_of
+from glip_mm.atomic_files import write_atomically
+from glip_mm.models.tuning.modes import MODES
+
+from .data import Split, Splits
+from .prompts import ClassPrompts
+
+#: Modes, see docs/tuning_modes.md.
+TUNING = tuple(MODES)
+#: What decides on steps, stops and the best checkpoint.
+MONITOR = 'finetune/mean'
+#: Published copies of a training image in an epoch, by shots.
+COPIES = {1: 8, 3: 4, 5: 2, 10: 1}
+META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
+             'flip_direction', 'prompt')
+#: Learning rate and weight decay of the prompt offset, as published.
+PROMPT_RATE = (0.05, 0.25)
+#: The same for the modes that do not take the base config's rate and a decay of 0.05.
+RATES = dict(prompt=PROMPT_RATE, lora=(2e-4, 0.05))
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a run trains. The defaults are the published few-shot recipe.
+
+    Attributes:
+        tuning: One of :data:`TUNING`.
+        shots: Images of each class; None for all.
+        epochs: At most.
+        batch_size: Images of a step.
+        workers: Processes that read images.
+        seed: Of the run.
+        lr: Learning rate; None for that of :data:`RATES`.
+        copies: Times an image comes in an epoch; None for :data:`COPIES`.
+        step_patience: Evaluations without progress before the rate falls to a tenth; None for the
+            published 3, or 2 with all images.
+        stop_patience: Evaluations without progress before training ends; None for the published 8,
+            or 4 with all images.
+    """
+
+    tuning: str = 'full'
+    shots: int | None = None
+    epochs: int = 200
+    batch_size: int = 4
+    workers: int = 2
+    seed: int = 0
+    lr: float | None = None
+    copies: int | None = None
+    step_patience: int | None = None
+    stop_patience: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.tuning not in TUNING:
+            raise ValueError(f'tuning must be one of {TUNING}, got {self.tuning!r}')
+
+
+def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpoint: str,
+                    prompts: ClassPrompts | None = None) -> dict[str, Any]:
+    """What a run says beyond its base config.
+
+    Args:
+        base: The config of the model; its training pipeline and optimizer are kept where it has
+            them, else published ones are taken.
+        splits: The data.
+        settings: How to train.
+        checkpoint: Where training starts.
+        prompts: Overrides of class names.
+
+    Returns:
+        Keys of the new config.
+
+    Raises:
+        KeyError: If the base config has no model or no pipeline.
+        ValueError: If prompts vary and an offset to one prompt is learned.
+    """
+    prompts = prompts or ClassPrompts({}, {})
+    if 'prompt' in settings.tuning and prompts.name_variants:
+        raise ValueError(f'--tuning {settings.tuning} learns one prompt, but the prompts have '
+                         f'synonyms for {sorted(prompts.name_variants)}: leave them out')
+    if 'model' not in base:
+        raise KeyError(f"config '{base.filename}' has no model")
+    caption_prompt = {**splits.caption_prompt, **prompts.caption_prompt} or None
+    test_pipeline = [dict(step) for step in test_pipeline_of(base)]
+    build = _build_prompt(base, caption_prompt, prompts.name_variants)
+    train = _dataset(splits, splits.train, _train_pipeline(base, test_pipeline, build),
+                     test_mode=False, caption_prompt=None)
+    copies = settings.copies or COPIES.get(settings.shots or 0, 1)
+    if copies > 1:
+        train = dict(type='RepeatDataset', times=copies, dataset=train)
+    settings_of: dict[str, Any] = dict(
+        model=_model(base, settings),
+        train_dataloader=_loader(train, settings.batch_size, settings.workers, shuffle=True),
+        default_hooks=dict(
+            logger=dict(type='LoggerHook', interval=10),
+            checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1, save_best=MONITOR,
+                            rule='greater', backend_args=dict(backend='atomic'))),
+        custom_hooks=[
+            dict(type='StepSeedHook'), dict(type='NonFiniteHook', policy='skip'),
+            dict(type='EarlyStoppingHook', monitor=MONITOR, rule='greater', min_delta=0,
+                 check_finite=False, patience=_or(settings.stop_patience, settings.shots, 8, 4))],
+        param_scheduler=[
+            dict(type='ReduceOnPlateauLR', monitor=MONITOR, rule='greater', factor=0.1,
+                 patience=_or(settings.step_patience, settings.shots, 3, 2), min_value=1e-6)],
+        optim_wrapper=_optimizer(base, settings),
+        train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=settings.epochs, val_interval=1),
+        val_cfg=dict(type='ValLoop'), test_cfg=dict(type='ResumableTestLoop'),
+        log_processor=dict(type='LogProcessor', window_size=10, by_epoch=True),
+        randomness=dict(seed=settings.seed), load_from=str(checkpoint), resume=False,
+        benchmark=None)
+    if not settings_of['optim_wrapper']['paramwise_cfg']:
+        del settings_of['optim_wrapper']['paramwise_cfg']
+    if not settings_of['model']:
+        del settings_of['model']
+    for part, split in (('val', splits.val), ('test', splits.test)):
+        data = _dataset(splits, split, test_pipeline, test_mode=True,
+                        caption_prompt=caption_prompt)
+        settings_of[f'{part}_dataloader'] = _loader(data, 1, settings.workers, shuffle=False)
+        settings_of[f'{part}_evaluator'] = dict(
+            type='ODinWMetric', prefix='finetune', datasets={splits.name: str(split.ann_file)},
+            num_classes={splits.name: len(splits.classes)})
+    _replace_those_of(base, settings_of)
+    return settings_of
+
+
+def _or(value: int | None, shots: int | None, few: int, full: int) -> int:
+    return value if value is not None else (few if shots else full)
+
+
+def _model(base: Config, settings: RunSettings) -> dict[str, Any]:
+    model: dict[str, Any] = {}
+    backbone = base.model.get('backbone', {})
+    if backbone.get('init_cfg'):
+        model['backbone'] = dict(init_cfg=None)  # the checkpoint holds the weights
+    if settings.tuning != 'full':
+        model['tuning'] = settings.tuning
+    elif backbone.get('type', '').endswith('SwinTransformer'):
+        # published: patch embedding and first stage stay as they are
+        model.setdefault('backbone', {})['frozen_stages'] = 1
+    return model
+
+
+def _build_prompt(base: Config, caption_prompt: Mapping | None,
+                  variants: Mapping) -> dict[str, Any]:
+    language = base.model.language_model
+    # all classes in their order, as tests say them
+    step = dict(type='BuildPrompt', tokenizer=language.name, method='simple', shuffle=False)
+    if 'max_tokens' in language:
+        step['max_tokens'] = language.max_tokens
+    if caption_prompt:
+        step['caption_prompt'] = dict(caption_prompt)
+    if variants:
+        step['name_variants'] = dict(variants)
+    return step
+
+
+def _train_pipeline(base: Config, test_pipeline: list[dict], build: dict) -> list[dict]:
+    """The base config's own for detection, with this prompt; else the test's, with flips."""
+    found = _find_pipeline((base.get('train_dataloader') or {}).get('dataset') or {})
+    if found is None:
+        found = [*test_pipeline[:-1], dict(type='RandomFlip', prob=0.5), dict(type='BuildPrompt'),
+                 test_pipeline[-1]]
+    steps = []
+    for step in deepcopy(found):
+        kind = step['type'].rpartition('.')[2]
+        if kind == 'BuildPrompt':
+            step = build
+        elif kind == 'FlipWithWords':
+            # it would change words, and with them the places of all names that follow
+            step = dict(type='RandomFlip', prob=step.get('prob', 0.5))
+        elif kind == 'PackDetInputs':
+            step = dict(type=step['type'], meta_keys=META_KEYS)
+        steps.append(dict(step))
+    return steps
+
+
+def _find_pipeline(dataset: Mapping) -> list | None:
+    pipeline = dataset.get('pipeline') or ()
+    if any(step['type'].rpartition('.')[2] == 'BuildPrompt' for step in pipeline):
+        return list(pipeline)
+    parts = [*(dataset.get('datasets') or ()), *filter(None, [dataset.get('dataset')])]
+    return next(filter(None, map(_find_pipeline, parts)), None)
+
+
+def _dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode: bool,
+             caption_prompt: Mapping | None) -> dict[str, Any]:
+    data = dict(type='ZeroShotDataset', dataset_name=splits.name, ann_file=str(split.ann_file),
+                data_prefix=dict(img=str(split.images)),
+                metainfo=dict(classes=list(splits.classes)), test_mode=test_mode,
+                pipeline=pipeline)
+    if caption_prompt:
+        data['caption_prompt'] = dict(caption_prompt)
+    return data
+
+
+def _loader(dataset: dict, batch_size: int, workers: int, shuffle: bool) -> dict[str, Any]:
+    return dict(batch_size=batch_size, num_workers=workers, persistent_workers=workers > 0,
+                drop_last=False, sampler=dict(type='DefaultSampler', shuffle=shuffle),
+                dataset=dataset)
+
+
+def _optimizer(base: Config, settings: RunSettings) -> dict[str, Any]:
+    lr, decay = RATES.get(settings.tuning, (None, 0.05))
+    own = base.get('optim_wrapper', {}).get('optimizer', {}).get('lr', 1e-4)
+    lr = settings.lr or lr or own
+    wrapper: dict[str, Any] = dict(optimizer=dict(lr=lr, weight_decay=decay), paramwise_cfg={})
+    if 'optim_wrapper' not in base:
+        wrapper = dict(
+            type='AutoAmpOptimWrapper', dtype='auto', constructor='GLIPOptimWrapperConstructor',
+            optimizer=dict(type='AdamW', lr=lr, weight_decay=decay),
+            paramwise_cfg=dict(language_lr_mult=0.1, bias_lr_mult=2.0, bias_decay_mult=0.0),
+            clip_grad=dict(max_norm=1.0, norm_type=2))
+    if settings.tuning == 'linear_prompt':
+        # the offset keeps the rates that it has alone
+        wrapper['paramwise_cfg']['custom_keys'] = dict(prompt_table=dict(
+            lr_mult=PROMPT_RATE[0] / lr, decay_mult=PROMPT_RATE[1] / decay))
+    return wrapper
+
+
+def _replace_those_of(base: Config, own: dict[str, Any]) -> None:
+    """Mark what takes the place of the base config's; what it lacks must not be marked."""
+    for key, value in own.items():
+        if key in ('model', 'optim_wrapper', 'randomness'):
+            continue
+        if key == 'default_hooks':
+            for hook in value:
+                if hook in base.get(key, {}):
+                    value[hook] = dict(_delete_=True, **value[hook])
+        elif isinstance(value, dict) and isinstance(base.get(key), dict):
+            own[key] = dict(_delete_=True, **value)
+
+
+def write_config(path: str | Path, base: str | Path, settings: dict[str, Any], command: str,
+                 options: Mapping[str, Any] | None = None) -> Path:
+    """Write a config that ``tools/train.py`` and ``tools/test.py`` run.
+
+    Args:
+        path: The file.
+        base: The config it inherits.
+        settings: Of :func:`finetune_config`.
+        command: What wrote it, said in its first line.
+        options: Settings that replace those, as in ``--cfg-options``.
+
+    Raises:
+        ValueError: If the file is there with other settings: results of two runs would be mixed.
+    """
+    path = Path(path)
+    config = Config(deepcopy(settings))
+    if options:
+        config.merge_from_dict(dict(options))
+    body = f'_base_ = {str(Path(base).resolve())!r}\n\n{config.pretty_text}'
+    if path.is_file() and path.read_text().partition('\n')[2] != body:
+        raise ValueError(f"'{path}' is of a run with other settings: give another --work-dir, or "
+                         f"remove the folder '{path.parent}'")
+    text = f'# {command}\n{body}'
+    return Path(write_atomically(path, text.encode()))

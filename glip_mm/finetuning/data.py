@@ -1,0 +1,188 @@
+"""The splits of a folder in COCO format, written as the files that a run reads."""
+
+import json
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mmengine.logging import print_log
+
+from glip_mm.apis.suite import FoundDataset, find_datasets
+from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.zero_shot_dataset import categories_of, read_coco
+
+from .few_shot import greedy_shots, subset
+
+#: What the single annotation file of an undivided folder may be called.
+UNDIVIDED = ('_annotations.coco.json', 'annotations.json', 'annotations/annotations.json')
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split: annotation file and folder of the images."""
+
+    ann_file: Path
+    images: Path
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set to fine-tune on.
+
+    Attributes:
+        name: What results call it.
+        classes: Class names in ascending order of category id.
+        train, val, test: The splits; without a test split, ``test`` is ``val``.
+        caption_prompt: Published overrides of how classes stand in the prompt.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    val: Split
+    test: Split
+    caption_prompt: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: int = 0,
+                  out: str | Path | None = None) -> Splits:
+    """Splits of a folder in one of the usual layouts, see :func:`glip_mm.apis.suite.find_datasets`.
+
+    Args:
+        folder: Holds ``train``, ``val`` (or ``valid``) and perhaps ``test``; or one annotation
+            file, which ``val_fraction`` divides.
+        val_fraction: Share of the training images that becomes the val split if there is none.
+        seed: Of that division.
+        out: Folder for the divided files.
+
+    Raises:
+        FileNotFoundError: If the folder or its training annotations are missing.
+        ValueError: If there is no val split and no ``val_fraction``, if splits have different
+            classes, or a split has no boxes.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--data '{folder}' is not a folder: give one that holds train, "
+                                'val and test annotations in COCO format')
+    train = _find(folder, 'train') or _undivided(folder)
+    if train is None:
+        # the message lists every place that was looked at
+        find_datasets([str(folder)], 'train')
+        raise FileNotFoundError(f"'{folder}' holds several data sets: give one of its folders")
+    name = folder.resolve().name
+    found = {s: _find(folder, s) for s in ('val', 'test')}
+    if found['val'] is None:
+        if val_fraction is None:
+            raise ValueError(f"'{folder}' has no val split: add one (valid/_annotations.coco.json "
+                             'or val.json), or divide the training images with --val-fraction 0.2')
+        train, found['val'] = _divide(train, val_fraction, seed, Path(out or folder))
+    elif val_fraction is not None:
+        raise ValueError(f"--val-fraction {val_fraction} was given, but '{folder}' has a val split "
+                         f"('{found['val'].ann_file}'): leave the option out")
+    if found['test'] is None:
+        print_log(f"'{folder}' has no test split: tested on val, which also chooses the "
+                  'checkpoint', 'current', logging.WARNING)
+        found['test'] = found['val']
+    parts = [train, found['val'], found['test']]
+    for part in parts[1:]:
+        if tuple(part.classes) != tuple(train.classes):
+            raise ValueError(f"'{part.ann_file}' has the classes {list(part.classes)}, but "
+                             f"'{train.ann_file}' has {list(train.classes)}: all splits must have "
+                             'the same categories')
+    splits = Splits(name, tuple(train.classes), *(Split(p.ann_file, p.images) for p in parts))
+    check_boxes(splits)
+    return splits
+
+
+def _find(folder: Path, split: str) -> FoundDataset | None:
+    try:
+        found = find_datasets([str(folder)], split)
+    except FileNotFoundError as error:
+        # broken files are errors, absent ones are not
+        if 'holds no COCO-format annotations' in str(error):
+            return None
+        raise
+    inside = [f for f in found if f.name == folder.resolve().name]
+    return inside[0] if inside else None
+
+
+def _undivided(folder: Path) -> FoundDataset | None:
+    for name in UNDIVIDED:
+        if (folder / name).is_file():
+            return find_datasets([str(folder / name)], 'train')[0]
+    return None
+
+
+def _divide(train: FoundDataset, fraction: float, seed: int,
+            out: Path) -> tuple[FoundDataset, FoundDataset]:
+    content = read_coco(str(train.ann_file))
+    ids = sorted(image['id'] for image in content['images'])
+    count = round(fraction * len(ids))
+    if not 0 < count < len(ids):
+        raise ValueError(f'--val-fraction {fraction} of {len(ids)} images leaves {count} for val '
+                         f'and {len(ids) - count} for training: each needs at least one')
+    random.Random(seed).shuffle(ids)
+    parts = []
+    for name, chosen in (('train', sorted(ids[count:])), ('val', sorted(ids[:count]))):
+        path = write_coco(out / f'{name}.json', subset(content, chosen))
+        parts.append(train._replace(ann_file=path, num_images=len(chosen)))
+    return parts[0], parts[1]
+
+
+def write_coco(path: Path, content: dict[str, Any]) -> Path:
+    """Write a COCO-format file."""
+    return Path(write_atomically(path, json.dumps(content).encode()))
+
+
+def check_boxes(splits: Splits) -> None:
+    """Refuse splits that teach or measure nothing.
+
+    Raises:
+        ValueError: If a split has no box of a class.
+    """
+    for name in ('train', 'val', 'test'):
+        path = getattr(splits, name).ann_file
+        content = read_coco(str(path))
+        ids, _ = categories_of(content, str(path), splits.classes)
+        held = {a['category_id'] for a in content.get('annotations', ())}
+        if not held & set(ids):
+            raise ValueError(f"the {name} split '{path}' has no boxes of any class of "
+                             f'{list(splits.classes)}')
+        lacking = [c for i, c in zip(ids, splits.classes) if i not in held]
+        if lacking and name == 'train':
+            print_log(f"'{path}' has no boxes of the classes {lacking}: they are not learned",
+                      'current', logging.WARNING)
+
+
+def with_shots(splits: Splits, shots: int | None, seed: int, out: Path,
+               train_file: str | Path | None = None) -> Splits:
+    """Replace the training split by a few-shot subset of it.
+
+    Args:
+        splits: The data set.
+        shots: See :func:`.few_shot.greedy_shots`; None for all images.
+        seed: Of the subset.
+        out: Folder for the subset's file.
+        train_file: A prepared annotation file that is taken instead.
+
+    Raises:
+        FileNotFoundError: If the prepared file is missing.
+        ValueError: If it has other categories, or there are fewer images than ``shots``.
+    """
+    if train_file is not None:
+        content = read_coco(str(train_file))
+        categories_of(content, str(train_file), splits.classes)
+        changed = replace(splits, train=Split(Path(train_file), splits.train.images))
+        check_boxes(changed)
+        return changed
+    if shots is None:
+        return splits
+    content = read_coco(str(splits.train.ann_file))
+    ids: Sequence[Any] = greedy_shots(content, shots, seed)
+    path = write_coco(out / f'train_{shots}shot_seed{seed}.json', subset(content, list(ids)))
+    print_log(f'{shots} shots, seed {seed}: {len(ids)} of {len(content["images"])} images',
+              'current')
+    return replace(splits, train=Split(path, splits.train.images))

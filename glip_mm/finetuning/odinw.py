@@ -1,0 +1,72 @@
+"""The data sets of ODinW, as ``configs/_base_/datasets/odinw.json`` describes them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .data import Split, Splits, check_boxes
+
+
+def odinw_rows(path: str | Path, subset: str | None = None) -> list[dict[str, Any]]:
+    """Descriptions of data sets.
+
+    Args:
+        path: JSON ``{"odinw": [{name, root, classes, splits, evaluated, ...}]}``.
+        subset: ``'13'`` or ``'35'``; default: all.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is not of this form.
+    """
+    try:
+        rows = json.loads(Path(path).read_text())['odinw']
+    except FileNotFoundError:
+        raise FileNotFoundError(f"list of data sets '{path}' is missing: check --sets") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"list of data sets '{path}' must be JSON "
+                         f'{{"odinw": [{{"name": ...}}]}} ({error!r})') from error
+    rows = [dict(r, classes=r.get('classes_13', r['classes'])) if subset == '13' else r
+            for r in rows]
+    return [r for r in rows if subset is None or r.get(f'in_{subset}')]
+
+
+def odinw_splits(name: str, rows: list[dict[str, Any]], root: str | Path = 'data/odinw',
+                 test: str = 'evaluated') -> Splits:
+    """The splits of one of its data sets.
+
+    Args:
+        name: As in ``rows``.
+        rows: Of :func:`odinw_rows`.
+        root: Folder of all data sets.
+        test: Which split is tested: ``'evaluated'`` is the one that published zero-shot results
+            are on (val, or minival where there is one), or ``'test'``.
+
+    Raises:
+        ValueError: If there is no such data set.
+        FileNotFoundError: If one of its files is missing.
+    """
+    row = next((r for r in rows if r['name'].lower() == name.lower()), None)
+    if row is None:
+        raise ValueError(f"--data 'odinw:{name}' is none of {[r['name'] for r in rows]}")
+    folder = Path(root) / row['root']
+
+    def split(which: str) -> Split:
+        ann_file, images = row['splits'][which]
+        if not (folder / ann_file).is_file():
+            raise FileNotFoundError(f"'{folder / ann_file}' of odinw:{row['name']} is missing: "
+                                    'docs/evaluation.md says where the sets go; --odinw-root '
+                                    'names another folder')
+        return Split(folder / ann_file, folder / images)
+    evaluated = row['evaluated']
+    splits = Splits(row['name'], tuple(row['classes']), split('train'), split(evaluated),
+                    split('test' if test == 'test' else evaluated),
+                    {c: p for c, p in zip(row['classes'], row.get('prompt') or ()) if p})
+    check_boxes(splits)
+    return splits
+
+
+def prepared_file(train: Split, shots: int, seed: int) -> Path | None:
+    """The leaderboard's few-shot file beside a training split; None if there is none."""
+    # flat sets call it train_annotations..., the file is beside it all the same
+    path = train.ann_file.parent / f'fewshot_train_shot{shots}_seed{seed}.json'
+    return path if path.is_file() else None

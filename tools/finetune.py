@@ -1,0 +1,229 @@
+"""Fine-tune a model on your own data: one command from a COCO-format folder to a report.
+
+Writes the config that it runs, trains with tools/train.py, chooses the best checkpoint on the val
+split, tests it once with tools/test.py, and ends with a table and a page. A run that was
+interrupted goes on when the same command is given again; what is finished is not repeated.
+
+Example:
+    python tools/finetune.py --data data/raccoon --checkpoint glip_tiny.pth \
+        --config configs/glip/glip_swin-t_o365-goldg.py --shots 5 --seeds 3 30 300
+    python tools/finetune.py --data odinw:Aquarium --checkpoint glip_tiny.pth \
+        --config configs/glip/glip_swin-t_o365-goldg.py --tuning linear
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+
+from glip_mm.apis.launch import check_checkpoint
+from glip_mm.atomic_files import write_atomically
+from glip_mm.finetuning import (
+    RunSettings,
+    Splits,
+    aggregate,
+    finetune_config,
+    folder_splits,
+    odinw_rows,
+    odinw_splits,
+    read_class_prompts,
+    results_table,
+    write_config,
+)
+from glip_mm.finetuning.config import TUNING
+from glip_mm.finetuning.data import with_shots
+from glip_mm.finetuning.odinw import prepared_file
+from glip_mm.finetuning.results import read_results
+from glip_mm.visualization.report import make_report
+
+TOOLS = Path(__file__).resolve().parent
+SETS = TOOLS.parent / 'configs' / '_base_' / 'datasets' / 'odinw.json'
+#: Published: seeds of the leaderboard's few-shot files.
+SEEDS = (3, 30, 300)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--data', required=True, metavar='FOLDER|odinw:NAME',
+                        help='a folder with train, val and test splits in COCO format, or a data '
+                        'set of ODinW')
+    add_training_options(parser)
+    parser.add_argument('--train-file', metavar='FILE.json', help='a prepared few-shot annotation '
+                        'file in place of a subset of the training split')
+    parser.add_argument('--prompts', metavar='FILE.json', help='how classes stand in the prompt: '
+                        '{"CLASS": {"phrase", "prefix", "suffix", "synonyms": [...]}}')
+    parser.add_argument('--val-fraction', type=float, metavar='SHARE', help='make this share of '
+                        'the training images the val split, where there is none')
+    parser.add_argument('--no-report', action='store_true', help='leave out the HTML page')
+    return parser
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Options that ``tools/odinw.py`` has, too."""
+    parser.add_argument('--checkpoint', required=True, help='checkpoint to start from')
+    parser.add_argument('--config', required=True, help='config of the model')
+    parser.add_argument('--tuning', choices=TUNING, default='full', help='what is trained '
+                        '(default: full)')
+    parser.add_argument('--shots', default='all', type=number_of_shots, metavar='N|all',
+                        help='images of each class; 0 tests without training (default: all)')
+    parser.add_argument('--seeds', '--seed', nargs='+', type=int, default=None, metavar='N',
+                        help='of the few-shot subset and of the training; several make a table of '
+                        'mean and deviation (default: 3)')
+    parser.add_argument('--epochs', type=int, default=200, help='at most (default: 200)')
+    parser.add_argument('--batch-size', type=int, default=4, help='default: 4')
+    parser.add_argument('--workers', type=int, default=2, help='processes that read images '
+                        '(default: 2)')
+    parser.add_argument('--lr', type=float, help="learning rate (default: the mode's published "
+                        "one, or the base config's)")
+    parser.add_argument('--copies', type=int, help='times an image comes in an epoch (default: '
+                        '8, 4, 2 and 1 for 1, 3, 5 and 10 shots)')
+    parser.add_argument('--step-patience', type=int, metavar='N', help='evaluations without '
+                        'progress before the learning rate falls (default: 3, of all images 2)')
+    parser.add_argument('--stop-patience', type=int, metavar='N', help='evaluations without '
+                        'progress before training ends (default: 8, of all images 4)')
+    parser.add_argument('--odinw-root', default='data/odinw', help='default: data/odinw')
+    parser.add_argument('--sets', default=str(SETS), metavar='FILE.json',
+                        help='descriptions of the sets of ODinW')
+    parser.add_argument('--test-split', choices=['evaluated', 'test'], default='test',
+                        help='of ODinW: test, or the one of published zero-shot results '
+                        '(default: test)')
+    parser.add_argument('--work-dir', help='default: work_dirs/finetune/DATA/TUNING_SHOTS')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings of the written config')
+
+
+def number_of_shots(text: str) -> int | None:
+    """A number, or None for all."""
+    if text == 'all':
+        return None
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be a number or 'all', got '{text}'")
+    return int(text)
+
+
+def find_splits(args: argparse.Namespace, seed: int, out: Path) -> Splits:
+    """The data of one run."""
+    train_file = args.train_file
+    if args.data.startswith('odinw:'):
+        splits = odinw_splits(args.data[len('odinw:'):], odinw_rows(args.sets), args.odinw_root,
+                              args.test_split)
+        if args.shots and not train_file:
+            train_file = prepared_file(splits.train, args.shots, seed)
+    else:
+        splits = folder_splits(args.data, args.val_fraction, 0, out)
+    return with_shots(splits, args.shots or None, seed, out, train_file)
+
+
+def run_tool(name: str, *options: object) -> None:
+    """Run a tool as a user would; end with its status if it fails."""
+    command = [sys.executable, str(TOOLS / name), *map(str, options)]
+    print('$ ' + shlex.join(command), flush=True)
+    status = subprocess.run(command).returncode
+    if status:
+        sys.exit(f'error: tools/{name} failed with status {status}; its messages are above')
+
+
+def best_checkpoint(folder: Path) -> Path:
+    """The best on val of a training."""
+    found = sorted(folder.glob('best_*.pth'), key=lambda p: p.stat().st_mtime_ns)
+    if not found:
+        sys.exit(f"error: '{folder}' holds no best_*.pth: no evaluation gave a number")
+    return found[-1]
+
+
+def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) -> dict[str, float]:
+    """Train and test once.
+
+    Args:
+        args: Parsed options.
+        folder: For everything of this seed.
+        seed: Of subset and training.
+        config: The written config.
+
+    Returns:
+        Test metrics, shares of 1.
+    """
+    table = folder / 'test' / 'suite.csv'
+    if not (folder / 'test' / 'metrics.json').is_file():
+        checkpoint = args.checkpoint
+        if args.shots != 0:
+            if not (folder / 'trained').is_file():
+                run_tool('train.py', config, '--work-dir', folder / 'train', '--resume')
+                (folder / 'trained').touch()
+            checkpoint = best_checkpoint(folder / 'train')
+        run_tool('test.py', config, checkpoint, '--work-dir', folder / 'test', '--cfg-options',
+                 f'test_evaluator.out_file={table}')
+    return read_results(table)
+
+
+def main() -> None:
+    """Fine-tune."""
+    parser = make_parser()
+    args = parser.parse_args()
+    check_checkpoint(parser, args.checkpoint, '--checkpoint')
+    if not Path(args.config).is_file():
+        parser.error(f"--config '{args.config}' is not a file")
+    if args.train_file and not args.shots:
+        parser.error('--train-file needs --shots: how many the file has of each class')
+    base = Config.fromfile(args.config)
+    shots = 'all' if args.shots is None else args.shots
+    name = args.data.removeprefix('odinw:').rstrip('/').rpartition('/')[2] or 'data'
+    work_dir = Path(args.work_dir or f'work_dirs/finetune/{name}/{args.tuning}_{shots}')
+    seeds = args.seeds or [SEEDS[0]]
+    settings = RunSettings(args.tuning, args.shots, args.epochs, args.batch_size, args.workers,
+                           seeds[0], args.lr, args.copies, args.step_patience, args.stop_patience)
+    command = shlex.join(['python', 'tools/finetune.py', *sys.argv[1:]])
+    # everything that can be wrong with the data is found before the first training
+    configs = {}
+    try:
+        for seed in seeds[:1] if args.shots == 0 else seeds:
+            folder = work_dir / f'seed{seed}'
+            splits = find_splits(args, seed, folder / 'data')
+            prompts = read_class_prompts(args.prompts, splits.classes)
+            content = finetune_config(base, splits, replace(settings, seed=seed),
+                                      args.checkpoint, prompts)
+            if args.shots == 0:
+                # nothing is trained: no parameter is named
+                content.get('model', {}).pop('tuning', None)
+            configs[seed] = write_config(folder / 'config.py', args.config, content, command,
+                                         args.cfg_options)
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        parser.error(str(error.args[0]))
+    print(f"{splits.name}: classes {list(splits.classes)}, tuning '{args.tuning}', shots {shots}",
+          flush=True)
+    runs = {f'seed {seed}': run_seed(args, config.parent, seed, config)
+            for seed, config in configs.items()}
+    finish(args, work_dir, splits.name, runs, [c.parent / 'test' for c in configs.values()])
+
+
+def finish(args: argparse.Namespace, work_dir: Path, name: str,
+           runs: dict[str, dict[str, float]], tests: list[Path]) -> None:
+    """Write results.md, results.json and the page."""
+    table = results_table(runs)
+    write_atomically(work_dir / 'results.md', (table + '\n').encode())
+    summary = dict(data=name, tuning=args.tuning, shots=args.shots, runs=runs,
+                   mean={k: m for k, (m, _) in aggregate(list(runs.values())).items()},
+                   deviation={k: d for k, (_, d) in aggregate(list(runs.values())).items()})
+    write_atomically(work_dir / 'results.json', json.dumps(_finite(summary), indent=1).encode())
+    print(f'\n{table}\n')
+    print(f"results: '{work_dir / 'results.md'}' and results.json")
+    if not args.no_report:
+        page = make_report([str(t) for t in tests], work_dir / 'report', list(runs))
+        print(f"report: '{page}'")
+
+
+def _finite(value: object) -> object:
+    # JSON has no nan
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    return None if isinstance(value, float) and value != value else value
+
+
+if __name__ == '__main__':
+    main()

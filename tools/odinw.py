@@ -1,0 +1,174 @@
+"""Zero-, few- or full-shot over all data sets of ODinW, or of a list of your own.
+
+Each set and seed is a run of tools/finetune.py in a folder of its own; what is finished is not
+repeated. Ends with a table over sets (results.md), a bar chart (results.png), and the file that
+the leaderboard takes (leaderboard.json).
+
+Example:
+    python tools/odinw.py --checkpoint glip_tiny.pth --shots 3 --subset 13 \
+        --config configs/glip/glip_swin-t_o365-goldg.py --seeds 3 30 300
+    python tools/odinw.py --data data/raccoon data/bccd --checkpoint glip_tiny.pth --shots 0 \
+        --config configs/glip/glip_swin-t_o365-goldg.py
+"""
+
+import argparse
+import json
+import math
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from finetune import TOOLS, add_training_options
+from mmengine.config import Config
+
+from glip_mm.apis.launch import check_checkpoint, newest_checkpoint
+from glip_mm.apis.leaderboard import leaderboard_runs
+from glip_mm.atomic_files import write_atomically
+from glip_mm.evaluation.predictions import PredictionStore
+from glip_mm.finetuning import odinw_rows
+from glip_mm.finetuning.results import suite_summary
+from glip_mm.visualization.suite_chart import draw_suite
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--data', nargs='+', metavar='FOLDER', help='folders of your own instead '
+                        'of the sets of ODinW')
+    parser.add_argument('--subset', choices=['13', '35', 'all'], default='13',
+                        help='of ODinW (default: 13)')
+    parser.add_argument('--skip-missing', action='store_true',
+                        help='leave out the sets that are not there')
+    parser.add_argument('--model-name', help="the leaderboard's name of the model (default: the "
+                        "config's)")
+    add_training_options(parser)
+    parser.add_argument('--val-fraction', type=float, help='see tools/finetune.py')
+    return parser
+
+
+def find_sets(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
+    """What ``--data`` of each run is."""
+    if args.data:
+        names = [Path(d).resolve().name for d in args.data]
+        double = sorted({n for n in names if names.count(n) > 1})
+        if double:
+            parser.error(f'several folders are called {double}')
+        return list(args.data)
+    try:
+        rows = odinw_rows(args.sets, None if args.subset == 'all' else args.subset)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error.args[0]))
+    missing = [r['name'] for r in rows
+               if not (Path(args.odinw_root) / r['root'] / r['splits']['train'][0]).is_file()]
+    if len(missing) == len(rows):
+        parser.error(f"no data set of ODinW is in '{args.odinw_root}': docs/evaluation.md says "
+                     'where they go; --odinw-root names another folder')
+    if missing and not args.skip_missing:
+        parser.error(f"not in '{args.odinw_root}': {', '.join(missing)}; --skip-missing leaves "
+                     'them out')
+    return [f"odinw:{r['name']}" for r in rows if r['name'] not in missing]
+
+
+def run_options(argv: list[str]) -> list[str]:
+    """The options that each run is given: all but those of this tool alone."""
+    own = dict.fromkeys(('--skip-missing', ), 0)
+    own.update(dict.fromkeys(('--subset', '--model-name', '--work-dir'), 1))
+    kept, i = [], 0
+    while i < len(argv):
+        option, _, value = argv[i].partition('=')
+        if option in own:
+            i += 1 + (own[option] if not value else 0)
+        elif option == '--data':
+            i += 1
+            while i < len(argv) and not argv[i].startswith('--'):
+                i += 1
+        else:
+            kept.append(argv[i])
+            i += 1
+    return kept
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """What a run wrote; metrics that it could not tell are nan."""
+    content = json.loads(path.read_text())
+    content['runs'] = {name: {k: math.nan if v is None else v for k, v in run.items()}
+                       for name, run in content['runs'].items()}
+    return content
+
+
+def run_set(data: str, folder: Path, options: list[str]) -> dict[str, Any] | None:
+    """One data set, unless it is finished; None if it fails."""
+    done, command = folder / 'command', shlex.join(options)
+    finished = (folder / 'results.json').is_file() and done.is_file()
+    if not (finished and done.read_text() == command):
+        call = [sys.executable, str(TOOLS / 'finetune.py'), '--data', data, '--work-dir',
+                str(folder), '--no-report', *options]
+        print('$ ' + shlex.join(call), flush=True)
+        if subprocess.run(call).returncode:
+            return None
+        write_atomically(done, command.encode())
+    return read_summary(folder / 'results.json')
+
+
+def trained_parameters(folder: Path) -> int:
+    """Parameters that a run trained, by the optimizer in its newest checkpoint; 0 for none."""
+    newest = newest_checkpoint(str(folder / 'train'))
+    if newest is None:
+        return 0
+    state = torch.load(newest, map_location='cpu', weights_only=False)['optimizer']['state']
+    return sum(value['exp_avg'].numel() for value in state.values())
+
+
+def leaderboard(results: dict[str, dict[str, Any]], work_dir: Path, args: argparse.Namespace,
+                model_name: str) -> Path:
+    """Write the predictions of all sets and seeds."""
+    rows = []
+    for name in results:
+        seeds = sorted((work_dir / name).glob('seed*'), key=lambda p: int(p.name[4:]))
+        stores = [PredictionStore(s / 'test' / 'predictions') for s in seeds]
+        rows += leaderboard_runs(stores, [int(s.name[4:]) for s in seeds], args.shots,
+                                 trained_parameters(seeds[0]), model_name)
+    path = work_dir / 'leaderboard.json'
+    return Path(write_atomically(path, json.dumps(dict(data=rows)).encode()))
+
+
+def main() -> None:
+    """Run all sets, and sum them up."""
+    parser = make_parser()
+    args = parser.parse_args()
+    check_checkpoint(parser, args.checkpoint, '--checkpoint')
+    if not Path(args.config).is_file():
+        parser.error(f"--config '{args.config}' is not a file")
+    shots = 'all' if args.shots is None else args.shots
+    kind = 'suite' if args.data else f'odinw-{args.subset}'
+    work_dir = Path(args.work_dir or f'work_dirs/{kind}/{args.tuning}_{shots}')
+    options = run_options(sys.argv[1:])
+    results: dict[str, dict[str, Any]] = {}
+    failed = []
+    for data in find_sets(parser, args):
+        name = data.removeprefix('odinw:') if data.startswith('odinw:') else Path(
+            data).resolve().name
+        found = run_set(data, work_dir / name, options)
+        if found is None:
+            failed.append(name)
+        else:
+            results[name] = found
+    if not results:
+        sys.exit('error: no data set was finished; messages are above')
+    table, values = suite_summary({n: r['runs'] for n, r in results.items()})
+    write_atomically(work_dir / 'results.md', (table + '\n').encode())
+    title = args.model_name or Config.fromfile(args.config).get(
+        'model_name') or Path(args.config).stem
+    draw_suite(list(values.items()), str(work_dir / 'results.png'),
+               f'{title}, {args.tuning}, {shots} shots')
+    board = leaderboard(results, work_dir, args, title)
+    print(f"\n{table}\n\nresults: '{work_dir / 'results.md'}', results.png, '{board}'")
+    if failed:
+        sys.exit(f'error: not finished: {", ".join(failed)}; the same command tries them again')
+
+
+if __name__ == '__main__':
+    main()
