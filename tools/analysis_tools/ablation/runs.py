@@ -67,7 +67,8 @@ class Run:
     def _read(self) -> dict:
         return json.loads(self.file.read_text()) if self.file.is_file() else {}
 
-    def _write(self, **news: object) -> None:
+    def note(self, **news: object) -> None:
+        """Keep what is known of the run, in ``run.json``."""
         self.state.update(news)
         write_atomically(self.file, (json.dumps(self.state, indent=2) + '\n').encode())
 
@@ -76,13 +77,23 @@ class Run:
         """For people."""
         return f'{self.variant}, seed {self.seed}'
 
+    @property
+    def mark(self) -> str:
+        """A hash of all settings."""
+        return fingerprint(self.config, self.options, self.seed)
+
+    @property
+    def steps_left(self) -> int:
+        """Tools that are still to be run."""
+        return ('metrics' not in self.state) + (not self.state.get('trained'))
+
     def prepare(self, restart: bool) -> None:
         """Check that what is in the folder was made with the same settings.
 
         Raises:
             ValueError: If it was not.
         """
-        mark = fingerprint(self.config, self.options, self.seed)
+        mark = self.mark
         if self.state and self.state.get('settings') != mark:
             if not restart:
                 raise ValueError(f"'{self.folder}' was made with other settings of "
@@ -91,7 +102,7 @@ class Run:
             shutil.rmtree(self.folder)
             self.state = {}
         if not self.state:
-            self._write(variant=self.variant, seed=self.seed, config=_short(self.config),
+            self.note(variant=self.variant, seed=self.seed, config=_short(self.config),
                         options=self.options, settings=mark)
 
     def train(self, bar: tqdm) -> None:
@@ -100,7 +111,7 @@ class Run:
             return
         self.environment = self.before(bar)
         self.call('train', [self.config, '--work-dir', str(self.folder), '--resume', 'auto'], bar)
-        self._write(trained=True)
+        self.note(trained=True)
 
     def test(self, bar: tqdm) -> None:
         """Test the last checkpoint and note the metrics."""
@@ -110,7 +121,7 @@ class Run:
         start = time.perf_counter()
         self.call('test', [self.config, checkpoint, '--work-dir', str(self.folder / 'test')], bar)
         cost = self.folder / 'training_cost.json'
-        self._write(metrics=read_metrics(self.folder / 'test', self.metrics), checkpoint=checkpoint,
+        self.note(metrics=read_metrics(self.folder / 'test', self.metrics), checkpoint=checkpoint,
                     test_seconds=round(time.perf_counter() - start, 1),
                     cost=json.loads(cost.read_text()) if cost.is_file() else {})
 
@@ -216,7 +227,7 @@ def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> No
     Raises:
         RuntimeError: If one fails; the others are stopped.
     """
-    steps = sum(('metrics' not in r.state) + (not r.state.get('trained')) for r in runs)
+    steps = sum(run.steps_left for run in runs)
     Run.stop.clear()
 
     failures: list[BaseException] = []

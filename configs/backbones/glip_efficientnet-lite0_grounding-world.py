@@ -1,0 +1,31 @@
+# The quickstart's data for a model that has seen photos already: an ImageNet backbone from PyPI.
+# What it learns here are words, fusion and boxes; a start for fine-tuning on photos.
+_base_ = [
+    '../quickstart/glip_nano_grounding-world.py', '../_base_/models/efficientnet-lite0.py'
+]
+
+model = _base_.efficientnet_lite0
+
+# drawn objects are 25 to 58 pixels wide, the smallest boxes of this model 64
+resize = dict(type='Resize', scale=(256, 256), keep_ratio=True)
+loaders = {
+    name: dict(
+        dataset=dict(datasets=[
+            dict(data, pipeline=data.pipeline[:at] + [resize] + data.pipeline[at:])
+            for data in _base_[name].dataset.datasets
+        ]))
+    # images grow after boxes are read in training, which grow with them, and before in tests
+    for name, at in dict(train_dataloader=2, val_dataloader=1, test_dataloader=1).items()
+}
+train_dataloader = loaders['train_dataloader']
+val_dataloader, test_dataloader = loaders['val_dataloader'], loaders['test_dataloader']
+del loaders
+
+# pretrained weights need smaller steps than new ones, and fewer
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.2)}))
+max_epochs = 1
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+param_scheduler = [
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=max_epochs, T_max=max_epochs)
+]
