@@ -135,7 +135,9 @@ def plot_bars(axes: object, groups: Mapping[str, Sequence[float]]) -> None:
         # side by side, so that equal values are seen apart
         places = index + 0.08 * (np.arange(len(values)) - (len(values) - 1) / 2)
         axes.plot(places, values, 'o', color=color, markeredgecolor='black', markersize=4)
-    axes.set_xticks(range(len(groups)), list(groups))
+    # long names would run into each other
+    slanted = dict(rotation=35, ha='right') if sum(map(len, groups)) > 30 else {}
+    axes.set_xticks(range(len(groups)), list(groups), **slanted)
     axes.grid(axis='y', alpha=0.3)
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
