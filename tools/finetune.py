@@ -22,6 +22,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 
 from glip_mm.apis.launch import check_checkpoint
+from glip_mm.apis.repeated_tests import Task, read_task
 from glip_mm.atomic_files import write_atomically
 from glip_mm.finetuning import (
     RunSettings,
@@ -38,7 +39,9 @@ from glip_mm.finetuning import (
 from glip_mm.finetuning.config import TUNING
 from glip_mm.finetuning.data import with_shots
 from glip_mm.finetuning.odinw import prepared_file
+from glip_mm.finetuning.replay import SHARE, read_replay
 from glip_mm.finetuning.results import read_results
+from glip_mm.finetuning.retention import measure_retention, tuned_task, write_retention
 from glip_mm.visualization.report import make_report
 
 TOOLS = Path(__file__).resolve().parent
@@ -60,6 +63,9 @@ def make_parser() -> argparse.ArgumentParser:
                         '{"CLASS": {"phrase", "prefix", "suffix", "synonyms": [...]}}')
     parser.add_argument('--val-fraction', type=float, metavar='SHARE', help='make this share of '
                         'the training images the val split, where there is none')
+    parser.add_argument('--retention', nargs='+', default=[], metavar='[NAME=]CONFIG',
+                        help='test these configs, too, before and after: what tuning costs on the '
+                        'original vocabulary')
     parser.add_argument('--no-report', action='store_true', help='leave out the HTML page')
     return parser
 
@@ -87,6 +93,10 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
                         'progress before the learning rate falls (default: 3, of all images 2)')
     parser.add_argument('--stop-patience', type=int, metavar='N', help='evaluations without '
                         'progress before training ends (default: 8, of all images 4)')
+    parser.add_argument('--replay', metavar='CONFIG', help='mix the training data of this config '
+                        'in, usually those of the pre-training: keeps what the model knew')
+    parser.add_argument('--replay-share', type=float, default=SHARE, metavar='SHARE',
+                        help=f'of the images of an epoch that are replayed (default: {SHARE})')
     parser.add_argument('--odinw-root', default='data/odinw', help='default: data/odinw')
     parser.add_argument('--sets', default=str(SETS), metavar='FILE.json',
                         help='descriptions of the sets of ODinW')
@@ -171,6 +181,8 @@ def main() -> None:
         parser.error(f"--config '{args.config}' is not a file")
     if args.train_file and not args.shots:
         parser.error('--train-file needs --shots: how many the file has of each class')
+    if args.shots == 0 and (args.retention or args.replay):
+        parser.error('--shots 0 trains nothing: leave --retention and --replay out')
     base = Config.fromfile(args.config)
     shots = 'all' if args.shots is None else args.shots
     name = args.data.removeprefix('odinw:').rstrip('/').rpartition('/')[2] or 'data'
@@ -182,12 +194,14 @@ def main() -> None:
     # everything that can be wrong with the data is found before the first training
     configs = {}
     try:
+        kept = [read_task(text) for text in args.retention]
+        replay = read_replay(args.replay, args.replay_share) if args.replay else None
         for seed in seeds[:1] if args.shots == 0 else seeds:
             folder = work_dir / f'seed{seed}'
             splits = find_splits(args, seed, folder / 'data')
             prompts = read_class_prompts(args.prompts, splits.classes)
             content = finetune_config(base, splits, replace(settings, seed=seed),
-                                      args.checkpoint, prompts)
+                                      args.checkpoint, prompts, replay)
             if args.shots == 0:
                 # nothing is trained: no parameter is named
                 content.get('model', {}).pop('tuning', None)
@@ -199,22 +213,35 @@ def main() -> None:
           flush=True)
     runs = {f'seed {seed}': run_seed(args, config.parent, seed, config)
             for seed, config in configs.items()}
-    finish(args, work_dir, splits.name, runs, [c.parent / 'test' for c in configs.values()])
+    finish(args, work_dir, splits.name, runs, list(configs.values()), kept)
 
 
 def finish(args: argparse.Namespace, work_dir: Path, name: str,
-           runs: dict[str, dict[str, float]], tests: list[Path]) -> None:
-    """Write results.md, results.json and the page."""
+           runs: dict[str, dict[str, float]], configs: list[Path], kept: list[Task]) -> None:
+    """Write results.md, results.json, what was kept, and the page."""
     table = results_table(runs)
-    write_atomically(work_dir / 'results.md', (table + '\n').encode())
     summary = dict(data=name, tuning=args.tuning, shots=args.shots, runs=runs,
                    mean={k: m for k, (m, _) in aggregate(list(runs.values())).items()},
                    deviation={k: d for k, (_, d) in aggregate(list(runs.values())).items()})
+    if kept:
+        tuned = {run: (str(best_checkpoint(config.parent / 'train')), runs[run]['AP'])
+                 for run, config in zip(runs, configs)}
+        values = measure_retention(tuned_task(configs[0], name), kept, args.tuning,
+                                   args.checkpoint, tuned, work_dir / 'retention')
+        summary['retention'] = values
+        table += f'\n\nTuned AP, and AP on the original vocabulary:\n\n' \
+                 f'{write_retention(values, work_dir)}'
+    write_atomically(work_dir / 'results.md', (table + '\n').encode())
     write_atomically(work_dir / 'results.json', json.dumps(_finite(summary), indent=1).encode())
     print(f'\n{table}\n')
     print(f"results: '{work_dir / 'results.md'}' and results.json")
     if not args.no_report:
-        page = make_report([str(t) for t in tests], work_dir / 'report', list(runs))
+        tests = [c.parent / 'test' for c in configs]
+        names = list(runs)
+        for model in sorted(p for p in (work_dir / 'retention').glob('*') if kept):
+            tests += [model / task.name for task in kept]
+            names += [f"{model.name.replace('_', ' ')}: {task.name}" for task in kept]
+        page = make_report([str(t) for t in tests], work_dir / 'report', names)
         print(f"report: '{page}'")
 
 

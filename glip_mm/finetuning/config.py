@@ -10,10 +10,12 @@ from mmengine.config import Config
 
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.zero_shot_dataset import read_coco
 from glip_mm.models.tuning.modes import MODES
 
 from .data import Split, Splits
 from .prompts import ClassPrompts
+from .replay import Replay
 
 #: Modes, see docs/tuning_modes.md.
 TUNING = tuple(MODES)
@@ -65,7 +67,8 @@ class RunSettings:
 
 
 def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpoint: str,
-                    prompts: ClassPrompts | None = None) -> dict[str, Any]:
+                    prompts: ClassPrompts | None = None,
+                    replay: Replay | None = None) -> dict[str, Any]:
     """What a run says beyond its base config.
 
     Args:
@@ -75,6 +78,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
         settings: How to train.
         checkpoint: Where training starts.
         prompts: Overrides of class names.
+        replay: What is read besides.
 
     Returns:
         Keys of the new config.
@@ -84,6 +88,9 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
         ValueError: If prompts vary and an offset to one prompt is learned.
     """
     prompts = prompts or ClassPrompts({}, {})
+    if 'prompt' in settings.tuning and replay:
+        raise ValueError(f'--tuning {settings.tuning} learns one prompt, but --replay brings '
+                         'others: leave it out; without that prompt the model is as it was')
     if 'prompt' in settings.tuning and prompts.name_variants:
         raise ValueError(f'--tuning {settings.tuning} learns one prompt, but the prompts have '
                          f'synonyms for {sorted(prompts.name_variants)}: leave them out')
@@ -95,7 +102,11 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     train = _dataset(splits, splits.train, _train_pipeline(base, test_pipeline, build),
                      test_mode=False, caption_prompt=None)
     copies = settings.copies or COPIES.get(settings.shots or 0, 1)
-    if copies > 1:
+    loop = 'EpochBasedTrainLoop'
+    if replay:
+        images = len(read_coco(str(splits.train.ann_file))['images'])
+        train, loop = replay.mix(train, copies * images), 'ResumableEpochLoop'
+    elif copies > 1:
         train = dict(type='RepeatDataset', times=copies, dataset=train)
     settings_of: dict[str, Any] = dict(
         model=_model(base, settings),
@@ -112,7 +123,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
             dict(type='ReduceOnPlateauLR', monitor=MONITOR, rule='greater', factor=0.1,
                  patience=_or(settings.step_patience, settings.shots, 3, 2), min_value=1e-6)],
         optim_wrapper=_optimizer(base, settings),
-        train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=settings.epochs, val_interval=1),
+        train_cfg=dict(type=loop, max_epochs=settings.epochs, val_interval=1),
         val_cfg=dict(type='ValLoop'), test_cfg=dict(type='ResumableTestLoop'),
         log_processor=dict(type='LogProcessor', window_size=10, by_epoch=True),
         randomness=dict(seed=settings.seed), load_from=str(checkpoint), resume=False,
@@ -203,9 +214,13 @@ def _dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode: bool
 
 
 def _loader(dataset: dict, batch_size: int, workers: int, shuffle: bool) -> dict[str, Any]:
+    if dataset['type'] == 'GroundingStream':
+        sampling = dict(sampler=dict(type='StreamSampler'),
+                        batch_sampler=dict(type='StreamBatchSampler'))
+    else:
+        sampling = dict(drop_last=False, sampler=dict(type='DefaultSampler', shuffle=shuffle))
     return dict(batch_size=batch_size, num_workers=workers, persistent_workers=workers > 0,
-                drop_last=False, sampler=dict(type='DefaultSampler', shuffle=shuffle),
-                dataset=dataset)
+                dataset=dataset, **sampling)
 
 
 def _optimizer(base: Config, settings: RunSettings) -> dict[str, Any]:

@@ -12,7 +12,19 @@ def test_every_released_model_has_both():
     released = {p.stem.removesuffix('_coco') for p in ROOT.glob('coco/*.py')}
     found = {p.stem for p in ROOT.glob('finetune/*.py')}
     assert len(released) == 5
-    assert found == {f'{m}_{kind}' for m in released for kind in ('coco', 'odinw')}
+    kept = {f'glip_swin-t_o365-goldg_odinw-{way}' for way in ('prompt', 'replay')}
+    assert found == kept | {f'{m}_{kind}' for m in released for kind in ('coco', 'odinw')}
+
+
+def test_ways_to_keep_what_it_knew():
+    config = Config.fromfile(ROOT / 'finetune/glip_swin-t_o365-goldg_odinw-prompt.py')
+    assert config.model.tuning == 'prompt' and config.optim_wrapper.optimizer.lr == 0.05
+    config = Config.fromfile(ROOT / 'finetune/glip_swin-t_o365-goldg_odinw-replay.py')
+    stream, gold = config.train_dataloader.dataset, Config.fromfile(
+        ROOT / 'glip/glip_swin-t_o365-goldg.py').train_dataloader.dataset.datasets
+    assert stream.datasets[0].dataset_name == 'Aquarium' and stream.datasets[1:] == gold
+    assert stream.ratios[0] == 0.5 and stream.samples_per_epoch == 1000
+    assert sum(stream.ratios) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize('model', ['glip_swin-t-a_o365', 'glip_swin-t_o365-goldg',

@@ -42,6 +42,25 @@ def test_from_json_to_report(tmp_path, pets, tiny):
     assert again.returncode == 0 and 'train.py' not in again.stdout + again.stderr
 
 
+def test_what_it_knew_is_read_again_and_measured(tmp_path, pets, tiny):
+    few = ('--shots', '1', '--epochs', '1', '--copies', '2', '--no-report')
+    done = finetune(tmp_path, tiny, pets, *few)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    known = tmp_path / 'run/seed3/config.py'
+    done = finetune(tmp_path, tiny, pets, *few, '--work-dir', str(tmp_path / 'kept'), '--replay',
+                    str(known), '--retention', f'known={known}')
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    config = Config.fromfile(tmp_path / 'kept/seed3/config.py')
+    assert len(config.train_dataloader.dataset.datasets) == 2
+    results = json.loads((tmp_path / 'kept/results.json').read_text())
+    kept = results['retention']
+    assert list(kept) == ['pets', 'known'] and list(kept['known']) == ['before tuning', 'seed 3']
+    # here both are the same test
+    assert kept['known'] == pytest.approx(kept['pets'])
+    assert results['runs']['seed 3']['AP'] == kept['pets']['seed 3']
+    assert '| model | pets | known |' in (tmp_path / 'kept/results.md').read_text()
+
+
 def test_no_shots_test_the_checkpoint(tmp_path, pets, tiny):
     done = finetune(tmp_path, tiny, pets, '--shots', '0', '--no-report')
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -56,6 +75,9 @@ def test_no_shots_test_the_checkpoint(tmp_path, pets, tiny):
     (('--data', 'nowhere'), "--data 'nowhere' is not a folder"),
     (('--data', 'odinw:Cars'), "--data 'odinw:Cars' is none of ['AerialMaritimeDrone_large'"),
     (('--prompts', 'none.json'), "prompts 'none.json' is missing"),
+    (('--shots', '0', '--retention', 'some.py'), 'trains nothing: leave --retention'),
+    (('--retention', 'none.py'), "config 'none.py' is not a file"),
+    (('--replay', 'none.py'), "--replay 'none.py' is not a file"),
     (('--shots', 'two'), "must be a number or 'all', got 'two'"),
 ])
 def test_options_that_can_not_be(tmp_path, pets, tiny, options, message, monkeypatch, capsys):

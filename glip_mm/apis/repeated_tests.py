@@ -1,0 +1,123 @@
+"""Many tests in one program, none of them made twice."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+from glip_mm.atomic_files import write_atomically
+
+from .launch import build_runner
+from .testing import run_test
+
+#: Ends of metric names that sum a test up, best first.
+SUMMARIES = ('bbox_mAP', 'AP', 'mean', 'Recall@1')
+
+
+def test_once(config: Config, checkpoint: str, folder: Path,
+              identity: str | None = None) -> dict[str, float]:
+    """Test a checkpoint as ``tools/test.py`` does, unless ``folder`` holds the result.
+
+    Args:
+        config: With a test; copied.
+        checkpoint: The weights.
+        folder: Work directory, one for each test.
+        identity: What stands for the checkpoint where the file itself may be gone; default: its
+            path, size and time of change.
+
+    Returns:
+        The metrics.
+    """
+    config = Config(config.to_dict())
+    config.pop('work_dir', None)
+    key = hashlib.sha256(f'{config.pretty_text}\n{identity or identity_of(checkpoint)}'.encode())
+    done = folder / 'test_once.json'
+    if done.is_file():
+        content = json.loads(done.read_text())
+        if content['key'] == key.hexdigest():
+            return content['metrics']
+    config.update(work_dir=str(folder), load_from=str(checkpoint), resume=False,
+                  # MMEngine keeps loggers and visualizers by this name
+                  experiment_name=f'{folder.parent.name}_{folder.name}_{key.hexdigest()[:8]}')
+    config.setdefault('launcher', 'none')
+    metrics = {k: float(v) for k, v in run_test(build_runner(config)).items()}
+    write_atomically(done, json.dumps(dict(key=key.hexdigest(), metrics=metrics)).encode())
+    return metrics
+
+
+test_once.__test__ = False  # type: ignore[attr-defined]  # pytest takes its name for a test's
+
+
+def identity_of(checkpoint: str) -> str:
+    """Path, size and time of change of a checkpoint; the address itself where it is one."""
+    path = Path(checkpoint)
+    if not path.is_file():
+        return str(checkpoint)
+    stat = path.stat()
+    return f'{path.resolve()} {stat.st_size} {stat.st_mtime_ns}'
+
+
+def main_metric(metrics: Mapping[str, Any], wanted: str | None = None) -> str:
+    """The metric that sums a test up.
+
+    Args:
+        metrics: Of the test.
+        wanted: Its name, if it is known.
+
+    Raises:
+        KeyError: If it is not there, or none is known; lists what is.
+    """
+    if wanted is not None:
+        if wanted not in metrics:
+            raise KeyError(f"metric '{wanted}' is not among {sorted(metrics)}")
+        return wanted
+    for end in SUMMARIES:
+        for name in metrics:
+            if name.split('/')[-1] == end:
+                return name
+    raise KeyError(f'no metric of {sorted(metrics)} is known to sum the test up; name one with '
+                   '--metric')
+
+
+class Task(NamedTuple):
+    """One of the tests that several models take.
+
+    Attributes:
+        name: What it is called in tables.
+        config: With a test.
+        metric: The metric that counts; None: see :func:`main_metric`.
+    """
+
+    name: str
+    config: Config
+    metric: str | None = None
+
+    def value(self, metrics: Mapping[str, float]) -> float:
+        """The metric that counts."""
+        return float(metrics[main_metric(metrics, self.metric)])
+
+
+def read_task(text: str, metric: str | None = None,
+              options: Mapping[str, Any] | None = None) -> Task:
+    """A task of the command line.
+
+    Args:
+        text: ``CONFIG`` or ``NAME=CONFIG``; the name is the config's otherwise.
+        metric: See :class:`Task`.
+        options: Settings that replace those of the config.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If it has no test.
+    """
+    name, _, path = text.rpartition('=')
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"config '{path}' is not a file")
+    config = Config.fromfile(path)
+    config.merge_from_dict(dict(options or {}))
+    if not config.get('test_dataloader'):
+        raise ValueError(f"config '{path}' has no test_dataloader: give one that tests")
+    return Task(name or Path(path).stem, config, metric)

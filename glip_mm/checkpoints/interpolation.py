@@ -1,0 +1,94 @@
+"""Weights between a base model and what fine-tuning made of it (WiSE-FT, arXiv 2109.01903)."""
+
+from typing import Dict, List, Mapping
+
+import torch
+from torch import Tensor
+
+#: Names that an error lists before it only counts.
+SHOWN = 5
+
+
+def interpolate_weights(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor],
+                        alpha: float) -> Dict[str, Tensor]:
+    """``(1 - alpha) * base + alpha * tuned``, entry by entry.
+
+    What is not floating-point (counters, index tables) is the tuned model's. At ``alpha`` 0 and 1
+    floating-point entries are exactly those of one side.
+
+    Args:
+        base: State dict before tuning.
+        tuned: State dict after tuning, of the same names and shapes.
+        alpha: 0 is the base, 1 the tuned model; values outside extrapolate.
+
+    Returns:
+        A new state dict, entries of the dtype that ``tuned`` has.
+
+    Raises:
+        ValueError: If names or shapes differ; lists them.
+    """
+    check_same_model(base, tuned)
+    mixed = {}
+    for name, after in tuned.items():
+        before = base[name]
+        if not after.is_floating_point() or alpha == 1:
+            mixed[name] = after.clone()
+        elif alpha == 0:
+            mixed[name] = before.to(after.dtype, copy=True)
+        else:
+            # half precision would lose small differences between the two
+            value = torch.lerp(before.double(), after.double(), alpha)
+            mixed[name] = value.to(after.dtype)
+    return mixed
+
+
+def check_same_model(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> None:
+    """Refuse two state dicts of different models.
+
+    Raises:
+        ValueError: If names or shapes differ; lists them.
+    """
+    only_base = [k for k in base if k not in tuned]
+    only_tuned = [k for k in tuned if k not in base]
+    shapes = [f'{k} {tuple(base[k].shape)} against {tuple(tuned[k].shape)}' for k in base
+              if k in tuned and base[k].shape != tuned[k].shape]
+    parts = [f'{len(found)} {what}: {_few(found)}' for what, found in (
+        ('only in the base', only_base), ('only in the tuned model', only_tuned),
+        ('of different shapes', shapes)) if found]
+    if parts:
+        raise ValueError(f'the checkpoints are not of one model, {"; ".join(parts)}; give the '
+                         'checkpoint that the tuning started from as the base')
+
+
+def parse_alphas(text: str) -> List[float]:
+    """Alphas of the command line.
+
+    Args:
+        text: ``'0:1:0.1'`` (first, last, step; the last included) or ``'0,0.5,1'``.
+
+    Raises:
+        ValueError: If it is neither.
+
+    Example:
+        >>> parse_alphas('0:1:0.25'), parse_alphas('0.5,1')
+        ([0.0, 0.25, 0.5, 0.75, 1.0], [0.5, 1.0])
+    """
+    wrong = ValueError(f"alphas '{text}' must be FIRST:LAST:STEP as 0:1:0.1, or numbers "
+                       'separated by commas')
+    try:
+        values = [float(v) for v in text.replace(',', ':').split(':')]
+    except ValueError:
+        raise wrong from None
+    if ':' not in text:
+        return values
+    if len(values) != 3 or ',' in text or values[2] <= 0 or values[1] < values[0]:
+        raise wrong
+    first, last, step = values
+    count = int((last - first) / step + 1e-6)
+    # counted, not summed up: 0.1 three times is not 0.3
+    return [round(first + i * step, 10) for i in range(count + 1)]
+
+
+def _few(names: List[str]) -> str:
+    more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
+    return ', '.join(names[:SHOWN]) + more

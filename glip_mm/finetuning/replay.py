@@ -1,0 +1,81 @@
+"""Replay: some of what the model was trained on is read again while it is tuned."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+#: Share of the images of an epoch that are replayed.
+SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Training sets to be mixed in.
+
+    Attributes:
+        datasets: Their configs, with pipelines.
+        weights: How much of the replayed images each gives.
+        share: Share of the images of an epoch that are replayed, above 0 and below 1.
+    """
+
+    datasets: tuple[dict, ...]
+    weights: tuple[float, ...]
+    share: float = SHARE
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ValueError(f'--replay-share {self.share} must be above 0 and below 1')
+
+    def mix(self, dataset: dict, images: int) -> dict[str, Any]:
+        """A stream of the tuned data set and the replayed ones.
+
+        Args:
+            dataset: Config of the tuned data set.
+            images: That an epoch reads of it; replayed ones come on top.
+
+        Returns:
+            Config of a :class:`glip_mm.datasets.GroundingStream`.
+        """
+        shares = [self.share * w / sum(self.weights) for w in self.weights]
+        return dict(type='GroundingStream', datasets=[dataset, *deepcopy(list(self.datasets))],
+                    ratios=[round(s, 6) for s in (1 - self.share, *shares)],
+                    samples_per_epoch=round(images / (1 - self.share)))
+
+
+def read_replay(path: str | Path, share: float = SHARE) -> Replay:
+    """The training sets of a config, with their copies as weights.
+
+    Args:
+        path: The config, usually that of the pre-training.
+        share: See :class:`Replay`.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If it trains on nothing that makes prompts, or the share is none.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"--replay '{path}' is not a file: give the config whose training "
+                                'data are to be kept')
+    found = (Config.fromfile(path).get('train_dataloader') or {}).get('dataset')
+    if not found:
+        raise ValueError(f"--replay '{path}' has no train_dataloader.dataset")
+    found = found.to_dict()
+    stream = found['type'].rpartition('.')[2] == 'GroundingStream'
+    datasets = found['datasets'] if stream else [found]
+    weights = [float(w) for w in (stream and (found.get('ratios') or found.get('copies')))
+               or [1] * len(datasets)]
+    for i, dataset in enumerate(datasets):
+        if not _makes_prompts(dataset):
+            raise ValueError(f"--replay '{path}': train_dataloader.dataset.datasets[{i}] has no "
+                             'BuildPrompt in its pipeline: give the config of a GLIP')
+    return Replay(tuple(datasets), tuple(weights), share)
+
+
+def _makes_prompts(dataset: Mapping) -> bool:
+    inner = [*(dataset.get('datasets') or ()), *filter(None, [dataset.get('dataset')])]
+    return any(step['type'].rpartition('.')[2] == 'BuildPrompt'
+               for step in dataset.get('pipeline') or ()) or any(map(_makes_prompts, inner))

@@ -1,0 +1,116 @@
+"""Weights between a base checkpoint and the tuned one: what is gained, what is kept.
+
+Writes alpha_A.pth for every alpha; with --config also interpolation.json, .csv and .png, the
+metric of each config over alpha. The same command goes on where it was interrupted.
+
+Example:
+    python tools/misc/interpolate_weights.py work_dirs/quickstart/epoch_3.pth \
+        work_dirs/glip_nano_raccoon/epoch_24.pth --alphas 0:1:0.1 --out work_dirs/between \
+        --config configs/real/glip_nano_raccoon.py configs/quickstart/glip_nano_grounding-world.py
+"""
+
+import argparse
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Dict, List
+
+from mmengine.config import DictAction
+from tqdm import tqdm
+
+from glip_mm.apis.launch import check_checkpoint
+from glip_mm.apis.repeated_tests import identity_of, read_task, test_once
+from glip_mm.atomic_files import write_atomically
+from glip_mm.checkpoints.convert import normalise_state_dict
+from glip_mm.checkpoints.interpolation import (
+    check_same_model,
+    interpolate_weights,
+    parse_alphas,
+)
+from glip_mm.checkpoints.reading import read_checkpoint, write_checkpoint
+from glip_mm.visualization.retention_chart import draw_alpha_curves
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('base', help='checkpoint before tuning')
+    parser.add_argument('tuned', help='checkpoint after tuning')
+    parser.add_argument('--alphas', default='0:1:0.1', help='FIRST:LAST:STEP, or numbers '
+                        'separated by commas; 0 is the base (default: 0:1:0.1)')
+    parser.add_argument('--out', required=True, help='folder of checkpoints and results')
+    parser.add_argument('--config', nargs='+', metavar='[NAME=]CONFIG', default=[],
+                        help='test every alpha with these configs: the tuned task first, then '
+                        'the original vocabulary')
+    parser.add_argument('--metric', nargs='+', metavar='KEY', default=[],
+                        help="metric of each config (default: its first '.../bbox_mAP')")
+    parser.add_argument('--keep', choices=['all', 'none'], default='all',
+                        help='whether checkpoints stay once they are tested (default: all)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings that replace those of every config')
+    return parser
+
+
+def main() -> None:
+    """Interpolate, and test."""
+    parser = make_parser()
+    args = parser.parse_args()
+    for option in ('base', 'tuned'):
+        check_checkpoint(parser, getattr(args, option), option)
+    if args.metric and len(args.metric) != len(args.config):
+        parser.error(f'--metric has {len(args.metric)} names for {len(args.config)} configs')
+    if args.keep == 'none' and not args.config:
+        parser.error('--keep none without --config would leave nothing')
+    try:
+        alphas = parse_alphas(args.alphas)
+        tasks = [read_task(text, metric, args.cfg_options) for text, metric in zip(
+            args.config, args.metric or [None] * len(args.config))]
+        base, tuned = (normalise_state_dict(read_checkpoint(path))[0]
+                       for path in (args.base, args.tuned))
+        check_same_model(base, tuned)
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        parser.error(str(error.args[0]))
+    if len({task.name for task in tasks}) < len(tasks):
+        parser.error(f'several configs are called {[t.name for t in tasks]}: write NAME=CONFIG')
+    out = Path(args.out)
+    source = f'{identity_of(args.base)} {identity_of(args.tuned)}'
+    values: Dict[str, List[float]] = {task.name: [] for task in tasks}
+    for alpha in tqdm(alphas, 'alpha', unit='model'):
+        path = out / f'alpha_{alpha:g}.pth'
+        note = out / f'alpha_{alpha:g}.json'
+        current = note.is_file() and json.loads(note.read_text()).get('source') == source
+        if not (current and (path.is_file() or args.keep == 'none' and _tested(out, alpha, tasks))):
+            write_checkpoint(dict(state_dict=interpolate_weights(base, tuned, alpha),
+                                  meta=dict(alpha=alpha)), path)
+            write_atomically(note, json.dumps(dict(alpha=alpha, source=source)).encode())
+        for task in tasks:
+            metrics = test_once(task.config, str(path), out / f'alpha_{alpha:g}' / task.name,
+                                identity=f'{alpha} {source}')
+            values[task.name].append(task.value(metrics))
+        if args.keep == 'none':
+            path.unlink(missing_ok=True)
+    if tasks:
+        write_results(out, alphas, values)
+
+
+def _tested(out: Path, alpha: float, tasks: list) -> bool:
+    return all((out / f'alpha_{alpha:g}' / t.name / 'test_once.json').is_file() for t in tasks)
+
+
+def write_results(out: Path, alphas: List[float], values: Dict[str, List[float]]) -> None:
+    """Write interpolation.json, .csv and .png, and show the table."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['alpha', *values])
+    rows = list(zip(alphas, *values.values()))
+    writer.writerows([f'{a:g}', *(f'{v:.6f}' for v in row)] for a, *row in rows)
+    write_atomically(out / 'interpolation.csv', text.getvalue().encode())
+    write_atomically(out / 'interpolation.json',
+                     json.dumps(dict(alphas=alphas, values=values), indent=1).encode())
+    picture = draw_alpha_curves(alphas, values, out / 'interpolation.png')
+    print(text.getvalue().replace(',', '\t'), f"\npicture: '{picture}'", sep='')
+
+
+if __name__ == '__main__':
+    main()
