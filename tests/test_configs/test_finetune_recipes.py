@@ -12,13 +12,18 @@ def test_every_released_model_has_both():
     released = {p.stem.removesuffix('_coco') for p in ROOT.glob('coco/*.py')}
     found = {p.stem for p in ROOT.glob('finetune/*.py')}
     assert len(released) == 5
-    kept = {f'glip_swin-t_o365-goldg_odinw-{way}' for way in ('prompt', 'replay')}
+    kept = {f'glip_swin-t_o365-goldg_odinw-{way}' for way in ('interpolate', 'prompt', 'replay')}
     assert found == kept | {f'{m}_{kind}' for m in released for kind in ('coco', 'odinw')}
 
 
 def test_ways_to_keep_what_it_knew():
     config = Config.fromfile(ROOT / 'finetune/glip_swin-t_o365-goldg_odinw-prompt.py')
     assert config.model.tuning == 'prompt' and config.optim_wrapper.optimizer.lr == 0.05
+    config = Config.fromfile(ROOT / 'finetune/glip_swin-t_o365-goldg_odinw-interpolate.py')
+    hook, = [h for h in config.custom_hooks if h.type == 'InterpolatedWeightsHook']
+    assert hook.base == config.load_from and hook.alphas == (0.5, )
+    plain = Config.fromfile(ROOT / 'finetune/glip_swin-t_o365-goldg_odinw.py')
+    assert config.custom_hooks[:-1] == plain.custom_hooks
     config = Config.fromfile(ROOT / 'finetune/glip_swin-t_o365-goldg_odinw-replay.py')
     stream, gold = config.train_dataloader.dataset, Config.fromfile(
         ROOT / 'glip/glip_swin-t_o365-goldg.py').train_dataloader.dataset.datasets

@@ -1,0 +1,67 @@
+"""Writes weights between the start and the end of a fine-tuning when it ends."""
+
+from pathlib import Path
+from typing import Optional, Sequence
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from glip_mm.checkpoints.convert import normalise_state_dict
+from glip_mm.checkpoints.interpolation import interpolate_weights
+from glip_mm.checkpoints.reading import read_checkpoint, write_checkpoint
+from glip_mm.registry import HOOKS
+
+
+@HOOKS.register_module()
+class InterpolatedWeightsHook(Hook):
+    """Keeps what a model knew: after training, weights between before and after (WiSE-FT).
+
+    The tuned side is the best checkpoint of the training where one was kept, else the last.
+    ``interpolated_A.pth`` in the work directory is ``(1 - A) * before + A * after`` and is tested
+    like any checkpoint; ``tools/misc/interpolate_weights.py`` draws the curve over A.
+
+    Args:
+        base: Checkpoint that the training started from, in any naming: ``_base_.load_from`` of
+            the config. It is read again, since a resumed training starts from another.
+        alphas: Shares of the tuned weights; 0.5 keeps most of both.
+
+    Raises:
+        ValueError: If no base is named or there is no alpha; at the end of a training whose weights
+            have no counterpart in the base.
+    """
+
+    # the last checkpoint has been written by then
+    priority = 'VERY_LOW'
+
+    def __init__(self, base: Optional[str], alphas: Sequence[float] = (0.5, )) -> None:
+        if not base:
+            raise ValueError('InterpolatedWeightsHook.base is the checkpoint before tuning; give '
+                             'the load_from of the config')
+        if not alphas:
+            raise ValueError('InterpolatedWeightsHook.alphas is empty; give shares of the tuned '
+                             'weights, for example (0.5, )')
+        self.base, self.alphas = base, tuple(alphas)
+
+    def after_train(self, runner: Runner) -> None:
+        """Write a checkpoint for each alpha."""
+        if not is_main_process():
+            return
+        base, tuned = (normalise_state_dict(read_checkpoint(path))[0]
+                       for path in (self.base, self._tuned_file(runner)))
+        for alpha in self.alphas:
+            path = Path(runner.work_dir) / f'interpolated_{alpha:g}.pth'
+            write_checkpoint(dict(state_dict=interpolate_weights(base, tuned, alpha),
+                                  meta=dict(alpha=alpha, cfg=runner.cfg.pretty_text)), path)
+            runner.logger.info(f"weights between '{self.base}' and the tuned ones: '{path}'")
+
+    @staticmethod
+    def _tuned_file(runner: Runner) -> str:
+        hub = runner.message_hub
+        if 'best_ckpt' in hub.runtime_info:
+            return hub.get_info('best_ckpt')
+        last = Path(runner.work_dir) / 'last_checkpoint'
+        if not last.is_file():
+            raise ValueError('InterpolatedWeightsHook needs a checkpoint of the training: give '
+                             'default_hooks.checkpoint an interval that it reaches')
+        return last.read_text().strip()
