@@ -36,8 +36,8 @@ STARTS = {
 }
 DATA = ('raccoon', 'bccd')
 TUNINGS = ('full', 'linear', 'prompt')
-# shots -> (copies of an image in an epoch, epochs): few are tuned for some 100 steps of 4 images
-SCHEDULE = {'1': (64, 6), '3': (21, 6), '5': (13, 6), '10': (6, 6), ALL: (1, 6)}
+# shots -> (copies of an image in an epoch, epochs): few are tuned for some 60 steps of 4 images
+SCHEDULE = {'1': (80, 3), '3': (27, 3), '5': (16, 3), '10': (8, 3), ALL: (1, 4)}
 
 
 def make_parser() -> argparse.ArgumentParser:
