@@ -10,12 +10,12 @@ Example:
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from ablation import ROOT, Run, lock, report, run_all
+from ablation import ROOT, Run, add_experiment_options, report, run_experiment
 
 CONFIGS = ROOT / 'configs' / 'experiments'
 VARIANTS = dict(
@@ -29,14 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--variants', nargs='+', default=list(VARIANTS), metavar='NAME[=CONFIG]',
                         help='A: detection without fusion; B: detection with fusion; C: detection '
                         'and grounding; or configs of your own (default: A B C)')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='N')
-    parser.add_argument('--work-dir', default='work_dirs/ablation', metavar='FOLDER')
-    parser.add_argument('--jobs', type=int, default=1, metavar='N',
-                        help='runs at the same time, which share the cores (default: 1)')
-    parser.add_argument('--report-only', action='store_true',
-                        help='run nothing, report the runs that are finished')
-    parser.add_argument('--restart', action='store_true',
-                        help='throw away runs that were made with other settings')
+    add_experiment_options(parser, 'work_dirs/ablation', seeds=(0, 1, 2))
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='settings for every run, as for tools/train.py')
     return parser
@@ -63,31 +56,19 @@ def parse_variants(texts: Sequence[str]) -> dict[str, str]:
 
 def main() -> None:
     """Run what is missing and report."""
-    parser = make_parser()
-    args = parser.parse_args()
+    args = make_parser().parse_args()
     work_dir = Path(args.work_dir)
-    held = None
     try:
-        if args.jobs < 1:
-            raise ValueError(f'--jobs {args.jobs} must be at least 1')
         variants = parse_variants(args.variants)
-        if not args.report_only:
-            held = lock(work_dir)
-            # seed by seed: stopped early, all variants have as many
-            runs = [Run(work_dir / name / f'seed{seed}', name, config, seed, args.cfg_options,
-                        args.jobs)
-                    for seed in args.seeds for name, config in variants.items()]
-            for run in runs:
-                run.prepare(args.restart)
-            run_all(runs, args.jobs, lambda: report(work_dir, list(variants)))
-        table = report(work_dir, list(variants))
-    except (FileNotFoundError, RuntimeError, ValueError) as error:
+    except ValueError as error:
         sys.exit(f'error: {error}')
-    finally:
-        if held is not None:
-            os.close(held)
-    print(table)
-    print(f"\nresults: {work_dir / 'results.json'}, results.md and results.png beside it")
+
+    def make_runs() -> list[Run]:
+        # seed by seed: stopped early, all variants have as many
+        return [Run(work_dir / name / f'seed{seed}', name, config, seed, args.cfg_options,
+                    args.jobs)
+                for seed in args.seeds for name, config in variants.items()]
+    run_experiment(args, make_runs, partial(report, work_dir, list(variants)))
 
 
 if __name__ == '__main__':

@@ -12,16 +12,13 @@ Example:
 """
 
 import argparse
-import json
-import os
-import sys
 import threading
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ablation import ROOT, Run, lock, report, run_all
+from ablation import ROOT, Run, add_experiment_options, report, run_experiment
 from ablation.shuffled_labels import shuffle_labels
 from tqdm import tqdm
 
@@ -50,14 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--variants', nargs='+', default=['teacher', 'student'], metavar='NAME',
                         help=f"of {', '.join(VARIANTS)}; or all (default: teacher student)")
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='N')
-    parser.add_argument('--work-dir', default='work_dirs/self_training', metavar='FOLDER')
-    parser.add_argument('--jobs', type=int, default=1, metavar='N',
-                        help='runs at the same time, which share the cores (default: 1)')
-    parser.add_argument('--report-only', action='store_true',
-                        help='run nothing, report the runs that are finished')
-    parser.add_argument('--restart', action='store_true',
-                        help='throw away runs that were made with other settings')
+    add_experiment_options(parser, 'work_dirs/self_training', seeds=(0, 1, 2))
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='settings for every run, as for tools/train.py')
     return parser
@@ -99,8 +89,20 @@ class Teacher(Run):
         return dict(LABELS=str(folder.resolve()), TEACHER_WEIGHTS=self.weights)
 
 
-def make_runs(args: argparse.Namespace, work_dir: Path, variants: list[str]) -> list[Run]:
-    """All runs, teachers first: a student waits for its own."""
+def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:
+    """All runs, teachers first: a student waits for its own.
+
+    Raises:
+        FileNotFoundError: If the data are not drawn yet.
+        ValueError: If a variant is unknown.
+    """
+    variants = list(VARIANTS) if args.variants == ['all'] else args.variants
+    unknown = [name for name in variants if name not in VARIANTS]
+    if unknown:
+        raise ValueError(f"--variants '{unknown[0]}' is unknown; use {', '.join(VARIANTS)} or all")
+    if not (DATA / 'world.json').is_file():
+        raise FileNotFoundError(f"'{DATA}' is not there yet: run "
+                                "'python tools/misc/make_grounding_world.py --kind self_training'")
     teachers = {seed: Teacher(work_dir / 'teacher' / f'seed{seed}', 'teacher',
                               str(CONFIGS / 'glip_nano_teacher.py'), seed, args.cfg_options,
                               args.jobs, METRICS) for seed in args.seeds}
@@ -121,34 +123,8 @@ def main() -> None:
     """Run what is missing and report."""
     args = make_parser().parse_args()
     work_dir = Path(args.work_dir)
-    held = None
-    try:
-        if args.jobs < 1:
-            raise ValueError(f'--jobs {args.jobs} must be at least 1')
-        names = list(VARIANTS) if args.variants == ['all'] else args.variants
-        unknown = [name for name in names if name not in VARIANTS]
-        if unknown:
-            raise ValueError(f"--variants '{unknown[0]}' is unknown; use {', '.join(VARIANTS)} or "
-                             'all')
-        collect = partial(report, work_dir, list(VARIANTS), COLUMNS, 'teacher')
-        if not args.report_only:
-            if not (DATA / 'world.json').is_file():
-                raise FileNotFoundError(f"'{DATA}' is not there yet: run "
-                                        "'python tools/misc/make_grounding_world.py --kind "
-                                        "self_training'")
-            held = lock(work_dir)
-            runs = make_runs(args, work_dir, names)
-            for run in runs:
-                run.prepare(args.restart)
-            run_all(runs, args.jobs, collect)
-        table = collect()
-    except (FileNotFoundError, RuntimeError, ValueError, json.JSONDecodeError) as error:
-        sys.exit(f'error: {error}')
-    finally:
-        if held is not None:
-            os.close(held)
-    print(table)
-    print(f"\nresults: {work_dir / 'results.json'}, results.md and results.png beside it")
+    run_experiment(args, partial(make_runs, args, work_dir),
+                   partial(report, work_dir, list(VARIANTS), COLUMNS, 'teacher'))
 
 
 if __name__ == '__main__':

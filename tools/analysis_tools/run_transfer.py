@@ -14,14 +14,12 @@ Example:
 import argparse
 import hashlib
 import json
-import os
-import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ablation import ROOT, Run, lock, run_all
+from ablation import ROOT, Run, add_experiment_options, run_experiment
 from ablation.transfer_report import ALL, transfer_report
 from tqdm import tqdm
 
@@ -52,19 +50,12 @@ def make_parser() -> argparse.ArgumentParser:
                         help=f"images of each class: 0, {', '.join(SCHEDULE)} (default: these)")
     parser.add_argument('--tunings', nargs='+', choices=TUNINGS, default=list(TUNINGS),
                         help='default: full linear prompt')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[3, 30, 300], metavar='N')
     parser.add_argument('--data-root', default='data', metavar='FOLDER',
                         help='holds raccoon/ and bccd/ (default: data)')
     for start, (checkpoint, _) in STARTS.items():
         parser.add_argument(f'--{start}-checkpoint', default=checkpoint, metavar='FILE',
                             help=f'default: {checkpoint}')
-    parser.add_argument('--work-dir', default='work_dirs/transfer', metavar='FOLDER')
-    parser.add_argument('--jobs', type=int, default=1, metavar='N',
-                        help='runs at the same time, which share the cores (default: 1)')
-    parser.add_argument('--report-only', action='store_true',
-                        help='run nothing, report the runs that are finished')
-    parser.add_argument('--restart', action='store_true',
-                        help='throw away runs that were made with other settings')
+    add_experiment_options(parser, 'work_dirs/transfer', seeds=(3, 30, 300))
     return parser
 
 
@@ -152,25 +143,7 @@ def main() -> None:
     """Run what is missing and report."""
     args = make_parser().parse_args()
     work_dir = Path(args.work_dir)
-    held = None
-    try:
-        if args.jobs < 1:
-            raise ValueError(f'--jobs {args.jobs} must be at least 1')
-        collect = partial(transfer_report, work_dir)
-        if not args.report_only:
-            runs = make_runs(args, work_dir)
-            held = lock(work_dir)
-            for run in runs:
-                run.prepare(args.restart)
-            run_all(runs, args.jobs, collect)
-        table = collect()
-    except (FileNotFoundError, RuntimeError, ValueError, json.JSONDecodeError) as error:
-        sys.exit(f'error: {error}')
-    finally:
-        if held is not None:
-            os.close(held)
-    print(table)
-    print(f"\nresults: {work_dir / 'results.json'}, results.md and results.png beside it")
+    run_experiment(args, partial(make_runs, args, work_dir), partial(transfer_report, work_dir))
 
 
 if __name__ == '__main__':
