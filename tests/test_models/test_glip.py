@@ -123,6 +123,22 @@ def test_long_vocabulary_is_split_by_tokens_and_encodes_the_image_once(eager, mo
         predict(eager, [image()], [data_sample(('cat', 'word ' * 300))])
 
 
+def test_many_prompts_to_an_image_that_is_encoded_once(eager):
+    """Alone, or as a batch of the same pyramid, each prompt finds what ``predict`` finds."""
+    prompts = [NAMES, ('cat asleep', 'car', 'table'), ('dog', )]
+    expected = [predict(eager, [image()], [data_sample(p)])[0].pred_instances for p in prompts]
+    inputs = eager.data_preprocessor(
+        dict(inputs=[image()], data_samples=[data_sample(p) for p in prompts]), False)
+    with torch.no_grad():
+        feats = eager.extract_feat(inputs['inputs'])
+        together = eager.predict_from_feats([x.expand(3, -1, -1, -1) for x in feats],
+                                            inputs['data_samples'])
+        alone = [eager.predict_from_feats(feats, [data_sample(p)])[0] for p in prompts]
+    for one, other, wanted in zip(together, alone, expected):
+        equal(one.pred_instances, wanted)
+        equal(other.pred_instances, wanted)
+
+
 def test_name_without_tokens_scores_nothing(eager):
     eager.bbox_head.test_cfg['score_thr'] = 0.0
     result = predict(eager, [image()], [data_sample((' ', 'cat'))])[0].pred_instances

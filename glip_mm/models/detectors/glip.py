@@ -310,11 +310,24 @@ class GLIP(BaseDetector):
             The samples with ``pred_instances``: ``bboxes`` (MMDetection's xyxy), ``scores``,
             ``labels`` (index in the prompt) and ``label_names``, best first.
         """
+        return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples, rescale)
+
+    def predict_from_feats(self, feats: Sequence[Tensor], batch_data_samples: SampleList,
+                           rescale: bool = True) -> SampleList:
+        """:meth:`predict` of images that are encoded already, for many prompts to one image.
+
+        Args:
+            feats: Pyramid of :meth:`extract_feat`, maps ``[B, C, h, w]``.
+            batch_data_samples: See :meth:`predict`.
+            rescale: See :meth:`predict`.
+
+        Returns:
+            See :meth:`predict`.
+        """
         prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
         chunked_size = self.test_cfg.get('chunked_size', -1)
         max_classes = chunked_size if chunked_size and chunked_size > 0 else None
         pairs = by_chunk([self.prompts.chunks(p, max_classes) for p in prompts])
-        feats = self.extract_feat(batch_inputs)
         batch = self.test_cfg.get('chunk_batch') or chunks_at_once(feats)
         found: List[List[InstanceData]] = [[] for _ in prompts]
         for start in range(0, len(pairs), batch):
