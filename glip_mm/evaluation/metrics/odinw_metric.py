@@ -4,7 +4,8 @@ import contextlib
 import csv
 import io
 from collections import OrderedDict, defaultdict
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -18,6 +19,8 @@ from glip_mm.registry import METRICS
 
 #: Where COCOeval.stats has them.
 STATS = dict(AP=0, AP50=1, AP75=2, APs=3, APm=4, APl=5)
+#: Detections of an image that count.
+MAX_DETS = 100
 
 
 class SuiteRow(NamedTuple):
@@ -65,7 +68,7 @@ class ODinWMetric(BaseMetric):
     def __init__(self, datasets: Mapping[str, str],
                  num_classes: Optional[Mapping[str, int]] = None,
                  suite_size: Optional[int] = None, out_file: Optional[str] = None,
-                 max_dets: int = 100, collect_device: str = 'cpu',
+                 max_dets: int = MAX_DETS, collect_device: str = 'cpu',
                  prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if not datasets:
@@ -95,11 +98,9 @@ class ODinWMetric(BaseMetric):
                     f'ODinWMetric.datasets has {list(self.datasets)}; use ZeroShotDataset with '
                     "dataset_name and put 'dataset_name' into meta_keys of PackDetInputs")
             found = sample['pred_instances']
-            scores = found['scores'].float().cpu().numpy()
-            best = np.argsort(-scores, kind='stable')[:self.max_dets]
-            self.results.append((name, sample['img_id'],
-                                 found['bboxes'].float().cpu().numpy()[best], scores[best],
-                                 found['labels'].cpu().numpy()[best]))
+            self.results.append((name, sample['img_id'], *best_detections(
+                found['bboxes'].float().cpu().numpy(), found['scores'].float().cpu().numpy(),
+                found['labels'].cpu().numpy(), self.max_dets)))
 
     def compute_metrics(self, results: List[tuple]) -> Dict[str, float]:
         """AP of each set.
@@ -130,8 +131,7 @@ class ODinWMetric(BaseMetric):
         return metrics
 
     def _evaluate(self, name: str, path: str, found: Dict[Any, tuple]) -> SuiteRow:
-        with contextlib.redirect_stdout(io.StringIO()):
-            truth = COCO(path)
+        truth = quiet_coco(path)
         ids = sorted(truth.getCatIds())
         wanted = self.num_classes.get(name, len(ids))
         if len(ids) == wanted + 1 and ids[0] == 0 and not truth.getAnnIds(catIds=[0]):
@@ -147,13 +147,35 @@ class ODinWMetric(BaseMetric):
         boxes = sum(not a.get('iscrowd') for a in truth.anns.values())
         values = dict.fromkeys(STATS, float('nan'))
         if boxes:
-            stats = _coco_stats(truth, _coco_results(found, ids), ids, self.max_dets)
+            stats = _coco_stats(truth, coco_results(found, ids), ids, self.max_dets)
             values = {k: float(stats[i]) if stats[i] >= 0 else float('nan')
                       for k, i in STATS.items()}
         return SuiteRow(name, len(truth.imgs), boxes, len(ids), **values)
 
 
-def _coco_results(found: Dict[Any, tuple], ids: Sequence[int]) -> List[dict]:
+def best_detections(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
+                    max_dets: int = MAX_DETS) -> tuple:
+    """The detections of an image that count: boxes, scores and labels, best first."""
+    best = np.argsort(-scores, kind='stable')[:max_dets]
+    return boxes[best], scores[best], labels[best]
+
+
+def quiet_coco(path: Union[str, Path]) -> COCO:
+    """Annotations, read without a word."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(path))
+
+
+def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> List[dict]:
+    """Detections in COCO's form.
+
+    Args:
+        found: Image id -> boxes ``[n, 4]`` xyxy half open, scores and labels.
+        ids: Category of each label.
+
+    Raises:
+        ValueError: If a label has no category.
+    """
     rows = []
     for image, (boxes, scores, labels) in found.items():
         if len(labels) and int(labels.max()) >= len(ids):

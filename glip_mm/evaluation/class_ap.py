@@ -1,0 +1,133 @@
+"""AP of single classes, over all images or over images drawn with replacement."""
+
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+#: Quantiles of resampled differences that make a 95 % interval.
+INTERVAL = (2.5, 97.5)
+
+
+@dataclass(frozen=True)
+class ClassMatches:
+    """Which detections of one class are right, ``D`` in ``N`` images, at ``T`` thresholds.
+
+    Attributes:
+        scores: ``[D]``.
+        images: ``[D]`` position of the detection's image.
+        correct: ``[T, D]`` whether it matches a box.
+        wrong: ``[T, D]`` whether it matches none; neither holds for one that crowds excuse.
+        boxes: ``[N]`` boxes to be found in each image.
+    """
+
+    scores: np.ndarray
+    images: np.ndarray
+    correct: np.ndarray
+    wrong: np.ndarray
+    boxes: np.ndarray
+
+    def average_precision(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """COCO AP at the mean of all thresholds, with how often each image counts.
+
+        Args:
+            weights: ``[S, N]`` counts of the images in each of ``S`` samples; default: all once.
+
+        Returns:
+            ``[S]``, shares of 1; nan where no box is to be found.
+        """
+        if weights is None:
+            weights = np.ones((1, len(self.boxes)))
+        recalls = np.linspace(0, 1, 101)
+        order = np.argsort(-self.scores, kind='mergesort')
+        images = self.images[order]
+        right, wrong = self.correct[:, order], self.wrong[:, order]
+        result = np.full(len(weights), np.nan)
+        for sample, counts in enumerate(weights):
+            total = counts @ self.boxes
+            if not total:
+                continue
+            # an image that was drawn twice gives its detections one after the other
+            tp = np.cumsum(right * counts[images], axis=1)
+            fp = np.cumsum(wrong * counts[images], axis=1)
+            precision = tp / (tp + fp + np.spacing(1))
+            precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+            values = np.zeros((len(tp), len(recalls)))
+            for row, recall, best in zip(values, tp / total, precision):
+                place = np.searchsorted(recall, recalls, side='left')
+                reached = place < len(recall)
+                row[reached] = best[place[reached]]
+            result[sample] = values.mean()
+        return result
+
+
+def match_classes(truth: COCO, rows: Sequence[Mapping], category_ids: Sequence[int],
+                  image_ids: Sequence, max_dets: int = 100) -> list[ClassMatches]:
+    """Match detections with boxes as pycocotools does.
+
+    Args:
+        truth: The annotations.
+        rows: Detections in COCO's form, see :func:`.metrics.odinw_metric.coco_results`.
+        category_ids: Of the classes, ascending.
+        image_ids: The images that count.
+        max_dets: Detections of a class in an image that count.
+
+    Returns:
+        One for each class; their images are in ascending order of id.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth.dataset.setdefault('info', {})  # loadRes reads it, and exported files lack it
+        evaluation = COCOeval(truth, truth.loadRes(list(rows)) if rows else COCO(), 'bbox')
+        params = evaluation.params
+        params.catIds, params.imgIds = list(category_ids), list(image_ids)
+        params.areaRng, params.areaRngLbl = params.areaRng[:1], params.areaRngLbl[:1]
+        params.maxDets = [max_dets]
+        evaluation.evaluate()
+    size, thresholds = len(params.imgIds), len(params.iouThrs)
+    return [_join(evaluation.evalImgs[k * size:(k + 1) * size], thresholds)
+            for k in range(len(category_ids))]
+
+
+def _join(images: Sequence[Mapping | None], thresholds: int) -> ClassMatches:
+    scores, places = [np.zeros(0)], [np.zeros(0, int)]
+    matched, ignored = ([np.zeros((thresholds, 0), bool)] for _ in range(2))
+    boxes = np.zeros(len(images))
+    for place, image in enumerate(images):
+        if image is None:  # neither a box nor a detection
+            continue
+        boxes[place] = np.sum(np.asarray(image['gtIgnore']) == 0)
+        scores.append(np.asarray(image['dtScores'], float))
+        places.append(np.full(len(scores[-1]), place))
+        matched.append(np.asarray(image['dtMatches']).reshape(thresholds, -1) != 0)
+        ignored.append(np.asarray(image['dtIgnore']).reshape(thresholds, -1) != 0)
+    hit, ignore = np.concatenate(matched, axis=1), np.concatenate(ignored, axis=1)
+    return ClassMatches(np.concatenate(scores), np.concatenate(places), hit & ~ignore,
+                        ~hit & ~ignore, boxes)
+
+
+def resampled_images(count: int, samples: int, seed: int = 0) -> np.ndarray:
+    """How often each of ``count`` images is drawn in each bootstrap sample, ``[S, N]``."""
+    return np.random.default_rng(seed).multinomial(
+        count, np.full(count, 1 / count), size=samples).astype(float)
+
+
+def difference_interval(before: np.ndarray, after: np.ndarray) -> tuple[float, float] | None:
+    """95 % interval of a difference from paired bootstrap samples.
+
+    Args:
+        before: ``[S]``; samples that are nan are left out.
+        after: ``[S]``, of the same samples.
+
+    Returns:
+        Its ends; None if no sample is left.
+    """
+    difference = after - before
+    difference = difference[~np.isnan(difference)]
+    if not difference.size:
+        return None
+    low, high = np.percentile(difference, INTERVAL)
+    return float(low), float(high)
