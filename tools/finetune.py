@@ -29,9 +29,7 @@ from glip_mm.finetuning import (
     Splits,
     aggregate,
     finetune_config,
-    folder_splits,
-    odinw_rows,
-    odinw_splits,
+    open_splits,
     read_class_prompts,
     results_table,
     write_config,
@@ -39,6 +37,7 @@ from glip_mm.finetuning import (
 from glip_mm.finetuning.config import TUNING
 from glip_mm.finetuning.data import with_shots
 from glip_mm.finetuning.odinw import prepared_file
+from glip_mm.finetuning.open_splits import ODINW
 from glip_mm.finetuning.replay import SHARE, read_replay
 from glip_mm.finetuning.results import read_results
 from glip_mm.finetuning.retention import measure_retention, tuned_task, write_retention
@@ -120,13 +119,10 @@ def number_of_shots(text: str) -> int | None:
 def find_splits(args: argparse.Namespace, seed: int, out: Path) -> Splits:
     """The data of one run."""
     train_file = args.train_file
-    if args.data.startswith('odinw:'):
-        splits = odinw_splits(args.data[len('odinw:'):], odinw_rows(args.sets), args.odinw_root,
-                              args.test_split)
-        if args.shots and not train_file:
-            train_file = prepared_file(splits.train, args.shots, seed)
-    else:
-        splits = folder_splits(args.data, args.val_fraction, 0, out)
+    splits = open_splits(args.data, out, args.val_fraction, args.sets, args.odinw_root,
+                         args.test_split)
+    if args.data.startswith(ODINW) and args.shots and not train_file:
+        train_file = prepared_file(splits.train, args.shots, seed)
     return with_shots(splits, args.shots or None, seed, out, train_file)
 
 

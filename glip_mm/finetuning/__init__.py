@@ -4,11 +4,12 @@ from .config import RunSettings, finetune_config, write_config
 from .data import Split, Splits, folder_splits
 from .few_shot import greedy_shots
 from .odinw import odinw_rows, odinw_splits
+from .open_splits import open_splits
 from .prompts import ClassPrompts, read_class_prompts
 from .results import aggregate, results_table
 
 __all__ = [
     'ClassPrompts', 'RunSettings', 'Split', 'Splits', 'aggregate', 'finetune_config',
-    'folder_splits', 'greedy_shots', 'odinw_rows', 'odinw_splits', 'read_class_prompts',
-    'results_table', 'write_config'
+    'folder_splits', 'greedy_shots', 'odinw_rows', 'odinw_splits', 'open_splits',
+    'read_class_prompts', 'results_table', 'write_config'
 ]

@@ -99,8 +99,8 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     caption_prompt = {**splits.caption_prompt, **prompts.caption_prompt} or None
     test_pipeline = [dict(step) for step in test_pipeline_of(base)]
     build = _build_prompt(base, caption_prompt, prompts.name_variants)
-    train = _dataset(splits, splits.train, _train_pipeline(base, test_pipeline, build),
-                     test_mode=False, caption_prompt=None)
+    train = split_dataset(splits, splits.train, _train_pipeline(base, test_pipeline, build),
+                          test_mode=False)
     copies = settings.copies or COPIES.get(settings.shots or 0, 1)
     loop = 'EpochBasedTrainLoop'
     if replay:
@@ -133,8 +133,8 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     if not settings_of['model']:
         del settings_of['model']
     for part, split in (('val', splits.val), ('test', splits.test)):
-        data = _dataset(splits, split, test_pipeline, test_mode=True,
-                        caption_prompt=caption_prompt)
+        data = split_dataset(splits, split, test_pipeline, test_mode=True,
+                             caption_prompt=caption_prompt)
         settings_of[f'{part}_dataloader'] = _loader(data, 1, settings.workers, shuffle=False)
         settings_of[f'{part}_evaluator'] = dict(
             type='ODinWMetric', prefix='finetune', datasets={splits.name: str(split.ann_file)},
@@ -202,8 +202,18 @@ def _find_pipeline(dataset: Mapping) -> list | None:
     return next(filter(None, map(_find_pipeline, parts)), None)
 
 
-def _dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode: bool,
-             caption_prompt: Mapping | None) -> dict[str, Any]:
+def split_dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode: bool = True,
+                  caption_prompt: Mapping | None = None) -> dict[str, Any]:
+    """Config of the data set of one split.
+
+    Args:
+        splits: Name and classes.
+        split: Its annotations and images.
+        pipeline: Transforms.
+        test_mode: Whether it is for a test.
+        caption_prompt: How classes stand in the prompt, see
+            :meth:`glip_mm.text.Prompt.from_names`.
+    """
     data = dict(type='ZeroShotDataset', dataset_name=splits.name, ann_file=str(split.ann_file),
                 data_prefix=dict(img=str(split.images)),
                 metainfo=dict(classes=list(splits.classes)), test_mode=test_mode,

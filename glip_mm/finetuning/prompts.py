@@ -1,7 +1,7 @@
 """How classes stand in the prompt, from a user's JSON file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,9 +51,8 @@ def read_class_prompts(path: str | Path | None, classes: Sequence[str]) -> Class
         raise ValueError(f"prompts '{path}' names {strange}; the classes are {list(classes)}")
     prompts = ClassPrompts({}, {})
     for name, entry in content.items():
-        _check(path, name, entry)
-        override = {('name' if k == 'phrase' else k): v for k, v in entry.items()
-                    if k != 'synonyms'}
+        check_entry(f"prompts '{path}'", name, entry)
+        override = as_override(entry)
         if override:
             prompts.caption_prompt[name] = override
         if entry.get('synonyms'):
@@ -61,16 +60,38 @@ def read_class_prompts(path: str | Path | None, classes: Sequence[str]) -> Class
     return prompts
 
 
-def _check(path: Any, name: str, entry: Any) -> None:
-    if not isinstance(entry, dict) or not set(entry) <= set(KEYS):
-        raise ValueError(f"prompts '{path}': '{name}' must be a dict with keys among {KEYS}, got "
+def as_override(entry: Mapping[str, Any]) -> dict[str, str]:
+    """``{phrase, prefix, suffix}`` of a user's file as ``{name, prefix, suffix}`` of a prompt."""
+    return {('name' if k == 'phrase' else k): v for k, v in entry.items() if k != 'synonyms'}
+
+
+def check_entry(where: str, name: str, entry: Any, keys: Sequence[str] = KEYS) -> None:
+    """Check how one class is to stand in the prompt.
+
+    Args:
+        where: Begins the error messages.
+        name: The class.
+        entry: Should be a dict.
+        keys: Those that it may have.
+
+    Raises:
+        ValueError: If it is not of this form, or has no words.
+    """
+    if not isinstance(entry, dict) or not set(entry) <= set(keys):
+        raise ValueError(f"{where}: '{name}' must be a dict with keys among {tuple(keys)}, got "
                          f'{entry!r}')
     for key, value in entry.items():
         # a single name in place of the list is refused: it would be read letter by letter
         words = [value] if key != 'synonyms' else value if isinstance(value, list) else [None]
-        if not all(isinstance(w, str) and (w.strip() or key in KEYS[1:3]) for w in words):
-            raise ValueError(f"prompts '{path}': '{name}' has {key}={value!r}; it must be "
-                             + ('a list of names' if key == 'synonyms' else 'a text'))
+        if not all(isinstance(w, str) and (has_words(w) or key in KEYS[1:3]) for w in words):
+            raise ValueError(f"{where}: '{name}' has {key}={value!r}; it must be "
+                             + ('a list of names' if key == 'synonyms' else 'a text'
+                                + ' with words' * (key == 'phrase')))
     if 'phrase' in entry and entry.get('synonyms'):
-        raise ValueError(f"prompts '{path}': '{name}' has a phrase and synonyms; the phrase always "
+        raise ValueError(f"{where}: '{name}' has a phrase and synonyms; the phrase always "
                          'takes their place, so give one of the two')
+
+
+def has_words(text: str) -> bool:
+    """Whether a text holds a letter or a digit: others give the language model nothing."""
+    return any(map(str.isalnum, text))

@@ -1,0 +1,31 @@
+"""What ``--data`` of the tools names: a folder, or a data set of ODinW."""
+
+from pathlib import Path
+
+from .data import Splits, folder_splits
+from .odinw import odinw_rows, odinw_splits
+
+ODINW = 'odinw:'
+
+
+def open_splits(data: str, out: Path, val_fraction: float | None = None,
+                sets: str | Path = '', odinw_root: str | Path = 'data/odinw',
+                test: str = 'test') -> Splits:
+    """The splits of a data set.
+
+    Args:
+        data: A folder, or ``odinw:NAME``.
+        out: See :func:`.data.folder_splits`.
+        val_fraction: See :func:`.data.folder_splits`.
+        sets: File of :func:`.odinw.odinw_rows`.
+        odinw_root: See :func:`.odinw.odinw_splits`.
+        test: See :func:`.odinw.odinw_splits`.
+
+    Raises:
+        FileNotFoundError: If something is missing.
+        ValueError: If something is wrong with it.
+    """
+    if data.startswith(ODINW):
+        return odinw_splits(data[len(ODINW):], odinw_rows(sets), odinw_root, test)
+    # the same division for every tool
+    return folder_splits(data, val_fraction, 0, out)
