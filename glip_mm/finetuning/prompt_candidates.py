@@ -111,9 +111,11 @@ def all_candidates(classes: Sequence[str], file: str | Path | None = None,
     for name in classes:
         tried = [PLAIN, *filter(None, [(published or {}).get(name)]), *own.get(name, ()),
                  *(override_of(t, '--templates', name) for t in templates)]
-        distinct: dict[tuple[str, str, str], Override] = {}
+        distinct: dict[tuple[str, ...], Override] = {}
         for override in tried:
-            distinct.setdefault(parts_of(name, override), override)
+            # blanks alone are no words
+            distinct.setdefault(tuple(p if p.strip() else '' for p in parts_of(name, override)),
+                                override)
         if len(distinct) > 1:
             found[name] = list(distinct.values())
     return found

@@ -86,7 +86,7 @@ class PromptScores:
         writers = {n: PredictionWriter(self.folder / n, dict(caption=p.caption))
                    for n, p in prompts.items()}
         last = time.monotonic()
-        for image in tqdm(todo, title, unit='image'):
+        for image in tqdm(todo, title, unit='image', mininterval=1):
             missing = [n for n in prompts if image not in done[n]]
             for name, found in zip(missing, self.detector(image, [prompts[n] for n in missing])):
                 writers[name].add(found)

@@ -74,14 +74,15 @@ class PromptSearch:
     """Coordinate search.
 
     One class after the other is said in every way that is to be tried, with the words that were
-    chosen so far for the other classes; the best AP of that class wins, the plain name if equal.
+    chosen so far for the other classes; the best AP of that class wins, what is said already if
+    equal.
 
     Args:
         classes: All classes, in label order.
         score: Scores prompts, see :class:`.prompt_scores.PromptScores`.
         draws: Bootstrap samples ``[S, N]``, see
             :func:`glip_mm.evaluation.class_ap.resampled_images`; None for no intervals.
-        certain: Keep only what helps beyond its interval.
+        certain: Choose nothing new but what helps, as its interval says.
     """
 
     def __init__(self, classes: Sequence[str], score: Scorer, draws: np.ndarray | None = None,
@@ -134,10 +135,11 @@ class PromptSearch:
                 _verdict(interval or (difference, difference)) if enough else 'few images')
             trials.append(Trial(number, name, override, values[i], difference, interval,
                                 float(self._mean(found)[0]), verdict))
+        now = [o == current[name] for o in overrides]
         allowed = [i for i, t in enumerate(trials)
-                   if not i or t.verdict == 'helps' or not self.certain]
-        # the first of equal ones
-        best = max(allowed, key=lambda i: (values[i], -i))
+                   if not i or now[i] or t.verdict == 'helps' or not self.certain]
+        # of equal ones what is said already, else the first
+        best = max(allowed, key=lambda i: (values[i], now[i], -i))
         return [replace(t, chosen=i == best) for i, t in enumerate(trials)]
 
     @staticmethod

@@ -53,8 +53,8 @@ def draw_prompts(bars: Sequence[Bar], path: str | Path) -> Path:
         if bar.interval is not None:
             plain = bar.AP - bar.difference
             low, high = (100 * (plain + limit) for limit in bar.interval)
-            axes.plot([max(low, 0), high], [place, place], color='black', linewidth=1)
-            end = max(end, high)
+            axes.plot([max(low, 0), min(high, 100)], [place, place], color='black', linewidth=1)
+            end = max(end, min(high, 100))
         axes.text(end, place, f'  {value:.1f}{"  chosen" * bar.chosen}', va='center', fontsize=8)
         right = max(right, end)
     axes.set_yticks(places, [b.words for b in bars], fontsize=8)
@@ -62,8 +62,8 @@ def draw_prompts(bars: Sequence[Bar], path: str | Path) -> Path:
     axes.margins(y=.01)
     axes.set_xlim(0, 1.18 * right)
     axes.set_xlabel('AP of the class [%]; lines: plain name + 95 % interval of the difference')
-    kinds = dict(plain=COLORS[''], helps=COLORS['helps'], hurts=COLORS['hurts'], unclear=OTHER)
-    axes.legend(handles=[Patch(color=c, label=k) for k, c in kinds.items()], frameon=False,
-                fontsize='small', ncols=4, loc='lower right', bbox_to_anchor=(1, 1))
+    kinds = {**COLORS, 'unclear, or few images': OTHER}
+    axes.legend(handles=[Patch(color=c, label=k or 'plain name') for k, c in kinds.items()],
+                frameon=False, fontsize='small', ncols=4, loc='lower right', bbox_to_anchor=(1, 1))
     axes.spines[['top', 'right']].set_visible(False)
     return save_figure(figure, path)

@@ -39,6 +39,12 @@ def test_yaml_and_templates_for_all(tmp_path):
     assert list(all_candidates(CLASSES, path)) == ['stingray']
 
 
+def test_blanks_alone_are_no_other_prompt():
+    found = all_candidates(CLASSES, templates=['a {}', ' {}'],
+                           published=dict(stingray=dict(prefix=' ')))
+    assert [wording('stingray', o) for o in found['stingray']] == ['stingray', 'a [stingray]']
+
+
 def test_without_anything_some_templates_are_tried():
     found = all_candidates(CLASSES)
     assert [wording('stingray', o) for o in found['stingray']] == [

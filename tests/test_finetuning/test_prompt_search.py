@@ -84,6 +84,9 @@ def test_equal_words_change_nothing():
     words.answer = lambda cat, dog: [found_in(4), found_in(5)]
     result = PromptSearch(('cat', 'dog'), words).run(dict(cat=CAT))
     assert not result.wordings and result.trials[0].chosen
+    # nor do they take the place of a published prompt
+    result = PromptSearch(('cat', 'dog'), words).run(dict(cat=CAT), dict(cat=CAT[2]))
+    assert result.wordings == dict(cat=CAT[2]) and result.trials[2].chosen
 
 
 def test_prompts_to_go_on_with():

@@ -162,6 +162,17 @@ def test_some_images_and_no_room(call, candidates, asked):
     assert len({i for i, _ in asked} - few) == 1
 
 
+def test_prompts_in_batches_as_on_a_gpu(call, candidates, tmp_path, monkeypatch):
+    folder, _ = call('--candidates', candidates, '--bootstrap', 0)
+    monkeypatch.setattr('glip_mm.finetuning.prompt_detector.chunks_at_once', lambda feats: 2)
+    call('--candidates', candidates, '--bootstrap', 0, '--work-dir', tmp_path / 'batches')
+    for path in (tmp_path / 'batches/predictions').iterdir():
+        alone = PredictionStore(folder / 'predictions' / path.name)
+        for prediction in PredictionStore(path):
+            np.testing.assert_allclose(prediction.scores, alone[prediction.index].scores,
+                                       atol=1e-5)
+
+
 def test_another_model_is_refused(call, candidates, tmp_path, tiny, capsys):
     call('--candidates', candidates, '--bootstrap', 0)
     with pytest.raises(SystemExit, match='2'):
