@@ -13,6 +13,8 @@ from .prompts import as_override, check_entry, has_words
 
 #: ``{prefix, name, suffix}`` of one class; ``{}`` is the plain name.
 Override = Mapping[str, str]
+#: Class -> its override; classes that are not there stand as they are called.
+Wordings = Mapping[str, Override]
 #: Where the class name goes.
 PLACE = '{}'
 #: Tried where nothing else is given.
@@ -85,7 +87,7 @@ def read_candidates(path: str | Path, classes: Sequence[str]) -> dict[str, list[
 
 def all_candidates(classes: Sequence[str], file: str | Path | None = None,
                    templates: Sequence[str] = (),
-                   published: Mapping[str, Override] | None = None) -> dict[str, list[Override]]:
+                   published: Wordings | None = None) -> dict[str, list[Override]]:
     """What is tried for each class, the plain name first, nothing twice.
 
     Args:

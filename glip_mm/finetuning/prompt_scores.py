@@ -13,11 +13,9 @@ from glip_mm.evaluation.metrics.odinw_metric import best_detections, coco_result
 from glip_mm.evaluation.predictions import PredictionStore, PredictionWriter
 from glip_mm.text import Prompt
 
-from .prompt_candidates import Override
+from .prompt_candidates import Wordings
 from .prompt_detector import PromptDetector
 
-#: Class -> its override; classes that are not there stand as they are called.
-Wording = Mapping[str, Override]
 #: Seconds after which predictions are written.
 SAVE_SECONDS = 30.
 
@@ -43,7 +41,7 @@ class PromptScores:
         self.image_ids = [detector.dataset.get_data_info(i)['img_id'] for i in self.images]
         self._known: dict[str, list[ClassMatches]] = {}
 
-    def __call__(self, wordings: Sequence[Wording], title: str = '') -> list[list[ClassMatches]]:
+    def __call__(self, wordings: Sequence[Wordings], title: str = '') -> list[list[ClassMatches]]:
         """Matches of each class under some prompts.
 
         Args:
@@ -67,9 +65,9 @@ class PromptScores:
             for c, i in zip(self.classes, self.category_ids)}
         return {c: (len(r), len({a['image_id'] for a in r})) for c, r in rows.items()}
 
-    def prompt(self, wording: Wording) -> Prompt:
+    def prompt(self, wordings: Wordings) -> Prompt:
         """All classes as one prompt."""
-        return Prompt.from_names(self.classes, caption_prompt=dict(wording))
+        return Prompt.from_names(self.classes, caption_prompt=dict(wordings))
 
     @staticmethod
     def _name(prompt: Prompt) -> str:

@@ -7,13 +7,12 @@ import numpy as np
 
 from glip_mm.evaluation.class_ap import ClassMatches, difference_interval
 
-from .prompt_candidates import PLAIN, Override, wording
+from .prompt_candidates import PLAIN, Override, Wordings, wording
 
 #: Images that hold a class below which no interval is believed: if five images all say the same,
 #: that happens by chance in 1 of 16 cases (sign test), with six in 1 of 32.
 MIN_IMAGES = 6
 
-Wordings = Mapping[str, Override]
 #: Prompts and a title -> the matches of all classes under each.
 Scorer = Callable[[Sequence[Wordings], str], list[list[ClassMatches]]]
 
