@@ -14,6 +14,10 @@ Examples:
 
     # all classes of a data set, 40 in a prompt
     python demo/image_demo.py FOLDER CONFIG --weights FILE.pth --texts '$: lvis' --chunked-size 40
+
+    # class names with definitions from a file (models without fusion)
+    python demo/image_demo.py kitchen.jpg CONFIG --weights FILE.pth -c --texts 'cup. trivet' \\
+        --cfg-options model.class_texts.knowledge=knowledge.yaml
 """
 
 import argparse
@@ -24,6 +28,7 @@ from typing import Any
 
 
 def parse_args() -> argparse.Namespace:
+    from mmengine.config import DictAction
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('inputs', help='image file, address or folder')
@@ -54,6 +59,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--tokens-positive', '-p', type=spans,
                         help='phrases of the caption: for each a list of [begin, end) characters; '
                         '-1: the whole caption is one phrase')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings of the config')
     return parser.parse_args()
 
 
@@ -70,7 +77,10 @@ def main() -> None:
     args = parse_args()
     # after parsing: --help need not wait for torch
     from glip_mm.apis import GLIPInferencer
-    inferencer = GLIPInferencer(args.model, args.weights, args.device, palette=args.palette)
+    from glip_mm.apis.building import resolve_model
+    config, weights = resolve_model(args.model, args.weights)
+    config.merge_from_dict(args.cfg_options or {})
+    inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette)
     output = inferencer(
         args.inputs,
         texts=args.texts,

@@ -31,6 +31,7 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
     sample = sample[0] if isinstance(sample, (list, tuple)) else sample
     try:
         prompt = Prompt.from_data_sample(sample)
+        batcher.texts(prompt)  # refuses what it does not know or cannot encode
     except (ValueError, TypeError) as error:
         findings.errors.append(
             f'{dataset.name}: the model is not told what to look for: {error}\n'
@@ -57,8 +58,8 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
     for i, chunk in enumerate(chunks):
         owned = batcher.token_map(chunk.prompt)
         silent += [name for name, row in zip(chunk.prompt.names, owned) if not bool(row.any())]
-        lines.append(f'  chunk {i + 1}: {len(chunk.prompt.entities)} names, {owned.shape[1]} '
-                     f'tokens: {chunk.prompt.caption!r}')
+        lines.append(f'  chunk {i + 1}: {len(chunk.prompt.entities)} names, '
+                     f'{batcher.describe(chunk.prompt)}')
     findings.notes.append('\n'.join(lines))
     if silent:
         text = (f'{dataset.name}: {len(silent)} of {len(prompt.entities)} names own no token and '
@@ -87,14 +88,20 @@ def check_names(title: str, prompt: Prompt, model: nn.Module, findings: Findings
     """
     tokenizer = model.language_model.tokenizer
     same, unknown, long = defaultdict(list), [], []
-    for name, (begin, end) in zip(prompt.names, prompt.pieces or ()):
-        words = prompt.caption[begin:end]
-        ids = tokenizer(words, add_special_tokens=False, verbose=False)['input_ids']
+
+    def tokens(text: str) -> list[int]:
+        return tokenizer(text, add_special_tokens=False, verbose=False)['input_ids']
+
+    # with class texts, what is read is more than the name
+    for name, words, (begin, end) in zip(prompt.names, model.prompts.texts(prompt),
+                                         prompt.pieces or ()):
+        ids = tokens(words)
         same[tuple(ids)].append((name, words))
         if tokenizer.unk_token_id in ids:
             unknown.append(name)
-        if len(ids) > LONG:
-            long.append(f'{name[:60]!r}... ({len(ids)} tokens)')
+        length = len(tokens(prompt.caption[begin:end]))
+        if length > LONG:
+            long.append(f'{name[:60]!r}... ({length} tokens)')
     same.pop((), None)  # blank names are reported as having no token
     double = [v for v in same.values() if len(v) > 1]
     if double:

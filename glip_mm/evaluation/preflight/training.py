@@ -47,12 +47,15 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
     if prompt is None or not hasattr(model, 'prompts'):
         return
     _check_builder(dataset, model, names, findings)
-    owned = model.prompts.token_map(prompt)
+    try:
+        read = model.prompts.describe(prompt)
+    except ValueError as error:
+        findings.errors.append(f'{dataset.name}: {error}')
+        return
     findings.notes.append(
         f'{dataset.name}: {dataset.num_images} training images, '
         + (f'{len(names)} classes' if names else 'each with its own phrases')
-        + f'; a prompt of the first: {len(prompt.entities)} names, {owned.shape[1]} tokens: '
-        f'{prompt.caption[:300]!r}')
+        + f'; a prompt of the first: {len(prompt.entities)} names, {read[:400]}')
 
 
 def check_vocabularies(training: Sequence[TestedDataset], tested: Sequence[TestedDataset],
@@ -164,10 +167,10 @@ def _check_builder(dataset: TestedDataset, model: nn.Module, names: Sequence[str
         return
     try:
         whole = Prompt.from_names(names, caption_prompt=builder.caption_prompt)
+        check_names(dataset.name, whole, model, findings)
     except ValueError as error:
         findings.errors.append(f'{dataset.name}: {error}')
         return
-    check_names(dataset.name, whole, model, findings)
     room = builder.max_tokens - 2
     huge = [n for n, (b, e) in zip(whole.names, whole.pieces or ())
             if e - b > room and language_model.count_tokens([whole.caption[b:e]])[0] > room]

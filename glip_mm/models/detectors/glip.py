@@ -26,6 +26,7 @@ from ..layers.matrix_products import speed_up_linear
 from ..layers.window_attention import speed_up_window_attention
 from ..losses import dense_targets, mean_over_ranks
 from ..tuning import Tuning, format_parts, part_rows
+from .class_texts import ClassTextBatcher
 from .gradient_checkpointing import switch_checkpointing
 from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
 
@@ -64,6 +65,9 @@ class GLIP(BaseDetector):
         prompt_table: Prompt tuning, for example ``dict(num_positions=1000)``.
         contrastive_loss: MDETR-style alignment loss.
         inter_image_loss: Region-word contrast across images.
+        class_texts: Encode each class by itself, with its definition (models without fusion), for
+            example ``dict(knowledge='FILE.yaml')``; options of
+            :class:`~.class_texts.ClassTextBatcher`.
         with_cp: Gradient checkpointing of backbone, language model and fusion in one switch:
             memory for time. ``None`` leaves it to ``with_cp`` of each of them.
         tuning: What is trained: the name of a mode, or a dict with ``type`` and options, see
@@ -82,8 +86,8 @@ class GLIP(BaseDetector):
     def __init__(self, backbone: dict, neck: Optional[dict], language_model: dict,
                  fusion_neck: dict, bbox_head: dict, mlm_head: Optional[dict] = None,
                  prompt_table: Optional[dict] = None, contrastive_loss: Optional[dict] = None,
-                 inter_image_loss: Optional[dict] = None, with_cp: Optional[bool] = None,
-                 tuning: Union[None, str, dict] = None,
+                 inter_image_loss: Optional[dict] = None, class_texts: Optional[dict] = None,
+                 with_cp: Optional[bool] = None, tuning: Union[None, str, dict] = None,
                  train_cfg: Optional[dict] = None, test_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
@@ -124,7 +128,8 @@ class GLIP(BaseDetector):
                                              visual_dim=channels)
             self.inter_image_loss = optional(inter_image_loss, 'InterImageContrastiveLoss',
                                              visual_dim=channels)
-        self.prompts = PromptBatcher(self.language_model)
+        self.prompts = (PromptBatcher(self.language_model) if class_texts is None
+                        else ClassTextBatcher.of_detector(self, class_texts))
         if self.tuning is not None:
             self.tuning.apply(self)
         speed_up_linear(speed_up_window_attention(self))
@@ -151,10 +156,12 @@ class GLIP(BaseDetector):
         """Pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first."""
         return list(self.neck(self.backbone(batch_inputs)))
 
-    def encode_text(self, captions: Sequence[str]) -> TextFeatures:
-        """Encode ``B`` captions, with the prompt table added if there is one."""
-        text = self.language_model.encode(captions)
-        return text if self.prompt_table is None else self.prompt_table(text, captions)
+    def encode_text(self, prompts: Sequence[Prompt]) -> TextFeatures:
+        """Encode ``B`` prompts, with the prompt table added if there is one."""
+        text = self.prompts.encode(prompts)
+        if self.prompt_table is None:
+            return text
+        return self.prompt_table(text, [p.caption for p in prompts])
 
     def ground(self, feats: Sequence[Tensor], text: TextFeatures) -> GroundingOutput:
         """Fuse image and text, and predict densely.
@@ -176,7 +183,7 @@ class GLIP(BaseDetector):
         if not batch_data_samples:
             raise ValueError("mode='tensor' needs data_samples: they hold the text to look for")
         prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
-        text = self.encode_text([p.caption for p in prompts])
+        text = self.encode_text(prompts)
         return self.ground(self.extract_feat(batch_inputs), text).levels
 
     # ---------------------------------------------------------------- training
@@ -202,6 +209,7 @@ class GLIP(BaseDetector):
                     f'{sample.get("img_path", "an image")} has label {int(gt.labels.max())} but '
                     f'its prompt has {len(prompt.entities)} entities: check the transform that '
                     'builds it')
+        prompts, gt_instances = self.prompts.for_training(prompts, gt_instances)
         text, mlm_labels = self._training_text(prompts, batch_data_samples)
         feats = self.extract_feat(batch_inputs)
         out = self.ground(feats, text)
@@ -219,12 +227,13 @@ class GLIP(BaseDetector):
 
     def _training_text(self, prompts: Sequence[Prompt], samples: SampleList
                        ) -> Tuple[TextFeatures, Optional[Tensor]]:
-        captions = [p.caption for p in prompts]
         if self.mlm_head is None:
-            return self.encode_text(captions), None
+            return self.encode_text(prompts), None
         ids, mask, labels = self.mask_text(prompts, samples)
         text = self.language_model(ids, mask)
-        return text if self.prompt_table is None else self.prompt_table(text, captions), labels
+        if self.prompt_table is not None:
+            text = self.prompt_table(text, [p.caption for p in prompts])
+        return text, labels
 
     def mask_text(self, prompts: Sequence[Prompt],
                   samples: SampleList) -> Tuple[Tensor, Tensor, Tensor]:
@@ -334,8 +343,9 @@ class GLIP(BaseDetector):
             images = [image for image, _ in pairs[start:start + batch]]
             chunks = [chunk for _, chunk in pairs[start:start + batch]]
             chunk_feats = [maps_of(x, images) for x in feats]
-            text = self.encode_text([c.prompt.caption for c in chunks])
-            token_map = self.prompts.batch_token_map([c.prompt for c in chunks], text.mask)
+            chunk_prompts = [chunk.prompt for chunk in chunks]
+            text = self.encode_text(chunk_prompts)
+            token_map = self.prompts.batch_token_map(chunk_prompts, text.mask)
             levels = self.ground(chunk_feats, text).levels
             sizes = [tuple(batch_data_samples[i].img_shape[:2]) for i in images]
             for image, chunk, result in zip(images, chunks,

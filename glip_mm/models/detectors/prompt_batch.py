@@ -5,10 +5,11 @@ from typing import Hashable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmengine.logging import MMLogger
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...text import Prompt, positive_map, split_prompt
-from ..language_models import BertLanguageModel
+from ..language_models import BertLanguageModel, TextFeatures
 
 #: Prompts remembered: a vocabulary in chunks, or the distinct captions of some batches.
 CACHE_SIZE = 4096
@@ -22,7 +23,7 @@ class Chunk(NamedTuple):
 
 
 class PromptBatcher:
-    """Splits prompts and maps entities to tokens, remembering what it has seen.
+    """Splits and encodes prompts and maps entities to tokens, remembering what it has seen.
 
     Args:
         language_model: Gives tokenizer and token budget.
@@ -51,6 +52,23 @@ class PromptBatcher:
         if len(groups) == 1:
             return [Chunk(prompt, torch.arange(len(prompt.entities)))]
         return [Chunk(prompt.select(group), torch.tensor(group)) for group in groups]
+
+    def texts(self, prompt: Prompt) -> List[str]:
+        """What each class name looks like in a prompt; nothing for a caption."""
+        return [prompt.caption[begin:end] for begin, end in prompt.pieces or ()]
+
+    def describe(self, prompt: Prompt) -> str:
+        """What the language model reads, for a log."""
+        return f'{self.token_map(prompt).shape[1]} tokens: {prompt.caption!r}'
+
+    def encode(self, prompts: Sequence[Prompt]) -> TextFeatures:
+        """Encode ``B`` prompts."""
+        return self.language_model.encode([p.caption for p in prompts])
+
+    def for_training(self, prompts: Sequence[Prompt], gt_instances: Sequence[InstanceData]
+                     ) -> Tuple[Sequence[Prompt], Sequence[InstanceData]]:
+        """Prompts and boxes of a batch as they are learned: here, as they come."""
+        return prompts, gt_instances
 
     def token_map(self, prompt: Prompt) -> Tensor:
         """Tokens of each entity, ``[E, L]`` bool on the CPU."""

@@ -4,8 +4,9 @@ from .bert import BertLanguageModel
 from .prompt_table import PromptTable
 from .text_features import TextFeatures, TokenBatch
 from .token_masking import greenlight_row, mask_tokens
+from .whole_text import AGGREGATES
 
 __all__ = [
-    'BertLanguageModel', 'PromptTable', 'TextFeatures', 'TokenBatch', 'greenlight_row',
-    'mask_tokens'
+    'AGGREGATES', 'BertLanguageModel', 'PromptTable', 'TextFeatures', 'TokenBatch',
+    'greenlight_row', 'mask_tokens'
 ]

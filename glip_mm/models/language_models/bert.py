@@ -1,8 +1,9 @@
 """BERT-family tokenizer and encoder."""
 
+import contextlib
 from collections import OrderedDict
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Hashable, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from ...compat import load_tokenizer
 from ...registry import MODELS
 from ...text.sources import ASSETS, resolve_language_model
 from .text_features import TextFeatures, TokenBatch
+from .whole_text import AGGREGATES
 
 
 @MODELS.register_module()
@@ -65,7 +67,7 @@ class BertLanguageModel(BaseModule):
                 gradient_checkpointing_kwargs=dict(use_reentrant=False))
         if frozen:
             self.encoder.requires_grad_(False)
-        self._cache: 'OrderedDict[str, Tensor]' = OrderedDict()
+        self._cache: 'OrderedDict[Hashable, Tensor]' = OrderedDict()
         self._cache_tokens, self._cached = cache_tokens, 0
         self._untrained = pretrained  # until init_weights or a checkpoint brings the weights
         self.train(self.training)
@@ -189,10 +191,9 @@ class BertLanguageModel(BaseModule):
         return TextFeatures(hidden, features * mask[..., None], mask)
 
     @property
-    def _cacheable(self) -> bool:
-        """Whether an encoded caption stays valid until the next change of mode or weights."""
-        return self.num_layers == 1 and not self.mask_special and (
-            self.frozen or not (self.training or torch.is_grad_enabled()))
+    def _constant(self) -> bool:
+        """Whether what is encoded stays valid until the next change of mode or weights."""
+        return self.frozen or not (self.training or torch.is_grad_enabled())
 
     def encode(self, captions: Sequence[str]) -> TextFeatures:
         """Encode captions, each distinct one once; frozen or evaluated ones come from a cache.
@@ -203,13 +204,9 @@ class BertLanguageModel(BaseModule):
         Returns:
             Features ``[B, L, D]`` with ``L`` the longest of these captions.
         """
-        if self._untrained:
-            self._untrained = False
-            MMLogger.get_current_instance().warning(
-                f"the pretrained weights of language model '{self.name}' were not loaded: call "
-                'init_weights() of the model (training does) or load a checkpoint')
+        self._warn_if_untrained()
         distinct = list(dict.fromkeys(captions))
-        if self._cacheable:
+        if self._constant and self.num_layers == 1 and not self.mask_special:
             rows = self._cached_rows(distinct)
             hidden = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
             lengths = torch.tensor([len(r) for r in rows], device=hidden.device)
@@ -222,6 +219,51 @@ class BertLanguageModel(BaseModule):
             index = torch.tensor([position[c] for c in captions], device=text.mask.device)
             text = TextFeatures(*(t[index] for t in text))
         return text
+
+    def encode_whole(self, texts: Sequence[str], aggregate: str = 'first',
+                     batch_size: int = 64) -> Tensor:
+        """One vector for each text; frozen or evaluated ones come from the cache, too.
+
+        Args:
+            texts: ``T`` texts, repetitions allowed.
+            aggregate: One of :data:`AGGREGATES`.
+            batch_size: Texts that go through the encoder together.
+
+        Returns:
+            ``[T, D]``.
+        """
+        self._warn_if_untrained()
+        constant = self._constant
+        found: Dict[str, Tensor] = {}
+        for text in dict.fromkeys(texts):
+            key = (aggregate, text)
+            if constant and key in self._cache:
+                self._cache.move_to_end(key)
+                found[text] = self._cache[key][0]
+        # those of about the same length together need little padding
+        missing = sorted((t for t in dict.fromkeys(texts) if t not in found), key=len)
+        for start in range(0, len(missing), batch_size):
+            group = missing[start:start + batch_size]
+            tokens = self.tokenize(group)
+            with contextlib.ExitStack() as stack:
+                if constant:
+                    stack.enter_context(torch.no_grad())
+                    stack.enter_context(torch.autocast(tokens.mask.device.type, enabled=False))
+                vectors = AGGREGATES[aggregate](self(*tokens[:2]))
+            found.update(zip(group, vectors))
+            if constant:
+                self._cache.update(((aggregate, text), vector[None].clone())
+                                   for text, vector in zip(group, vectors))
+                self._cached += len(group)
+        self._trim_cache()
+        return torch.stack([found[text] for text in texts])
+
+    def _warn_if_untrained(self) -> None:
+        if self._untrained:
+            self._untrained = False
+            MMLogger.get_current_instance().warning(
+                f"the pretrained weights of language model '{self.name}' were not loaded: call "
+                'init_weights() of the model (training does) or load a checkpoint')
 
     def _cached_rows(self, captions: List[str]) -> List[Tensor]:
         """Hidden states ``[l, D]`` of each caption without its padding."""
@@ -237,6 +279,9 @@ class BertLanguageModel(BaseModule):
         for caption in captions:
             self._cache.move_to_end(caption)
             rows.append(self._cache[caption])
+        self._trim_cache()
+        return rows
+
+    def _trim_cache(self) -> None:
         while self._cached > self._cache_tokens and len(self._cache) > 1:
             self._cached -= len(self._cache.popitem(last=False)[1])
-        return rows

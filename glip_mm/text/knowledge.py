@@ -1,0 +1,143 @@
+"""What a file knows of classes: definitions to stand behind their names."""
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .names import clean_name
+
+_NAMES = ('name', 'clean_name')
+
+
+class ClassKnowledge(NamedTuple):
+    """What is known of one class."""
+    #: How the file writes the class, ``None`` if it does not say.
+    clean_name: str | None
+    #: ``''`` if there is none.
+    definition: str
+
+
+class Knowledge:
+    """Definitions of classes, from a YAML or JSON file.
+
+    The file maps a class name to its definition, to a list of definitions, or to fields as in the
+    files that GLIP's authors publish: ``clean_name`` (how the class is written), ``def_wiki``,
+    ``def_wn``, ``gpt3`` (a list of definitions), ``path_wn`` (a list of words), ... A field that is
+    null or empty says nothing.
+
+    Args:
+        path: The file.
+        types: Name of the field to use, or several, whose texts are joined in this order
+            (``['def_wiki', 'gpt3']`` is the published ``WIKI_AND_GPT3``). Needed where the file
+            has fields.
+        max_definitions: Most definitions taken from a list. ``path_...`` is one definition.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is not of this form, or has no such field.
+    """
+
+    def __init__(self, path: str | Path, types: str | Sequence[str] | None = None,
+                 max_definitions: int = 5) -> None:
+        if max_definitions < 1:
+            raise ValueError(f'max_definitions={max_definitions} must be at least 1')
+        self.path, self.max_definitions = path, max_definitions
+        self.types = [types] if isinstance(types, str) else list(types or ())
+        content = _read(Path(path))
+        self._check_types(content)
+        self._entries = {name: self._entry(name, value) for name, value in content.items()}
+        self._folded: dict[str, list[str]] = {}
+        for name in self._entries:
+            self._folded.setdefault(_fold(name), []).append(name)
+
+    def __call__(self, name: str) -> ClassKnowledge | None:
+        """Look a class up, first exactly, then cleaned and whatever its case.
+
+        Args:
+            name: Raw class name.
+
+        Returns:
+            ``None`` if the file has no such class.
+
+        Raises:
+            ValueError: If only its case tells several classes of the file apart.
+        """
+        if name in self._entries:
+            return self._entries[name]
+        alike = self._folded.get(_fold(name), ())
+        if len({self._entries[other] for other in alike}) > 1:
+            raise ValueError(f"knowledge '{self.path}': the class {name!r} may be any of "
+                             f'{list(alike)}; add an entry with exactly its name')
+        return self._entries[alike[0]] if alike else None
+
+    def _check_types(self, content: Mapping[str, Any]) -> None:
+        fields = sorted({str(key) for value in content.values() if isinstance(value, Mapping)
+                         for key in value} - set(_NAMES))
+        if fields and not self.types:
+            raise ValueError(f"knowledge '{self.path}' has the fields {fields}: choose one or "
+                             'several as knowledge_type')
+        unknown = [t for t in self.types if t not in fields]
+        if unknown:
+            raise ValueError(f"knowledge '{self.path}' has no field {unknown} (knowledge_type); "
+                             + (f'it has {fields}' if fields else
+                                'it has plain definitions, so leave knowledge_type out'))
+
+    def _entry(self, name: str, value: Any) -> ClassKnowledge:
+        where = f"knowledge '{self.path}': {name!r}"
+        if not isinstance(value, Mapping):
+            return ClassKnowledge(None, self._join(where, value))
+        written = value.get('clean_name')
+        if not isinstance(written, str | None):
+            raise ValueError(f'{where} has clean_name={written!r}; it must be a text')
+        parts = (self._join(f"{where}, field '{t}'", value.get(t), t.startswith('path'))
+                 for t in self.types)
+        return ClassKnowledge(written, ' '.join(part for part in parts if part))
+
+    def _join(self, where: str, value: Any, whole: bool = False) -> str:
+        texts = value if isinstance(value, list) else [] if value is None else [value]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError(f'{where} must be a definition, a list of definitions or null, got '
+                             f'{value!r}; numbers and words such as yes need quotes')
+        return ' '.join(' '.join(texts if whole else texts[:self.max_definitions]).split())
+
+
+def _fold(name: str) -> str:
+    return ' '.join(clean_name(name).casefold().split())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The mapping in a file."""
+    try:
+        text = path.read_text(encoding='utf-8')
+    except (FileNotFoundError, IsADirectoryError):
+        raise FileNotFoundError(f"knowledge '{path}' is not a file") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"knowledge '{path}' is not a text in UTF-8 ({error})") from error
+    if path.suffix == '.json':
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"knowledge '{path}' is not valid JSON ({error})") from error
+    elif path.suffix in ('.yaml', '.yml'):
+        content = _load_yaml(path, text)
+    else:
+        raise ValueError(f"knowledge '{path}' must be called .yaml, .yml or .json")
+    if not isinstance(content, dict) or not content:
+        raise ValueError(f"knowledge '{path}' must map class names to definitions, for example "
+                         '{"jetski": "a small vehicle on water"}, got '
+                         f'{type(content).__name__ if content else "nothing"}')
+    for name in content:
+        if not isinstance(name, str):
+            raise ValueError(f"knowledge '{path}': the class name {name!r} is not a text: put it "
+                             'in quotes')
+    return content
+
+
+def _load_yaml(path: Path, text: str) -> Any:
+    import yaml
+    try:
+        # the one in C is much faster, and not everywhere
+        return yaml.load(text, Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        reason = ' '.join(str(error).split())
+        raise ValueError(f"knowledge '{path}' is not valid YAML ({reason})") from error
