@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = REPOSITORY / 'demo' / 'image_demo.py'
@@ -40,6 +41,36 @@ def test_folder_with_a_bad_image(config_file, checkpoint, pictures, inferencer, 
     names = sorted(str(p.relative_to(tmp_path / 'out')) for p in (tmp_path / 'out').rglob('*.*'))
     assert names == ['preds/0.json', 'preds/1.json', 'preds/2.json',
                      'vis/0.png', 'vis/1.png', 'vis/2.png']
+
+
+def test_settings_of_the_config(config, checkpoint, pictures, tmp_path, monkeypatch, capsys):
+    """Definitions from a file, as GLIPInferencer takes them."""
+    from glip_mm.apis import GLIPInferencer
+    plain = config.copy()
+    plain.merge_from_dict({'model.fusion_neck.fuse': False})
+    plain.dump(tmp_path / 'plain.py')
+    model = GLIPInferencer(plain, device='cpu', show_progress=False).model
+    for parameter in model.bbox_head.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'plain.pth')
+    (tmp_path / 'a.json').write_text('{"box": "a square thing"}')
+    options = {'model.class_texts.knowledge': str(tmp_path / 'a.json')}
+    known = plain.copy()
+    known.merge_from_dict(options)
+    expected, other = (
+        GLIPInferencer(c, tmp_path / 'plain.pth', 'cpu', show_progress=False)(
+            f'{pictures}/0.png', ['red circle', 'box'])['predictions'][0].to_dict()
+        for c in (known, plain))
+    monkeypatch.setattr(sys, 'argv', [
+        'image_demo.py', f'{pictures}/0.png', str(tmp_path / 'plain.py'), '--weights',
+        str(tmp_path / 'plain.pth'), '--device', 'cpu', '--out-dir', '', '--print-result', '-c',
+        '--texts', 'red circle. box', '--cfg-options', *(f'{k}={v}' for k, v in options.items())])
+    runpy.run_path(str(DEMO), run_name='__main__')
+    found = json.loads(next(line for line in capsys.readouterr().out.splitlines()
+                            if line.startswith('{')))
+    assert found['names'] == expected['names'] and len(found['names']) > 0
+    assert found['scores'] == pytest.approx(expected['scores'], abs=2e-4)  # rounded
+    assert found['scores'] != pytest.approx(other['scores'], abs=1e-2)
 
 
 @pytest.mark.parametrize('args, words', [

@@ -51,6 +51,14 @@ def test_aggregations(build, score_agg):
     assert_equal(*found_by_both(build(test_cfg=test_cfg)))
 
 
+@pytest.mark.parametrize('size', [-1, 2])
+def test_a_text_for_each_class(build, tmp_path, size):
+    path = tmp_path / 'knowledge.json'
+    path.write_text('{"cat": "a small animal"}')
+    assert_equal(*found_by_both(build(
+        fuse=False, class_texts=dict(knowledge=str(path)), test_cfg=dict(chunked_size=size))))
+
+
 def test_caption(build):
     prompt = Prompt.from_caption('a cat on a sofa', [[[0, 5]], [[9, 15]]])
     assert_equal(*found_by_both(build(), prompt))

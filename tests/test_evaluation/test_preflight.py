@@ -175,6 +175,20 @@ def test_an_image_that_is_missing_or_broken_is_named(model, tmp_path):
     assert 'cannot be decoded' in look(build(path), Evaluator(), model).errors[0]
 
 
+def test_a_text_for_each_class_is_logged_and_checked(model, tmp_path):
+    path = write(tmp_path / 'set')
+    (tmp_path / 'a.json').write_text('{"cat": "an animal", "dog": "an animal"}')
+
+    def found(**class_texts):
+        known = build_nano(model.language_model.name, fuse=False, class_texts=class_texts)
+        return look(build(path), Evaluator(), known)
+
+    notes = found(knowledge=str(tmp_path / 'a.json')).notes[0]
+    assert "chunk 1: 3 names, each by itself: ['cat: an animal', 'dog: an animal', 'car']" in notes
+    errors = found(knowledge=str(tmp_path / 'a.json'), strict=True).errors
+    assert len(errors) == 1 and "no definition of ['car']; add them" in errors[0]
+
+
 def test_detectors_without_words_are_left_alone(tmp_path):
     found = look(build(write(tmp_path / 'set')), Evaluator(), torch.nn.Linear(1, 1))
     assert (found.errors, found.notes) == ([], [])

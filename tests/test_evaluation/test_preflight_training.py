@@ -233,3 +233,16 @@ def test_detectors_without_words_are_let_through(bert, tmp_path):
     findings = Findings()
     check_training_set(build(write(tmp_path / 'a'), bert)[0], torch.nn.Linear(1, 1), findings)
     assert findings.errors == []
+
+
+def test_a_text_for_each_class_is_logged_and_checked(bert, tmp_path):
+    (tmp_path / 'a.json').write_text('{"cat": "an animal"}')
+    folder = write(tmp_path / 'a', names=('cat', 'dog'))
+    options = dict(knowledge=str(tmp_path / 'a.json'))
+    found = look(folder, bert, build_nano(bert, fuse=False, class_texts=options),
+                 builder=dict(method='simple', shuffle=False))
+    assert found.errors == []
+    assert "2 names, each by itself: ['cat: an animal', 'dog']" in found.notes[-1]
+    options['strict'] = True
+    errors = look(folder, bert, build_nano(bert, fuse=False, class_texts=options)).errors
+    assert errors and all("no definition of ['dog']" in error for error in errors)
