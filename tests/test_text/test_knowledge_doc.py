@@ -5,7 +5,7 @@ import inspect
 import re
 from pathlib import Path
 
-from glip_mm.models.detectors.class_texts import ClassTextBatcher
+from glip_mm.models.detectors.class_text_batch import ClassTextBatcher
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / 'docs' / 'knowledge.md').read_text(encoding='utf-8')

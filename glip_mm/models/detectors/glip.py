@@ -26,7 +26,7 @@ from ..layers.matrix_products import speed_up_linear
 from ..layers.window_attention import speed_up_window_attention
 from ..losses import dense_targets, mean_over_ranks
 from ..tuning import Tuning, format_parts, part_rows
-from .class_texts import ClassTextBatcher
+from .class_text_batch import ClassTextBatcher
 from .gradient_checkpointing import switch_checkpointing
 from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
 
@@ -67,7 +67,7 @@ class GLIP(BaseDetector):
         inter_image_loss: Region-word contrast across images.
         class_texts: Encode each class by itself, with its definition (models without fusion), for
             example ``dict(knowledge='FILE.yaml')``; options of
-            :class:`~.class_texts.ClassTextBatcher`.
+            :class:`~.class_text_batch.ClassTextBatcher`.
         with_cp: Gradient checkpointing of backbone, language model and fusion in one switch:
             memory for time. ``None`` leaves it to ``with_cp`` of each of them.
         tuning: What is trained: the name of a mode, or a dict with ``type`` and options, see
