@@ -41,13 +41,12 @@ def encode_vocabulary(model: GLIP, prompt: Prompt) -> FixedVocabulary:
     """
     size = model.test_cfg.get('chunked_size', -1)
     chunks = model.prompts.chunks(prompt, size if size and size > 0 else None)
-    prompts = [chunk.prompt for chunk in chunks]
-    text = model.encode_text(prompts)
+    text = model.encode_text([chunk.prompt for chunk in chunks])
     # a copy: the encoder's own tensors may be a cache
     text = TextFeatures(*(part.detach().clone() for part in text))
-    token_map = model.prompts.batch_token_map(prompts, text.mask)
+    token_map = model.prompts.batch_token_map([chunk.prompt for chunk in chunks], text.mask)
     labels = torch.full(token_map.shape[:2], -1, dtype=torch.long)
     for row, chunk in zip(labels, chunks):
         row[:len(chunk.labels)] = chunk.labels
-    return FixedVocabulary(prompt.names, [p.caption for p in prompts], text,
+    return FixedVocabulary(prompt.names, [chunk.prompt.caption for chunk in chunks], text,
                            token_map, labels.to(token_map.device))
