@@ -5,8 +5,8 @@ split, tests it once with tools/test.py, and ends with a table and a page. A run
 interrupted goes on when the same command is given again; what is finished is not repeated.
 
 Example:
-    python tools/finetune.py --data data/raccoon --checkpoint glip_tiny.pth \
-        --config configs/glip/glip_swin-t_o365-goldg.py --shots 5 --seeds 3 30 300
+    python tools/finetune.py --data data/raccoon --checkpoint glip_swin-t_o365-goldg \
+        --shots 5 --seeds 3 30 300
     python tools/finetune.py --data odinw:Aquarium --checkpoint glip_tiny.pth \
         --config configs/glip/glip_swin-t_o365-goldg.py --tuning linear
 """
@@ -14,14 +14,15 @@ Example:
 import argparse
 import json
 import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from glip_mm.apis.launch import check_checkpoint
 from glip_mm.apis.repeated_tests import Task, read_task
 from glip_mm.atomic_files import write_atomically
 from glip_mm.finetuning import (
@@ -41,6 +42,7 @@ from glip_mm.finetuning.open_splits import ODINW
 from glip_mm.finetuning.replay import SHARE, read_replay
 from glip_mm.finetuning.results import read_results
 from glip_mm.finetuning.retention import measure_retention, tuned_task, write_retention
+from glip_mm.finetuning.start import check_start, find_start
 from glip_mm.visualization.report import make_report
 
 TOOLS = Path(__file__).resolve().parent
@@ -51,7 +53,10 @@ SEEDS = (3, 30, 300)
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        usage='%(prog)s --data FOLDER|odinw:NAME --checkpoint FILE|NAME [options]',
+        allow_abbrev=False)
     parser.add_argument('--data', required=True, metavar='FOLDER|odinw:NAME',
                         help='a folder with train, val and test splits in COCO format, or a data '
                         'set of ODinW')
@@ -71,27 +76,30 @@ def make_parser() -> argparse.ArgumentParser:
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """Options that ``tools/odinw.py`` has, too."""
-    parser.add_argument('--checkpoint', required=True, help='checkpoint to start from')
-    parser.add_argument('--config', required=True, help='config of the model')
+    parser.add_argument('--checkpoint', required=True, help='where to start: a file, an address, '
+                        'or a model of the index such as glip_swin-t_o365-goldg')
+    parser.add_argument('--config', help='config of the model (default: what the index or the '
+                        'checkpoint itself says)')
     parser.add_argument('--tuning', choices=TUNING, default='full', help='what is trained '
                         '(default: full)')
     parser.add_argument('--shots', default='all', type=number_of_shots, metavar='N|all',
                         help='images of each class; 0 tests without training (default: all)')
-    parser.add_argument('--seeds', '--seed', nargs='+', type=int, default=None, metavar='N',
+    parser.add_argument('--seeds', '--seed', nargs='+', type=at_least(0), metavar='N',
                         help='of the few-shot subset and of the training; several make a table of '
                         'mean and deviation (default: 3)')
-    parser.add_argument('--epochs', type=int, default=200, help='at most (default: 200)')
-    parser.add_argument('--batch-size', type=int, default=4, help='default: 4')
-    parser.add_argument('--workers', type=int, default=2, help='processes that read images '
-                        '(default: 2)')
-    parser.add_argument('--lr', type=float, help="learning rate (default: the mode's published "
+    parser.add_argument('--epochs', type=at_least(1), default=200, help='at most (default: 200)')
+    parser.add_argument('--batch-size', type=at_least(1), default=4, help='default: 4')
+    parser.add_argument('--workers', type=at_least(0), default=2, help='processes that read '
+                        'images (default: 2)')
+    parser.add_argument('--lr', type=positive, help="learning rate (default: the mode's published "
                         "one, or the base config's)")
-    parser.add_argument('--copies', type=int, help='times an image comes in an epoch (default: '
-                        '8, 4, 2 and 1 for 1, 3, 5 and 10 shots)')
-    parser.add_argument('--step-patience', type=int, metavar='N', help='evaluations without '
-                        'progress before the learning rate falls (default: 3, of all images 2)')
-    parser.add_argument('--stop-patience', type=int, metavar='N', help='evaluations without '
-                        'progress before training ends (default: 8, of all images 4)')
+    parser.add_argument('--copies', type=at_least(1), help='times an image comes in an epoch '
+                        '(default: 8, 4, 2 and 1 for 1, 3, 5 and 10 shots)')
+    parser.add_argument('--step-patience', type=at_least(0), metavar='N', help='evaluations '
+                        'without progress before the learning rate falls (default: 3, of all '
+                        'images 2)')
+    parser.add_argument('--stop-patience', type=at_least(1), metavar='N', help='evaluations '
+                        'without progress before training ends (default: 8, of all images 4)')
     parser.add_argument('--replay', metavar='CONFIG', help='mix the training data of this config '
                         'in, usually those of the pre-training: keeps what the model knew')
     parser.add_argument('--replay-share', type=float, default=SHARE, metavar='SHARE',
@@ -116,6 +124,27 @@ def number_of_shots(text: str) -> int | None:
     return int(text)
 
 
+def at_least(smallest: int) -> Callable[[str], int]:
+    """Reads whole numbers from ``smallest`` on."""
+    def read(text: str) -> int:
+        if not text.isdigit() or int(text) < smallest:
+            raise argparse.ArgumentTypeError(f"must be a whole number, at least {smallest}, got "
+                                             f"'{text}'")
+        return int(text)
+    return read
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float('inf'):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got '{text}'")
+    return value
+
+
 def find_splits(args: argparse.Namespace, seed: int, out: Path) -> Splits:
     """The data of one run."""
     train_file = args.train_file
@@ -130,7 +159,10 @@ def run_tool(name: str, *options: object) -> None:
     """Run a tool as a user would; end with its status if it fails."""
     command = [sys.executable, str(TOOLS / name), *map(str, options)]
     print('$ ' + shlex.join(command), flush=True)
-    status = subprocess.run(command).returncode
+    try:
+        status = subprocess.run(command).returncode
+    except KeyboardInterrupt:
+        sys.exit('interrupted: the same command goes on from here')
     if status:
         sys.exit(f'error: tools/{name} failed with status {status}; its messages are above')
 
@@ -139,7 +171,8 @@ def best_checkpoint(folder: Path) -> Path:
     """The best on val of a training."""
     found = sorted(folder.glob('best_*.pth'), key=lambda p: p.stat().st_mtime_ns)
     if not found:
-        sys.exit(f"error: '{folder}' holds no best_*.pth: no evaluation gave a number")
+        sys.exit(f"error: '{folder}' holds no best_*.pth: no evaluation gave a number; the "
+                 "log there says what was evaluated")
     return found[-1]
 
 
@@ -168,55 +201,85 @@ def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) ->
     return read_results(table)
 
 
+def prepare(args: argparse.Namespace, work_dir: Path, seeds: list[int], kept: list[Task]
+            ) -> tuple[dict[int, Path], Splits]:
+    """Write the configs of all seeds; all that can be wrong is found before the first training.
+
+    Args:
+        args: Parsed options.
+        work_dir: For everything.
+        seeds: Of the runs.
+        kept: Gains the tests of ``--retention``.
+
+    Returns:
+        Seed -> config, and the data of the last.
+
+    Raises:
+        ImportError, KeyError, OSError, TypeError, ValueError: For what is wrong.
+    """
+    file, args.checkpoint = find_start(args.checkpoint, args.config, work_dir)
+    base = Config.fromfile(file)
+    settings = RunSettings(args.tuning, args.shots, args.epochs, args.batch_size, args.workers,
+                           seeds[0], args.lr, args.copies, args.step_patience, args.stop_patience)
+    command = shlex.join(['python', 'tools/finetune.py', *sys.argv[1:]])
+    kept += [read_task(text) for text in args.retention]
+    replay = read_replay(args.replay, args.replay_share) if args.replay else None
+    configs = {}
+    for seed in seeds:
+        folder = work_dir / f'seed{seed}'
+        splits = find_splits(args, seed, folder / 'data')
+        prompts = read_class_prompts(args.prompts, splits.classes)
+        content = finetune_config(base, splits, replace(settings, seed=seed), args.checkpoint,
+                                  prompts, replay)
+        if args.shots == 0:
+            # nothing is trained: no parameter is named
+            content.get('model', {}).pop('tuning', None)
+        configs[seed] = write_config(folder / 'config.py', file, content, command,
+                                     args.cfg_options)
+    if not all((config.parent / 'test/metrics.json').is_file() for config in configs.values()):
+        check_start(configs[seeds[0]], args.checkpoint)
+    return configs, splits
+
+
 def main() -> None:
     """Fine-tune."""
     parser = make_parser()
     args = parser.parse_args()
-    check_checkpoint(parser, args.checkpoint, '--checkpoint')
-    if not Path(args.config).is_file():
-        parser.error(f"--config '{args.config}' is not a file")
     if args.train_file and not args.shots:
         parser.error('--train-file needs --shots: how many the file has of each class')
     if args.shots == 0 and (args.retention or args.replay):
         parser.error('--shots 0 trains nothing: leave --retention and --replay out')
-    base = Config.fromfile(args.config)
-    shots = 'all' if args.shots is None else args.shots
-    name = args.data.removeprefix('odinw:').rstrip('/').rpartition('/')[2] or 'data'
-    work_dir = Path(args.work_dir or f'work_dirs/finetune/{name}/{args.tuning}_{shots}')
     seeds = args.seeds or [SEEDS[0]]
-    settings = RunSettings(args.tuning, args.shots, args.epochs, args.batch_size, args.workers,
-                           seeds[0], args.lr, args.copies, args.step_patience, args.stop_patience)
-    command = shlex.join(['python', 'tools/finetune.py', *sys.argv[1:]])
-    # everything that can be wrong with the data is found before the first training
-    configs = {}
+    if len(set(seeds)) < len(seeds) or max(seeds) >= 1 << 32:
+        parser.error(f'--seeds {seeds}: give each once, and none of 2^32 or more')
+    seeds = seeds[:1] if args.shots == 0 else seeds
+    shots = 'all' if args.shots is None else args.shots
+    name = (args.data.removeprefix('odinw:') if args.data.startswith('odinw:') else
+            Path(args.data).resolve().name) or 'data'
+    work_dir = Path(args.work_dir or f'work_dirs/finetune/{name}/{args.tuning}_{shots}')
+    # the tools that are started end with this one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    kept: list[Task] = []
     try:
-        kept = [read_task(text) for text in args.retention]
-        replay = read_replay(args.replay, args.replay_share) if args.replay else None
-        for seed in seeds[:1] if args.shots == 0 else seeds:
-            folder = work_dir / f'seed{seed}'
-            splits = find_splits(args, seed, folder / 'data')
-            prompts = read_class_prompts(args.prompts, splits.classes)
-            content = finetune_config(base, splits, replace(settings, seed=seed),
-                                      args.checkpoint, prompts, replay)
-            if args.shots == 0:
-                # nothing is trained: no parameter is named
-                content.get('model', {}).pop('tuning', None)
-            configs[seed] = write_config(folder / 'config.py', args.config, content, command,
-                                         args.cfg_options)
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        parser.error(str(error.args[0]))
+        configs, splits = prepare(args, work_dir, seeds, kept)
+    except (ImportError, KeyError, OSError, TypeError, ValueError) as error:
+        ours = len(error.args) == 1 and isinstance(error.args[0], str)
+        parser.exit(2, f'{parser.prog}: error: {error.args[0] if ours else error}\n')
     print(f"{splits.name}: classes {list(splits.classes)}, tuning '{args.tuning}', shots {shots}",
           flush=True)
+    for doubt in splits.doubts:
+        print(f'WARNING: {doubt}', flush=True)
     runs = {f'seed {seed}': run_seed(args, config.parent, seed, config)
             for seed, config in configs.items()}
-    finish(args, work_dir, splits.name, runs, list(configs.values()), kept)
+    finish(args, work_dir, splits, runs, list(configs.values()), kept)
 
 
-def finish(args: argparse.Namespace, work_dir: Path, name: str,
+def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
            runs: dict[str, dict[str, float]], configs: list[Path], kept: list[Task]) -> None:
     """Write results.md, results.json, what was kept, and the page."""
-    table = results_table(runs)
-    summary = dict(data=name, tuning=args.tuning, shots=args.shots, runs=runs,
+    table, name = results_table(runs), splits.name
+    table += ''.join(f'\n\nWarning: {doubt}.' for doubt in splits.doubts)
+    summary = dict(data=name, doubts=splits.doubts, tuning=args.tuning, shots=args.shots, runs=runs,
                    mean={k: m for k, (m, _) in aggregate(list(runs.values())).items()},
                    deviation={k: d for k, (_, d) in aggregate(list(runs.values())).items()})
     if kept:

@@ -5,8 +5,8 @@ repeated. Ends with a table over sets (results.md), a bar chart (results.png), a
 the leaderboard takes (leaderboard.json).
 
 Example:
-    python tools/odinw.py --checkpoint glip_tiny.pth --shots 3 --subset 13 \
-        --config configs/glip/glip_swin-t_o365-goldg.py --seeds 3 30 300
+    python tools/odinw.py --checkpoint glip_swin-t_o365-goldg --shots 3 --subset 13 \
+        --seeds 3 30 300
     python tools/odinw.py --data data/raccoon data/bccd --checkpoint glip_tiny.pth --shots 0 \
         --config configs/glip/glip_swin-t_o365-goldg.py
 """
@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,18 +25,21 @@ import torch
 from finetune import TOOLS, add_training_options
 from mmengine.config import Config
 
-from glip_mm.apis.launch import check_checkpoint, newest_checkpoint
+from glip_mm.apis.launch import newest_checkpoint
 from glip_mm.apis.leaderboard import leaderboard_runs
 from glip_mm.atomic_files import write_atomically
 from glip_mm.evaluation.predictions import PredictionStore
 from glip_mm.finetuning import odinw_rows
 from glip_mm.finetuning.results import suite_summary
+from glip_mm.finetuning.start import find_start
 from glip_mm.visualization.suite_chart import draw_suite
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0],
+                                     usage='%(prog)s --checkpoint FILE|NAME [options]',
+                                     allow_abbrev=False)
     parser.add_argument('--data', nargs='+', metavar='FOLDER', help='folders of your own instead '
                         'of the sets of ODinW')
     parser.add_argument('--subset', choices=['13', '35', 'all'], default='13',
@@ -107,7 +111,11 @@ def run_set(data: str, folder: Path, options: list[str]) -> dict[str, Any] | Non
         call = [sys.executable, str(TOOLS / 'finetune.py'), '--data', data, '--work-dir',
                 str(folder), '--no-report', *options]
         print('$ ' + shlex.join(call), flush=True)
-        if subprocess.run(call).returncode:
+        try:
+            status = subprocess.run(call).returncode
+        except KeyboardInterrupt:
+            sys.exit('interrupted: the same command goes on from here')
+        if status:
             return None
         write_atomically(done, command.encode())
     return read_summary(folder / 'results.json')
@@ -126,8 +134,9 @@ def leaderboard(results: dict[str, dict[str, Any]], work_dir: Path, args: argpar
                 model_name: str) -> Path:
     """Write the predictions of all sets and seeds."""
     rows = []
-    for name in results:
-        seeds = sorted((work_dir / name).glob('seed*'), key=lambda p: int(p.name[4:]))
+    for name, result in results.items():
+        # 'seed 3' is in seed3
+        seeds = [work_dir / name / run.replace(' ', '') for run in result['runs']]
         stores = [PredictionStore(s / 'test' / 'predictions') for s in seeds]
         rows += leaderboard_runs(stores, [int(s.name[4:]) for s in seeds], args.shots,
                                  trained_parameters(seeds[0]), model_name)
@@ -139,12 +148,15 @@ def main() -> None:
     """Run all sets, and sum them up."""
     parser = make_parser()
     args = parser.parse_args()
-    check_checkpoint(parser, args.checkpoint, '--checkpoint')
-    if not Path(args.config).is_file():
-        parser.error(f"--config '{args.config}' is not a file")
     shots = 'all' if args.shots is None else args.shots
     kind = 'suite' if args.data else f'odinw-{args.subset}'
     work_dir = Path(args.work_dir or f'work_dirs/{kind}/{args.tuning}_{shots}')
+    try:
+        config, _ = find_start(args.checkpoint, args.config, work_dir)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    # the runs that are started end with this one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = run_options(sys.argv[1:])
     results: dict[str, dict[str, Any]] = {}
     failed = []
@@ -160,8 +172,7 @@ def main() -> None:
         sys.exit('error: no data set was finished; messages are above')
     table, values = suite_summary({n: r['runs'] for n, r in results.items()})
     write_atomically(work_dir / 'results.md', (table + '\n').encode())
-    title = args.model_name or Config.fromfile(args.config).get(
-        'model_name') or Path(args.config).stem
+    title = args.model_name or Config.fromfile(config).get('model_name') or config.stem
     draw_suite(list(values.items()), str(work_dir / 'results.png'),
                f'{title}, {args.tuning}, {shots} shots')
     board = leaderboard(results, work_dir, args, title)

@@ -6,7 +6,6 @@ Example:
 """
 
 import argparse
-import sys
 
 from mmdet.evaluation import DumpDetResults
 from mmengine.config import Config
@@ -16,11 +15,11 @@ from glip_mm.apis.launch import (
     augment_tests,
     build_runner,
     check_checkpoint,
+    clear_end,
     drawing_hook,
     load_config,
 )
 from glip_mm.apis.testing import run_test
-from glip_mm.evaluation.preflight import PreflightError
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -70,13 +69,11 @@ def main() -> None:
     args = parser.parse_args()
     config = load_config(parser, args)
     apply_options(parser, args, config)
-    runner = build_runner(config)
-    if args.out:
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-    try:
+    with clear_end('test.py'):
+        runner = build_runner(config)
+        if args.out:
+            runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         run_test(runner)
-    except PreflightError as error:
-        sys.exit(f'test.py: {error}')
 
 
 if __name__ == '__main__':

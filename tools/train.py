@@ -5,13 +5,17 @@ Example:
 """
 
 import argparse
-import sys
 
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
-from glip_mm.apis.launch import add_run_options, build_runner, check_checkpoint, load_config
-from glip_mm.evaluation.preflight import PreflightError
+from glip_mm.apis.launch import (
+    add_run_options,
+    build_runner,
+    check_checkpoint,
+    clear_end,
+    load_config,
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -65,11 +69,8 @@ def main() -> None:
     args = parser.parse_args()
     config = load_config(parser, args)
     apply_options(parser, args, config)
-    runner = build_runner(config)
-    try:
-        runner.train()
-    except PreflightError as error:
-        sys.exit(f'train.py: {error}')
+    with clear_end('train.py'):
+        build_runner(config).train()
 
 
 if __name__ == '__main__':

@@ -5,7 +5,10 @@ import atexit
 import gc
 import logging
 import os
+import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional
 
@@ -15,6 +18,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from glip_mm.compat import distribute_without_gpu
+from glip_mm.datasets.data_error import DataError
 from glip_mm.registry import RUNNERS
 
 
@@ -44,7 +48,7 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.config).is_file():
-        parser.error(f"config '{args.config}' is not a file{_similar(args.config)}")
+        parser.error(f"config '{args.config}' is not a file{similar_files(args.config)}")
     try:
         config = Config.fromfile(args.config)
     except FileNotFoundError as error:
@@ -60,7 +64,23 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
 def check_checkpoint(parser: argparse.ArgumentParser, path: str, option: str) -> None:
     """End the program if a checkpoint is neither a file nor an address."""
     if '://' not in path and not Path(path).is_file():
-        parser.error(f"{option} '{path}' is not a file{_similar(path)}")
+        parser.error(f"{option} '{path}' is not a file{similar_files(path)}")
+
+
+@contextmanager
+def clear_end(tool: str) -> Iterator[None]:
+    """End the program with the text alone of errors that lie in the user's data.
+
+    Args:
+        tool: Named in the text.
+    """
+    try:
+        yield
+    except (DataError, FileNotFoundError) as error:
+        text = str(error)
+        if 'Original Traceback' in text:  # of a process that reads images
+            text = text.strip().splitlines()[-1]
+        sys.exit(f'{tool}: {text}')
 
 
 def build_runner(config: Config) -> Runner:
@@ -116,7 +136,8 @@ def drawing_hook(config: Config, **settings: object) -> ConfigDict:
     return hook
 
 
-def _similar(path: str) -> str:
+def similar_files(path: str) -> str:
+    """What is there instead of a missing file, to be put behind a message."""
     folder = Path(path).parent
     found = sorted(p.name for p in folder.glob(f'*{Path(path).suffix}')) if folder.is_dir() else []
     if not folder.is_dir():

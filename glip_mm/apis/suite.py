@@ -7,7 +7,7 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from mmengine.config import Config, ConfigDict
 
-from glip_mm.datasets.zero_shot_dataset import categories_of, read_coco
+from glip_mm.datasets.coco_file import categories_of, read_coco
 
 #: What a split may be called in folders and file names.
 ALIASES = dict(val=('val', 'valid', 'validation', 'val2017'), test=('test', 'test2017'),

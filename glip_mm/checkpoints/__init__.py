@@ -5,9 +5,10 @@ from .convert import NAMINGS, convert_state_dict, detect_naming, find_weights, n
 from .loader import adapt_state_dict, fit_to_model, load_glip_checkpoint
 from .reading import read_checkpoint, write_checkpoint
 from .report import Report
+from .stored_config import stored_config
 
 __all__ = [
     'NAMINGS', 'Report', 'adapt_state_dict', 'convert_state_dict', 'detect_naming', 'find_weights',
     'fit_to_model', 'load_glip_checkpoint', 'merge_adapters', 'normalise_state_dict',
-    'read_checkpoint', 'write_checkpoint'
+    'read_checkpoint', 'stored_config', 'write_checkpoint'
 ]

@@ -1,7 +1,12 @@
 """The error of a single sample that cannot be used."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-class BadSample(ValueError):
+from .data_error import DataError
+
+
+class BadSample(DataError):
     """One sample of a data set is unusable; the data set decides whether to replace it or to stop.
 
     Args:
@@ -17,3 +22,26 @@ class BadSample(ValueError):
 
     def __str__(self) -> str:
         return ': '.join(part for part in (self.where, self.cause, self.remedy) if part)
+
+
+@contextmanager
+def naming_the_image(path: str, where: str) -> Iterator[None]:
+    """Turn what loaders raise, which often does not say which image it is, into a bad sample.
+
+    Args:
+        path: The image.
+        where: File and line, or whatever finds the sample again.
+
+    Raises:
+        BadSample: If the image is missing or broken.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BadSample('missing image', where, f"'{path}': check data_prefix") from error
+    # MMCV asserts with OpenCV, Pillow has several errors
+    except (AssertionError, OSError) as error:
+        if isinstance(error, AssertionError) and 'failed to load image' not in str(error):
+            raise
+        raise BadSample('broken image', where, f"'{path}': it cannot be decoded; fetch it again "
+                        'or drop it') from error

@@ -10,7 +10,7 @@ from mmengine.dataset import BaseDataset
 
 from glip_mm.registry import DATASETS
 
-from .bad_sample import BadSample
+from .bad_sample import BadSample, naming_the_image
 from .odvg_rules import HARMLESS, REMEDIES, check_row
 from .replacement import BadSampleCounter, replacement
 from .storage import MappedTable, Source, open_or_build
@@ -228,17 +228,8 @@ class GroundingDataset(BaseDataset):
             BadSample: If its record or its image cannot be used.
         """
         info = self.get_data_info(idx)
-        where, path = info['where'], info['img_path']
-        try:
+        with naming_the_image(info['img_path'], info['where']):
             return self.pipeline(info)
-        # what MMCV's loader raises; ours raises BadSample
-        except FileNotFoundError as error:
-            raise BadSample('missing image', where, f"'{path}': check data_prefix") from error
-        except AssertionError as error:
-            if 'failed to load image' not in str(error):
-                raise
-            raise BadSample('broken image', where, f"'{path}': it cannot be decoded; fetch it "
-                            'again or drop the row') from error
 
     def __getitem__(self, idx: int) -> Any:
         self.full_init()

@@ -9,8 +9,8 @@ from mmengine.logging import MMLogger
 
 from glip_mm.registry import DATASETS
 
+from .coco_file import read_coco
 from .flickr30k_entities import read_boxes, read_sentences
-from .zero_shot_dataset import read_coco
 
 
 class PhraseDataset(BaseDetDataset):

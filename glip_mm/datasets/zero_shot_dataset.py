@@ -1,16 +1,15 @@
 """A detection set to be evaluated: COCO or LVIS annotations, classes by category id."""
 
-import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional
 
 from mmdet.datasets import BaseDetDataset
 
 from glip_mm.registry import DATASETS
 
-#: What RoboFlow calls category 0 of the files it exports; it has no boxes.
-BACKGROUND_ID = 0
+from .bad_sample import naming_the_image
+from .coco_file import categories_of, read_coco
 
 
 @DATASETS.register_module()
@@ -92,61 +91,16 @@ class ZeroShotDataset(BaseDetDataset):
             info['caption_prompt'] = self.caption_prompt
         return info
 
+    def prepare_data(self, idx: int) -> Any:
+        """A sample after the pipeline.
+
+        Raises:
+            BadSample: If its image is missing or broken.
+        """
+        info = self.get_data_info(idx)
+        with naming_the_image(info['img_path'], f"'{self.ann_file}' image {info['img_id']}"):
+            return self.pipeline(info)
+
     def filter_data(self) -> List[dict]:
         """All samples: an evaluation leaves none out."""
         return self.data_list
-
-
-def read_coco(path: str, needed: Sequence[str] = ('images', 'categories')) -> dict:
-    """A COCO-format file.
-
-    Args:
-        path: The file.
-        needed: Lists that must be there and hold something.
-
-    Raises:
-        FileNotFoundError: If it is missing.
-        ValueError: If it is not JSON with these lists.
-    """
-    try:
-        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"annotation file '{path}' is missing: check data_root and "
-                                'ann_file; docs/evaluation.md says where data go') from None
-    except ValueError as error:
-        raise ValueError(f"'{path}' is not valid JSON ({error}): fetch the file again") from error
-    for key in needed:
-        if not isinstance(content, dict) or not content.get(key):
-            raise ValueError(f"'{path}' has no '{key}': it must be a COCO-format file")
-    return content
-
-
-def categories_of(content: dict, path: str, classes: Optional[Sequence[str]] = None
-                  ) -> Tuple[Tuple[int, ...], Tuple[str, ...]]:
-    """Category ids in label order, and what the classes are called.
-
-    Args:
-        content: Of a COCO-format file.
-        path: Named in errors.
-        classes: Names in label order; default: those of the file.
-
-    Raises:
-        ValueError: If their number differs from the file's categories; lists both.
-    """
-    rows = sorted(content['categories'], key=lambda row: row['id'])
-    ids = [row['id'] for row in rows]
-    if len(set(ids)) < len(ids):
-        raise ValueError(f"'{path}' has several categories of the same id: {ids}")
-    if classes is not None and len(rows) == len(classes) + 1 and ids[0] == BACKGROUND_ID and all(
-            a['category_id'] != BACKGROUND_ID for a in content.get('annotations', ())):
-        rows = rows[1:]
-    names = tuple(row['name'] for row in rows)
-    if classes is None:
-        return tuple(row['id'] for row in rows), names
-    if len(classes) != len(names):
-        raise ValueError(
-            f"'{path}' has {len(names)} categories but metainfo.classes names {len(classes)}.\n"
-            f'  file:     {list(names)}\n  metainfo: {list(classes)}\n'
-            'Classes stand for categories in ascending order of id: name as many, or use the '
-            'annotation file that belongs to this protocol')
-    return tuple(row['id'] for row in rows), tuple(classes)

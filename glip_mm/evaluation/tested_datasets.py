@@ -27,16 +27,19 @@ class TestedDataset(NamedTuple):
                     num_images=self.num_images, classes=list(self.classes))
 
 
-def tested_datasets(dataset: Any, names: list[str] | None = None) -> list[TestedDataset]:
+def tested_datasets(dataset: Any, names: list[str] | None = None,
+                    repeated: bool = False) -> list[TestedDataset]:
     """The sets that a test's data set joins, in order.
 
     Args:
         dataset: A data set, possibly wrapped or concatenated.
         names: What the evaluator calls them; else they have their own ``dataset_name``, or that of
             the annotation file.
+        repeated: Also look inside wrappers that change the number of images, as trainings have
+            them; ``start`` then means nothing.
     """
     found, start = [], 0
-    leaves = list(_leaves(dataset))
+    leaves = list(_leaves(dataset, repeated))
     for i, leaf in enumerate(leaves):
         path = getattr(leaf, 'ann_file', None)
         path = str(path) if isinstance(path, (str, Path)) else ''
@@ -51,13 +54,13 @@ def tested_datasets(dataset: Any, names: list[str] | None = None) -> list[Tested
     return found
 
 
-def _leaves(dataset: Any) -> Iterator[Any]:
+def _leaves(dataset: Any, repeated: bool) -> Iterator[Any]:
     members = getattr(dataset, 'datasets', None)
     if isinstance(members, (list, tuple)):
         for member in members:
-            yield from _leaves(member)
+            yield from _leaves(member, repeated)
     # a wrapper that changes the number of images is a data set of its own
-    elif hasattr(dataset, 'dataset') and len(dataset.dataset) == len(dataset):
-        yield from _leaves(dataset.dataset)
+    elif hasattr(dataset, 'dataset') and (repeated or len(dataset.dataset) == len(dataset)):
+        yield from _leaves(dataset.dataset, repeated)
     else:
         yield dataset

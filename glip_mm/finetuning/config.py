@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from mmengine.config import Config
 
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
-from glip_mm.datasets.zero_shot_dataset import read_coco
+from glip_mm.datasets.coco_file import read_coco
 from glip_mm.models.tuning.modes import MODES
 
-from .data import Split, Splits
+from .data import digest_of
 from .prompts import ClassPrompts
 from .replay import Replay
+from .splits import Split, Splits
 
 #: Modes, see docs/tuning_modes.md.
 TUNING = tuple(MODES)
@@ -97,7 +99,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     if 'model' not in base:
         raise KeyError(f"config '{base.filename}' has no model")
     caption_prompt = {**splits.caption_prompt, **prompts.caption_prompt} or None
-    test_pipeline = [dict(step) for step in test_pipeline_of(base)]
+    test_pipeline = [_loading(dict(step)) for step in test_pipeline_of(base)]
     build = _build_prompt(base, caption_prompt, prompts.name_variants)
     train = split_dataset(splits, splits.train, _train_pipeline(base, test_pipeline, build),
                           test_mode=False)
@@ -116,6 +118,8 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
             checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1, save_best=MONITOR,
                             rule='greater', backend_args=dict(backend='atomic'))),
         custom_hooks=[
+            # the test split, too: not after hours of training
+            dict(type='PreflightHook', tests=True), dict(type='FirstEvaluationHook'),
             dict(type='StepSeedHook'), dict(type='NonFiniteHook', policy='skip'),
             dict(type='EarlyStoppingHook', monitor=MONITOR, rule='greater', min_delta=0,
                  check_finite=False, patience=_or(settings.stop_patience, settings.shots, 8, 4))],
@@ -127,7 +131,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
         val_cfg=dict(type='ValLoop'), test_cfg=dict(type='ResumableTestLoop'),
         log_processor=dict(type='LogProcessor', window_size=10, by_epoch=True),
         randomness=dict(seed=settings.seed), load_from=str(checkpoint), resume=False,
-        benchmark=None)
+        benchmark=None, inputs=_inputs(splits, checkpoint))
     if not settings_of['optim_wrapper']['paramwise_cfg']:
         del settings_of['optim_wrapper']['paramwise_cfg']
     if not settings_of['model']:
@@ -143,6 +147,16 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     return settings_of
 
 
+def _inputs(splits: Splits, checkpoint: str) -> dict[str, str]:
+    """What the results come from: with other content of the same files they would be others."""
+    found = {part: digest_of(getattr(splits, part).ann_file.read_bytes())
+             for part in ('train', 'val', 'test')}
+    if Path(checkpoint).is_file():
+        stat = Path(checkpoint).stat()
+        found['checkpoint'] = f'{stat.st_size} bytes of {int(stat.st_mtime)}'
+    return found
+
+
 def _or(value: int | None, shots: int | None, few: int, full: int) -> int:
     return value if value is not None else (few if shots else full)
 
@@ -154,7 +168,10 @@ def _model(base: Config, settings: RunSettings) -> dict[str, Any]:
         model['backbone'] = dict(init_cfg=None)  # the checkpoint holds the weights
     if settings.tuning != 'full':
         model['tuning'] = settings.tuning
-    elif backbone.get('type', '').endswith('SwinTransformer'):
+    elif base.model.get('tuning'):
+        model['tuning'] = None  # the base was tuned itself
+    if settings.tuning == 'full' and backbone.get('type', '').endswith(
+            'SwinTransformer'):
         # published: patch embedding and first stage stay as they are
         model.setdefault('backbone', {})['frozen_stages'] = 1
     return model
@@ -190,8 +207,16 @@ def _train_pipeline(base: Config, test_pipeline: list[dict], build: dict) -> lis
             step = dict(type='RandomFlip', prob=step.get('prob', 0.5))
         elif kind == 'PackDetInputs':
             step = dict(type=step['type'], meta_keys=META_KEYS)
-        steps.append(dict(step))
+        steps.append(_loading(dict(step)))
     return steps
+
+
+def _loading(step: dict[str, Any]) -> dict[str, Any]:
+    """The loader that knows grey images of 16 bits, which Pillow by itself clips to white."""
+    if step['type'].rpartition('.')[2] == 'LoadImageFromFile' and step.get(
+            'imdecode_backend') == 'pillow':
+        step['type'] = 'LoadImage'
+    return step
 
 
 def _find_pipeline(dataset: Mapping) -> list | None:
@@ -283,8 +308,13 @@ def write_config(path: str | Path, base: str | Path, settings: dict[str, Any], c
     if options:
         config.merge_from_dict(dict(options))
     body = f'_base_ = {str(Path(base).resolve())!r}\n\n{config.pretty_text}'
-    if path.is_file() and path.read_text().partition('\n')[2] != body:
-        raise ValueError(f"'{path}' is of a run with other settings: give another --work-dir, or "
-                         f"remove the folder '{path.parent}'")
+    before = path.read_text().partition('\n')[2] if path.is_file() else body
+    if before != body:
+        lines = [line for line in unified_diff(before.split('\n'), body.split('\n'), n=0,
+                                               lineterm='') if line[0] in '+-'][2:]
+        raise ValueError(
+            f"'{path}' is of a run with other settings or data (- then, + now):\n"
+            + '\n'.join(f'  {line}' for line in lines[:10]) + '\n  ...' * (len(lines) > 10)
+            + f"\ngive another --work-dir, or remove the folder '{path.parent}'")
     text = f'# {command}\n{body}'
     return Path(write_atomically(path, text.encode()))

@@ -1,10 +1,10 @@
 """The splits of a folder in COCO format, written as the files that a run reads."""
 
+import hashlib
 import json
-import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +12,13 @@ from mmengine.logging import print_log
 
 from glip_mm.apis.suite import FoundDataset, find_datasets
 from glip_mm.atomic_files import write_atomically
-from glip_mm.datasets.zero_shot_dataset import categories_of, read_coco
+from glip_mm.datasets.coco_file import categories_of, read_coco
 
 from .few_shot import greedy_shots, subset
+from .splits import Split, Splits, check_splits
 
 #: What the single annotation file of an undivided folder may be called.
 UNDIVIDED = ('_annotations.coco.json', 'annotations.json', 'annotations/annotations.json')
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split: annotation file and folder of the images."""
-
-    ann_file: Path
-    images: Path
-
-
-@dataclass(frozen=True)
-class Splits:
-    """A data set to fine-tune on.
-
-    Attributes:
-        name: What results call it.
-        classes: Class names in ascending order of category id.
-        train, val, test: The splits; without a test split, ``test`` is ``val``.
-        caption_prompt: Published overrides of how classes stand in the prompt.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    train: Split
-    val: Split
-    test: Split
-    caption_prompt: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: int = 0,
@@ -70,8 +44,9 @@ def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: i
     train = _find(folder, 'train') or _undivided(folder)
     if train is None:
         # the message lists every place that was looked at
-        find_datasets([str(folder)], 'train')
-        raise FileNotFoundError(f"'{folder}' holds several data sets: give one of its folders")
+        below = [d.name for d in find_datasets([str(folder)], 'train')]
+        raise FileNotFoundError(f"'{folder}' holds data sets in the folders {below}: give one of "
+                                'these as --data')
     name = folder.resolve().name
     found = {s: _find(folder, s) for s in ('val', 'test')}
     if found['val'] is None:
@@ -82,9 +57,10 @@ def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: i
     elif val_fraction is not None:
         raise ValueError(f"--val-fraction {val_fraction} was given, but '{folder}' has a val split "
                          f"('{found['val'].ann_file}'): leave the option out")
+    doubts = ()
     if found['test'] is None:
-        print_log(f"'{folder}' has no test split: tested on val, which also chooses the "
-                  'checkpoint', 'current', logging.WARNING)
+        doubts = (f"'{folder}' has no test split: tested on val, which also chooses the "
+                  'checkpoint, so that results are better than of images never seen', )
         found['test'] = found['val']
     parts = [train, found['val'], found['test']]
     for part in parts[1:]:
@@ -93,8 +69,7 @@ def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: i
                              f"'{train.ann_file}' has {list(train.classes)}: all splits must have "
                              'the same categories')
     splits = Splits(name, tuple(train.classes), *(Split(p.ann_file, p.images) for p in parts))
-    check_boxes(splits)
-    return splits
+    return replace(splits, doubts=(*doubts, *check_splits(splits)))
 
 
 def _find(folder: Path, split: str) -> FoundDataset | None:
@@ -118,6 +93,8 @@ def _undivided(folder: Path) -> FoundDataset | None:
 
 def _divide(train: FoundDataset, fraction: float, seed: int,
             out: Path) -> tuple[FoundDataset, FoundDataset]:
+    if not 0 < fraction < 1:
+        raise ValueError(f'--val-fraction {fraction} must be above 0 and below 1, such as 0.2')
     content = read_coco(str(train.ann_file))
     ids = sorted(image['id'] for image in content['images'])
     count = round(fraction * len(ids))
@@ -133,28 +110,18 @@ def _divide(train: FoundDataset, fraction: float, seed: int,
 
 
 def write_coco(path: Path, content: dict[str, Any]) -> Path:
-    """Write a COCO-format file."""
-    return Path(write_atomically(path, json.dumps(content).encode()))
+    """Write a COCO-format file of a run, with a digest in its name: other content, another file.
 
-
-def check_boxes(splits: Splits) -> None:
-    """Refuse splits that teach or measure nothing.
-
-    Raises:
-        ValueError: If a split has no box of a class.
+    Returns:
+        Its path, such as ``val_1f0c9a2b.json`` for ``val.json``.
     """
-    for name in ('train', 'val', 'test'):
-        path = getattr(splits, name).ann_file
-        content = read_coco(str(path))
-        ids, _ = categories_of(content, str(path), splits.classes)
-        held = {a['category_id'] for a in content.get('annotations', ())}
-        if not held & set(ids):
-            raise ValueError(f"the {name} split '{path}' has no boxes of any class of "
-                             f'{list(splits.classes)}')
-        lacking = [c for i, c in zip(ids, splits.classes) if i not in held]
-        if lacking and name == 'train':
-            print_log(f"'{path}' has no boxes of the classes {lacking}: they are not learned",
-                      'current', logging.WARNING)
+    text = json.dumps(content).encode()
+    return Path(write_atomically(path.with_stem(f'{path.stem}_{digest_of(text)}'), text))
+
+
+def digest_of(content: bytes) -> str:
+    """Eight letters that stand for a content."""
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def with_shots(splits: Splits, shots: int | None, seed: int, out: Path,
@@ -176,8 +143,8 @@ def with_shots(splits: Splits, shots: int | None, seed: int, out: Path,
         content = read_coco(str(train_file))
         categories_of(content, str(train_file), splits.classes)
         changed = replace(splits, train=Split(Path(train_file), splits.train.images))
-        check_boxes(changed)
-        return changed
+        return replace(changed, doubts=tuple(dict.fromkeys(
+            (*splits.doubts, *check_splits(changed)))))
     if shots is None:
         return splits
     content = read_coco(str(splits.train.ann_file))

@@ -1,10 +1,11 @@
 """The data sets of ODinW, as ``configs/_base_/datasets/odinw.json`` describes them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .data import Split, Splits, check_boxes
+from .splits import Split, Splits, check_splits
 
 
 def odinw_rows(path: str | Path, subset: str | None = None) -> list[dict[str, Any]]:
@@ -61,8 +62,7 @@ def odinw_splits(name: str, rows: list[dict[str, Any]], root: str | Path = 'data
     splits = Splits(row['name'], tuple(row['classes']), split('train'), split(evaluated),
                     split('test' if test == 'test' else evaluated),
                     {c: p for c, p in zip(row['classes'], row.get('prompt') or ()) if p})
-    check_boxes(splits)
-    return splits
+    return replace(splits, doubts=check_splits(splits))
 
 
 def prepared_file(train: Split, shots: int, seed: int) -> Path | None:

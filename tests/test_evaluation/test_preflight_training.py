@@ -226,7 +226,7 @@ def test_the_evaluation_of_a_training_is_looked_at_too(bert, model, tmp_path):
             pipeline=[dict(type='LoadImageFromFile'), dict(type='PackDetInputs', meta_keys=(
                 'img_id', 'text', 'custom_entities'))])))
     with pytest.raises(PreflightError, match="only in metainfo.classes: \\['kat'\\]"):
-        check_training(build(folder, bert), tested, None, model)
+        check_training(build(folder, bert), [(tested, None)], model)
 
 
 def test_detectors_without_words_are_let_through(bert, tmp_path):

@@ -12,12 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence
 
-from mmengine.config import Config
-
 from glip_mm.checkpoints import (
     merge_adapters,
     normalise_state_dict,
     read_checkpoint,
+    stored_config,
     write_checkpoint,
 )
 from glip_mm.models.tuning import Tuning
@@ -43,11 +42,10 @@ def stored_alpha(checkpoint: Mapping[str, Any]) -> float:
     Raises:
         ValueError: If there is no config, or one without adapters.
     """
-    text = (checkpoint.get('meta') or {}).get('cfg')
-    if not text:
+    config = stored_config(checkpoint)
+    if config is None:
         raise ValueError('the checkpoint holds no config that tells model.tuning.alpha: give '
                          '--alpha')
-    config = text if isinstance(text, Mapping) else Config.fromstring(text, '.py')
     tuning = config['model'].get('tuning')
     if not tuning or Tuning(tuning).name != 'lora':
         raise ValueError(f"the config in the checkpoint has model.tuning={tuning!r}, not 'lora': "

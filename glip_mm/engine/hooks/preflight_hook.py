@@ -1,5 +1,7 @@
 """Looks at data, classes and prompts before a training begins."""
 
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -18,6 +20,7 @@ class PreflightHook(Hook):
 
     Args:
         preflight: What a mismatch is: ``'error'``, ``'warn'``, or ``'off'``: not looked for.
+        tests: Also look at what ``test_dataloader`` reads, for runs that end with a test.
 
     Raises:
         ValueError: For another ``preflight``.
@@ -25,11 +28,11 @@ class PreflightHook(Hook):
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, preflight: str = 'error') -> None:
+    def __init__(self, preflight: str = 'error', tests: bool = False) -> None:
         if preflight not in ('error', 'warn', 'off'):
             raise ValueError("PreflightHook.preflight must be 'error', 'warn' or 'off', got "
                              f'{preflight!r}')
-        self.preflight = preflight
+        self.preflight, self.tests = preflight, tests
 
     def before_train(self, runner: Runner) -> None:
         """Look.
@@ -39,10 +42,10 @@ class PreflightHook(Hook):
         """
         if self.preflight == 'off':
             return
-        evaluated, evaluator = [], None
-        if runner.val_loop is not None:
-            evaluator = runner.val_loop.evaluator
-            evaluated = tested_datasets(runner.val_loop.dataloader.dataset,
-                                        getattr(evaluator, 'dataset_prefixes', None))
-        check_training(tested_datasets(runner.train_loop.dataloader.dataset), evaluated, evaluator,
-                       runner.model, strict=self.preflight == 'error')
+        loops: list[Any] = [runner.val_loop, runner.test_loop if self.tests else None]
+        evaluations = [
+            (tested_datasets(loop.dataloader.dataset,
+                             getattr(loop.evaluator, 'dataset_prefixes', None)), loop.evaluator)
+            for loop in loops if loop is not None]
+        check_training(tested_datasets(runner.train_loop.dataloader.dataset, repeated=True),
+                       evaluations, runner.model, strict=self.preflight == 'error')

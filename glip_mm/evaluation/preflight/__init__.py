@@ -39,14 +39,15 @@ def check_test(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Modu
             "test_cfg=dict(preflight='warn') tests all the same")
 
 
-def check_training(training: Sequence[TestedDataset], evaluated: Sequence[TestedDataset],
-                   evaluator: Any, model: nn.Module, strict: bool = True) -> None:
+def check_training(training: Sequence[TestedDataset],
+                   evaluations: Sequence[tuple[Sequence[TestedDataset], Any]], model: nn.Module,
+                   strict: bool = True) -> None:
     """Compare all that a training learns from and is evaluated on, before its first batch.
 
     Args:
         training: What is learned from.
-        evaluated: What is evaluated on the way; empty for none.
-        evaluator: Of the evaluation, None without one.
+        evaluations: What is evaluated on the way or in the end, each with its evaluator (None
+            without one); empty for none.
         model: See :func:`check_test`.
         strict: A mismatch ends the training instead of being logged.
 
@@ -54,10 +55,12 @@ def check_training(training: Sequence[TestedDataset], evaluated: Sequence[Tested
         PreflightError: If something does not fit.
     """
     def findings() -> Findings:
-        found = look(evaluated, evaluator, model)
+        found = Findings()
+        for evaluated, evaluator in evaluations:
+            look(evaluated, evaluator, model, found)
+            check_vocabularies(training, evaluated, found)
         for dataset in training:
             check_training_set(dataset, model, found)
-        check_vocabularies(training, evaluated, found)
         return found
 
     _decide(findings, strict, 'the training would go wrong',
@@ -69,19 +72,21 @@ def _decide(find: Callable[[], Findings], strict: bool, verdict: str, remedy: st
     errors: list[Any] = [None]
     if is_main_process():
         logger, findings = MMLogger.get_current_instance(), find()
-        for line in findings.notes:
+        # two evaluations of one file find the same
+        for line in dict.fromkeys(findings.notes):
             logger.info(line)
-        for line in findings.warnings + ([] if strict else findings.errors):
+        for line in dict.fromkeys(findings.warnings + ([] if strict else findings.errors)):
             logger.warning(line)
-        errors = [findings.errors if strict else []]
+        errors = [list(dict.fromkeys(findings.errors)) if strict else []]
     broadcast_object_list(errors)
     if errors[0]:
         raise PreflightError(f'{verdict}:\n' + '\n'.join(errors[0]) + f'\n({remedy})')
 
 
-def look(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module) -> Findings:
-    """All findings of :func:`check_test`."""
-    findings = Findings()
+def look(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module,
+         findings: Findings | None = None) -> Findings:
+    """All findings of :func:`check_test`, added to others if they are given."""
+    findings = Findings() if findings is None else findings
     metrics = list(getattr(evaluator, 'metrics', ()))
     # with a metric for each data set they stand in the same order
     apart = hasattr(evaluator, 'dataset_prefixes')

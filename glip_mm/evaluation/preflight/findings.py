@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from glip_mm.datasets.data_error import DataError
 
-class PreflightError(ValueError):
+
+class PreflightError(DataError):
     """A run that would give wrong numbers; the text lists all that does not fit."""
 
 

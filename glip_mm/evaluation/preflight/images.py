@@ -15,8 +15,8 @@ from glip_mm.datasets.transforms.load_image import LoadImage
 from ..tested_datasets import TestedDataset
 from .findings import Findings
 
-#: Images that must be there, and those of them whose headers are read, evenly over the set.
-SOUGHT, LOOKED_AT = 2000, 32
+#: Images whose headers are read, and those of them that are decoded, evenly over the set.
+SOUGHT, DECODED = 2000, 32
 #: EXIF orientations that exchange width and height, and the tag.
 _TURNED, _ORIENTATION = (5, 6, 7, 8), 0x112
 
@@ -50,13 +50,14 @@ def check_images(dataset: TestedDataset, findings: Findings) -> None:
     missing = [info['img_path'] for info in infos if not Path(info['img_path']).is_file()]
     found = defaultdict(list, {'missing': [f"'{path}'" for path in missing]} if missing else {})
     pillow, turns = _loads_by_pillow(dataset.dataset), _turns(dataset.dataset)
-    chosen = [infos[i] for i in _evenly(len(infos), LOOKED_AT)]
-    for info in chosen:
-        problem = _problem(info['img_path'], info.get('width'), info.get('height'), pillow, turns)
+    decoded = set(_evenly(len(infos), DECODED))
+    for i, info in enumerate(infos):
+        problem = _problem(info['img_path'], info.get('width'), info.get('height'), pillow, turns,
+                           i in decoded)
         if problem:
             found[problem[0]].append(problem[1])
     for cause, which in found.items():
-        looked_at = len(infos if cause == 'missing' else chosen)
+        looked_at = len(decoded if cause in ('clipped', 'dark') else infos)
         fatal = 2 * len(which) > looked_at or stops and cause in ('missing', 'broken')
         target = findings.errors if fatal else findings.warnings
         target.append(f'{dataset.name}: {len(which)} of {looked_at} images that were looked at '
@@ -85,15 +86,17 @@ def _evenly(length: int, count: int) -> list[int]:
     return np.linspace(0, length - 1, count).astype(int).tolist()
 
 
-def _problem(path: str, width: Any, height: Any, pillow: bool, turns: bool
-             ) -> tuple[str, str] | None:
+def _problem(path: str, width: Any, height: Any, pillow: bool, turns: bool,
+             decode: bool) -> tuple[str, str] | None:
     if not Path(path).is_file():
         return None
     try:
         with Image.open(path) as image:
             mode, stored = image.mode, image.size
             turned = image.getexif().get(_ORIENTATION) in _TURNED
-            deep = mode.startswith('I') and _brightest(image)
+            deep = decode and mode.startswith('I') and _brightest(image)
+            if decode:
+                image.load()  # a file that is cut off has a header all the same
     except Exception as error:  # decoders raise whatever they like
         return 'broken', f"'{path}' ({' '.join(str(error).split())[:80]})"
     loaded = stored[::-1] if turned and turns else stored

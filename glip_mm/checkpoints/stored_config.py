@@ -1,0 +1,49 @@
+"""The config that a training keeps in its checkpoints, read without running it."""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+#: What belongs to a run and not to its model or data.
+_OF_THE_RUN = ('work_dir', 'launcher', 'load_from', 'resume', 'experiment_name')
+
+
+def stored_config(checkpoint: Mapping[str, Any]) -> Config | None:
+    """The config in a checkpoint's ``meta``, without what belongs to that run alone.
+
+    MMEngine keeps it as Python. A checkpoint may come from anywhere, so only values are read.
+
+    Args:
+        checkpoint: A file's content.
+
+    Returns:
+        The config; None if there is none.
+
+    Raises:
+        ValueError: If there is something else than values.
+    """
+    text = (checkpoint.get('meta') or {}).get('cfg')
+    if not text:
+        return None
+    if isinstance(text, Mapping):
+        content = dict(text)
+    else:
+        try:
+            content = {statement.targets[0].id: _value(statement.value)  # type: ignore
+                       for statement in ast.parse(text).body}
+        except (AttributeError, SyntaxError, ValueError) as error:
+            raise ValueError(f'the config in the checkpoint is not one of values alone ({error}): '
+                             'give its file') from error
+    return Config({k: v for k, v in content.items() if k not in _OF_THE_RUN})
+
+
+def _value(node: ast.AST) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
+        return {k.arg: _value(k.value) for k in node.keywords}
+    if isinstance(node, ast.Dict):
+        return {ast.literal_eval(k): _value(v) for k, v in zip(node.keys, node.values)}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return (list if isinstance(node, ast.List) else tuple)(map(_value, node.elts))
+    return ast.literal_eval(node)

@@ -1,0 +1,132 @@
+"""COCO-format files: read, and refused with the row that is wrong."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, List, Optional, Sequence, Tuple
+
+from .data_error import DataError
+
+#: What RoboFlow calls category 0 of the files it exports; it has no boxes.
+BACKGROUND_ID = 0
+FORMAT = ('it must be a COCO-format file, {"images": [{"id", "file_name", "width", "height"}], '
+          '"annotations": [{"id", "image_id", "category_id", "bbox": [x, y, width, height]}], '
+          '"categories": [{"id", "name"}]}: export the data in that format')
+
+
+def read_coco(path: str, needed: Sequence[str] = ('images', 'categories')) -> dict:
+    """A COCO-format file.
+
+    Args:
+        path: The file.
+        needed: Lists that must be there and hold something. With categories, rows are looked at,
+            too.
+
+    Raises:
+        FileNotFoundError: If it is missing.
+        DataError: If it is not JSON with these lists, or a row lacks what every reader needs.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"annotation file '{path}' is missing: check data_root and "
+                                'ann_file; docs/evaluation.md says where data go') from None
+    except ValueError as error:
+        raise DataError(f"'{path}' is not valid JSON ({error}): fetch or export the file again"
+                         ) from error
+    for key in needed:
+        if not isinstance(content, dict) or not content.get(key):
+            raise DataError(f"'{path}' has no '{key}': {FORMAT}")
+    if 'categories' in needed:
+        check_coco(content, path)
+    return content
+
+
+def categories_of(content: dict, path: str, classes: Optional[Sequence[str]] = None
+                  ) -> Tuple[Tuple[int, ...], Tuple[str, ...]]:
+    """Category ids in label order, and what the classes are called.
+
+    Args:
+        content: Of a COCO-format file.
+        path: Named in errors.
+        classes: Names in label order; default: those of the file.
+
+    Raises:
+        DataError: If their number differs from the file's categories; lists both.
+    """
+    rows = sorted(content['categories'], key=lambda row: row['id'])
+    ids = [row['id'] for row in rows]
+    if classes is not None and len(rows) == len(classes) + 1 and ids[0] == BACKGROUND_ID and all(
+            a['category_id'] != BACKGROUND_ID for a in content.get('annotations', ())):
+        rows = rows[1:]
+    names = tuple(row['name'] for row in rows)
+    if classes is None:
+        return tuple(row['id'] for row in rows), names
+    if len(classes) != len(names):
+        raise DataError(
+            f"'{path}' has {len(names)} categories but metainfo.classes names {len(classes)}.\n"
+            f'  file:     {list(names)}\n  metainfo: {list(classes)}\n'
+            'Classes stand for categories in ascending order of id: name as many, or use the '
+            'annotation file that belongs to this protocol')
+    return tuple(row['id'] for row in rows), tuple(classes)
+
+
+def check_coco(content: dict, path: str) -> None:
+    """Refuse rows that cannot be read, and ids that mean two things.
+
+    Args:
+        content: With categories.
+        path: Named in errors.
+
+    Raises:
+        DataError: For the first kind of fault, with the first row that has it.
+    """
+    for key in ('images', 'annotations', 'categories'):
+        if not isinstance(content.get(key, []), list):
+            raise DataError(f"'{path}': '{key}' is a {type(content[key]).__name__} and not a "
+                             f'list: {FORMAT}')
+    _rows(path, content['categories'], 'category', "a whole number 'id' and a text 'name'",
+          lambda row: _whole(row.get('id')) and isinstance(row.get('name'), str))
+    _rows(path, content['images'], 'image', "an 'id', and 'width' and 'height' in pixels",
+          lambda row: _named(row.get('id')) and _side(row.get('width')) and _side(
+              row.get('height')))
+    _rows(path, content.get('annotations', ()), 'annotation',
+          "'image_id', 'category_id' and 'bbox' [x, y, width, height] of four numbers (outlines "
+          'alone are not enough: export boxes, too)',
+          lambda row: 'image_id' in row and 'category_id' in row and _box(row.get('bbox')))
+    if len({isinstance(row['id'], str) for row in content['images']}) > 1:
+        raise DataError(f"'{path}': ids of images are numbers and texts: make all of them numbers")
+    for key in ('categories', 'images'):
+        ids = Counter(row['id'] for row in content[key])
+        double = [i for i, n in ids.items() if n > 1]
+        if double:
+            names = [row.get('name', row.get('file_name')) for row in content[key]
+                     if row['id'] == double[0]]
+            raise DataError(f"'{path}' has several {key} of the same id, {len(double)} times: "
+                             f'{double[0]!r} is that of {names[:5]}; give each an id of its own, '
+                             'in annotations, too, or remove what is there twice')
+
+
+def _rows(path: str, rows: Sequence[Any], what: str, needed: str,
+          good: Callable[[dict], bool]) -> None:
+    bad: List[Any] = [row for row in rows if not isinstance(row, dict) or not good(row)]
+    if bad:
+        raise DataError(f"'{path}': {len(bad)} of {len(rows)} rows are no complete {what}, the "
+                         f'first: {str(bad[0])[:200]}; each needs {needed}')
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _named(value: Any) -> bool:
+    return _whole(value) or isinstance(value, str)
+
+
+def _side(value: Any) -> bool:
+    return isinstance(value, (int, float)) and value > 0
+
+
+def _box(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 4 and all(
+        isinstance(v, (int, float)) for v in value)

@@ -1,0 +1,106 @@
+"""The splits of a data set, and what would make them useless or their numbers doubtful."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from glip_mm.datasets.coco_file import categories_of, read_coco
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split: annotation file and folder of the images."""
+
+    ann_file: Path
+    images: Path
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set to fine-tune on.
+
+    Attributes:
+        name: What results call it.
+        classes: Class names in ascending order of category id.
+        train, val, test: The splits; without a test split, ``test`` is ``val``.
+        caption_prompt: Published overrides of how classes stand in the prompt.
+        doubts: What makes the numbers of a run doubtful, in sentences.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    val: Split
+    test: Split
+    caption_prompt: dict[str, dict[str, str]] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
+
+
+def check_splits(splits: Splits) -> tuple[str, ...]:
+    """Refuse splits that teach or measure nothing.
+
+    Args:
+        splits: The data.
+
+    Returns:
+        What makes numbers doubtful: classes that a split does not show, images of the val or test
+        split that are learned from.
+
+    Raises:
+        ValueError: If a split has no box that counts, or two classes have one name.
+    """
+    double = sorted(name for name, n in Counter(splits.classes).items() if n > 1)
+    if double:
+        raise ValueError(f"'{splits.train.ann_file}' has several categories called {double}, which "
+                         'no words can tell apart: rename them, or make them one category')
+    doubts, contents = [], {}
+    for name in ('train', 'val', 'test'):
+        split = getattr(splits, name)
+        if split in contents:
+            continue
+        content = contents[split] = read_coco(str(split.ann_file))
+        ids, _ = categories_of(content, str(split.ann_file), splits.classes)
+        rows = content.get('annotations', ())
+        counting = {a['category_id'] for a in rows if not a.get('iscrowd')}
+        title = f"the {name} split '{split.ann_file}'"
+        if not counting & set(ids):
+            why = (f': its {len(rows)} annotations are all marked iscrowd, which is for groups '
+                   'and neither learned nor scored: set iscrowd to 0' if rows and not counting
+                   else f' ({len(rows)} annotations): annotate it, or take other images')
+            raise ValueError(f'{title} has no boxes of any class of {list(splits.classes)}{why}')
+        lacking = [c for i, c in zip(ids, splits.classes) if i not in counting]
+        if lacking:
+            doubts.append(f'{title} has no boxes of the classes {lacking}: they are '
+                          + ('not learned' if name == 'train' else 'left out of its mean'))
+        if name != 'train':
+            doubts += _learned_images(title, split, content, splits.train, contents[splits.train])
+    return tuple(doubts)
+
+
+def _learned_images(title: str, split: Split, content: dict[str, Any], train: Split,
+                    learned: dict[str, Any]) -> list[str]:
+    """The doubt about images that the training split has, too."""
+    known = {key for keys in _identities(train, learned).values() for key in keys}
+    double = [name for name, keys in _identities(split, content).items() if known & set(keys)]
+    if not double:
+        return []
+    return [f"{len(double)} of the {len(content['images'])} images of {title} are learned from, "
+            f"such as '{double[0]}': its results say how well they were learned by heart; take "
+            'them out of one of the two splits']
+
+
+def _identities(split: Split, content: dict[str, Any]) -> dict[str, list[Any]]:
+    """File name -> what an image is known by: its path, and its name, size and boxes."""
+    boxes: dict[Any, list] = {}
+    for row in content.get('annotations', ()):
+        boxes.setdefault(row['image_id'], []).append(tuple(row['bbox']))
+    found = {}
+    for image in content['images']:
+        name = str(image.get('file_name'))
+        keys: list[Any] = [str((split.images / name).resolve())]
+        if image['id'] in boxes:  # a copy in another folder; names such as 1.jpg say nothing
+            keys.append((Path(name).name, image['width'], image['height'],
+                         tuple(sorted(boxes[image['id']]))))
+        found[name] = keys
+    return found

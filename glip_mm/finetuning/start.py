@@ -1,0 +1,75 @@
+"""Where a fine-tuning starts: the model's config and weights, and whether they fit."""
+
+import hashlib
+from pathlib import Path
+from urllib.parse import urlparse
+
+from mmengine.config import Config
+
+from glip_mm.apis.building import build_model
+from glip_mm.apis.launch import similar_files
+from glip_mm.apis.model_index import list_models
+from glip_mm.atomic_files import write_atomically
+from glip_mm.checkpoints import read_checkpoint, stored_config
+
+
+def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple[Path, str]:
+    """Config file and weights of a model.
+
+    Args:
+        checkpoint: A file, an address, or a name of the model index, such as
+            ``'glip_swin-t_o365-goldg'``.
+        config: The config file, or a name of the model index. Default: what the index says of the
+            name or of a released file, or what our trainings keep in their checkpoints.
+        folder: Where such a kept config is written.
+
+    Returns:
+        The config file, and the weights' path or address.
+
+    Raises:
+        FileNotFoundError: If one of them is not there.
+        ValueError: If nothing tells the config, or the file is no checkpoint.
+    """
+    models = list_models()
+    weights = checkpoint
+    if checkpoint in models:
+        weights = models[checkpoint].weights or ''
+        config = config or str(models[checkpoint].config)
+        if not weights:
+            raise ValueError(f"the model index has no weights for --checkpoint '{checkpoint}': "
+                             'give a file')
+    elif '://' not in checkpoint and not Path(checkpoint).is_file():
+        raise FileNotFoundError(f"--checkpoint '{checkpoint}' is not a file"
+                                f'{similar_files(checkpoint)}, nor one of the models '
+                                f'{", ".join(models)}')
+    if config in models:
+        config = str(models[config].config)
+    if config is None:
+        released = Path(urlparse(checkpoint).path).name
+        config = next((str(m.config) for m in models.values()
+                       if m.weights and Path(m.weights).name == released), None)
+    if config is not None:
+        if not Path(config).is_file():
+            raise FileNotFoundError(f"--config '{config}' is not a file{similar_files(config)}")
+        return Path(config), weights
+    kept = None if '://' in weights else stored_config(read_checkpoint(weights))
+    if kept is None or 'model' not in kept:
+        raise ValueError(f"--checkpoint '{checkpoint}' does not say what model it is of: give "
+                         '--config, such as configs/glip/glip_swin-t_o365-goldg.py')
+    text = kept.pretty_text.encode()
+    path = Path(folder) / f'model_{hashlib.sha256(text).hexdigest()[:8]}.py'
+    return write_atomically(path, text), weights
+
+
+def check_start(config: Path, weights: str) -> None:
+    """Build the model of a run and load the weights: what does not fit is said before training.
+
+    Args:
+        config: Of the run.
+        weights: Path or address.
+
+    Raises:
+        FileNotFoundError, ImportError, KeyError, OSError, TypeError, ValueError: See
+            :func:`glip_mm.apis.building.build_model`; the text says what to do.
+    """
+    build_model(Config.fromfile(config), weights)
