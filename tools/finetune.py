@@ -278,8 +278,12 @@ def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
            runs: dict[str, dict[str, float]], configs: list[Path], kept: list[Task]) -> None:
     """Write results.md, results.json, what was kept, and the page."""
     table, name = results_table(runs), splits.name
-    table += ''.join(f'\n\nWarning: {doubt}.' for doubt in splits.doubts)
-    summary = dict(data=name, doubts=splits.doubts, tuning=args.tuning, shots=args.shots, runs=runs,
+    doubts = [*splits.doubts]
+    if all(run['AP'] == 0 for run in runs.values()):
+        doubts.append("nothing was found: see 'Training that learns nothing' in "
+                      'docs/troubleshooting.md, and what the log said at the first evaluation')
+    table += ''.join(f'\n\nWarning: {doubt}.' for doubt in doubts)
+    summary = dict(data=name, doubts=doubts, tuning=args.tuning, shots=args.shots, runs=runs,
                    mean={k: m for k, (m, _) in aggregate(list(runs.values())).items()},
                    deviation={k: d for k, (_, d) in aggregate(list(runs.values())).items()})
     if kept:

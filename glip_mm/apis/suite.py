@@ -8,6 +8,7 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from mmengine.config import Config, ConfigDict
 
 from glip_mm.datasets.coco_file import categories_of, read_coco
+from glip_mm.datasets.other_formats import other_format
 
 #: What a split may be called in folders and file names.
 ALIASES = dict(val=('val', 'valid', 'validation', 'val2017'), test=('test', 'test2017'),
@@ -66,7 +67,7 @@ def find_datasets(paths: Sequence[str], split: str = 'test') -> List[FoundDatase
             raise FileNotFoundError(
                 f"'{path}' holds no COCO-format annotations of split '{split}': looked for "
                 f'{", ".join(a.format(split, split) for a in ANNOTATIONS)} there and in the '
-                'folders below; give --split, or the annotation file itself')
+                f'folders below{other_format(path)}')
         found += [_open('_'.join(p.relative_to(path).parts), a, p, split) for p, a in below]
     names = [d.name for d in found]
     double = sorted({n for n in names if names.count(n) > 1})
@@ -147,7 +148,8 @@ def suite_config(config: Config, datasets: Sequence[FoundDataset],
                  caption_prompt=overrides.get(d.name), test_mode=True, pipeline=pipeline)
             for d in datasets]))
     config.test_evaluator = dict(
-        type='ODinWMetric', prefix='suite', datasets={d.name: str(d.ann_file) for d in datasets},
+        type='ODinWMetric', prefix='suite', renumber=True,
+        datasets={d.name: str(d.ann_file) for d in datasets},
         num_classes={d.name: len(d.classes) for d in datasets})
     config.test_cfg = dict(type='ResumableTestLoop')
     # what belongs to a training is not built

@@ -41,7 +41,10 @@ def stored_config(checkpoint: Mapping[str, Any]) -> Config | None:
 
 def _value(node: ast.AST) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        return {k.arg: _value(k.value) for k in node.keywords}
+        found = {}  # names that are no words stand in dict({...})
+        for part in node.args:
+            found.update(_value(part))
+        return {**found, **{k.arg: _value(k.value) for k in node.keywords}}
     if isinstance(node, ast.Dict):
         return {ast.literal_eval(k): _value(v) for k, v in zip(node.keys, node.values)}
     if isinstance(node, (ast.List, ast.Tuple)):

@@ -22,7 +22,8 @@ class ZeroShotDataset(BaseDetDataset):
     classes the file's own names are used. A category of id 0 without boxes is left out if that
     makes file and ``metainfo`` agree (RoboFlow's background).
 
-    Every image of the file is a sample, those without boxes too. Sample fields besides
+    Every image of the file is a sample, those without boxes too. Boxes without area and outside
+    their image are left out where they would be learned from. Sample fields besides
     MMDetection's: ``dataset_name``. ``metainfo`` besides ``classes``: ``category_ids``.
 
     Args:
@@ -79,6 +80,9 @@ class ZeroShotDataset(BaseDetDataset):
         instances = []
         for annotation in annotations:
             x, y, w, h = annotation['bbox']
+            if not self.test_mode and (w <= 0 or h <= 0 or x >= image['width'] or x + w <= 0
+                                       or y >= image['height'] or y + h <= 0):
+                continue  # nothing to learn from
             instances.append(dict(bbox=[x, y, x + w, y + h],
                                   bbox_label=label[annotation['category_id']],
                                   ignore_flag=int(bool(annotation.get('iscrowd', 0)))))

@@ -141,7 +141,8 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
                              caption_prompt=caption_prompt)
         settings_of[f'{part}_dataloader'] = _loader(data, 1, settings.workers, shuffle=False)
         settings_of[f'{part}_evaluator'] = dict(
-            type='ODinWMetric', prefix='finetune', datasets={splits.name: str(split.ann_file)},
+            type='ODinWMetric', prefix='finetune', renumber=True,
+            datasets={splits.name: str(split.ann_file)},
             num_classes={splits.name: len(splits.classes)})
     _replace_those_of(base, settings_of)
     return settings_of
@@ -307,7 +308,12 @@ def write_config(path: str | Path, base: str | Path, settings: dict[str, Any], c
     config = Config(deepcopy(settings))
     if options:
         config.merge_from_dict(dict(options))
-    body = f'_base_ = {str(Path(base).resolve())!r}\n\n{config.pretty_text}'
+    try:
+        body = f'_base_ = {str(Path(base).resolve())!r}\n\n{config.pretty_text}'
+    except SyntaxError as error:  # MMEngine puts names of keys between apostrophes as they are
+        raise ValueError("a name with an apostrophe or a backslash cannot stand in a config: "
+                         'rename the folder of --data, or the class in --prompts and its category'
+                         ) from error
     before = path.read_text().partition('\n')[2] if path.is_file() else body
     if before != body:
         lines = [line for line in unified_diff(before.split('\n'), body.split('\n'), n=0,

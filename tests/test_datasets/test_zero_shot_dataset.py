@@ -6,6 +6,7 @@ import pytest
 from mmengine.registry import DefaultScope
 
 from glip_mm.datasets import ZeroShotDataset
+from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.registry import DATASETS
 from glip_mm.text import Prompt
 
@@ -73,7 +74,7 @@ def test_lvis_images_are_named_by_their_address(tmp_path):
 def test_what_is_wrong_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match='docs/evaluation.md'):
         build(tmp_path / 'none.json')
-    with pytest.raises(ValueError, match='several categories'):
+    with pytest.raises(ValueError, match='several categories of the same id'):
         build(write(tmp_path, [(7, 'cat'), (7, 'dog')]))
     with pytest.raises(ValueError, match="got 'path'"):
         build(write(tmp_path, [(7, 'cat')]), image_names='path')
@@ -85,3 +86,14 @@ def test_it_is_found_by_name(tmp_path):
         dataset = DATASETS.build(dict(type='ZeroShotDataset', ann_file=str(path),
                                       return_classes=True, test_mode=True))
     assert len(dataset) == 2
+
+
+def test_an_image_that_cannot_be_read_is_named(tmp_path):
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        dataset = build(write(tmp_path, [(7, 'cat')]), data_prefix=dict(img=str(tmp_path)),
+                        pipeline=[dict(type='LoadImageFromFile', imdecode_backend='pillow')])
+    with pytest.raises(BadSample, match=r"a.json' image 3: missing image: '.*a.jpg'"):
+        dataset[0]
+    (tmp_path / 'a.jpg').write_bytes(b'no image')
+    with pytest.raises(BadSample, match=r"image 3: broken image: '.*a.jpg'.*fetch it again"):
+        dataset[0]

@@ -113,3 +113,27 @@ def test_strangers_are_errors(tmp_path):
         evaluate(metric, [sample('a', 1, [([0, 0, 9, 9], 5, .5)])])
     with pytest.raises(ValueError, match='at least one'):
         ODinWMetric({})
+
+
+@pytest.mark.parametrize('ids', [(0, 1), (1, 1)])
+def test_ids_of_annotations_that_pycocotools_counts_wrongly(tmp_path, ids):
+    path = write(tmp_path / 'a.json', BOXES)
+    content = json.loads((tmp_path / 'a.json').read_text())
+    for row, i in zip(content['annotations'], ids):
+        row['id'] = i
+    (tmp_path / 'a.json').write_text(json.dumps(content))
+    samples = [sample('a', 1, RIGHT[0]), sample('a', 2, RIGHT[1])]
+    assert evaluate(ODinWMetric(dict(a=path)), samples)['odinw/a'] < 1
+    assert evaluate(ODinWMetric(dict(a=path), renumber=True), samples)['odinw/a'] == (
+        pytest.approx(1))
+
+
+def test_annotations_without_what_only_pycocotools_reads(tmp_path):
+    path = write(tmp_path / 'a.json', BOXES)
+    content = json.loads((tmp_path / 'a.json').read_text())
+    for row in content['annotations']:
+        for key in ('id', 'area', 'iscrowd'):
+            del row[key]
+    (tmp_path / 'a.json').write_text(json.dumps(content))
+    samples = [sample('a', 1, RIGHT[0]), sample('a', 2, RIGHT[1])]
+    assert evaluate(ODinWMetric(dict(a=path)), samples)['odinw/a'] == pytest.approx(1)

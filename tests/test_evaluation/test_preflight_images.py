@@ -81,6 +81,22 @@ def test_broken_images(tmp_path):
     assert 'cannot be decoded' in found.errors[0] and "1.png'" in found.errors[0]
 
 
+def test_files_that_are_cut_off(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / '1.png')
+    whole = (tmp_path / '1.png').read_bytes()
+    (tmp_path / '1.png').write_bytes(whole[:len(whole) // 2])
+    found = look(tmp_path, lambda i: None if i == 1 else (plain(), {}))
+    assert 'cannot be decoded' in found.errors[0] and "1.png'" in found.errors[0]
+
+
+def test_all_images_are_looked_at_and_not_only_those_that_are_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr('glip_mm.evaluation.preflight.images.DECODED', 1)
+    (tmp_path / '1.png').write_bytes(b'no image')
+    found = look(tmp_path, lambda i: None if i == 1 else (plain(), {}))
+    assert '1 of 3 images that were looked at cannot be decoded' in found.errors[0]
+
+
 def test_images_turned_by_exif(tmp_path):
     assert look(tmp_path, lambda i: turned()).errors == []
     found = look(tmp_path, lambda i: turned(), size=STORED)

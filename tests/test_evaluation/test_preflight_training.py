@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import RepeatDataset
 from mmengine.registry import DefaultScope
 from PIL import Image
 
@@ -215,6 +216,30 @@ def test_the_hook_ends_the_training_or_warns(bert, model, tmp_path):
     PreflightHook('off').before_train(runner)
     with pytest.raises(ValueError, match="'maybe'"):
         PreflightHook('maybe')
+
+
+def test_repeated_images_are_looked_at(bert, model, tmp_path):
+    inner = build(write(tmp_path / 'a', boxes=[]), bert)[0].dataset
+    repeated = RepeatDataset(inner, 3)
+    assert [d.dataset for d in datasets_of(repeated)] == [repeated]
+    assert [d.dataset for d in datasets_of(repeated, repeated=True)] == [inner]
+    runner = runner_of([], model)
+    runner.train_loop.dataloader.dataset = repeated
+    with pytest.raises(PreflightError, match='nothing to learn from'):
+        PreflightHook().before_train(runner)
+
+
+def test_the_test_is_looked_at_where_the_run_ends_with_one(bert, model, tmp_path):
+    folder = write(tmp_path / 'a')
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        tested = DATASETS.build(dict(
+            type='ZeroShotDataset', ann_file=str(folder / 'a.json'), test_mode=True,
+            data_prefix=dict(img=str(tmp_path)), pipeline=[dict(type='LoadImageFromFile')]))
+    runner = runner_of(build(folder, bert), model)
+    runner.test_loop = SimpleNamespace(dataloader=SimpleNamespace(dataset=tested), evaluator=None)
+    PreflightHook().before_train(runner)
+    with pytest.raises(PreflightError, match='are missing: check data_root'):
+        PreflightHook(tests=True).before_train(runner)
 
 
 def test_the_evaluation_of_a_training_is_looked_at_too(bert, model, tmp_path):

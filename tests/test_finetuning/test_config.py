@@ -81,6 +81,35 @@ def test_options_are_in_the_file_and_other_settings_refused(made):
         made(seed=5)
 
 
+def test_other_annotations_are_another_run(made, pets):
+    made()
+    path = pets / 'test/_annotations.coco.json'
+    path.write_text(path.read_text().replace('28', '27'))
+    with pytest.raises(ValueError, match=r"(?s)\(- then, \+ now\):\n  -    test='\w+'.*\+ "):
+        made()
+
+
+def test_the_run_is_looked_at_before_it_begins_and_when_it_finds_nothing(made):
+    hooks = [hook.type for hook in made().custom_hooks]
+    assert hooks[:2] == ['PreflightHook', 'FirstEvaluationHook']
+    assert made().custom_hooks[0].tests
+
+
+def test_a_base_that_was_tuned_itself(tiny, pets, tmp_path):
+    base = Config.fromfile(tiny[0])
+    base.model.tuning = 'linear'
+    content = finetune_config(base, folder_splits(pets), RunSettings(), tiny[1])
+    assert content['model']['tuning'] is None
+
+
+def test_a_name_that_no_config_can_hold(tiny, pets, tmp_path):
+    pets.rename(tmp_path / "bob's pets")
+    content = finetune_config(Config.fromfile(tiny[0]), folder_splits(tmp_path / "bob's pets"),
+                              RunSettings(), tiny[1])
+    with pytest.raises(ValueError, match='apostrophe .* rename the folder'):
+        write_config(tmp_path / 'a.py', tiny[0], content, 'as a test')
+
+
 @pytest.mark.parametrize('content, message', [
     ('[', 'not valid JSON'), ('[]', 'got a list'), ('{"bird": {}}', r"names \['bird'\]"),
     ('{"cat": {"name": "x"}}', 'keys among'), ('{"cat": {"phrase": " "}}', 'it must be a text'),

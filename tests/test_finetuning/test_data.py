@@ -45,6 +45,12 @@ def test_a_share_of_the_training_images(pets, tmp_path):
         splits.val.ann_file.read_text())
     with pytest.raises(ValueError, match='0.01 of 12 images leaves 0 for val'):
         folder_splits(pets, 0.01, 3, tmp_path / 'out')
+    for share in (0, 1, 20, -0.5):
+        with pytest.raises(ValueError, match=f'--val-fraction {share} must be above 0'):
+            folder_splits(pets, share, 3, tmp_path / 'out')
+    # another division does not take the place of the first
+    assert folder_splits(pets, 0.5, 3, tmp_path / 'out').val.ann_file != splits.val.ann_file
+    assert splits.val.ann_file.is_file()
 
 
 def test_an_undivided_folder(pets, tmp_path):
@@ -55,6 +61,8 @@ def test_an_undivided_folder(pets, tmp_path):
 @pytest.mark.parametrize('change, message', [
     (lambda f: shutil.rmtree(f), 'is not a folder'),
     (lambda f: shutil.rmtree(f / 'train'), "no COCO-format annotations of split 'train'"),
+    (lambda f: shutil.move(f, f.parent / 'x') and shutil.move(f.parent / 'x', f / 'x'),
+     r"holds data sets in the folders \['x'\]"),
     (lambda f: (f / 'train/_annotations.coco.json').write_text('{'), 'not valid JSON'),
     (lambda f: edit(f, 'train', categories=[]), "has no 'categories'"),
     (lambda f: edit(f, 'valid', annotations=[]), "the val split .* has no boxes"),

@@ -5,41 +5,83 @@ import os
 import runpy
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
 
 
+def command(tmp_path, tiny, data, *options):
+    return [sys.executable, str(ROOT / 'tools/finetune.py'), '--data', str(data), '--config',
+            tiny[0], '--checkpoint', tiny[1], '--work-dir', str(tmp_path / 'run'), '--workers',
+            '0', *options]
+
+
+def call(words, tmp_path):
+    """Run a command and return what it said."""
+    return subprocess.run(words, capture_output=True, text=True, cwd=tmp_path,
+                          env=dict(os.environ, PYTHONPATH=str(ROOT)))
+
+
 def finetune(tmp_path, tiny, data, *options):
-    """Run the tool and return what it said."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / 'tools/finetune.py'), '--data', str(data), '--config', tiny[0],
-         '--checkpoint', tiny[1], '--work-dir', str(tmp_path / 'run'), '--workers', '0',
-         *options], capture_output=True, text=True, cwd=tmp_path,
-        env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    return call(command(tmp_path, tiny, data, *options), tmp_path)
 
 
 def test_from_json_to_report(tmp_path, pets, tiny):
-    options = ('--shots', '1', '--epochs', '2', '--copies', '2', '--seeds', '3')
-    done = finetune(tmp_path, tiny, pets, *options)
+    """20 pictures; the config comes from the checkpoint."""
+    content = torch.load(tiny[1], weights_only=True)
+    content['meta'] = dict(cfg=Config.fromfile(tiny[0]).pretty_text)
+    torch.save(content, tmp_path / 'kept.pth')
+    words = [w for w in command(tmp_path, (tiny[0], str(tmp_path / 'kept.pth')), pets, '--shots',
+                                '1', '--epochs', '2', '--copies', '2', '--seeds', '3')
+             if w not in ('--config', tiny[0])]
+    done = call(words, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     folder = tmp_path / 'run'
-    assert '<html' in (folder / 'report/index.html').read_text()
+    page = (folder / 'report/index.html').read_text()
+    assert '<html' in page and 'src="data:image/jpeg;base64,' in page and 'figures/' in page
+    assert (folder / 'results.md').read_text().startswith('| run | AP | AP50 |')
+    assert '| seed 3 | ' in done.stdout and "classes ['cat', 'dog']" in done.stdout
     results = json.loads((folder / 'results.json').read_text())
     assert list(results['runs']) == ['seed 3'] and results['shots'] == 1
+    assert len(results['doubts']) == (results['runs']['seed 3']['AP'] == 0)
     config = Config.fromfile(folder / 'seed3/config.py')
     assert config.train_dataloader.dataset.times == 2 and config.model.type == 'glip_mm.GLIP'
-    shots = json.loads((folder / 'seed3/data/train_1shot_seed3.json').read_text())
-    assert 0 < len(shots['images']) < 3
+    shots, = (folder / 'seed3/data').glob('train_1shot_seed3_*.json')
+    assert 0 < len(json.loads(shots.read_text())['images']) < 3
     best, = (folder / 'seed3/train').glob('best_*.pth')
     assert json.loads((folder / 'seed3/test/metrics.json').read_text())['checkpoint'] == str(best)
     assert best.stat().st_size > 10_000
     # the same command again finds everything done
-    again = finetune(tmp_path, tiny, pets, *options)
+    again = call([*words, '--no-report'], tmp_path)
     assert again.returncode == 0 and 'train.py' not in again.stdout + again.stderr
+    # the config is one to be run by hand
+    hand = call([sys.executable, str(ROOT / 'tools/test.py'), str(folder / 'seed3/config.py'),
+                 str(best), '--work-dir', str(tmp_path / 'hand')], tmp_path)
+    assert hand.returncode == 0, hand.stderr[-3000:]
+    metrics = json.loads((tmp_path / 'hand/metrics.json').read_text())['metrics']
+    assert metrics['finetune/mean'] == pytest.approx(results['runs']['seed 3']['AP'], abs=1e-6)
+
+
+def test_an_interrupted_run_goes_on(tmp_path, pets, tiny):
+    words = command(tmp_path, tiny, pets, '--shots', '1', '--epochs', '3', '--no-report')
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    first = tmp_path / 'run/seed3/train/epoch_1.pth'
+    while running.poll() is None and not first.is_file():
+        time.sleep(0.05)
+    running.terminate()
+    said, _ = running.communicate()
+    assert 'interrupted: the same command goes on' in said and 'Epoch(train)   [1]' in said
+    assert running.returncode == 1 and not (tmp_path / 'run/seed3/trained').exists()
+    done = call(words, tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    log = done.stdout + done.stderr
+    assert 'resumed epoch: 1' in log and 'Epoch(val) [3]' in log and 'Epoch(val) [1]' not in log
 
 
 def test_what_it_knew_is_read_again_and_measured(tmp_path, pets, tiny):
@@ -79,8 +121,17 @@ def test_no_shots_test_the_checkpoint(tmp_path, pets, tiny):
     (('--retention', 'none.py'), "config 'none.py' is not a file"),
     (('--replay', 'none.py'), "--replay 'none.py' is not a file"),
     (('--shots', 'two'), "must be a number or 'all', got 'two'"),
+    (('--seeds', '3', '3'), '--seeds [3, 3]: give each once'),
+    (('--seed', '-1'), "at least 0, got '-1'"),
+    (('--batch-size', '0'), "at least 1, got '0'"),
+    (('--lr', 'inf'), "must be a number above 0, got 'inf'"),
+    (('--cfg-options', 'model.nothing=3'), "unexpected keyword argument 'nothing'"),
+    (('--checkpoint', 'JUNK'), 'cannot be read safely'),
+    (('--work-dir', 'JUNK'), 'JUNK'),
 ])
 def test_options_that_can_not_be(tmp_path, pets, tiny, options, message, monkeypatch, capsys):
+    (tmp_path / 'JUNK').write_bytes(b'abc')
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, 'argv', [
         'finetune.py', '--data', str(pets), '--config', tiny[0], '--checkpoint', tiny[1],
         '--work-dir', str(tmp_path / 'run'), *options])

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import json
 from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
@@ -56,6 +57,9 @@ class ODinWMetric(BaseMetric):
         suite_size: Sets of the complete suite; default: as many as ``datasets`` has.
         out_file: Also write the table to this CSV file.
         max_dets: Detections of an image that count.
+        renumber: Number the annotations anew. pycocotools takes a found box of id 0 for a missed
+            one, and boxes that share an id for one and the same. Published results were made
+            with the ids of the files.
         collect_device: See MMEngine.
         prefix: Of the result names.
 
@@ -68,14 +72,14 @@ class ODinWMetric(BaseMetric):
     def __init__(self, datasets: Mapping[str, str],
                  num_classes: Optional[Mapping[str, int]] = None,
                  suite_size: Optional[int] = None, out_file: Optional[str] = None,
-                 max_dets: int = MAX_DETS, collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+                 max_dets: int = MAX_DETS, renumber: bool = False,
+                 collect_device: str = 'cpu', prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if not datasets:
             raise ValueError('ODinWMetric.datasets must name at least one data set, got none')
         self.datasets, self.num_classes = dict(datasets), dict(num_classes or {})
         self.suite_size = len(self.datasets) if suite_size is None else suite_size
-        self.out_file, self.max_dets = out_file, max_dets
+        self.out_file, self.max_dets, self.renumber = out_file, max_dets, renumber
         #: Of the last evaluation, in the order of ``datasets``.
         self.rows: List[SuiteRow] = []
 
@@ -131,7 +135,7 @@ class ODinWMetric(BaseMetric):
         return metrics
 
     def _evaluate(self, name: str, path: str, found: Dict[Any, tuple]) -> SuiteRow:
-        truth = quiet_coco(path)
+        truth = quiet_coco(path, self.renumber)
         ids = sorted(truth.getCatIds())
         wanted = self.num_classes.get(name, len(ids))
         if len(ids) == wanted + 1 and ids[0] == 0 and not truth.getAnnIds(catIds=[0]):
@@ -160,10 +164,22 @@ def best_detections(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
     return boxes[best], scores[best], labels[best]
 
 
-def quiet_coco(path: Union[str, Path]) -> COCO:
-    """Annotations, read without a word."""
+def quiet_coco(path: Union[str, Path], renumber: bool = False) -> COCO:
+    """Annotations, read without a word, with what pycocotools needs and exported files may lack.
+
+    Args:
+        path: The file.
+        renumber: Give annotations new ids, see :class:`ODinWMetric`.
+    """
+    truth = COCO()
+    truth.dataset = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+    for i, row in enumerate(truth.dataset.setdefault('annotations', []), 1):
+        row['id'] = i if renumber else row.get('id', i)
+        row.setdefault('iscrowd', 0)
+        row.setdefault('area', row['bbox'][2] * row['bbox'][3])
     with contextlib.redirect_stdout(io.StringIO()):
-        return COCO(str(path))
+        truth.createIndex()
+    return truth
 
 
 def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> List[dict]:

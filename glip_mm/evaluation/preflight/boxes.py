@@ -74,8 +74,8 @@ def _geometry(title: str, annotations: Sequence[dict], boxes: np.ndarray, sizes:
         target = findings.warnings if sticks_out.mean() >= DOUBTFUL else findings.notes
         target.append(
             f'{title}: {int(sticks_out.sum())} of {count} boxes stick out of their image, the '
-            f'first: {_shown(annotations[first])} in an image of {width} '
-            f'x {height}')
+            f'first: {_shown(annotations[first])} in an image of {width} x {height}; they are '
+            'clipped in training; where they are many, sizes or boxes of the file are wrong')
 
 
 def _unlisted(title: str, key: str, annotations: Sequence[dict], known: Any, where: str,
