@@ -107,7 +107,9 @@ def run_set(data: str, folder: Path, options: list[str]) -> dict[str, Any] | Non
     """One data set, unless it is finished; None if it fails."""
     done, command = folder / 'command', shlex.join(options)
     finished = (folder / 'results.json').is_file() and done.is_file()
-    if not (finished and done.read_text() == command):
+    # of changed annotations the run itself says what it does
+    if not (finished and done.read_text() == command and not any(
+            path.stat().st_mtime > done.stat().st_mtime for path in Path(data).rglob('*.json'))):
         call = [sys.executable, str(TOOLS / 'finetune.py'), '--data', data, '--work-dir',
                 str(folder), '--no-report', *options]
         print('$ ' + shlex.join(call), flush=True)

@@ -105,7 +105,7 @@ def _open(name: str, ann_file: Path, folder: Path, split: str) -> FoundDataset:
             row.get('supercategory') == rows[0]['name'] for row in rows[1:]):
         rows = rows[1:]
     _, classes = categories_of(content, str(ann_file), [row['name'] for row in rows])
-    first = content['images'][0]['file_name']
+    first = content['images'][0].get('file_name') or ''
     places = [ann_file.parent, folder, folder / 'images', ann_file.parent / 'images']
     places += [base / alias for alias in ALIASES.get(split, (split, ))
                for base in (folder, folder / 'images', ann_file.parent)]
@@ -114,7 +114,8 @@ def _open(name: str, ann_file: Path, folder: Path, split: str) -> FoundDataset:
             return FoundDataset(name, ann_file, place, classes, len(content['images']))
     raise FileNotFoundError(
         f"the images of '{ann_file}' are not found: '{first}' is in none of "
-        f'{", ".join(map(str, dict.fromkeys(places)))}')
+        f'{", ".join(map(str, dict.fromkeys(places)))}'
+        + ('; in file_name folders are separated by /' if '\\' in first else ''))
 
 
 def suite_config(config: Config, datasets: Sequence[FoundDataset],

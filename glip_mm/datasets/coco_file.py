@@ -87,9 +87,10 @@ def check_coco(content: dict, path: str) -> None:
                              f'list: {FORMAT}')
     _rows(path, content['categories'], 'category', "a whole number 'id' and a text 'name'",
           lambda row: _whole(row.get('id')) and isinstance(row.get('name'), str))
-    _rows(path, content['images'], 'image', "an 'id', and 'width' and 'height' in pixels",
-          lambda row: _named(row.get('id')) and _side(row.get('width')) and _side(
-              row.get('height')))
+    _rows(path, content['images'], 'image',
+          "'id', 'file_name' (LVIS: 'coco_url'), 'width' and 'height' in pixels",
+          lambda row: _named(row.get('id')) and (row.get('file_name') or row.get('coco_url'))
+          and _side(row.get('width')) and _side(row.get('height')))
     _rows(path, content.get('annotations', ()), 'annotation',
           "'image_id', 'category_id' and 'bbox' [x, y, width, height] of four numbers (outlines "
           'alone are not enough: export boxes, too)',
@@ -102,13 +103,13 @@ def check_coco(content: dict, path: str) -> None:
         if double:
             names = [row.get('name', row.get('file_name')) for row in content[key]
                      if row['id'] == double[0]]
-            raise DataError(f"'{path}' has several {key} of the same id, {len(double)} times: "
-                             f'{double[0]!r} is that of {names[:5]}; give each an id of its own, '
-                             'in annotations, too, or remove what is there twice')
+            raise DataError(f"'{path}' has several {key} of the same id ({len(double)} such "
+                            f'ids): {double[0]!r} is that of {names[:5]}; give each an id of its '
+                            'own, in annotations, too, or remove what is there twice')
 
 
 def _rows(path: str, rows: Sequence[Any], what: str, needed: str,
-          good: Callable[[dict], bool]) -> None:
+          good: Callable[[dict], Any]) -> None:
     bad: List[Any] = [row for row in rows if not isinstance(row, dict) or not good(row)]
     if bad:
         raise DataError(f"'{path}': {len(bad)} of {len(rows)} rows are no complete {what}, the "

@@ -10,6 +10,7 @@ from glip_mm.registry import DATASETS
 
 from .bad_sample import naming_the_image
 from .coco_file import categories_of, read_coco
+from .data_error import DataError
 
 
 @DATASETS.register_module()
@@ -73,8 +74,8 @@ class ZeroShotDataset(BaseDetDataset):
     def _sample(self, image: dict, annotations: List[dict], label: Dict[int, int]) -> dict:
         name = image.get(self.image_names)
         if not name:
-            raise ValueError(f"'{self.ann_file}': image {image['id']} has no {self.image_names}; "
-                             "set image_names='file_name' or 'coco_url' in the dataset")
+            raise DataError(f"'{self.ann_file}': image {image['id']} has no {self.image_names}; "
+                            "set image_names='file_name' or 'coco_url' in the dataset")
         if self.image_names == 'coco_url':
             name = '/'.join(name.split('/')[-2:])
         instances = []

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import read_coco
+from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.models.tuning.modes import MODES
 
 from .data import digest_of
@@ -25,6 +26,8 @@ TUNING = tuple(MODES)
 MONITOR = 'finetune/mean'
 #: Published copies of a training image in an epoch, by shots.
 COPIES = {1: 8, 3: 4, 5: 2, 10: 1}
+#: Negative classes of a training prompt where not all fit: published for Objects365.
+MANY = 85
 META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
              'flip_direction', 'prompt')
 #: Learning rate and weight decay of the prompt offset, as published.
@@ -100,7 +103,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
         raise KeyError(f"config '{base.filename}' has no model")
     caption_prompt = {**splits.caption_prompt, **prompts.caption_prompt} or None
     test_pipeline = [_loading(dict(step)) for step in test_pipeline_of(base)]
-    build = _build_prompt(base, caption_prompt, prompts.name_variants)
+    build = _build_prompt(base, splits, settings.tuning, caption_prompt, prompts.name_variants)
     train = split_dataset(splits, splits.train, _train_pipeline(base, test_pipeline, build),
                           test_mode=False)
     copies = settings.copies or COPIES.get(settings.shots or 0, 1)
@@ -178,18 +181,24 @@ def _model(base: Config, settings: RunSettings) -> dict[str, Any]:
     return model
 
 
-def _build_prompt(base: Config, caption_prompt: Mapping | None,
+def _build_prompt(base: Config, splits: Splits, tuning: str, caption_prompt: Mapping | None,
                   variants: Mapping) -> dict[str, Any]:
     language = base.model.language_model
-    # all classes in their order, as tests say them
-    step = dict(type='BuildPrompt', tokenizer=language.name, method='simple', shuffle=False)
+    own: dict[str, Any] = dict(tokenizer=language.name)
     if 'max_tokens' in language:
-        step['max_tokens'] = language.max_tokens
+        own['max_tokens'] = language.max_tokens
     if caption_prompt:
-        step['caption_prompt'] = dict(caption_prompt)
+        own['caption_prompt'] = dict(caption_prompt)
+    builder = BuildPrompt(**own)
+    fits = builder.vocabulary(splits.classes).costs.sum() <= builder.max_tokens - 2
+    if not fits and 'prompt' in tuning:
+        raise ValueError(f'--tuning {tuning} learns one prompt, but the {len(splits.classes)} '
+                         'classes need several: choose another --tuning')
+    # all classes in their order, as tests say them, or those of the image and as many more as fit
+    kind = dict(method='simple', shuffle=False) if fits else dict(num_negatives=MANY, full_prob=1.)
     if variants:
-        step['name_variants'] = dict(variants)
-    return step
+        own['name_variants'] = dict(variants)
+    return dict(type='BuildPrompt', **kind, **own)
 
 
 def _train_pipeline(base: Config, test_pipeline: list[dict], build: dict) -> list[dict]:

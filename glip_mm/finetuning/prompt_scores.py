@@ -37,7 +37,7 @@ class PromptScores:
         self.folder, self.detector = folder, detector
         self.classes, self.category_ids = list(classes), list(category_ids)
         self.images = sorted(images)
-        self.truth: COCO = quiet_coco(ann_file)
+        self.truth: COCO = quiet_coco(ann_file, renumber=True)
         self.image_ids = [detector.dataset.get_data_info(i)['img_id'] for i in self.images]
         self._known: dict[str, list[ClassMatches]] = {}
 

@@ -71,7 +71,8 @@ def check_splits(splits: Splits) -> tuple[str, ...]:
             raise ValueError(f'{title} has no boxes of any class of {list(splits.classes)}{why}')
         lacking = [c for i, c in zip(ids, splits.classes) if i not in counting]
         if lacking:
-            doubts.append(f'{title} has no boxes of the classes {lacking}: they are '
+            names = f'{lacking[:20]}' + f' and {len(lacking) - 20} more' * (len(lacking) > 20)
+            doubts.append(f'{title} has no boxes of the classes {names}: they are '
                           + ('not learned' if name == 'train' else 'left out of its mean'))
         if name != 'train':
             doubts += _learned_images(title, split, content, splits.train, contents[splits.train])

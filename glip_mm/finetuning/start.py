@@ -40,7 +40,7 @@ def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple
                              'give a file')
     elif '://' not in checkpoint and not Path(checkpoint).is_file():
         raise FileNotFoundError(f"--checkpoint '{checkpoint}' is not a file"
-                                f'{similar_files(checkpoint)}, nor one of the models '
+                                f'{similar_files(checkpoint)}; models of the index are '
                                 f'{", ".join(models)}')
     if config in models:
         config = str(models[config].config)

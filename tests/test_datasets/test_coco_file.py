@@ -42,6 +42,7 @@ def test_good_files_with_gaps_and_extra_keys(tmp_path):
     (dict(images=(2, dict(id='2'))), 'ids of images are numbers and texts'),
     (dict(images=(2, dict(width='40'))), "no complete image, .*'2.jpg'.*'width' and 'height'"),
     (dict(images=(2, dict(height=0))), 'no complete image'),
+    (dict(images=(2, dict(file_name=''))), "no complete image, .*each needs 'id', 'file_name'"),
     (dict(annotations=(1, dict(bbox=['1', '2', '3', '4']))), 'no complete annotation'),
     (dict(annotations=(1, dict(bbox=None))), r"'id': 1, .*'bbox' \[x, y, width, height\]"),
     (dict(annotations=(1, dict(bbox=[1, 2, 3]))), 'outlines alone are not enough')])

@@ -1,12 +1,15 @@
 """The config that a run writes, and prompts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.finetuning import (
     ClassPrompts,
     RunSettings,
@@ -93,6 +96,21 @@ def test_the_run_is_looked_at_before_it_begins_and_when_it_finds_nothing(made):
     hooks = [hook.type for hook in made().custom_hooks]
     assert hooks[:2] == ['PreflightHook', 'FirstEvaluationHook']
     assert made().custom_hooks[0].tests
+
+
+def test_classes_that_no_prompt_holds_are_all_learned(tiny, pets, tmp_path):
+    names = ('cat', *(f'long name of a thing number {i}' for i in range(100)), 'dog')
+    splits = replace(folder_splits(pets), classes=names)
+    content = finetune_config(Config.fromfile(tiny[0]), splits, RunSettings(), tiny[1])
+    step, = [s for s in content['train_dataloader']['dataset']['pipeline']
+             if s['type'] == 'BuildPrompt']
+    build = BuildPrompt(**{k: v for k, v in step.items() if k != 'type'})
+    out = build(dict(text=names, gt_bboxes=np.zeros((2, 4)), gt_bboxes_labels=np.array([0, 101]),
+                     gt_ignore_flags=np.zeros(2, bool), img_path='x', img_id=1))
+    assert {out['prompt'].names[label] for label in out['gt_bboxes_labels']} == {'cat', 'dog'}
+    assert len(out['prompt'].names) > 10
+    with pytest.raises(ValueError, match='102 classes need several'):
+        finetune_config(Config.fromfile(tiny[0]), splits, RunSettings(tuning='prompt'), tiny[1])
 
 
 def test_a_base_that_was_tuned_itself(tiny, pets, tmp_path):

@@ -13,8 +13,8 @@ from .findings import Findings, both_sides
 
 #: Tokens from which a class name is no name any more.
 LONG = 32
-REWORD = ("; rename them, or say them in other words: caption_prompt={NAME: dict(name='WORDS')} of "
-          'BuildPrompt and of the tested data set')
+REWORD = ('; rename them, or say them in other words: --prompts of tools/finetune.py, or '
+          "caption_prompt={NAME: dict(name='WORDS')} of BuildPrompt and of the tested data set")
 
 
 def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -> None:
@@ -64,7 +64,7 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
     if silent:
         text = (f'{dataset.name}: {len(silent)} of {len(prompt.entities)} names own no token and '
                 f'can never be found: {silent} (blank names, or words beyond '
-                'language_model.max_tokens)')
+                f'language_model.max_tokens){REWORD}')
         # published data have blank names; a prompt that holds nothing at all is a mistake
         target = findings.errors if len(silent) == len(prompt.entities) else findings.warnings
         target.append(text)
