@@ -43,7 +43,7 @@ def test_from_json_to_report(tmp_path, pets, tiny):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     folder = tmp_path / 'run'
     page = (folder / 'report/index.html').read_text()
-    assert '<html' in page and 'src="data:image/jpeg;base64,' in page and 'figures/' in page
+    assert '<html' in page and 'src="data:image/jpeg;base64,' in page
     assert (folder / 'results.md').read_text().startswith('| run | AP | AP50 |')
     assert '| seed 3 | ' in done.stdout and "classes ['cat', 'dog']" in done.stdout
     results = json.loads((folder / 'results.json').read_text())
@@ -76,12 +76,13 @@ def test_an_interrupted_run_goes_on(tmp_path, pets, tiny):
         time.sleep(0.05)
     running.terminate()
     said, _ = running.communicate()
-    assert 'interrupted: the same command goes on' in said and 'Epoch(train)   [1]' in said
+    assert 'interrupted: the same command goes on' in said
     assert running.returncode == 1 and not (tmp_path / 'run/seed3/trained').exists()
     done = call(words, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     log = done.stdout + done.stderr
-    assert 'resumed epoch: 1' in log and 'Epoch(val) [3]' in log and 'Epoch(val) [1]' not in log
+    assert 'resumed epoch: 1' in log and 'Epoch(val) [1]' not in log
+    assert 'Epoch(val) [2]' in log and 'Epoch(val) [3]' in log
 
 
 def test_what_it_knew_is_read_again_and_measured(tmp_path, pets, tiny):
