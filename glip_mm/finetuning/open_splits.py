@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from .data import Splits, folder_splits
+from .data import folder_splits
 from .odinw import odinw_rows, odinw_splits
+from .splits import Splits
 
 ODINW = 'odinw:'
 

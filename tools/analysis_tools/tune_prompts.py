@@ -23,10 +23,9 @@ from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 
 from glip_mm.apis.building import build_model
-from glip_mm.apis.launch import check_checkpoint
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
-from glip_mm.datasets.zero_shot_dataset import categories_of, read_coco
+from glip_mm.datasets.coco_file import categories_of, read_coco
 from glip_mm.evaluation.class_ap import resampled_images
 from glip_mm.evaluation.fingerprint import differences, fingerprint
 from glip_mm.evaluation.tested_datasets import tested_datasets
@@ -38,6 +37,7 @@ from glip_mm.finetuning.prompt_detector import PromptDetector
 from glip_mm.finetuning.prompt_report import write_prompt_results
 from glip_mm.finetuning.prompt_scores import PromptScores
 from glip_mm.finetuning.prompt_search import PromptSearch, to_finetune_prompts
+from glip_mm.finetuning.start import find_start
 from glip_mm.registry import DATASETS, SCOPE
 
 SETS = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'odinw.json'
@@ -50,8 +50,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data', required=True, metavar='FOLDER|odinw:NAME',
                         help='as for tools/finetune.py; its val split is used')
-    parser.add_argument('--checkpoint', required=True, help='the model: weights')
-    parser.add_argument('--config', required=True, help='the model: config')
+    parser.add_argument('--checkpoint', required=True, help='the model: a file, an address, or a '
+                        'model of the index such as glip_swin-t_o365-goldg')
+    parser.add_argument('--config', help='config of the model (default: what the index or the '
+                        'checkpoint itself says)')
     parser.add_argument('--candidates', metavar='FILE', help='JSON or YAML {CLASS: [CANDIDATE, '
                         "...]}: a phrase, a template such as '{} which is flat', or {phrase, "
                         'prefix, suffix}')
@@ -82,9 +84,6 @@ def make_parser() -> argparse.ArgumentParser:
 
 def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End the program if an option can not be."""
-    check_checkpoint(parser, args.checkpoint, '--checkpoint')
-    if not Path(args.config).is_file():
-        parser.error(f"--config '{args.config}' is not a file")
     if args.rounds < 1:
         parser.error(f'--rounds {args.rounds} must be at least 1')
     if args.bootstrap and args.bootstrap < MIN_BOOTSTRAP:
@@ -117,9 +116,10 @@ def main() -> None:
     check_options(parser, args)
     name = args.data.removeprefix(ODINW).rstrip('/').rpartition('/')[2] or 'data'
     work_dir = Path(args.work_dir or f'work_dirs/tune_prompts/{name}')
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
     try:
+        config_file, weights = find_start(args.checkpoint, args.config, work_dir)
+        config = Config.fromfile(config_file)
+        config.merge_from_dict(args.cfg_options or {})
         splits = open_splits(args.data, work_dir / 'data', args.val_fraction, args.sets,
                              args.odinw_root)
         candidates = all_candidates(splits.classes, args.candidates, args.templates,
@@ -127,7 +127,7 @@ def main() -> None:
         settings = split_dataset(splits, splits.val, test_pipeline_of(config))
         with DefaultScope.overwrite_default_scope(config.get('default_scope', SCOPE)):
             dataset = DATASETS.build(settings)
-        model = build_model(config, args.checkpoint).to(args.device or get_device())
+        model = build_model(config, weights).to(args.device or get_device())
         claim(work_dir, fingerprint(model, dict(model=config.model, test_dataloader=settings),
                                     tested_datasets(dataset)))
     except (FileNotFoundError, ValueError, KeyError) as error:
@@ -157,7 +157,7 @@ def main() -> None:
              bootstrap=args.bootstrap, checkpoint=args.checkpoint), lacking)
     print(f"\n{table}\n\nresults: '{work_dir / 'results.md'}', results.json and results.png")
     print('the val split has chosen these words; what they are worth, the test split says:')
-    again = ['--data', args.data, '--config', args.config, '--checkpoint', args.checkpoint,
+    again = ['--data', args.data, '--config', str(config_file), '--checkpoint', weights,
              '--shots', '0', '--prompts', str(work_dir / 'prompts.json')]
     print('  ' + shlex.join(['python', 'tools/finetune.py', *again]))
 
