@@ -47,15 +47,15 @@ def call(tmp_path, monkeypatch):
 def test_seeds_are_averaged_and_zero_shots_are_run_once(call, tmp_path, capsys):
     call('--data', 'raccoon', '--tunings', 'full', 'linear', '--seeds', 1, 3, '--jobs', 2)
     rows = [line.rsplit(' | ', 1)[0] for line in capsys.readouterr().out.splitlines()]
-    assert rows[0] == '| AP50: model | data | shots | full | linear'
+    assert rows[0] == '| AP50: model | data | shots | seeds | full | linear'
     assert rows[2:8] == [
-        '| nano | raccoon | 0 | 10.0 | 10.0',
-        '| nano | raccoon | 1 | 22.2 ± 1.4 | 10.0 ± 0.0',
-        '| nano | raccoon | 3 | 22.6 ± 1.4 | 10.0 ± 0.0',
-        '| nano | raccoon | 5 | 23.0 ± 1.4 | 10.0 ± 0.0',
-        '| nano | raccoon | 10 | 24.0 ± 1.4 | 10.0 ± 0.0',
-        '| nano | raccoon | all | 52.0 ± 1.4 | 10.0 ± 0.0']
-    assert '| nano | raccoon | all | 26.0 ± 0.7 | 5.0 ± 0.0' in rows
+        '| nano | raccoon | 0 | 1 | 10.0 | 10.0',
+        '| nano | raccoon | 1 | 2 | 22.2 ± 1.4 | 10.0 ± 0.0',
+        '| nano | raccoon | 3 | 2 | 22.6 ± 1.4 | 10.0 ± 0.0',
+        '| nano | raccoon | 5 | 2 | 23.0 ± 1.4 | 10.0 ± 0.0',
+        '| nano | raccoon | 10 | 2 | 24.0 ± 1.4 | 10.0 ± 0.0',
+        '| nano | raccoon | all | 2 | 52.0 ± 1.4 | 10.0 ± 0.0']
+    assert '| nano | raccoon | all | 2 | 26.0 ± 0.7 | 5.0 ± 0.0' in rows
     runs = json.loads((tmp_path / 'work/results.json').read_text())['runs']
     assert len(runs) == 1 + 5 * 2 * 2
     assert (tmp_path / 'work/results.png').stat().st_size > 5000

@@ -45,8 +45,8 @@ def transfer_table(runs: Sequence[Mapping], metric: str = 'AP50') -> str:
         Markdown.
     """
     tunings = _unique([run for run in runs if run['shots'] != '0'], 'tuning') or ['zero-shot']
-    lines = [f"| {metric}: model | data | shots | {' | '.join(tunings)} | minutes |",
-             '| --- | --- | --- |' + ' ---: |' * (len(tunings) + 1)]
+    lines = [f"| {metric}: model | data | shots | seeds | {' | '.join(tunings)} | minutes |",
+             '| --- | --- | --- | ---: |' + ' ---: |' * (len(tunings) + 1)]
     for start in _unique(runs, 'start'):
         for data in _unique(runs, 'data'):
             own = [run for run in runs if run['start'] == start and run['data'] == data]
@@ -56,8 +56,8 @@ def transfer_table(runs: Sequence[Mapping], metric: str = 'AP50') -> str:
                           for tuning in tunings]
                 cells = [plus_minus(*mean_and_deviation(v)) if v else '–' for v in values]
                 minutes = sum(run['seconds'] for run in row) / 60
-                lines.append(f"| {start} | {data} | {shots} | {' | '.join(cells)} | "
-                             f'{minutes:.1f} |')
+                lines.append(f"| {start} | {data} | {shots} | {max(map(len, values))} | "
+                             f"{' | '.join(cells)} | {minutes:.1f} |")
     return '\n'.join(lines)
 
 
