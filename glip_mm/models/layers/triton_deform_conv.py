@@ -277,12 +277,13 @@ class _DeformConv(torch.autograd.Function):
 
 def _launch(x: Tensor, offset: Tensor, weight: Tensor,
             stride: int) -> Tuple[int, Tuple[int, ...], Dict[str, Any]]:
-    """Output pixels, sizes ``(h, w, h', w')`` and constants of the kernels."""
+    """Output pixels, sizes ``(h, w, h', w')`` and launch options of the kernels."""
     channels, outputs = weight.shape[-2:]
     sizes = (*x.shape[1:3], *offset.shape[-2:])
     tf32 = torch.backends.cuda.matmul.allow_tf32  # as MMCV's product does it
     # 16 is the least that a matrix unit multiplies
     options = dict(C=channels, OUTPUTS=outputs, STRIDE=stride, PRECISION='tf32' if tf32 else 'ieee',
                    BLOCK_P=64, BLOCK_C=min(32, max(16, triton.next_power_of_2(channels))),
-                   BLOCK_O=min(64, max(16, triton.next_power_of_2(outputs))))
+                   BLOCK_O=min(64, max(16, triton.next_power_of_2(outputs))),
+                   num_warps=8)  # with 4, threads spill registers
     return len(x) * sizes[2] * sizes[3], sizes, options
