@@ -49,4 +49,4 @@ def encode_vocabulary(model: GLIP, prompt: Prompt) -> FixedVocabulary:
     for row, chunk in zip(labels, chunks):
         row[:len(chunk.labels)] = chunk.labels
     return FixedVocabulary(prompt.names, [chunk.prompt.caption for chunk in chunks], text,
-                           token_map, labels.to(token_map.device))
+                           *(t.to(text.mask.device) for t in (token_map, labels)))

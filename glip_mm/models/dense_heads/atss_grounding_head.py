@@ -97,7 +97,7 @@ class ATSSGroundingHead(BaseModule):
         """
         projected, bias = self.project_text(text)
         sizes = [x.shape[-2:] for x in feats]
-        anchors = self.anchor_generator.grid_priors(sizes, device=feats[0].device)
+        anchors = self._anchors(sizes, feats[0].device)
         outputs = []
         for x, scale, level_anchors in zip(feats, self.scales, anchors):
             deltas = scale(self.bbox_pred(x)).flatten(2).transpose(1, 2)  # [B, A, 4]
@@ -105,6 +105,12 @@ class ATSSGroundingHead(BaseModule):
                 self.match_words(flatten_levels([x]), projected, bias), deltas,
                 self.centerness(x).flatten(1), to_inclusive(level_anchors)))
         return outputs
+
+    def _anchors(self, sizes: Sequence[Tuple[int, int]], device: torch.device) -> List[Tensor]:
+        # left on the CPU they would be copied for each level of each image, waiting for a GPU
+        generator = self.anchor_generator
+        generator.base_anchors = [anchors.to(device) for anchors in generator.base_anchors]
+        return generator.grid_priors(sizes, device=device)
 
     def project_text(self, text: Tensor) -> Tuple[Tensor, Tensor]:
         """Words in the visual space and their bias.
@@ -179,7 +185,7 @@ class ATSSGroundingHead(BaseModule):
         centerness = torch.cat([level.centerness for level in levels], dim=1)[image, anchor].float()
 
         quality = centerness_target(assignment.anchors, assignment.boxes)
-        totals = torch.stack((quality.new_tensor(float(len(quality))), quality.sum()))
+        totals = torch.stack((quality.new_full((), len(quality)), quality.sum()))
         num_positives, total_quality = mean_over_ranks(totals)
         num_positives = num_positives.clamp(min=1)
         words = self.loss_region_word(logits, mask, assignment.positives,

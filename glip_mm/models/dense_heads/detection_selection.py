@@ -6,7 +6,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from .inclusive_boxes import class_aware_nms, clip, decode
+from .inclusive_boxes import best_first, class_aware_nms, clip, decode, unsuppressed
 from .score_aggregation import aggregate_scores
 
 
@@ -38,7 +38,8 @@ def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
 
     Args:
         levels: Outputs of all levels.
-        token_map: ``[B, E, L]`` 0/1, tokens of each entity.
+        token_map: ``[B, E, L]`` 0/1, tokens of each entity; on the CPU, so that nobody waits for a
+            GPU to find out which columns are needed.
         image_sizes: (height, width) of each image without padding.
         score_thr: Threshold on the entity score.
         nms_pre: Candidates kept per level and image.
@@ -50,33 +51,63 @@ def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
         For each image ``bboxes`` ``[n, 4]`` (inclusive xyxy), ``scores`` and ``labels``, best
         first.
     """
+    boxes, scores, labels = rank_candidates(levels, token_map, image_sizes, score_thr, nms_pre,
+                                            score_agg)
+    most = int((labels >= 0).sum(dim=1).max())
+    order = (scores.argsort(dim=1, descending=True, stable=True) if iou_threshold is None
+             else best_first(scores, labels))[:, :most]
+    scores, labels = scores.gather(1, order), labels.gather(1, order)
+    boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4))
+    stays = (labels >= 0 if iou_threshold is None
+             else unsuppressed(boxes, labels, iou_threshold))
+    if max_per_img >= 0:
+        stays &= stays.cumsum(dim=1) <= max_per_img
+    order = stays.byte().argsort(dim=1, descending=True, stable=True)
+    results = []
+    for i, count in enumerate(stays.sum(dim=1).tolist()):
+        kept = order[i, :count]
+        results.append(InstanceData(bboxes=boxes[i, kept], scores=scores[i, kept],
+                                    labels=labels[i, kept]))
+    return results
+
+
+def rank_candidates(levels: Sequence[LevelOutput], token_map: Tensor,
+                    image_sizes: Sequence[Tuple[int, int]], score_thr: float, nms_pre: int,
+                    score_agg: str) -> Tuple[Tensor, Tensor, Tensor]:
+    """The best ``nms_pre`` pairs of each level, decoded; never waits for a GPU.
+
+    Args:
+        levels, token_map, image_sizes, score_thr, nms_pre, score_agg: See
+            :func:`select_detections`.
+
+    Returns:
+        Boxes ``[B, K, 4]`` (inclusive xyxy), scores ``[B, K]`` and labels ``[B, K]``, level after
+        level; score and label are -1 where there is no candidate.
+    """
     used = token_map.any(dim=1).any(dim=0)  # columns no entity owns are never looked at
     if score_agg == 'ONEHOT':
         used = torch.ones_like(used)
     columns = used.nonzero().squeeze(1)
     token_map = token_map[..., columns].float()
-    found: List[List[Tuple[Tensor, ...]]] = [[] for _ in image_sizes]
+    columns, token_map = (t.to(levels[0].logits.device, non_blocking=True)
+                          for t in (columns, token_map))
+    num_entities = token_map.shape[1]
+    found = []
     for level in levels:
         probs = level.logits[..., columns].float().sigmoid()
         scores = aggregate_scores(probs, token_map, score_agg)  # [B, A, E]
         ranked = scores * level.centerness.float().sigmoid()[..., None]
         ranked = ranked.masked_fill(scores <= score_thr, -1).flatten(1)
-        best, index = ranked.topk(min(nms_pre, ranked.shape[1]), dim=1)
-        num_entities = token_map.shape[1]
-        for i, size in enumerate(image_sizes):
-            kept = best[i] >= 0
-            pair = index[i][kept]
-            anchor = pair // num_entities
-            boxes = decode(level.anchors[anchor], level.deltas[i, anchor].float())
-            found[i].append((clip(boxes, *size), best[i][kept].sqrt(), pair % num_entities))
-    results = []
-    for per_level in found:
-        boxes, scores, labels = (torch.cat(parts) for parts in zip(*per_level))
-        kept = (scores.argsort(descending=True, stable=True) if iou_threshold is None
-                else class_aware_nms(boxes, scores, labels, iou_threshold))
-        kept = kept[:max_per_img] if max_per_img >= 0 else kept
-        results.append(InstanceData(bboxes=boxes[kept], scores=scores[kept], labels=labels[kept]))
-    return results
+        best, index = ranked.topk(min(nms_pre, ranked.shape[1]), dim=1)  # [B, k]
+        anchor = index // num_entities
+        deltas = level.deltas.gather(1, anchor[..., None].expand(-1, -1, 4)).float()
+        boxes = decode(level.anchors[anchor].flatten(0, 1), deltas.flatten(0, 1))
+        missing = best < 0
+        found.append((boxes.view_as(deltas), best.sqrt().masked_fill(missing, -1),
+                      (index % num_entities).masked_fill(missing, -1)))
+    boxes, scores, labels = (torch.cat(parts, dim=1) for parts in zip(*found))
+    boxes = torch.stack([clip(b, *size) for b, size in zip(boxes, image_sizes)])
+    return boxes, scores, labels
 
 
 def merge_chunks(found: InstanceData, iou_threshold: Optional[float] = None,

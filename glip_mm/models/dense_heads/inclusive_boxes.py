@@ -5,6 +5,8 @@ Released checkpoints were trained with boxes whose right and lower edges are the
 between :func:`to_inclusive` and :func:`to_half_open` is inclusive; anchors, encoding, decoding,
 matching and suppression all add the 1. Without it boxes are off by about a pixel and anchors
 are matched differently from the way the checkpoints were trained.
+
+Constants are Python numbers here: making a tensor of them would wait for a GPU each time.
 """
 
 import math
@@ -14,20 +16,24 @@ import torch
 from mmcv.ops import nms
 from torch import Tensor
 
-#: Weights of (dx, dy, dw, dh) in the regression targets.
-CODER_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
+#: Weights of (dx, dy) and of (dw, dh) in the regression targets.
+CODER_WEIGHTS = (10.0, 5.0)
 #: Largest dw, dh before the exponential; there is no lower limit.
 MAX_LOG_RATIO = math.log(1000 / 16)
+#: Rounds of suppression on a GPU before it is asked whether the last one changed anything.
+ROUNDS_AT_ONCE = 4
+#: Pairs of boxes that a GPU compares at once: about a gigabyte of memory.
+PAIRS_AT_ONCE = 1 << 25
 
 
 def to_inclusive(boxes: Tensor) -> Tensor:
     """MMDetection's xyxy ``[..., 4]`` to inclusive xyxy."""
-    return boxes - boxes.new_tensor((0, 0, 1, 1))
+    return torch.cat((boxes[..., :2], boxes[..., 2:] - 1), dim=-1)
 
 
 def to_half_open(boxes: Tensor) -> Tensor:
     """Inclusive xyxy ``[..., 4]`` to MMDetection's xyxy."""
-    return boxes + boxes.new_tensor((0, 0, 1, 1))
+    return torch.cat((boxes[..., :2], boxes[..., 2:] + 1), dim=-1)
 
 
 def to_original_frame(boxes: Tensor, scale_factor: Sequence[float]) -> Tensor:
@@ -35,7 +41,8 @@ def to_original_frame(boxes: Tensor, scale_factor: Sequence[float]) -> Tensor:
 
     The published evaluation adds the pixel after scaling back.
     """
-    return to_half_open(boxes / boxes.new_tensor(scale_factor).repeat(2))
+    x, y = (boxes[..., i::2] / scale for i, scale in enumerate(scale_factor))
+    return to_half_open(torch.stack((x, y), dim=-1).flatten(-2))
 
 
 def _centre_and_size(boxes: Tensor) -> Tensor:
@@ -54,8 +61,9 @@ def encode(anchors: Tensor, boxes: Tensor) -> Tensor:
         ``[P, 4]`` (dx, dy, dw, dh), weighted by ``CODER_WEIGHTS``.
     """
     a, b = _centre_and_size(anchors), _centre_and_size(boxes)
-    deltas = torch.cat(((b[:, :2] - a[:, :2]) / a[:, 2:], (b[:, 2:] / a[:, 2:]).log()), dim=1)
-    return deltas * deltas.new_tensor(CODER_WEIGHTS)
+    xy, wh = CODER_WEIGHTS
+    return torch.cat(((b[:, :2] - a[:, :2]) / a[:, 2:] * xy,
+                      (b[:, 2:] / a[:, 2:]).log() * wh), dim=1)
 
 
 def decode(anchors: Tensor, deltas: Tensor) -> Tensor:
@@ -69,16 +77,16 @@ def decode(anchors: Tensor, deltas: Tensor) -> Tensor:
         ``[P, 4]`` inclusive xyxy, possibly inverted by a pixel where a box vanishes.
     """
     a = _centre_and_size(anchors)
-    deltas = deltas / deltas.new_tensor(CODER_WEIGHTS)
-    centre = deltas[:, :2] * a[:, 2:] + a[:, :2]
-    half = (deltas[:, 2:].clamp(max=MAX_LOG_RATIO).exp() * a[:, 2:] - 1) / 2
+    xy, wh = CODER_WEIGHTS
+    centre = deltas[:, :2] / xy * a[:, 2:] + a[:, :2]
+    half = ((deltas[:, 2:] / wh).clamp(max=MAX_LOG_RATIO).exp() * a[:, 2:] - 1) / 2
     return torch.cat((centre - half, centre + half), dim=1)
 
 
 def clip(boxes: Tensor, height: int, width: int) -> Tensor:
     """Limit inclusive boxes ``[P, 4]`` to the pixels of an image."""
-    limit = boxes.new_tensor((width - 1, height - 1, width - 1, height - 1))
-    return torch.minimum(boxes, limit).clamp(min=0)
+    x, y = boxes[:, 0::2].clamp(0, width - 1), boxes[:, 1::2].clamp(0, height - 1)
+    return torch.stack((x, y), dim=2).flatten(1)
 
 
 def class_aware_nms(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
@@ -93,21 +101,45 @@ def class_aware_nms(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold
     Returns:
         Indices of the kept boxes, best score first.
     """
+    order = best_first(scores, labels)
+    return order[unsuppressed(boxes[order][None], labels[order][None], iou_threshold)[0]]
+
+
+def best_first(scores: Tensor, labels: Tensor) -> Tensor:
+    """Indices along the last dimension: by score, equal ones by label, then as they stand."""
+    order = labels.argsort(dim=-1, stable=True)
+    ranked = scores.gather(-1, order).argsort(dim=-1, descending=True, stable=True)
+    return order.gather(-1, ranked)
+
+
+def unsuppressed(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
+    """Which boxes are left of several images: :func:`class_aware_nms` of boxes in order.
+
+    Args:
+        boxes: ``[B, P, 4]`` inclusive xyxy, best first.
+        labels: ``[B, P]``; -1: no box.
+        iou_threshold: As there.
+
+    Returns:
+        ``[B, P]`` bool.
+    """
     if boxes.is_cuda:
-        return nms_at_once(boxes, scores, labels, iou_threshold)
-    kept = []
-    for label in labels.unique():
-        members = (labels == label).nonzero().squeeze(1)
-        _, order = nms(boxes[members], scores[members], iou_threshold, offset=1)
-        kept.append(members[order])
-    if not kept:
-        return labels.new_zeros(0)
-    index = torch.cat(kept)
-    return index[scores[index].argsort(descending=True, stable=True)]
+        images = max(1, PAIRS_AT_ONCE // max(1, labels.shape[1]**2))
+        parts = zip(boxes.split(images), labels.split(images))
+        return torch.cat([nms_at_once(*part, iou_threshold) for part in parts]) & (labels >= 0)
+    stays = torch.zeros_like(labels, dtype=torch.bool)
+    falling = torch.arange(labels.shape[1], 0, -1, dtype=boxes.dtype)
+    for image in range(len(labels)):
+        for label in labels[image].unique().tolist():
+            if label >= 0:
+                members = (labels[image] == label).nonzero().squeeze(1)
+                _, kept = nms(boxes[image, members], falling[members], iou_threshold, offset=1)
+                stays[image, members[kept]] = True
+    return stays
 
 
-def nms_at_once(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
-    """:func:`class_aware_nms` of all labels together, for a GPU, where a loop waits at each label.
+def nms_at_once(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
+    """:func:`unsuppressed` for a GPU, where a loop over labels would wait at each.
 
     A box stays if no better one that stays suppresses it. Assuming that all stay and applying this
     again and again settles the best box in the first round, those it decides about in the second,
@@ -115,22 +147,23 @@ def nms_at_once(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: fl
 
     Moving the labels apart in the plane, as MMCV's ``batched_nms`` does, would round coordinates.
     """
-    order = scores.argsort(descending=True, stable=True)
-    suppresses = (inclusive_iou(boxes[order]) > iou_threshold).triu(diagonal=1)
-    suppresses &= labels[order][:, None] == labels[order]
+    suppresses = (inclusive_iou(boxes) > iou_threshold).triu(diagonal=1)
+    suppresses &= labels[..., :, None] == labels[..., None, :]
     suppresses = suppresses.to(boxes.dtype)
-    stays = boxes.new_ones(len(boxes))
+    stays = boxes.new_ones(labels.shape)
     while True:
-        settled = ((stays @ suppresses) == 0).to(boxes.dtype)
-        if torch.equal(settled, stays):
-            return order[stays.bool()]
-        stays = settled
+        for _ in range(ROUNDS_AT_ONCE):
+            before = stays
+            stays = ((before[..., None, :] @ suppresses).squeeze(-2) == 0).to(boxes.dtype)
+        if torch.equal(before, stays):
+            return stays.bool()
 
 
 def inclusive_iou(boxes: Tensor) -> Tensor:
-    """IoU of inclusive boxes ``[P, 4]`` with each other, ``[P, P]``, in the operations of MMCV."""
-    area = (boxes[:, 2] - boxes[:, 0] + 1) * (boxes[:, 3] - boxes[:, 1] + 1)
-    low = torch.maximum(boxes[:, None, :2], boxes[:, :2])
-    high = torch.minimum(boxes[:, None, 2:], boxes[:, 2:])
-    inter = (high - low + 1).clamp(min=0).prod(dim=2)
-    return inter / (area[:, None] + area - inter)
+    """IoU of inclusive boxes ``[..., P, 4]`` with each other, in the operations of MMCV."""
+    area = (boxes[..., 2] - boxes[..., 0] + 1) * (boxes[..., 3] - boxes[..., 1] + 1)
+    one, other = boxes[..., :, None, :], boxes[..., None, :, :]
+    low = torch.maximum(one[..., :2], other[..., :2])
+    high = torch.minimum(one[..., 2:], other[..., 2:])
+    inter = (high - low + 1).clamp(min=0).prod(dim=-1)
+    return inter / (area[..., :, None] + area[..., None, :] - inter)

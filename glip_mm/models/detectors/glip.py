@@ -203,17 +203,18 @@ class GLIP(BaseDetector):
         """
         prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
         gt_instances = [s.gt_instances for s in batch_data_samples]
-        for sample, prompt, gt in zip(batch_data_samples, prompts, gt_instances):
-            if len(gt) and int(gt.labels.max()) >= len(prompt.entities):
+        for sample, prompt, last in zip(batch_data_samples, prompts, last_labels(gt_instances)):
+            if last >= len(prompt.entities):
                 raise ValueError(
-                    f'{sample.get("img_path", "an image")} has label {int(gt.labels.max())} but '
+                    f'{sample.get("img_path", "an image")} has label {last} but '
                     f'its prompt has {len(prompt.entities)} entities: check the transform that '
                     'builds it')
         prompts, gt_instances = self.prompts.for_training(prompts, gt_instances)
         text, mlm_labels = self._training_text(prompts, batch_data_samples)
         feats = self.extract_feat(batch_inputs)
         out = self.ground(feats, text)
-        token_map = self.prompts.batch_token_map(prompts, text.mask)
+        token_map = self.prompts.batch_token_map(prompts, text.mask).to(text.mask.device,
+                                                                        non_blocking=True)
         with torch.autocast(batch_inputs.device.type, enabled=False):
             assignment = self.bbox_head.assign(out.levels, gt_instances)
             losses = self.bbox_head.loss(out.levels, text.mask, token_map, assignment)
@@ -270,7 +271,7 @@ class GLIP(BaseDetector):
         losses = {}
         image = assignment.positives[:, 0]
         if self.contrastive_loss is not None or self.inter_image_loss is not None:
-            count = mean_over_ranks(token_map.new_tensor(len(image), dtype=torch.float32))
+            count = mean_over_ranks(out.feats[0].new_full((), len(image), dtype=torch.float32))
             count = count.clamp(min=1)
         if self.contrastive_loss is not None:
             visual = flatten_levels(out.feats)
@@ -350,7 +351,8 @@ class GLIP(BaseDetector):
             sizes = [tuple(batch_data_samples[i].img_shape[:2]) for i in images]
             for image, chunk, result in zip(images, chunks,
                                             self.bbox_head.predict(levels, token_map, sizes)):
-                result.labels = chunk.labels.to(result.labels.device)[result.labels]
+                result.labels = chunk.labels.to(result.labels.device,
+                                                non_blocking=True)[result.labels]
                 found[image].append(result)
         results = [self._finish(parts, prompt, sample, rescale)
                    for parts, prompt, sample in zip(found, prompts, batch_data_samples)]
@@ -383,3 +385,9 @@ class GLIP(BaseDetector):
 def present_spans(prompt: Prompt, labels: Tensor) -> List[Tuple[int, int]]:
     """Where a prompt names the classes or phrases that have boxes."""
     return [span for label in labels.unique().tolist() for span in prompt.entities[label].spans]
+
+
+def last_labels(gt_instances: Sequence[InstanceData]) -> List[int]:
+    """The largest label of each image, -1 without any; a GPU is waited for once."""
+    last = [gt.labels.max() if len(gt) else gt.labels.new_full((), -1) for gt in gt_instances]
+    return torch.stack(last).tolist() if last else []

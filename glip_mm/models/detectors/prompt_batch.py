@@ -84,17 +84,17 @@ class PromptBatcher:
 
         Args:
             prompts: ``B`` prompts.
-            mask: ``[B, L]``, real tokens; gives width and device.
+            mask: ``[B, L]``, real tokens; gives the width.
 
         Returns:
-            ``[B, E, L]`` bool, padded with entities that own no token.
+            ``[B, E, L]`` bool on the CPU, padded with entities that own no token.
         """
         maps = [self.token_map(p) for p in prompts]
         most = max([1, *(len(m) for m in maps)])
         batch = torch.zeros(len(maps), most, mask.shape[1], dtype=torch.bool)
         for row, owned in zip(batch, maps):
             row[:owned.shape[0], :owned.shape[1]] = owned
-        return batch.to(mask.device)
+        return batch
 
     def _warn_without_tokens(self, prompt: Prompt, labels: Sequence[int]) -> None:
         names = [n for n in (prompt.names[i] for i in labels) if n not in self._warned]

@@ -209,14 +209,15 @@ class BertLanguageModel(BaseModule):
         if self._constant and self.num_layers == 1 and not self.mask_special:
             rows = self._cached_rows(distinct)
             hidden = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-            lengths = torch.tensor([len(r) for r in rows], device=hidden.device)
+            lengths = torch.tensor([len(r) for r in rows]).to(hidden.device, non_blocking=True)
             mask = torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]
             text = TextFeatures(hidden, hidden, mask)
         else:
             text = self(*self.tokenize(distinct)[:2])
         if len(distinct) < len(captions):
             position = {caption: i for i, caption in enumerate(distinct)}
-            index = torch.tensor([position[c] for c in captions], device=text.mask.device)
+            index = torch.tensor([position[c] for c in captions]).to(text.mask.device,
+                                                                     non_blocking=True)
             text = TextFeatures(*(t[index] for t in text))
         return text
 

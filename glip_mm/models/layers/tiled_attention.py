@@ -64,7 +64,8 @@ class _Image:
     def __init__(self, keys: Tensor, key_bias: Tensor, mask: Tensor, num_heads: int,
                  dropout: float, seed: int, dtype: torch.dtype) -> None:
         self.keys, self.key_bias = keys.to(dtype), key_bias.to(dtype)
-        self.hidden = None if bool(mask.all()) else ~mask
+        # a GPU would be waited for; there a mask costs less than that
+        self.hidden = None if mask.device.type == 'cpu' and bool(mask.all()) else ~mask
         self.num_heads, self.keep, self.seed, self.dtype = num_heads, 1 - dropout, seed, dtype
         #: of scores and sums
         self.wide = torch.promote_types(dtype, torch.float32)
