@@ -187,6 +187,30 @@ def import_lvis() -> ModuleType:
     return module
 
 
+@functools.lru_cache(maxsize=None)
+def load_turbojpeg() -> None:
+    """Let ``mmcv.imfrombytes(content, backend='turbojpeg')`` find its decoder.
+
+    Why: MMCV 2.1 makes the decoder in ``use_backend`` alone, which would also make it everybody's
+    default; named for one call, it is ``None`` and no image can be read.
+
+    Raises:
+        ImportError: If PyTurboJPEG or the library cannot be loaded.
+    """
+    from mmcv.image import io, use_backend
+
+    before = io.imread_backend
+    try:
+        use_backend('turbojpeg')
+    except (ImportError, RuntimeError, OSError) as error:
+        raise ImportError(
+            f"imdecode_backend='turbojpeg' needs libturbojpeg (Debian: libturbojpeg0) and "
+            "PyTurboJPEG (pip install 'PyTurboJPEG<2'; from 2.0 on it wants libturbojpeg 3): "
+            f"{error}. 'cv2' needs neither") from error
+    finally:
+        use_backend(before)
+
+
 class _NumpyWithFloat(ModuleType):
     """NumPy, as seen by a module that still says ``np.float``."""
 

@@ -5,8 +5,8 @@ library in turns, and prints images a second (median of the rounds), their ratio
 time goes. A GPU that trains on F images a second needs F divided by this many workers.
 
 Published results decode and resize with Pillow; OpenCV's pixels differ slightly, so a model that
-was trained with the one is best fine-tuned with it. TurboJPEG (pip install PyTurboJPEG, and the
-library itself) decodes only.
+was trained with the one is best fine-tuned with it. TurboJPEG (the library, for example Debian's
+libturbojpeg0, and pip install "PyTurboJPEG<2", which fits versions 2 of it) decodes only.
 
 Example:
     python tools/analysis_tools/benchmark_pipeline.py configs/real/glip_nano_raccoon.py \\
@@ -27,6 +27,7 @@ from mmengine.dataset import Compose
 from tqdm import tqdm
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.compat import load_turbojpeg
 
 #: Library -> the ones that decode and resize; TurboJPEG cannot resize.
 BACKENDS = dict(pillow=('pillow', 'pillow'), cv2=('cv2', 'cv2'), turbojpeg=('turbojpeg', 'cv2'))
@@ -40,6 +41,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--samples', type=int, default=50, help='of each round (default: 50)')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--cpu-time', action='store_true',
+                        help="count the processor's seconds, for a machine with other work")
     parser.add_argument('--out', help='JSON file for the results')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings that replace those of the config')
@@ -99,6 +102,8 @@ def main() -> None:
     config = Config.fromfile(args.config)
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
+    if 'turbojpeg' in args.backends:
+        load_turbojpeg()  # for the loaders that are MMCV's
     datasets = {name: build_dataset(with_backend(config, name), 'train') for name in args.backends}
     spent = {name: Counter() for name in datasets}
     for name, dataset in datasets.items():
@@ -106,14 +111,15 @@ def main() -> None:
         time_steps(dataset, spent[name])
     rng = np.random.default_rng(args.seed)
     rates = {name: [] for name in datasets}
+    clock = time.process_time if args.cpu_time else time.perf_counter
     with tqdm(total=args.rounds * len(datasets), unit='round') as bar:
         for _ in range(args.rounds):
             chosen = rng.integers(0, len(next(iter(datasets.values()))), args.samples).tolist()
             for name, dataset in datasets.items():
-                start = time.perf_counter()
+                start = clock()
                 for index in chosen:
                     dataset[index]
-                rates[name].append(args.samples / (time.perf_counter() - start))
+                rates[name].append(args.samples / (clock() - start))
                 bar.update()
     results = {}
     for name, values in rates.items():

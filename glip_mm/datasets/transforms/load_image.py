@@ -9,6 +9,7 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 from PIL import Image, ImageOps
 
+from glip_mm.compat import load_turbojpeg
 from glip_mm.registry import TRANSFORMS
 
 from ..bad_sample import BadSample
@@ -21,6 +22,11 @@ def deep_grey(content: bytes) -> Optional[Image.Image]:
     except OSError:
         return None
     return image if image.mode.startswith('I;16') else None
+
+
+def is_plain_jpeg(content: bytes) -> bool:
+    """Whether TurboJPEG reads it as the others do: a JPEG that no EXIF field may turn."""
+    return content[:2] == b'\xff\xd8' and b'Exif\0\0' not in content[:4096]
 
 
 @TRANSFORMS.register_module()
@@ -36,11 +42,14 @@ class LoadImage(LoadImageFromFile):
     Added keys: ``img`` (``[h, w, 3]`` BGR), ``img_shape``, ``ori_shape``.
 
     Args:
-        imdecode_backend: Pillow decodes as the published training did.
+        imdecode_backend: Pillow decodes as the published training did. ``'turbojpeg'`` (PyTurboJPEG
+            and libturbojpeg) leaves to OpenCV what :func:`is_plain_jpeg` does not hold of.
     """
 
     def __init__(self, imdecode_backend: str = 'pillow', **kwargs) -> None:
         super().__init__(imdecode_backend=imdecode_backend, **kwargs)
+        if imdecode_backend == 'turbojpeg':
+            load_turbojpeg()  # here, so that an error is not taken for a broken image
 
     def transform(self, results: dict) -> Optional[dict]:
         """Read the image.
@@ -52,7 +61,7 @@ class LoadImage(LoadImageFromFile):
         try:
             if 'img_bytes_ref' in results:
                 content = results.pop('img_bytes_ref')()
-            elif (self.imdecode_backend != 'pillow' or self.ignore_empty
+            elif (self.imdecode_backend not in ('pillow', 'turbojpeg') or self.ignore_empty
                     or self.file_client_args is not None):
                 return super().transform(results)
             else:
@@ -74,7 +83,11 @@ class LoadImage(LoadImageFromFile):
             image = np.asarray(ImageOps.exif_transpose(image) if turned else image)
             image = np.repeat((image // 256).astype(np.uint8)[..., None], 3, axis=2)
         else:
-            image = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
+            backend = self.imdecode_backend
+            if backend == 'turbojpeg':
+                load_turbojpeg()  # in the process of a worker, too
+                backend = backend if is_plain_jpeg(content) else 'cv2'
+            image = mmcv.imfrombytes(content, flag=self.color_type, backend=backend)
         if image is None:
             raise ValueError('it cannot be decoded')
         return image.astype(np.float32) if self.to_float32 else image

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glip_mm.compat import load_turbojpeg
 from glip_mm.datasets.bad_sample import BadSample
-from glip_mm.datasets.transforms.load_image import LoadImage
+from glip_mm.datasets.transforms.load_image import LoadImage, is_plain_jpeg
 
 COLOUR = (200, 120, 40)
 
@@ -66,3 +67,37 @@ def test_what_is_no_image_is_named(backend, tmp_path):
     (tmp_path / 'a.png').write_bytes(b'no image')
     with pytest.raises(BadSample, match="broken image.*a.png'"):
         load(tmp_path / 'a.png', imdecode_backend=backend)
+
+
+@pytest.mark.parametrize('content, plain', [
+    (b'\xff\xd8\xff\xe0\0\x10JFIF', True), (b'\x89PNG', False), (b'', False),
+    (b'\xff\xd8\xff\xe1\0\x20Exif\0\0', False)])
+def test_what_turbojpeg_is_given(content, plain):
+    assert is_plain_jpeg(content) is plain
+
+
+def test_turbojpeg_reads_jpegs_and_opencv_the_rest(tmp_path):
+    pytest.importorskip('turbojpeg')
+    smooth = np.mgrid[:48, :64].sum(0)[..., None] * np.array([1, 2, 0]) % 200
+    image = Image.fromarray(smooth.astype(np.uint8))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter to the right
+    image.save(tmp_path / 'a.jpg', quality=95)
+    image.save(tmp_path / 'b.jpg', quality=95, exif=turned)
+    image.save(tmp_path / 'c.png')
+    for name, size in (('a.jpg', (48, 64)), ('b.jpg', (64, 48)), ('c.png', (48, 64))):
+        found = [LoadImage(backend)(dict(img_path=str(tmp_path / name)))['img'].astype(int)
+                 for backend in ('turbojpeg', 'cv2')]
+        assert found[0].shape == (*size, 3)
+        assert abs(found[0] - found[1]).max() <= 2
+
+
+def test_without_turbojpeg_the_config_is_refused(monkeypatch):
+    from mmcv.image import io
+
+    load_turbojpeg.cache_clear()
+    monkeypatch.setattr(io, 'TurboJPEG', None)
+    before = io.imread_backend
+    with pytest.raises(ImportError, match="needs libturbojpeg .* 'cv2' needs neither"):
+        LoadImage('turbojpeg')
+    assert io.imread_backend == before
