@@ -149,4 +149,4 @@ def maps_of(maps: Tensor, images: Sequence[int]) -> Tensor:
         return maps
     if len(set(images)) == 1:
         return maps[images[0]].expand(len(images), -1, -1, -1)
-    return maps[list(images)]
+    return maps[torch.tensor(images).to(maps.device, non_blocking=True)]
