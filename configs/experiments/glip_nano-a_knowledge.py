@@ -4,7 +4,9 @@ _base_ = './glip_nano-a_detection.py'
 
 model = dict(
     class_texts=dict(
-        knowledge='{{fileDirname}}/grounding_world_definitions.yaml', aggregate='mean', strict=True))
+        knowledge='{{fileDirname}}/grounding_world_definitions.yaml',
+        aggregate='mean',
+        strict=True))
 
 views = list(_base_.views)
 val_dataloader = dict(dataset=dict(datasets=_base_.val_dataloader.dataset.datasets[:len(views)]))
