@@ -28,6 +28,7 @@ from ..losses import dense_targets, mean_over_ranks
 from ..tuning import Tuning, format_parts, part_rows
 from .class_text_batch import ClassTextBatcher
 from .gradient_checkpointing import switch_checkpointing
+from .labels import last_labels, present_spans
 from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
 
 
@@ -163,17 +164,20 @@ class GLIP(BaseDetector):
             return text
         return self.prompt_table(text, [p.caption for p in prompts])
 
-    def ground(self, feats: Sequence[Tensor], text: TextFeatures) -> GroundingOutput:
+    def ground(self, feats: Sequence[Tensor], text: TextFeatures,
+               fused: bool = False) -> GroundingOutput:
         """Fuse image and text, and predict densely.
 
         Args:
             feats: Pyramid maps ``[B, C, h, w]``.
             text: Encoded captions ``[B, L, D]``.
+            fused: Whether the maps have gone through the tower already.
 
         Returns:
             Head outputs and both fused representations.
         """
-        feats, text = self.fusion_neck(feats, text)
+        if not fused:
+            feats, text = self.fusion_neck(feats, text)
         # models without fusion were trained on the masked text features
         words = text.hidden if self.fusion_neck.fuse else text.embedded
         return GroundingOutput(self.bbox_head(feats, words), feats, text)
@@ -338,6 +342,9 @@ class GLIP(BaseDetector):
         chunked_size = self.test_cfg.get('chunked_size', -1)
         max_classes = chunked_size if chunked_size and chunked_size > 0 else None
         pairs = by_chunk([self.prompts.chunks(p, max_classes) for p in prompts])
+        fused = not self.fusion_neck.fuse
+        if fused:  # a tower that reads no words is the same for all chunks
+            feats = self.fusion_neck(feats)[0]
         batch = self.test_cfg.get('chunk_batch') or chunks_at_once(feats)
         found: List[List[InstanceData]] = [[] for _ in prompts]
         for start in range(0, len(pairs), batch):
@@ -347,7 +354,7 @@ class GLIP(BaseDetector):
             chunk_prompts = [chunk.prompt for chunk in chunks]
             text = self.encode_text(chunk_prompts)
             token_map = self.prompts.batch_token_map(chunk_prompts, text.mask)
-            levels = self.ground(chunk_feats, text).levels
+            levels = self.ground(chunk_feats, text, fused).levels
             sizes = [tuple(batch_data_samples[i].img_shape[:2]) for i in images]
             for image, chunk, result in zip(images, chunks,
                                             self.bbox_head.predict(levels, token_map, sizes)):
@@ -380,14 +387,3 @@ class GLIP(BaseDetector):
             from ...checkpoints import adapt_state_dict
             adapt_state_dict(self, state_dict)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-
-def present_spans(prompt: Prompt, labels: Tensor) -> List[Tuple[int, int]]:
-    """Where a prompt names the classes or phrases that have boxes."""
-    return [span for label in labels.unique().tolist() for span in prompt.entities[label].spans]
-
-
-def last_labels(gt_instances: Sequence[InstanceData]) -> List[int]:
-    """The largest label of each image, -1 without any; a GPU is waited for once."""
-    last = [gt.labels.max() if len(gt) else gt.labels.new_full((), -1) for gt in gt_instances]
-    return torch.stack(last).tolist() if last else []

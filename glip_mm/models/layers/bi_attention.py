@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .fast_paths import is_fast
+from .shared_image import once
 from .text_layer import clamp
 from .tiled_attention import tiled_two_way_attention
 
@@ -68,7 +69,7 @@ class BiAttention(nn.Module):
         Returns:
             Visual tokens ``[B, N, C]`` and text tokens ``[B, L, D]``.
         """
-        visual, text = self.layer_norm_v(visual), self.layer_norm_l(text)
+        visual, text = once(self.layer_norm_v, visual), self.layer_norm_l(text)
         keys, key_bias, values = self._text_side(text)
         if is_fast('fusion'):
             visual, pooled, mass = tiled_two_way_attention(

@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .deform_conv import modulated_deform_conv2d
 from .dynamic_relu import DynamicReLU
+from .shared_image import once
 
 
 class DeformBranch(nn.Module):
@@ -124,7 +125,9 @@ class DyConv(nn.Module):
 
 def flatten_levels(feats: Sequence[Tensor]) -> Tensor:
     """``[B, C, h, w]`` maps to visual tokens ``[B, N, C]``, levels one after the other."""
-    return torch.cat([x.permute(0, 2, 3, 1).flatten(1, 2) for x in feats], dim=1)
+    def flatten(*maps: Tensor) -> Tensor:
+        return torch.cat([x.permute(0, 2, 3, 1).flatten(1, 2) for x in maps], dim=1)
+    return once(flatten, *feats)
 
 
 def split_levels(tokens: Tensor, like: Sequence[Tensor]) -> List[Tensor]:

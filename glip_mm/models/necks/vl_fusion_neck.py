@@ -23,7 +23,8 @@ class FusionBlock(nn.Module):
         self.attention, self.text, self.conv = attention, text, conv
         self.with_cp = with_cp
 
-    def forward(self, feats: List[Tensor], text: TextFeatures) -> Tuple[List[Tensor], TextFeatures]:
+    def forward(self, feats: List[Tensor],
+                text: Optional[TextFeatures]) -> Tuple[List[Tensor], Optional[TextFeatures]]:
         if self.attention is not None and self.text is not None:
             args = (flatten_levels(feats), text.hidden, text.mask)
             # tiles are computed again in the backward pass anyway
@@ -80,13 +81,13 @@ class VLFusionNeck(BaseModule):
             self.layers.append(FusionBlock(attention, text, DyConv(in_channels, num_groups),
                                            with_cp))
 
-    def forward(self, feats: Sequence[Tensor],
-                text: TextFeatures) -> Tuple[List[Tensor], TextFeatures]:
+    def forward(self, feats: Sequence[Tensor], text: Optional[TextFeatures] = None
+                ) -> Tuple[List[Tensor], Optional[TextFeatures]]:
         """Run the tower.
 
         Args:
             feats: Maps ``[B, C, h, w]``, finest first.
-            text: Encoded captions ``[B, L, D]``.
+            text: Encoded captions ``[B, L, D]``; not read without fusion.
 
         Returns:
             Maps of the same shapes and the text whose ``hidden`` has seen the image.

@@ -1,0 +1,29 @@
+"""Chunks of a vocabulary share one image: what reads no words is computed for it once.
+
+The plain formula is ``function(x)``.
+"""
+
+from typing import Callable, Sequence
+
+from torch import Tensor
+
+
+def is_shared(tensors: Sequence[Tensor]) -> bool:
+    """Whether each tensor ``[B, ...]`` is one image, expanded to several without a copy."""
+    return all(len(x) > 1 and x.stride(0) == 0 for x in tensors)
+
+
+def once(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    """``function`` of tensors ``[B, ...]``, computed for one image where they all share it.
+
+    Args:
+        function: Treats each image of a batch by itself.
+        tensors: Its arguments.
+
+    Returns:
+        ``[B, ...]``, expanded where the arguments are.
+    """
+    if not is_shared(tensors):
+        return function(*tensors)
+    result = function(*(x[:1] for x in tensors))
+    return result.expand(len(tensors[0]), *result.shape[1:])
