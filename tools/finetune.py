@@ -38,7 +38,7 @@ from glip_mm.finetuning import (
 from glip_mm.finetuning.config import TUNING
 from glip_mm.finetuning.data import with_shots
 from glip_mm.finetuning.odinw import prepared_file
-from glip_mm.finetuning.open_splits import ODINW
+from glip_mm.finetuning.open_splits import ODINW, data_name
 from glip_mm.finetuning.replay import SHARE, read_replay
 from glip_mm.finetuning.results import read_results
 from glip_mm.finetuning.retention import measure_retention, tuned_task, write_retention
@@ -254,9 +254,8 @@ def main() -> None:
         parser.error(f'--seeds {seeds}: give each once, and none of 2^32 or more')
     seeds = seeds[:1] if args.shots == 0 else seeds
     shots = 'all' if args.shots is None else args.shots
-    name = (args.data.removeprefix('odinw:') if args.data.startswith('odinw:') else
-            Path(args.data).resolve().name) or 'data'
-    work_dir = Path(args.work_dir or f'work_dirs/finetune/{name}/{args.tuning}_{shots}')
+    work_dir = Path(args.work_dir or
+                    f'work_dirs/finetune/{data_name(args.data)}/{args.tuning}_{shots}')
     # the tools that are started end with this one
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kept: list[Task] = []

@@ -21,15 +21,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from finetune import TOOLS, add_training_options
 from mmengine.config import Config
 
 from glip_mm.apis.launch import newest_checkpoint
 from glip_mm.apis.leaderboard import leaderboard_runs
 from glip_mm.atomic_files import write_atomically
+from glip_mm.checkpoints import read_checkpoint
 from glip_mm.evaluation.predictions import PredictionStore
 from glip_mm.finetuning import odinw_rows
+from glip_mm.finetuning.open_splits import ODINW, data_name
 from glip_mm.finetuning.results import suite_summary
 from glip_mm.finetuning.start import find_start
 from glip_mm.visualization.suite_chart import draw_suite
@@ -56,7 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
 def find_sets(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
     """What ``--data`` of each run is."""
     if args.data:
-        names = [Path(d).resolve().name for d in args.data]
+        names = [data_name(d) for d in args.data]
         double = sorted({n for n in names if names.count(n) > 1})
         if double:
             parser.error(f'several folders are called {double}')
@@ -73,7 +74,7 @@ def find_sets(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list
     if missing and not args.skip_missing:
         parser.error(f"not in '{args.odinw_root}': {', '.join(missing)}; --skip-missing leaves "
                      'them out')
-    return [f"odinw:{r['name']}" for r in rows if r['name'] not in missing]
+    return [f"{ODINW}{r['name']}" for r in rows if r['name'] not in missing]
 
 
 def run_options(argv: list[str]) -> list[str]:
@@ -128,7 +129,7 @@ def trained_parameters(folder: Path) -> int:
     newest = newest_checkpoint(str(folder / 'train'))
     if newest is None:
         return 0
-    state = torch.load(newest, map_location='cpu', weights_only=False)['optimizer']['state']
+    state = read_checkpoint(newest)['optimizer']['state']
     return sum(value['exp_avg'].numel() for value in state.values())
 
 
@@ -163,8 +164,7 @@ def main() -> None:
     results: dict[str, dict[str, Any]] = {}
     failed = []
     for data in find_sets(parser, args):
-        name = data.removeprefix('odinw:') if data.startswith('odinw:') else Path(
-            data).resolve().name
+        name = data_name(data)
         found = run_set(data, work_dir / name, options)
         if found is None:
             failed.append(name)

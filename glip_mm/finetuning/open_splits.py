@@ -9,6 +9,11 @@ from .splits import Splits
 ODINW = 'odinw:'
 
 
+def data_name(data: str) -> str:
+    """What folders of results call ``--data``."""
+    return data[len(ODINW):] if data.startswith(ODINW) else Path(data).resolve().name or 'data'
+
+
 def open_splits(data: str, out: Path, val_fraction: float | None = None,
                 sets: str | Path = '', odinw_root: str | Path = 'data/odinw',
                 test: str = 'test') -> Splits:

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
-from glip_mm.models.language_models import BertLanguageModel
 from glip_mm.text import Prompt
 
 from .nano import build_nano, data_sample, image, losses_of
@@ -43,20 +42,6 @@ def warnings(monkeypatch):
     monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *args: said.append(text),
                         raising=False)
     return said
-
-
-@pytest.fixture
-def encodings(monkeypatch):
-    """Number of texts of each call of the encoder."""
-    calls = []
-    original = BertLanguageModel.forward
-
-    def spy(self, input_ids, mask):
-        calls.append(len(input_ids))
-        return original(self, input_ids, mask)
-
-    monkeypatch.setattr(BertLanguageModel, 'forward', spy)
-    return calls
 
 
 def found(model, images, *names, **more):
@@ -149,17 +134,17 @@ def test_definitions_matter(tiny_bert, knowledge):
         assert (len(a) == len(b) and torch.allclose(a, b, atol=1e-5)) == same
 
 
-def test_texts_are_encoded_once_in_small_batches(tiny_bert, knowledge, encodings):
+def test_texts_are_encoded_once_in_small_batches(tiny_bert, knowledge, count_encodings):
     model = build(tiny_bert, knowledge=knowledge, batch_size=2)
     found(model, [image(0), image(1)], NAMES, NAMES)
-    assert encodings == [2, 2, 1]  # four classes and "no object"
+    assert count_encodings == [2, 2, 1]  # four classes and "no object"
     found(model, [image(2)], NAMES[::-1])
-    assert encodings == [2, 2, 1]
+    assert count_encodings == [2, 2, 1]
     found(model, [image(2)], ('zebra', 'cat'))
-    assert encodings == [2, 2, 1, 1]
+    assert count_encodings == [2, 2, 1, 1]
     model.load_state_dict(model.state_dict())
     found(model, [image(2)], ('cat',))
-    assert encodings == [2, 2, 1, 1, 2]
+    assert count_encodings == [2, 2, 1, 1, 2]
 
 
 def test_words_of_the_user_come_before_those_of_the_file(tiny_bert, tmp_path):

@@ -27,19 +27,6 @@ def trainable(tiny_bert):
     return BertLanguageModel(tiny_bert, pretrained=False)
 
 
-@pytest.fixture
-def count_encodings(monkeypatch):
-    calls = []
-    original = BertLanguageModel.forward
-
-    def spy(self, input_ids, mask):
-        calls.append(len(input_ids))
-        return original(self, input_ids, mask)
-
-    monkeypatch.setattr(BertLanguageModel, 'forward', spy)
-    return calls
-
-
 def test_text_is_cropped_and_padding_changes_nothing(trainable):
     trainable.eval()
     both = trainable.encode(['cat', 'a much longer text about a cat'])

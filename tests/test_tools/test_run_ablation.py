@@ -150,7 +150,8 @@ def test_an_interrupt_leaves_nothing_running(tool, tmp_path):
 
 
 def test_two_at_once_do_not_meet_in_one_folder(tool, monkeypatch, tmp_path):
-    held = tool['run_experiment'].__globals__['lock'](tmp_path / 'work')
+    from ablation.runs import lock
+    held = lock(tmp_path / 'work')
     child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE,
                              close_fds=False)
     os.close(held)
@@ -160,7 +161,7 @@ def test_two_at_once_do_not_meet_in_one_folder(tool, monkeypatch, tmp_path):
             call(tool, monkeypatch, tmp_path, '--seeds', 0)
     finally:
         child.communicate(b'\n')
-    os.close(tool['run_experiment'].__globals__['lock'](tmp_path / 'work'))
+    os.close(lock(tmp_path / 'work'))
 
 
 @pytest.mark.parametrize('more, message', [

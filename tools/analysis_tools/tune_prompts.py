@@ -31,7 +31,7 @@ from glip_mm.evaluation.fingerprint import differences, fingerprint
 from glip_mm.evaluation.tested_datasets import tested_datasets
 from glip_mm.finetuning import open_splits
 from glip_mm.finetuning.config import split_dataset
-from glip_mm.finetuning.open_splits import ODINW
+from glip_mm.finetuning.open_splits import data_name
 from glip_mm.finetuning.prompt_candidates import TEMPLATES, all_candidates
 from glip_mm.finetuning.prompt_detector import PromptDetector
 from glip_mm.finetuning.prompt_report import write_prompt_results
@@ -114,8 +114,7 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     check_options(parser, args)
-    name = args.data.removeprefix(ODINW).rstrip('/').rpartition('/')[2] or 'data'
-    work_dir = Path(args.work_dir or f'work_dirs/tune_prompts/{name}')
+    work_dir = Path(args.work_dir or f'work_dirs/tune_prompts/{data_name(args.data)}')
     try:
         config_file, weights = find_start(args.checkpoint, args.config, work_dir)
         config = Config.fromfile(config_file)

@@ -2,7 +2,6 @@
 
 from .experiment import add_experiment_options, run_experiment
 from .report import make_table, report
-from .runs import ROOT, Run, lock, run_all
+from .runs import ROOT, Run
 
-__all__ = ['ROOT', 'Run', 'add_experiment_options', 'lock', 'make_table', 'report', 'run_all',
-           'run_experiment']
+__all__ = ['ROOT', 'Run', 'add_experiment_options', 'make_table', 'report', 'run_experiment']
