@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
+from glip_mm.engine.runner import ScreenRunner
 from glip_mm.registry import RUNNERS
 
 
@@ -31,6 +32,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
                         "model.bbox_head.num_levels=3 or 'keys=[a,b]'")
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='what started this process among others (default: none)')
+    parser.add_argument('--verbose', action='store_true', help='show everything on the screen that '
+                        'goes to the log file: environment, config, hooks, each interval')
     # torch.distributed.launch passes it in either spelling
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
                         help=argparse.SUPPRESS)
@@ -56,6 +59,8 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher
+    if args.verbose:
+        config.verbose = True
     config.work_dir = args.work_dir or config.get('work_dir') or str(
         Path('work_dirs') / Path(args.config).stem)
     return config
@@ -84,12 +89,12 @@ def clear_end(tool: str) -> Iterator[None]:
 
 
 def build_runner(config: Config) -> Runner:
-    """The runner of a config: MMEngine's own or, with ``runner_type``, a registered one."""
+    """The runner of a config: :class:`ScreenRunner` or, with ``runner_type``, a registered one."""
     distribute_without_gpu(config)
     if config.get('resume') and not config.get('load_from'):
         config.load_from = newest_checkpoint(config.work_dir)
     atexit.register(_leave_group)
-    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    return RUNNERS.build(config) if 'runner_type' in config else ScreenRunner.from_cfg(config)
 
 
 def newest_checkpoint(folder: str) -> Optional[str]:
