@@ -78,8 +78,8 @@ def test_lazy_packages_export_what_they_list(name):
     package = importlib.import_module(f'glip_mm.{name}')
     assert all(getattr(package, export) is not None for export in package.__all__)
     assert set(package.__all__) <= set(dir(package))
-    with pytest.raises(AttributeError, match=f"module 'glip_mm.{name}' has no attribute 'no_such'"):
-        getattr(package, "no_such")
+    with pytest.raises(AttributeError, match="has no attribute 'no_such'"):
+        _ = package.no_such
 
 
 def test_the_inferencer_alone_imports_no_models():
