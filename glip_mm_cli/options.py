@@ -48,7 +48,9 @@ def config_file(name: str) -> str:
             return str(find_model(name).config)
         except ValueError as error:
             raise FileNotFoundError(str(error)) from error
-    raise FileNotFoundError(f"config '{name}' is not a file{similar_files(name)}")
+    there = shared is not None and (shared / name).parent.is_dir()
+    near = str(shared / name) if there and not Path(name).parent.is_dir() else name
+    raise FileNotFoundError(f"config '{name}' is not a file{similar_files(near)}")
 
 
 def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('config', ),
