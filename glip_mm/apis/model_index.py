@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from mmengine.fileio import load
 
-PACKAGE = Path(__file__).parents[1]
+from glip_mm_cli.places import BESIDE, shared_root
 
 
 class IndexedModel(NamedTuple):
@@ -22,12 +22,12 @@ def index_root() -> Path:
     Raises:
         FileNotFoundError: If there is neither.
     """
-    for root in (PACKAGE.parent, PACKAGE / '.mim'):
-        if (root / 'model-index.yml').is_file() and (root / 'configs').is_dir():
-            return root
+    root = shared_root()
+    if root is not None:
+        return root
     raise FileNotFoundError(
-        f"no model-index.yml beside or inside '{PACKAGE}': models can't be named here; give the "
-        'path of a config instead')
+        f"no model-index.yml in '{BESIDE}' or its glip_mm/.mim: models can't be named here; "
+        'give the path of a config instead')
 
 
 def list_models(root: Path | None = None) -> dict[str, IndexedModel]:

@@ -7,10 +7,10 @@ from urllib.parse import urlparse
 from mmengine.config import Config
 
 from glip_mm.apis.building import build_model
-from glip_mm.apis.launch import similar_files
 from glip_mm.apis.model_index import list_models
 from glip_mm.atomic_files import write_atomically
 from glip_mm.checkpoints import read_checkpoint, stored_config
+from glip_mm_cli.options import similar_files
 
 
 def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple[Path, str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from glip_mm.apis import GLIPInferencer, find_model, list_models, model_index
+from glip_mm.apis import GLIPInferencer, find_model, list_models
 from glip_mm.apis.building import build_model, resolve_model
 from glip_mm.checkpoints import read_checkpoint
+from glip_mm_cli import places
 
 from ..test_models.nano import write_tiny_bert
 from .conftest import make_config
@@ -28,7 +29,7 @@ def index(config, checkpoint, tmp_path, monkeypatch) -> Path:
         '  - Name: glip_unreleased\n    Config: configs/nano/glip_nano.py\n')
     (tmp_path / 'model-index.yml').write_text('Import:\n  - configs/nano/metafile.yml\n')
     (tmp_path / 'glip_mm').mkdir()
-    monkeypatch.setattr(model_index, 'PACKAGE', tmp_path / 'glip_mm')
+    monkeypatch.setattr(places, 'BESIDE', tmp_path)
     return tmp_path
 
 
@@ -80,7 +81,7 @@ def test_unknown_names(index):
 
 
 def test_no_index(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_index, 'PACKAGE', tmp_path / 'glip_mm')
+    monkeypatch.setattr(places, 'BESIDE', tmp_path)
     with pytest.raises(FileNotFoundError, match='path of a config') as info:
         GLIPInferencer('glip_nano')
     message(info)

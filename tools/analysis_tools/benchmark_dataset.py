@@ -17,9 +17,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
 FULL = 27_000_000
 
 
@@ -33,6 +30,13 @@ def parse_args() -> argparse.Namespace:
                         'about 0.3 GB a million rows')
     parser.add_argument('--out', help='JSON file for the results')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+import numpy as np
+from tqdm import tqdm
 
 
 def generate(path: Path, rows: int) -> None:

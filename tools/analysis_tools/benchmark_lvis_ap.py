@@ -29,8 +29,6 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List
 
-import numpy as np
-
 CAP = 10_000
 WAYS = ('glip_mm', 'lvis', 'faster-coco-eval')
 NAMES = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'APr', 'APc', 'APf')
@@ -48,6 +46,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='JSON file for the results')
     parser.add_argument('--score', nargs=2, metavar=('WAY', 'FOLDER'), help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+import numpy as np
 
 
 def generate(args: argparse.Namespace, folder: Path) -> None:

@@ -10,15 +10,34 @@ import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Tuple
 
-from glip_mm.datasets.grounding_world import SYNONYMS, held_out_pairs, seen_pairs
-from glip_mm.text import Prompt
-
 # summary key -> key of tools/test.py's metrics, as a share of 1
 METRICS = dict(
     ap_seen='seen/coco/bbox_mAP', ap50_seen='seen/coco/bbox_mAP_50',
     ap_unseen_pairs='unseen/coco/bbox_mAP', ap50_unseen_pairs='unseen/coco/bbox_mAP_50',
     ap50_synonyms='synonyms/coco/bbox_mAP_50', phrase_recall_at_1='grounding/phrases/Recall@1')
 COSTS = ('train_seconds', 'peak_rss_mb')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--config', default='configs/quickstart/glip_nano_grounding-world.py')
+    parser.add_argument('--checkpoint', help='default: the last one in --train-dir')
+    parser.add_argument('--train-dir', default='work_dirs/quickstart',
+                        help='work directory of the training run')
+    parser.add_argument('--test-dir', default='work_dirs/quickstart/test',
+                        help='work directory of the test run')
+    parser.add_argument('--data', default='data/grounding_world')
+    parser.add_argument('--out', default='work_dirs/quickstart')
+    parser.add_argument('--no-pictures', action='store_true')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.grounding_world import SYNONYMS, held_out_pairs, seen_pairs
+from glip_mm.text import Prompt
 
 
 class Row(NamedTuple):
@@ -39,21 +58,6 @@ ROWS = (
     Row('train_seconds', 'training, seconds', '<= 900'),
     Row('peak_rss_mb', 'training, peak memory in MiB'),
 )
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--config', default='configs/quickstart/glip_nano_grounding-world.py')
-    parser.add_argument('--checkpoint', help='default: the last one in --train-dir')
-    parser.add_argument('--train-dir', default='work_dirs/quickstart',
-                        help='work directory of the training run')
-    parser.add_argument('--test-dir', default='work_dirs/quickstart/test',
-                        help='work directory of the test run')
-    parser.add_argument('--data', default='data/grounding_world')
-    parser.add_argument('--out', default='work_dirs/quickstart')
-    parser.add_argument('--no-pictures', action='store_true')
-    return parser.parse_args()
 
 
 def read_metrics(folder: Path) -> Dict[str, float]:

@@ -17,9 +17,10 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
-from glip_mm.visualization import write_atomically
+from glip_mm.atomic_files import write_atomically
 
-ROOT = Path(__file__).resolve().parents[3]
+from .options import ROOT
+
 # name in the results -> key of tools/test.py's metrics, as a share of 1; all files hold the last
 METRICS = dict(
     ap_seen='seen/coco/bbox_mAP', ap_unseen_pairs='unseen/coco/bbox_mAP',
