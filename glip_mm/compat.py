@@ -124,6 +124,26 @@ def load_tokenizer(name: str, local_files_only: bool = False) -> Any:
     return tokenizer
 
 
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Load pretrained weights without a bar and a report of unused keys.
+
+    Why: transformers 5 prints a table of the pooler's keys, which no language model here has, and a
+    progress bar for a file that loads in milliseconds. Missing keys are an error of ours anyway.
+    """
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
 def import_mmdet() -> ModuleType:
     """Import MMDetection under any newer MMCV and MMEngine, with a warning instead of a refusal.
 

@@ -18,6 +18,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
                         "model.bbox_head.num_levels=3 or 'keys=[a,b]'")
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='what started this process among others (default: none)')
+    parser.add_argument('--verbose', action='store_true', help='show everything on the screen that '
+                        'goes to the log file: environment, config, hooks, each interval')
     # torch.distributed.launch passes it in either spelling
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
                         help=argparse.SUPPRESS)

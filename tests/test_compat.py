@@ -93,8 +93,8 @@ from mmdet.models.necks import DyHead
 from mmcv.ops import RoIAlign, get_compiler_version
 assert not mmcv.utils.ext_loader.check_ops_exist()
 assert get_compiler_version().startswith('n/a')
-maps = [torch.rand(1, 8, size, size, requires_grad=True) for size in (8, 4)]
-sum(out.sum() for out in DyHead(8, 8, num_blocks=1)(maps)).backward()
+maps = [torch.rand(1, 16, size, size, requires_grad=True) for size in (8, 4)]
+sum(out.sum() for out in DyHead(16, 16, num_blocks=1)(maps)).backward()
 assert all(map.grad.abs().sum() > 0 for map in maps)
 try:
     RoIAlign(3)(maps[0], torch.tensor([[0, 0, 0, 4., 4.]]))

@@ -21,6 +21,7 @@ from glip_mm.checkpoints.download import DownloadError
 from glip_mm.checkpoints.model_index import located
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
+from glip_mm.engine.runner import ScreenRunner
 from glip_mm.registry import RUNNERS
 from glip_mm_cli.options import config_file
 
@@ -47,6 +48,8 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher
+    if args.verbose:
+        config.verbose = True
     config.work_dir = args.work_dir or config.get('work_dir') or str(
         Path('work_dirs') / Path(path).stem)
     return config
@@ -69,14 +72,14 @@ def clear_end(tool: str) -> Iterator[None]:
 
 
 def build_runner(config: Config) -> Runner:
-    """The runner of a config: MMEngine's own or, with ``runner_type``, a registered one."""
+    """The runner of a config: :class:`ScreenRunner` or, with ``runner_type``, a registered one."""
     distribute_without_gpu(config)
     if config.get('resume') and not config.get('load_from'):
         config.load_from = newest_checkpoint(config.work_dir)
     if config.get('load_from'):
         config.load_from = located(config.load_from)
     atexit.register(_leave_group)
-    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    return RUNNERS.build(config) if 'runner_type' in config else ScreenRunner.from_cfg(config)
 
 
 def newest_checkpoint(folder: str) -> Optional[str]:

@@ -55,3 +55,23 @@ def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
         outs.append(sum(products[1:], products[0]))  # [P, O / G]
     out = outs[0] if groups == 1 else torch.cat(outs, dim=1)
     return out.view(batch, *out_size, out_channels).permute(0, 3, 1, 2)
+
+
+def view_at_size(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Read the memory of per-level maps as if they had another level's size.
+
+    What: GLIP feeds the convolution over the *coarser* level with offsets computed at the finer
+    one; its kernel indexes that buffer with the output's strides and reads a leading part of it,
+    scrambled. Why keep it: every released checkpoint was trained so. What breaks without it:
+    cropping or resizing the offsets changes the network's output entirely.
+
+    Args:
+        maps: ``[B, c, h, w]``.
+        size: ``(h', w')`` with ``h' w' <= h w``.
+
+    Returns:
+        ``[B, c, h', w']``.
+    """
+    height, width = size
+    batch, channels = maps.shape[:2]
+    return maps.flatten(1)[:, :channels * height * width].reshape(batch, channels, height, width)

@@ -4,12 +4,12 @@ Functions have the names, arguments and in-place results of the compiled ones, s
 wrappers (``mmcv.ops``) call either. :func:`glip_mm.compat.stand_in_for_mmcv_ops` puts them there.
 """
 
-from typing import Any, Tuple
+from typing import Any, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
-from .deform_conv import deform_conv2d
+from .deform_conv import deform_conv2d, view_at_size
 from .nms import nms
 
 __all__ = ['get_compiler_version', 'get_compiling_cuda_version', 'modulated_deform_conv_backward',
@@ -34,14 +34,15 @@ def modulated_deform_conv_forward(input: Tensor, weight: Tensor, bias: Tensor, o
         weight: ``[O, C / groups, kernel height, kernel width]``.
         bias: ``[O]``; read only with ``with_bias``.
         ones: Buffer of the compiled operator, not used.
-        offset: ``[B, 2 D T, h', w']``.
-        mask: ``[B, D T, h', w']``.
+        offset: ``[B, 2 D T, h', w']``, or of a larger map, whose memory is then read as if it had
+            the output's size: :func:`.deform_conv.view_at_size`.
+        mask: ``[B, D T, h', w']``; likewise.
         output: ``[B, O, h', w']``.
         columns: Buffer of the compiled operator, not used.
         **geometry: ``kernel_h``, ``kernel_w``, ``stride_h``, ``stride_w``, ``pad_h``, ``pad_w``,
             ``dilation_h``, ``dilation_w``, ``group``, ``deformable_group``, ``with_bias``.
     """
-    output.copy_(_convolve(input, offset, mask, weight, bias, geometry))
+    output.copy_(_convolve(input, offset, mask, weight, bias, output.shape[-2:], geometry))
 
 
 def modulated_deform_conv_backward(input: Tensor, weight: Tensor, bias: Tensor, ones: Tensor,
@@ -59,18 +60,19 @@ def modulated_deform_conv_backward(input: Tensor, weight: Tensor, bias: Tensor, 
     if not geometry['with_bias']:
         wanted = wanted[:-1]
     with torch.enable_grad():
-        output = _convolve(*leaves, geometry)
+        output = _convolve(*leaves, grad_output.shape[-2:], geometry)
         gradients = torch.autograd.grad(output, leaves[:len(wanted)], grad_output)
     for target, gradient in zip(wanted, gradients):
         target.copy_(gradient)
 
 
 def _convolve(input: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
-              geometry: dict) -> Tensor:
+              size: Sequence[int], geometry: dict) -> Tensor:
     def pair(name: str) -> Tuple[int, int]:
         return geometry[f'{name}_h'], geometry[f'{name}_w']
 
     if not geometry['with_bias']:
         bias = weight.new_zeros(len(weight))
+    offset, mask = view_at_size(offset, size), view_at_size(mask, size)
     return deform_conv2d(input, offset, mask, weight, bias, pair('stride'), pair('pad'),
                          pair('dilation'), geometry['group'], geometry['deformable_group'])

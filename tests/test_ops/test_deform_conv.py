@@ -4,7 +4,7 @@ import torch
 from mmcv.ops import modulated_deform_conv2d as mmcv_op
 
 from glip_mm.compat import has_mmcv_ops
-from glip_mm.ops.deform_conv import deform_conv2d
+from glip_mm.ops.deform_conv import deform_conv2d, view_at_size
 
 from .reference import GEOMETRIES, STORED, arguments, convolve
 
@@ -51,6 +51,20 @@ def test_through_mmcvs_wrapper(name):
     ours = with_gradients(lambda *args: deform_conv2d(*args, *geometry[2:]), tensors)
     theirs = with_gradients(lambda *args: mmcv_op(*args, *geometry[2:]), tensors)
     for got, wanted in zip(ours, theirs):
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_offsets_of_a_larger_map_are_read_from_its_leading_memory():
+    """As GLIP and MMDetection's DyHead give them; both operators."""
+    x, weight, bias = torch.randn(2, 4, 3, 3), torch.randn(5, 4, 3, 3), torch.randn(5)
+    offset, mask = torch.randn(2, 18, 6, 5), torch.rand(2, 9, 6, 5)
+    cut = with_gradients(
+        lambda x, offset, mask: deform_conv2d(x, view_at_size(offset, (3, 3)),
+                                              view_at_size(mask, (3, 3)), weight, bias,
+                                              (1, 1), (1, 1)), (x, offset, mask))
+    whole = with_gradients(
+        lambda x, offset, mask: mmcv_op(x, offset, mask, weight, bias, 1, 1), (x, offset, mask))
+    for got, wanted in zip(whole, cut):
         torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
 
 

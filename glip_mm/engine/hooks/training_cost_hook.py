@@ -10,6 +10,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from glip_mm.atomic_files import write_atomically
 from glip_mm.peak_memory import peak_rss
 from glip_mm.registry import HOOKS
 
@@ -62,6 +63,8 @@ class TrainingCostHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """Write the file."""
         if is_main_process():
-            text = json.dumps(self.cost(runner), indent=2) + '\n'
-            (Path(runner.work_dir) / self.filename).write_text(text, encoding='utf-8')
-            runner.logger.info(f'training cost: {text}')
+            cost = self.cost(runner)
+            write_atomically(Path(runner.work_dir) / self.filename,
+                             (json.dumps(cost, indent=2) + '\n').encode())
+            runner.logger.info(f"training took {cost['train_seconds']:.0f} s and "
+                               f"{cost['peak_rss_mb']:.0f} MiB")
