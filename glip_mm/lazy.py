@@ -11,7 +11,7 @@ def lazy_exports(package: str, exports: Mapping[str, Sequence[str]]
 
     Args:
         package: ``__name__`` of the package.
-        exports: Module inside the package -> names that it defines.
+        exports: Module, relative to the package -> names that it defines.
 
     Returns:
         ``__getattr__``, ``__dir__`` and ``__all__`` of the package.
@@ -24,6 +24,6 @@ def lazy_exports(package: str, exports: Mapping[str, Sequence[str]]
     def load(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
-        return getattr(importlib.import_module(f'{package}.{modules[name]}'), name)
+        return getattr(importlib.import_module(f'.{modules[name]}', package), name)
 
     return load, lambda: sorted(modules), sorted(modules)

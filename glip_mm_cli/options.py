@@ -25,12 +25,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
                         help=argparse.SUPPRESS)
 
 
-def config_file(name: str) -> str:
+def config_file(name: str, option: str = 'config') -> str:
     """Find a config.
 
     Args:
         name: Path of a config; a path such as ``configs/glip/x.py`` that is not there is looked
             up among the configs that come with the package. Or a name of the model index.
+        option: What the argument is called, for the message.
 
     Returns:
         Its path.
@@ -45,14 +46,14 @@ def config_file(name: str) -> str:
         return str(shared / name)
     if Path(name).suffix not in ('.py', '.json', '.yml', '.yaml') and Path(name).name == name:
         # after the cheap ways: this imports torch
-        from glip_mm.apis.model_index import find_model
+        from glip_mm.checkpoints.model_index import find_model
         try:
             return str(find_model(name).config)
         except ValueError as error:
             raise FileNotFoundError(str(error)) from error
     there = shared is not None and (shared / name).parent.is_dir()
     near = str(shared / name) if there and not Path(name).parent.is_dir() else name
-    raise FileNotFoundError(f"config '{name}' is not a file{similar_files(near)}")
+    raise FileNotFoundError(f"{option} '{name}' is not a file{similar_files(near)}")
 
 
 def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('config', ),
@@ -70,14 +71,14 @@ def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('conf
         The arguments.
     """
     args = parser.parse_args(argv)
+    spelling = {action.dest: (*action.option_strings, action.dest)[0] for action in parser._actions}
     for name in configs:
         value = getattr(args, name) or ''
         if value.endswith('.py'):  # names of models are looked up later
             try:
-                config_file(value)
+                config_file(value, spelling[name])
             except FileNotFoundError as error:
                 parser.error(str(error))
-    spelling = {action.dest: (*action.option_strings, action.dest)[0] for action in parser._actions}
     for name in checkpoints:
         value = getattr(args, name, None)
         if value:

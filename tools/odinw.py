@@ -106,7 +106,7 @@ def run_options(argv: list[str]) -> list[str]:
 
 def read_summary(path: Path) -> dict[str, Any]:
     """What a run wrote; metrics that it could not tell are nan."""
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding='utf-8'))
     content['runs'] = {name: {k: math.nan if v is None else v for k, v in run.items()}
                        for name, run in content['runs'].items()}
     return content
@@ -117,7 +117,7 @@ def run_set(data: str, folder: Path, options: list[str]) -> dict[str, Any] | Non
     done, command = folder / 'command', shlex.join(options)
     finished = (folder / 'results.json').is_file() and done.is_file()
     # of changed annotations the run itself says what it does
-    if not (finished and done.read_text() == command and not any(
+    if not (finished and done.read_text(encoding='utf-8') == command and not any(
             path.stat().st_mtime > done.stat().st_mtime for path in Path(data).rglob('*.json'))):
         call = [sys.executable, str(TOOLS / 'finetune.py'), '--data', data, '--work-dir',
                 str(folder), '--no-report', *options]

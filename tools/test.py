@@ -35,7 +35,6 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_early(make_parser())
 
-
 from glip_mm.apis.launch import (
     augment_tests,
     build_runner,
@@ -77,7 +76,6 @@ def main() -> None:
         runner = build_runner(config)
         if args.out:
             from mmdet.evaluation import DumpDetResults
-
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         run_test(runner)
 

@@ -93,7 +93,7 @@ def main() -> None:
     run_test(build_runner(config))
     if is_main_process():
         table = Path(config.test_evaluator.out_file)
-        with open(table, newline='') as file:
+        with open(table, encoding='utf-8', newline='') as file:
             values = [(row['name'], float(row['AP'] or 'nan')) for row in csv.DictReader(file)]
         draw_suite(values, str(table.with_suffix('.png')), Path(args.checkpoint).name)
         print_log(f"summary: '{table}' and '{table.with_suffix('.png')}'", 'current')

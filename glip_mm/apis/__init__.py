@@ -3,10 +3,10 @@
 from ..lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {
+    '.checkpoints.model_index': ['find_model', 'list_models'],
     'export': ['export_model'],
     'images': ['ImageError'],
     'inferencer': ['FailedImage', 'GLIPInferencer'],
-    'model_index': ['find_model', 'list_models'],
     'onnx_inferencer': ['ONNXInferencer'],
     'prompts': ['make_prompt'],
     'result': ['GroundingResult'],

@@ -17,6 +17,8 @@ from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from glip_mm.checkpoints.download import DownloadError
+from glip_mm.checkpoints.model_index import located
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
 from glip_mm.engine.runner import ScreenRunner
@@ -62,7 +64,7 @@ def clear_end(tool: str) -> Iterator[None]:
     """
     try:
         yield
-    except (DataError, FileNotFoundError) as error:
+    except (DataError, DownloadError, FileNotFoundError) as error:
         text = str(error)
         if 'Original Traceback' in text:  # of a process that reads images
             text = text.strip().splitlines()[-1]
@@ -74,6 +76,8 @@ def build_runner(config: Config) -> Runner:
     distribute_without_gpu(config)
     if config.get('resume') and not config.get('load_from'):
         config.load_from = newest_checkpoint(config.work_dir)
+    if config.get('load_from'):
+        config.load_from = located(config.load_from)
     atexit.register(_leave_group)
     return RUNNERS.build(config) if 'runner_type' in config else ScreenRunner.from_cfg(config)
 

@@ -60,11 +60,11 @@ def test_weights_are_downloaded(index, checkpoint, monkeypatch, tmp_path):
                                                      'https://example.org/nano.pth'))
     asked = []
 
-    def download(address, target):
-        asked.append(address)
-        shutil.copy(checkpoint, target)
+    def transfer(choice, part):
+        asked.append(choice.address)
+        shutil.copy(checkpoint, part)
 
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr('glip_mm.checkpoints.download._transfer', transfer)
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
     for _ in range(2):
         GLIPInferencer('glip_nano', device='cpu', show_progress=False)

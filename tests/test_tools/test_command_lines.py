@@ -61,7 +61,7 @@ def test_a_mistyped_flag(tool):
     ('tools/pseudo_label.py', ['no_such.py', 'x', '--data', 'x', '--out', 'x'],
      "config 'no_such.py' is not a file"),
     ('demo/image_demo.py', ['no_such.jpg', 'no_such.py', '--texts', 'a cat'],
-     "config 'no_such.py' is not a file"),
+     "model 'no_such.py' is not a file"),
 ])
 def test_a_missing_file(tool, arguments, message):
     done = light(tool, *arguments)

@@ -66,6 +66,9 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_args()
 
+from glip_mm.compat import apply_all
+
+apply_all()
 import torch
 from mmengine.logging import MMLogger
 from speed.cases import Case
@@ -140,7 +143,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return 0
     if args.threads:
         torch.set_num_threads(args.threads)
-    earlier = json.loads(Path(args.compare).read_text()) if args.compare else None
+    earlier = json.loads(Path(args.compare).read_text(encoding='utf-8')) if args.compare else None
     try:
         record = benchmark(args)
     except ImportError as error:

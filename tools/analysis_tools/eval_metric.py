@@ -83,7 +83,7 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     old = folder / 'metrics.json'
-    before = json.loads(old.read_text()) if old.is_file() else {}
+    before = json.loads(old.read_text(encoding='utf-8')) if old.is_file() else {}
     if not config.get('load_from'):
         config.load_from = before.get('checkpoint')
     # what predicting took says more than what scoring did

@@ -72,7 +72,7 @@ class Teacher(Run):
     @property
     def weights(self) -> str:
         """File of the trained model."""
-        return (self.folder / 'last_checkpoint').read_text().strip()
+        return (self.folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
 
     def label(self, variant: str, bar: tqdm) -> Mapping[str, str]:
         """Where the labels for a student are; they are made for the first that asks.

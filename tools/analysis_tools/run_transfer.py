@@ -107,7 +107,7 @@ class Transfer(Run):
         work_dir = self.folder / 'run'
         start = time.perf_counter()
         self.call('finetune', [*self.arguments, '--work-dir', str(work_dir)], bar, options=False)
-        runs = json.loads((work_dir / 'results.json').read_text())['runs']
+        runs = json.loads((work_dir / 'results.json').read_text(encoding='utf-8'))['runs']
         self.note(**self.facts, metrics=next(iter(runs.values())),
                   seconds=round(time.perf_counter() - start, 1))
 

@@ -109,7 +109,7 @@ def claim(work_dir: Path, now: dict[str, str]) -> None:
     """
     path = work_dir / 'run.json'
     if path.is_file():
-        found = differences(json.loads(path.read_text()), now)
+        found = differences(json.loads(path.read_text(encoding='utf-8')), now)
         if found:
             raise ValueError(f"'{work_dir}' is of a run with other settings: give another "
                              '--work-dir, or remove it\n  ' + '\n  '.join(found[:20]))

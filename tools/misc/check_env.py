@@ -48,7 +48,7 @@ NEEDS = (
     Need(('transformers',), '4.46', '6'),
     Need(('pycocotools',), '2.0.7', '3'),
     Need(('lvis',), '0.5.3', '0.6'),
-    Need(('filelock',)),
+    Need(('filelock',), '3.30'),
     Need(('matplotlib',)),
     Need(('pillow',), '9.1'),
     Need(('pyarrow',), '12'),

@@ -85,7 +85,8 @@ def main() -> None:
     for alpha in tqdm(alphas, 'alpha', unit='model'):
         path = out / f'alpha_{alpha:g}.pth'
         note = out / f'alpha_{alpha:g}.json'
-        current = note.is_file() and json.loads(note.read_text()).get('source') == source
+        current = (note.is_file()
+                   and json.loads(note.read_text(encoding='utf-8')).get('source') == source)
         if not (current and (path.is_file() or args.keep == 'none' and _tested(out, alpha, tasks))):
             write_checkpoint(dict(state_dict=interpolate_weights(base, tuned, alpha),
                                   meta=dict(alpha=alpha)), path)
