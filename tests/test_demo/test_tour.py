@@ -1,7 +1,6 @@
 """The notebook, executed from the first cell to the last with a tiny model."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,12 +24,8 @@ def test_the_tour(tiny, tmp_path, monkeypatch):  # noqa: F811
                           f'{str(tmp_path / "photo.jpg")!r}\n')
     monkeypatch.setenv('PYTHONPATH', os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')]))
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    notebook.metadata.kernelspec = dict(name='this', display_name='this', language='python')
-    client = nbclient.NotebookClient(notebook, timeout=600,
-                                     resources=dict(metadata=dict(path=str(tmp_path))))
-    client.create_kernel_manager()
-    client.km.kernel_spec.argv[0] = sys.executable
-    client.execute()
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name='python3',
+                            resources=dict(metadata=dict(path=str(tmp_path)))).execute()
     outputs = [output for cell in notebook.cells for output in cell.get('outputs', ())]
     pictures = [o for o in outputs if 'image/png' in o.get('data', {})]
     text = '\n'.join(o.get('text', '') + o.get('data', {}).get('text/plain', '') for o in outputs)

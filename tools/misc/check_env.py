@@ -7,6 +7,7 @@ Example:
 """
 
 import importlib.metadata
+import importlib.util
 import platform
 import re
 import subprocess
@@ -108,7 +109,8 @@ def installed(names: Sequence[str]) -> List[Tuple[str, str]]:
         try:
             found.append((name, importlib.metadata.version(name)))
         except importlib.metadata.PackageNotFoundError:
-            pass
+            if name == 'glip_mm' and importlib.util.find_spec(name):
+                found.append((name, 'not installed, on the path'))
     return found
 
 
