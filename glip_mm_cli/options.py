@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from .places import shared_root
+from .places import shared_file, shared_root
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +39,9 @@ def config_file(name: str, option: str = 'config') -> str:
     Raises:
         FileNotFoundError: If there is neither; the sentence says what is there.
     """
-    if Path(name).is_file():
-        return name
-    shared = shared_root()
-    if shared is not None and not Path(name).is_absolute() and (shared / name).is_file():
-        return str(shared / name)
+    path, shared = shared_file(name), shared_root()
+    if path.is_file():
+        return str(path)
     if Path(name).suffix not in ('.py', '.json', '.yml', '.yaml') and Path(name).name == name:
         # after the cheap ways: this imports torch
         from glip_mm.checkpoints.model_index import find_model

@@ -15,3 +15,18 @@ def shared_root() -> Path | None:
         if (root / 'model-index.yml').is_file() and (root / 'configs').is_dir():
             return root
     return None
+
+
+def shared_file(name: str | Path) -> Path:
+    """A file; one such as ``configs/glip/x.py`` that is not here, from the package.
+
+    Args:
+        name: Its path.
+
+    Returns:
+        The path of an existing file, or ``name`` as it is.
+    """
+    path, root = Path(name), shared_root()
+    if path.is_file() or path.is_absolute() or root is None or not (root / path).is_file():
+        return path
+    return root / path

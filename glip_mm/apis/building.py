@@ -11,6 +11,8 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from glip_mm_cli.places import shared_file
+
 from ..checkpoints import load_glip_checkpoint
 from ..checkpoints.model_index import find_model
 from ..models import GLIP
@@ -45,6 +47,7 @@ def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None
         if weights is None:
             raise ValueError(f"the model index has no weights for '{model}'; give a checkpoint as "
                              'weights')
+    path = shared_file(path)
     if not path.is_file():
         raise FileNotFoundError(f"config '{path}' does not exist; give the path of a config or a "
                                 'name of the model index as model')

@@ -11,6 +11,7 @@ from glip_mm.atomic_files import write_atomically
 from glip_mm.checkpoints import read_checkpoint, stored_config
 from glip_mm.checkpoints.model_index import list_models
 from glip_mm_cli.options import similar_files
+from glip_mm_cli.places import shared_file
 
 
 def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple[Path, str]:
@@ -49,9 +50,10 @@ def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple
         config = next((str(m.config) for m in models.values()
                        if released in [each.name for each in m.downloads]), None)
     if config is not None:
-        if not Path(config).is_file():
+        path = shared_file(config)
+        if not path.is_file():
             raise FileNotFoundError(f"--config '{config}' is not a file{similar_files(config)}")
-        return Path(config), weights
+        return path, weights
     kept = None if '://' in weights else stored_config(read_checkpoint(weights))
     if kept is None or 'model' not in kept:
         raise ValueError(f"--checkpoint '{checkpoint}' does not say what model it is of: give "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from glip_mm.apis.building import resolve_model
 from glip_mm_cli import places
 from glip_mm_cli.commands import CHECK_INSTALLATION, COMMANDS, CONVERTERS
 from glip_mm_cli.main import main
@@ -98,6 +99,7 @@ def test_configs_are_found_from_anywhere(tmp_path, monkeypatch):
     name = 'configs/quickstart/glip_nano_grounding-world.py'
     assert Path(config_file(name)) == ROOT / name
     assert Path(config_file('glip_swin-t_o365')).is_file()
+    assert resolve_model(name)[0].filename == str(ROOT / name)
     (tmp_path / name).parent.mkdir(parents=True)
     (tmp_path / name).touch()
     assert config_file(name) == name  # what is here comes first
