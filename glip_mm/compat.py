@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pickle import UnpicklingError
 from types import ModuleType
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Tuple, Union
 
 #: Distributions that provide the module ``mmcv``.
 MMCV_DISTRIBUTIONS = ('mmcv', 'onedl-mmcv', 'mmcv-lite')
@@ -124,6 +124,26 @@ def load_tokenizer(name: str, local_files_only: bool = False) -> Any:
     return tokenizer
 
 
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Load pretrained weights without a bar and a report of unused keys.
+
+    Why: transformers 5 prints a table of the pooler's keys, which no language model here has, and a
+    progress bar for a file that loads in milliseconds. Missing keys are an error of ours anyway.
+    """
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
 def import_mmdet() -> ModuleType:
     """Import MMDetection under any newer MMCV and MMEngine, with a warning instead of a refusal.
 
@@ -172,39 +192,28 @@ def _accepted_versions() -> Iterator[List[Tuple[str, str, str]]]:
 def allow_resume_checkpoints() -> None:
     """Let torch's safe loader read the training state that MMEngine writes.
 
-    Why: from torch 2.6 ``torch.load`` refuses every class it was not told of. MMEngine's
+    Why: ``torch.load`` refuses every class it was not told of. MMEngine's
     checkpoints hold its log history: ``HistoryBuffer`` objects around NumPy arrays. These and
     nothing more are allowed; the loader stays safe. Call it before loading: a fork's
     ``with safe_globals`` takes them off the list again when it ends.
     """
     import torch
 
-    add = getattr(torch.serialization, 'add_safe_globals', None)
-    if add is not None:  # torch < 2.4 has no such list, and loads anything unless asked not to
-        add(_plain_data())
+    torch.serialization.add_safe_globals(_plain_data())
 
 
 @functools.lru_cache(maxsize=None)
-def _plain_data() -> List[Callable]:
+def _plain_data() -> List[Union[Callable, Tuple[Callable, str]]]:
     import numpy as np
     from mmengine.logging import HistoryBuffer
 
     rebuild, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
     dtypes = {type(np.dtype(kind)) for kind in '?bBhHiIlLqQefd'}
     return [HistoryBuffer, np.ndarray, np.dtype, bytes, *sorted(dtypes, key=str),
-            _named(_history_method, 'builtins', 'getattr'),
+            (_history_method, 'builtins.getattr'),
             # a checkpoint written under NumPy 1 names these by their old module, and the reverse
-            *(_named(function, f'{module}.multiarray', function.__name__)
+            *((function, f'{module}.multiarray.{function.__name__}')
               for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core'))]
-
-
-def _named(function: Callable, module: str, name: str) -> Callable:
-    # torch 2.4 and 2.5 take no (function, name) pairs and ask the function for its name
-    def stand_in(*args: Any) -> Any:
-        return function(*args)
-
-    stand_in.__module__, stand_in.__name__, stand_in.__qualname__ = module, name, name
-    return stand_in
 
 
 def _history_method(owner: type, name: str) -> Any:

@@ -20,7 +20,6 @@ ROOT = Path(__file__).parents[1]
 #: The forks mended what some workarounds are for; those do nothing there.
 FORK = any(importlib.metadata.distributions(name='onedl-mmengine'))
 needed = pytest.mark.skipif(FORK, reason='the forks need no such workaround')
-SAFE_BY_DEFAULT = tuple(int(part) for part in torch.__version__.split('.')[:2]) >= (2, 6)
 
 
 def run(code, *options):
@@ -158,8 +157,6 @@ def make_runner(folder, epochs, resume=False):
 @pytest.fixture
 def unknown_globals():
     """As in a process that never imported glip_mm."""
-    if not hasattr(torch.serialization, 'clear_safe_globals'):
-        pytest.skip('this torch has no list of safe classes')
     before = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
     yield
@@ -177,7 +174,6 @@ def test_training_resumes(tmp_path):
 
 
 @needed
-@pytest.mark.skipif(not SAFE_BY_DEFAULT, reason='torch >= 2.6 loads safely by default')
 def test_training_does_not_resume_without(tmp_path, unknown_globals):
     make_runner(tmp_path, 1).train()
     with pytest.raises(Exception, match='HistoryBuffer|weights_only|Weights only'):
@@ -211,7 +207,6 @@ class Stranger:
     pass
 
 
-@pytest.mark.skipif(not SAFE_BY_DEFAULT, reason='torch >= 2.6 loads safely by default')
 def test_other_classes_stay_refused(tmp_path):
     torch.save(Stranger(), tmp_path / 'a.pth')
     compat.allow_resume_checkpoints()
@@ -225,7 +220,6 @@ class Reach:
         return getattr, (HistoryBuffer, '__init__')
 
 
-@pytest.mark.skipif(not SAFE_BY_DEFAULT, reason='torch >= 2.6 loads safely by default')
 def test_a_history_names_nothing_but_its_statistics(tmp_path):
     torch.save(Reach(), tmp_path / 'a.pth')
     compat.allow_resume_checkpoints()

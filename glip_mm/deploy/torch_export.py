@@ -25,17 +25,10 @@ def to_program(detector: FixedVocabularyDetector, metadata: Metadata,
         detector: In evaluation mode.
         metadata: ``size`` is followed here.
         example: An image ``[1, 3, h, w]``; of ``metadata.size`` if that is fixed.
-
-    Raises:
-        ValueError: If PyTorch is too old.
     """
-    dim = getattr(getattr(torch, 'export', None), 'Dim', None)
-    if not hasattr(dim, 'DYNAMIC'):
-        raise ValueError(f'torch {torch.__version__} has no torch.export with open sizes: use 2.6 '
-                         'or newer, or --format onnx')
     shapes = None
     if metadata.size is None:
-        open_size = dim.DYNAMIC
+        open_size = torch.export.Dim.DYNAMIC
         shapes = {'image': {2: open_size, 3: open_size}}
     with torch.no_grad():
         return torch.export.export(detector, (example,), dynamic_shapes=shapes, strict=False)
@@ -57,15 +50,8 @@ def load_pt2(content: Union[bytes, str, Path]) -> Tuple[Callable, Metadata]:
 
 
 def to_aot(program: torch.export.ExportedProgram, metadata: Metadata) -> bytes:
-    """Content of a file for ``torch._inductor.aoti_load_package``: machine code of this device.
-
-    Raises:
-        ValueError: If PyTorch is too old.
-    """
+    """Content of a file for ``torch._inductor.aoti_load_package``: machine code of this device."""
     import torch._inductor as inductor
-    if not hasattr(inductor, 'aoti_compile_and_package'):
-        raise ValueError(f'torch {torch.__version__} makes no AOTInductor packages: use 2.6 or '
-                         'newer, or --format torch-export')
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'model.pt2')
         path = inductor.aoti_compile_and_package(

@@ -67,7 +67,6 @@ def test_attributes_are_not_fetched(tmp_path):
         read_checkpoint(tmp_path / 'x.pth')
 
 
-@pytest.mark.skipif(not hasattr(torch.serialization, 'add_safe_globals'), reason='torch < 2.4')
 def test_logs_of_mmengine_are_plain_data(tmp_path):
     path = tmp_path / 'epoch_1.pth'
     logs = HistoryBuffer([1.0, 2.0], [1, 1])

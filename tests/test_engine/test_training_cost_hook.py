@@ -34,11 +34,11 @@ def test_it_measures_wall_clock_and_memory(tmp_path):
 
 def test_memory_is_that_of_this_process():
     done = forked.run('-c', """
-from glip_mm.engine.hooks.training_cost_hook import peak_rss_mb
-before = peak_rss_mb()
+from glip_mm.peak_memory import peak_rss
+before = peak_rss(children=True)
 block = bytearray(200 * 2**20)
 block[::4096] = b'x' * len(block[::4096])
-print(peak_rss_mb() - before)
+print((peak_rss(children=True) - before) / 2**20)
 """)
     assert float(done.stdout) > 150, done.stderr
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Optional, Sequence
 
-import pytest
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.registry import DefaultScope
@@ -78,12 +77,3 @@ def predict(model, images, samples) -> list:
     model.eval()
     with torch.no_grad():
         return model.test_step(dict(inputs=images, data_samples=samples))
-
-
-def skip_without_autocast(dtype: torch.dtype) -> None:
-    """Skip a test where the CPU has no autocast to a type: float16 came after torch 2.1."""
-    try:
-        with torch.autocast('cpu', dtype=dtype):
-            pass
-    except RuntimeError as error:
-        pytest.skip(str(error))

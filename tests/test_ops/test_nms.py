@@ -55,6 +55,7 @@ def test_stored_outputs_of_mmcvs_compiled_operator(offset):
 
 def test_through_mmcvs_wrappers():
     boxes, scores = draw_boxes(200, 5)
+    scores = scores + torch.arange(200) * 1e-5
     dets, kept = mmcv_nms(boxes, scores, 0.5, offset=1, score_threshold=0.2, max_num=9)
     assert (dets[:, 4] > 0.2).all() and len(kept) == 9
     labels = torch.arange(200) % 3

@@ -7,6 +7,7 @@ Example:
 """
 
 import importlib.metadata
+import importlib.util
 import platform
 import re
 import subprocess
@@ -41,13 +42,14 @@ NEEDS = (
     Need(('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
           'opencv-contrib-python-headless'), '4.5', '', probe='import cv2',
          mend='pip uninstall -y opencv-python && pip install opencv-python-headless'),
-    Need(('mmcv-lite', 'mmcv', 'onedl-mmcv'), '2.1.0', '2.3', "pip install 'mmcv-lite>=2.1.0,<2.2.0'",
-         probe="import mmcv.transforms", alone=True),
+    Need(('mmcv-lite', 'mmcv', 'onedl-mmcv'), '2.1.0', '2.3',
+         "pip install 'mmcv-lite>=2.1.0,<2.2.0'", probe='import mmcv.transforms', alone=True),
     Need(('mmdet', 'onedl-mmdetection'), '3.3.0', '4.0'),
     Need(('numpy',), '1.26', '3'),
     Need(('transformers',), '4.46', '6'),
     Need(('pycocotools',), '2.0.7', '3'),
     Need(('lvis',), '0.5.3', '0.6'),
+    Need(('filelock',), '3.30'),
     Need(('matplotlib',)),
     Need(('pillow',), '9.1'),
     Need(('pyarrow',), '12'),
@@ -108,7 +110,8 @@ def installed(names: Sequence[str]) -> List[Tuple[str, str]]:
         try:
             found.append((name, importlib.metadata.version(name)))
         except importlib.metadata.PackageNotFoundError:
-            pass
+            if name == 'glip_mm' and importlib.util.find_spec(name):
+                found.append((name, 'not installed, on the path'))
     return found
 
 

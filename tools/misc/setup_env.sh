@@ -97,21 +97,27 @@ glip_mm_mend_opencv() {
 
 glip_mm_has_mmcv_ops() { glip_mm_python -c 'import torch, mmcv, mmcv._ext' 2>/dev/null; }
 
-# MMCV with compiled operators, which GLIP_MM_MMCV asks for: a wheel built here before, one of the
-# index, or compiled now.
-glip_mm_install_mmcv_ops() {
-    local spec=$GLIP_MM_MMCV key cache cuda built
-    if glip_mm_has_mmcv_ops; then return; fi
+# Where a wheel of MMCV that was built here for this Python and torch is kept, and for what it is
+# built. 1: the GPU; hide: there is one, but no compiler for it; 0: there is none. Argument: MMCV.
+glip_mm_wheels() {
+    local key cuda
     read -r key cuda < <(glip_mm_python - <<'PY'
 import sys, sysconfig, torch
 from torch.utils.cpp_extension import CUDA_HOME
-# 1: build for the GPU; hide: there is one, but no compiler for it; 0: none
 cuda = ('1' if CUDA_HOME else 'hide') if torch.cuda.is_available() else '0'
 print(f'{sysconfig.get_platform()}-{sys.implementation.cache_tag}-torch{torch.__version__}'
       f'-cuda{cuda}', cuda)
 PY
 )
-    cache=${GLIP_MM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/glip_mm}/wheels/$key-${spec//[^a-zA-Z0-9.]/_}
+    echo "${GLIP_MM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/glip_mm}/wheels/$key-${1//[^a-zA-Z0-9.]/_} $cuda"
+}
+
+# MMCV with compiled operators, which GLIP_MM_MMCV asks for: a wheel built here before, one of the
+# index, or compiled now.
+glip_mm_install_mmcv_ops() {
+    local spec=$GLIP_MM_MMCV cache cuda built
+    if glip_mm_has_mmcv_ops; then return; fi
+    read -r cache cuda < <(glip_mm_wheels "$spec")
     # both write to one folder: the light one first gives it up
     glip_mm_pip uninstall -y mmcv mmcv-lite
 
