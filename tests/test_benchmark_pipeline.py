@@ -1,11 +1,11 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
 from PIL import Image
+
+from . import forked
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,12 +20,11 @@ def test_both_libraries_read_the_same_samples(tmp_path):
         annotations=[dict(id=i + 1, image_id=i, category_id=1, bbox=[5, 5, 30, 30], area=900,
                           iscrowd=0) for i in range(4)],
         categories=[dict(id=1, name='raccoon')])))
-    done = subprocess.run(
-        [sys.executable, str(ROOT / 'tools/analysis_tools/benchmark_pipeline.py'),
-         str(ROOT / 'configs/real/glip_nano_raccoon.py'), '--samples', '5', '--rounds', '2',
-         '--out', str(tmp_path / 'out.json'), '--cfg-options',
-         f'train_dataloader.dataset.datasets.0.data_root={tmp_path}'],
-        capture_output=True, text=True, cwd=ROOT)
+    done = forked.run(
+        ROOT / 'tools/analysis_tools/benchmark_pipeline.py',
+        ROOT / 'configs/real/glip_nano_raccoon.py', '--samples', '5', '--rounds', '2',
+        '--out', tmp_path / 'out.json', '--cfg-options',
+        f'train_dataloader.dataset.datasets.0.data_root={tmp_path}', cwd=ROOT)
     assert done.returncode == 0, done.stderr[-3000:]
     results = json.loads((tmp_path / 'out.json').read_text())
     assert list(results) == ['pillow', 'cv2'] and results['pillow']['ratio'] == 1

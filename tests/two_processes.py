@@ -11,11 +11,14 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from . import forked
+
 
 def in_two_processes(work: Callable, *args: Any) -> None:
     """Call ``work(rank, *args)`` in two processes that form a group."""
+    forked.context()  # of torch.multiprocessing too
     with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(_work, (folder, work, args), nprocs=2)
+        mp.start_processes(_work, (folder, work, args), nprocs=2, start_method='forkserver')
 
 
 def _work(rank: int, folder: str, work: Callable, args: tuple) -> None:

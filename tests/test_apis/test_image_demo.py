@@ -3,12 +3,13 @@
 import json
 import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+from .. import forked
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = REPOSITORY / 'demo' / 'image_demo.py'
@@ -30,9 +31,7 @@ def test_folder_with_a_bad_image(config_file, checkpoint, pictures, inferencer, 
     args = [folder, config_file, '--weights', checkpoint, '--out-dir', tmp_path / 'out', '-c',
             '--texts', 'red circle. box', '--batch-size', 2, '--device', 'cpu', '--print-result',
             '--pred-score-thr', 0]
-    run = subprocess.run(
-        [sys.executable, str(DEMO), *map(str, args)], text=True, capture_output=True, timeout=120,
-        env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
+    run = forked.run(DEMO, *args, env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
     assert run.returncode == 0, run.stderr
     assert 'bad.jpg' in run.stdout + run.stderr
     found = [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{')]

@@ -1,8 +1,5 @@
 import os
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +7,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from glip_mm.checkpoints import read_checkpoint, write_checkpoint
+
+from .. import forked
 
 WEIGHTS = {'a.weight': torch.arange(3.)}
 
@@ -78,8 +77,7 @@ def test_logs_of_mmengine_are_plain_data(tmp_path):
     # and MMEngine's own loader, which load_from= and resume= use, reads it in a fresh process
     code = (f'import glip_mm; from mmengine.runner import CheckpointLoader; '
             f'print(list(CheckpointLoader.load_checkpoint({str(path)!r})))')
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
-                          cwd=Path(__file__).parents[2])
+    done = forked.run('-c', code)
     assert 'message_hub' in done.stdout, done.stderr
 
 

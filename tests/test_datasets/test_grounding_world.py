@@ -26,6 +26,7 @@ from glip_mm.datasets.grounding_world.drawing import draw_scene, shape_mask
 from glip_mm.datasets.grounding_world.scene import Thing, any_look, sample_scene
 
 OPTIONS = WorldOptions(detection=40, grounding=60, val=6, test=8, long_tail=30, side=96, seed=3)
+SMALL = OPTIONS._replace(detection=3, grounding=4, val=2, test=5, long_tail=3)
 SINGULAR = {**{word: word for word in SHAPES}, **{many: one for one, many in SHAPES.items()}}
 
 
@@ -33,6 +34,13 @@ SINGULAR = {**{word: word for word in SHAPES}, **{many: one for one, many in SHA
 def world(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('world')
     assert write_world(str(root), OPTIONS, workers=1)
+    return root
+
+
+@pytest.fixture(scope='module')
+def small(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp('small')
+    assert write_world(str(root), SMALL, workers=1)
     return root
 
 
@@ -66,23 +74,23 @@ def test_same_seed_same_bytes_whatever_the_number_of_processes(world, tmp_path):
     assert len(digests(world)) == 40 + 60 + 6 + 8 + 30 + 3 + 1 + 2 * 4 + 1 + 1 + 2 * 8 + 1
 
 
-def test_another_seed_gives_other_images(world, tmp_path):
-    write_world(str(tmp_path), OPTIONS._replace(seed=4), workers=1)
+def test_another_seed_gives_other_images(small, tmp_path):
+    write_world(str(tmp_path), SMALL._replace(seed=4), workers=1)
     name = 'images/train_detection/000000.jpg'
-    assert (tmp_path / name).read_bytes() != (world / name).read_bytes()
+    assert (tmp_path / name).read_bytes() != (small / name).read_bytes()
 
 
-def test_a_complete_world_is_left_alone_and_a_broken_off_one_completed(world, tmp_path):
-    assert write_world(str(world), OPTIONS, workers=1) is False
-    write_world(str(tmp_path), OPTIONS, workers=1)
+def test_a_complete_world_is_left_alone_and_a_broken_off_one_completed(small, tmp_path):
+    assert write_world(str(small), SMALL, workers=1) is False
+    write_world(str(tmp_path), SMALL, workers=1)
     (tmp_path / 'world.json').rename(tmp_path / 'world.json.part')
     (tmp_path / 'images/test/000003.jpg').unlink()
     (tmp_path / 'annotations/test_seen.json').unlink()
     kept = tmp_path / 'images/test/000004.jpg'
     before = kept.stat().st_mtime_ns
-    assert write_world(str(tmp_path), OPTIONS, workers=1)
+    assert write_world(str(tmp_path), SMALL, workers=1)
     assert kept.stat().st_mtime_ns == before
-    assert digests(tmp_path) == digests(world)
+    assert digests(tmp_path) == digests(small)
 
 
 @pytest.mark.parametrize('finished', [True, False])

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from glip_mm.datasets.grounding_world.self_training import (
     NEW_SHAPES,
     known_pairs,
 )
+from tests import forked
 
 NEW = {*NEW_COLOURS, *NEW_SHAPES, *NEW_PATTERNS, *NEW_RELATIONS,
        *(SHAPES[shape] for shape in NEW_SHAPES)}
@@ -82,8 +81,7 @@ def test_command(world, tmp_path):
     tool = Path(__file__).parents[2] / 'tools/misc/make_grounding_world.py'
 
     def run(*options):
-        return subprocess.run([sys.executable, str(tool), '--kind', 'self_training', *options],
-                              capture_output=True, text=True)
+        return forked.run(tool, '--kind', 'self_training', *options)
 
     options = ['--gold', '60', '--pool', '150', '--val', '5', '--test', '30', '--side', '96',
                '--seed', '1']

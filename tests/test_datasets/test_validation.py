@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -136,6 +136,7 @@ def test_bad_rows(row, field, cause):
     assert cause in REMEDIES
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-5, 60), min_size=4, max_size=4))
 def test_quick_and_slow_rule_agree(box):
     """The quick test of good boxes lets nothing through that the rule forbids."""

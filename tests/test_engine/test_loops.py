@@ -6,8 +6,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,6 +21,8 @@ import glip_mm.engine  # noqa: F401
 from glip_mm.apis.launch import newest_checkpoint
 from glip_mm.datasets import GroundingStream
 from glip_mm.registry import DATASETS, MODELS
+
+from .. import forked
 
 
 @MODELS.register_module()
@@ -175,9 +175,8 @@ def test_killed_at_any_moment_it_ends_the_same(loop, tmp_path):
     folder.mkdir()
     root = Path(__file__).parents[2]
     while True:
-        job = subprocess.Popen([sys.executable, '-c', KILLED, str(folder), loop], cwd=root,
-                               env={**os.environ, 'PYTHONPATH': str(root)},
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        job = forked.Program('-c', KILLED, folder, loop, cwd=root,
+                             env={**os.environ, 'PYTHONPATH': str(root)})
         if kills == 3:
             assert job.wait() == 0
             break

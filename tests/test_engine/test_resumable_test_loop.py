@@ -1,11 +1,12 @@
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from .. import forked
 
 TOY = Path(__file__).with_name('toy_test.py')
 
@@ -14,19 +15,16 @@ def run(folder, *options, processes=1, killed=False):
     """Metrics of a toy test, and the images that it predicted."""
     log = folder.parent / f'{folder.name}.log'
     log.unlink(missing_ok=True)
-    command = [sys.executable]
-    if processes > 1:
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            port = s.getsockname()[1]
-        command += ['-m', 'torch.distributed.run', f'--nproc_per_node={processes}',
-                    f'--master_port={port}']
-        options += ('--launcher', 'pytorch')
     root = str(Path(__file__).parents[2])
     env = dict(os.environ, TOY_LOG=str(log), PYTHONPATH=root, OMP_NUM_THREADS='1',
                CUDA_VISIBLE_DEVICES='')
-    result = subprocess.run([*command, str(TOY), str(folder), *options], env=env, text=True,
-                            capture_output=True, timeout=300)
+    if processes > 1:
+        result = subprocess.run(
+            [sys.executable, '-m', 'torch.distributed.run', '--standalone',
+             f'--nproc_per_node={processes}', str(TOY), str(folder), *options, '--launcher',
+             'pytorch'], env=env, text=True, capture_output=True, timeout=300)
+    else:
+        result = forked.run(TOY, folder, *options, env=env)
     images = [int(line) for line in log.read_text().split()] if log.is_file() else []
     if killed:
         assert result.returncode == -9, result.stderr[-3000:]

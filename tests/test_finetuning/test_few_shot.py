@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glip_mm.finetuning.few_shot import greedy_shots, subset
@@ -43,6 +43,7 @@ def test_boxes_of_a_pixel_do_not_count():
     assert greedy_shots(content, 1) == [1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sets(st.sampled_from([1, 2, 7])), min_size=1, max_size=20),
        st.integers(1, 3), st.sampled_from([0, 3, 30, 300]))
 def test_each_class_as_often_as_wanted_or_as_there_is(images, shots, seed):

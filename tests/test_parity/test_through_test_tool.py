@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import torch
 from parity import GoldenCase, format_table, load_keys, seeded_weights
@@ -11,6 +9,7 @@ from parity.inference import match_detections
 
 from glip_mm.evaluation.predictions import PredictionStore
 
+from .. import forked
 from .conftest import GOLDEN, ROOT
 
 NAMES = ('cat', 'remote control', 'coffee cup')
@@ -41,9 +40,8 @@ test_dataloader = dict(
         metainfo=dict(classes={NAMES}), pipeline=test_pipeline))
 test_evaluator = dict(ann_file='{tmp_path}/a.json')
 ''')
-    done = subprocess.run([sys.executable, str(ROOT / 'tools/test.py'), 'small.py', 'official.pth'],
-        cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, 'PYTHONPATH': str(ROOT), 'HF_HUB_OFFLINE': '1'})
+    done = forked.run(ROOT / 'tools/test.py', 'small.py', 'official.pth', cwd=tmp_path,
+                      env={**os.environ, 'PYTHONPATH': str(ROOT), 'HF_HUB_OFFLINE': '1'})
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     store = PredictionStore(tmp_path / 'work_dirs/small/predictions')
     rows = []

@@ -4,8 +4,6 @@ import errno
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,8 @@ import pytest
 
 from glip_mm.pseudo_labels import find_shards, label
 from glip_mm.pseudo_labels.claims import claim
+
+from .. import forked
 
 ROOT = Path(__file__).parents[2]
 STUB = '''
@@ -44,6 +44,7 @@ class Stub:
 '''
 SCRIPT = STUB + '''
 data, out, rank, world = sys.argv[1:]
+open(out + '.begun', 'w').close()
 label(find_shards(data, shard_size=40), Stub(0.004), out, batch_size=4, rank=int(rank),
       world_size=int(world), poll=0.05)
 '''
@@ -74,9 +75,7 @@ def contents(folder: Path) -> dict:
 
 
 def start(data, out, rank=0, world=1):
-    return subprocess.Popen(
-        [sys.executable, '-c', SCRIPT, str(data), str(out), str(rank), str(world)], cwd=ROOT,
-        stderr=subprocess.PIPE, text=True)
+    return forked.Program('-c', SCRIPT, data, out, rank, world, cwd=ROOT)
 
 
 def test_results(unbroken):
@@ -96,23 +95,23 @@ def test_results(unbroken):
 
 def test_killed_at_any_moment(data, unbroken, tmp_path):
     rng, kills = random.Random(0), 0
+    out, begun = tmp_path / 'out', tmp_path / 'out.begun'
     for _ in range(40):
-        process = start(data, tmp_path)
-        # it needs some seconds to start; then a shard takes a twentieth of a second
-        while process.poll() is None and not (tmp_path / 'claims').exists():
+        begun.unlink(missing_ok=True)
+        process = start(data, out)
+        while process.poll() is None and not begun.exists():
             time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.12) + (1.8 if (tmp_path / 'labels').exists() else 0))
+        time.sleep(rng.uniform(0, 0.12))  # a shard takes a twentieth of a second
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
-        process.wait()
-        if process.returncode == 0:
+        if process.wait() == 0:
             break
         if kills == 4:
-            assert start(data, tmp_path).wait() == 0
+            assert start(data, out).wait() == 0
             break
     assert kills >= 2
-    assert contents(tmp_path) == unbroken  # nor is anything left of what was half written
+    assert contents(out) == unbroken  # nor is anything left of what was half written
 
 
 def test_two_processes_share_the_work(data, unbroken, tmp_path):
@@ -125,7 +124,7 @@ def test_the_first_takes_over_what_a_killed_one_leaves(data, unbroken, tmp_path)
     other = start(data, tmp_path, 1, 2)
     while not list(tmp_path.glob('labels/*')):
         time.sleep(0.01)
-    other.kill()
+    other.send_signal(signal.SIGKILL)
     other.wait()
     assert start(data, tmp_path, 0, 2).wait() == 0
     assert contents(tmp_path) == unbroken

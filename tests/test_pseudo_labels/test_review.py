@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from glip_mm.pseudo_labels.label_rows import LabelRows
 from glip_mm.pseudo_labels.review import count_labels, make_review
 from glip_mm.pseudo_labels.review.samples import read_label
 
+from .. import forked
 from ..test_visualization.test_report.browser import look_at, open_browser
 from .label_world import ROWS, write_labels, write_shard
 
@@ -124,9 +123,7 @@ def test_one_broken_image_spoils_nothing(run, images, tmp_path):
 
 def test_tool(run, images, tmp_path):
     def call(*arguments):
-        return subprocess.run(
-            [sys.executable, str(ROOT / 'tools/analysis_tools/review_labels.py'),
-             *map(str, arguments)], capture_output=True, text=True, cwd=ROOT)
+        return forked.run(ROOT / 'tools/analysis_tools/review_labels.py', *arguments, cwd=ROOT)
     done = call(run, '--images', images, '--out', tmp_path / 'out', '--samples', 2)
     assert done.returncode == 0, done.stderr[-3000:]
     assert f"review: {tmp_path / 'out/index.html'}" in done.stdout

@@ -15,6 +15,7 @@ from glip_mm.datasets import GroundingDataset
 from glip_mm.datasets.grounding_world import SelfTrainingOptions, write_world
 from glip_mm.text.noun_phrases import find_noun_phrases
 
+from .. import forked
 from ..test_models.nano import build_nano, nano_config, write_tiny_bert
 from .test_sources import jpeg, write_tar
 
@@ -51,10 +52,12 @@ def world(tmp_path_factory):
 
 
 def run(teacher, out, *options, launcher=()):
-    return subprocess.run(
-        [sys.executable, *launcher, str(ROOT / 'tools/pseudo_label.py'), *map(str, teacher),
-         '--out', str(out), '--threshold', '0.02', '--device', 'cpu', *map(str, options)],
-        capture_output=True, text=True, cwd=ROOT)
+    words = [ROOT / 'tools/pseudo_label.py', *teacher, '--out', out, '--threshold', '0.02',
+             '--device', 'cpu', *options]
+    if not launcher:
+        return forked.run(*words, cwd=ROOT)
+    return subprocess.run([sys.executable, *launcher, *map(str, words)], capture_output=True,
+                          text=True, cwd=ROOT)
 
 
 def rows_of(path):

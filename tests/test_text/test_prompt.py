@@ -3,7 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glip_mm.text import Entity, Prompt, clean_name
@@ -113,6 +113,7 @@ def test_a_name_that_cleans_to_nothing_has_no_span():
     assert prompt.entities[0] == Entity('(x)', ())
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=8), st.sampled_from(['. ', ' ', ' | ']))
 def test_spans_always_point_at_the_cleaned_name(names, separator):
     cleaned = [clean_name(name) for name in names]

@@ -14,6 +14,7 @@ import torch
 from mmengine.config import Config
 
 from glip_mm.apis.launch import load_config
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 TOY = '''
@@ -92,9 +93,8 @@ def toy(tmp_path):
 
 def run(script, *arguments, cwd, status=0):
     path = os.pathsep.join([str(ROOT), str(cwd)])
-    done = subprocess.run([sys.executable, str(ROOT / 'tools' / script), *map(str, arguments)],
-                          cwd=cwd, capture_output=True, text=True,
-                          env={**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1'})
+    done = forked.run(ROOT / 'tools' / script, *arguments, cwd=cwd,
+                      env={**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1'})
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 

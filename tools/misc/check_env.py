@@ -75,6 +75,7 @@ NEEDS = (
     Need(('accelerate',), '', mend='pip install --no-deps accelerate', required=False),
     Need(('ray',), '2.60', mend='pip install -r requirements/ray.txt', required=False),
     Need(('pytest',), '7', required=False),
+    Need(('pytest-xdist',), required=False),
     Need(('hypothesis',), required=False),
     Need(('playwright',), required=False),
 )

@@ -1,8 +1,6 @@
 """What is exported under which name, other sources of labels, and errors."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from glip_mm.pseudo_labels.export import ClassList, Collection, export_labels
 from glip_mm.pseudo_labels.label_rows import LabelRows
 
+from ... import forked
 from ..label_world import ROWS, write_labels, write_shard
 
 ROOT = Path(__file__).parents[3]
@@ -88,9 +87,7 @@ def test_shards_bring_their_images(tmp_path, images, to):
 
 
 def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / 'tools/analysis_tools/export_labels.py'),
-         *map(str, arguments)], capture_output=True, text=True, cwd=ROOT)
+    return forked.run(ROOT / 'tools/analysis_tools/export_labels.py', *arguments, cwd=ROOT)
 
 
 def test_tool(labels, images, tmp_path):

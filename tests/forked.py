@@ -1,0 +1,125 @@
+"""Programs in processes that are forked from one with PyTorch and MMDetection already imported.
+
+Importing them takes seconds, many times what most tools do in a test. The rest is as with
+``subprocess``: each program has a process of its own, with its own arguments, folder, environment,
+streams, exit status and signals. Of glip_mm only the package itself is imported beforehand: a
+program that does not import what it uses of it fails here too.
+"""
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+IMPORTED = ['glip_mm', 'mmengine.runner', 'mmdet.apis', 'mmdet.datasets.transforms',
+            'mmdet.evaluation', 'mmdet.models', 'mmdet.visualization', 'matplotlib.pyplot',
+            'transformers.models.bert.modeling_bert', 'transformers.models.auto.modeling_auto']
+Word = Union[str, Path, int, float]
+
+
+def context() -> BaseContext:
+    """Context of multiprocessing whose processes are forked from one that imported ``IMPORTED``."""
+    forked = multiprocessing.get_context('forkserver')
+    forked.set_forkserver_preload(IMPORTED)
+    with pytest.MonkeyPatch.context() as patch:
+        # all that the server knows of the paths of the tests
+        patch.setenv('PYTHONPATH', str(ROOT), prepend=os.pathsep)
+        forkserver.ensure_running()
+    return forked
+
+
+class Program:
+    """A running script, or the code after ``-c``.
+
+    Args:
+        words: Script and its arguments.
+        cwd: Folder to run in. Default: that of the tests.
+        env: Environment. Default: that of the tests.
+    """
+
+    def __init__(self, *words: Word, cwd: Optional[Union[str, Path]] = None,
+                 env: Optional[Mapping[str, str]] = None) -> None:
+        self._streams = tempfile.TemporaryDirectory()
+        self._process = context().Process(target=_begin, args=(
+            [str(word) for word in words], str(cwd or Path.cwd()),
+            dict(os.environ if env is None else env), self._streams.name))
+        self._process.start()
+
+    def poll(self) -> Optional[int]:
+        """Exit status, negative if a signal ended it; None while it runs."""
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(self._process.pid, number)
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit status."""
+        self._process.join()
+        return self._process.exitcode
+
+    def communicate(self) -> tuple[str, str]:
+        """Wait for the end and return what was written to standard output and error."""
+        self.wait()
+        out, err = (Path(self._streams.name, name).read_text() for name in ('1', '2'))
+        return out, err
+
+
+def run(*words: Word, **options: Any) -> subprocess.CompletedProcess:
+    """Run a program to its end. Takes what ``Program`` takes."""
+    program = Program(*words, **options)
+    out, err = program.communicate()
+    return subprocess.CompletedProcess(words, program.wait(), out, err)
+
+
+def _begin(words: Sequence[str], cwd: str, env: Mapping[str, str], streams: str) -> None:
+    import torch
+    for number in (1, 2):
+        with open(f'{streams}/{number}', 'wb') as file:
+            os.dup2(file.fileno(), number)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    torch.set_num_threads(int(env.get('OMP_NUM_THREADS', torch.get_num_threads())))
+    # without what tests added to find their own modules
+    outside = [path for path in sys.path if ROOT not in (Path(path), *Path(path).parents)]
+    sys.path[:] = ['', *filter(None, env.get('PYTHONPATH', '').split(os.pathsep)), *outside]
+    subprocess.run = _run_forked
+    _execute(words)
+
+
+def _execute(words: Sequence[str]) -> None:
+    sys.argv = list(words)
+    if words[0] == '-c':
+        sys.argv[:2] = ['-c']
+        main = sys.modules['__main__'] = types.ModuleType('__main__')
+        exec(words[1], main.__dict__)
+    else:
+        sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
+        runpy.run_path(words[0], run_name='__main__')
+
+
+_run_outside = subprocess.run
+
+
+def _run_forked(command: Sequence[Word], **options: Any) -> subprocess.CompletedProcess:
+    """Run the scripts that a script runs as it was run itself."""
+    words = [str(word) for word in command]
+    if options or words[0] != sys.executable or not words[1].endswith('.py'):
+        return _run_outside(command, **options)
+    process = multiprocessing.get_context('fork').Process(target=_execute, args=(words[1:],))
+    process.start()
+    process.join()
+    return subprocess.CompletedProcess(command, process.exitcode)
