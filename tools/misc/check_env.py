@@ -77,6 +77,8 @@ NEEDS = (
     Need(('pytest',), '7', required=False),
     Need(('pytest-xdist',), required=False),
     Need(('hypothesis',), required=False),
+    Need(('ipykernel',), required=False),
+    Need(('nbclient',), required=False),
     Need(('playwright',), required=False),
 )
 PYTHON = ('3.10', '3.14')
