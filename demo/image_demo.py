@@ -26,9 +26,12 @@ import json
 import sys
 from typing import Any
 
+from mmengine.config import DictAction
+
+from glip_mm_cli.options import parse_early
+
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('inputs', help='image file, address or folder')
@@ -61,7 +64,7 @@ def parse_args() -> argparse.Namespace:
                         '-1: the whole caption is one phrase')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings of the config')
-    return parser.parse_args()
+    return parse_early(parser, ['model'], ['weights'])
 
 
 def spans(text: str) -> Any:

@@ -63,7 +63,8 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        # on POSIX an empty folder makes room
+        if path.is_dir():  # an empty one, which only POSIX would replace
+            path.rmdir()
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

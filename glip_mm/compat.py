@@ -8,19 +8,91 @@ import os.path as osp
 import sys
 import warnings
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any, Callable, Iterator, List, Tuple
 
-#: Of each package the first version that MMDetection 3.3 refuses, and what it is shown instead.
-MMDET_CEILINGS = dict(mmcv=('2.2.0', '2.1.99'), mmengine=('1.0.0', '0.99.0'))
+#: Distributions that provide the module ``mmcv``.
+MMCV_DISTRIBUTIONS = ('mmcv', 'onedl-mmcv', 'mmcv-lite')
+
+#: Of each package: the first version that MMDetection 3.3 refuses, the first that was never tried
+#: with it, and what it is shown instead.
+MMDET_CEILINGS = dict(mmcv=('2.2.0', '2.3.0', '2.1.99'), mmengine=('1.0.0', '1.0.0', '0.99.0'))
 
 
 def apply_all() -> None:
     """Apply what has to be in place before anything of MMDetection is used; cheap, repeatable."""
+    check_one_mmcv()
+    stand_in_for_mmcv_ops()
     import_mmdet()
     replace_pkg_resources()
     allow_resume_checkpoints()
+
+
+def check_one_mmcv() -> None:
+    """Refuse two distributions of MMCV in one environment.
+
+    Why: ``mmcv``, ``mmcv-lite`` and ``onedl-mmcv`` write to the same folder. The later one replaces
+    the Python code of the earlier one beside its compiled operators, and removing either takes
+    files of both: what is left fails in ways that name neither.
+
+    Raises:
+        ImportError: If there are two, or if the files of the only one are gone.
+    """
+    found = [name for name in MMCV_DISTRIBUTIONS if _is_distribution(name)]
+    if len(found) > 1:
+        raise ImportError(f"{' and '.join(found)} are both installed and write to the same folder: "
+                          f'pip uninstall -y {" ".join(found)} && pip install {found[-1]}')
+    if found and importlib.util.find_spec('mmcv.utils') is None:
+        raise ImportError(f'files of {found[0]} are missing, as after removing another MMCV: '
+                          f'pip install --force-reinstall --no-deps {found[0]}')
+
+
+def _is_distribution(name: str) -> bool:
+    try:
+        importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def has_mmcv_ops() -> bool:
+    """Whether MMCV brought compiled operators."""
+    return getattr(importlib.util.find_spec('mmcv._ext'), 'origin', None) is not None
+
+
+def stand_in_for_mmcv_ops() -> None:
+    """Give MMCV's wrappers the operators of :mod:`glip_mm.ops` where it has none compiled.
+
+    Why: ``mmcv-lite`` installs everywhere in seconds, while MMCV with its operators needs a wheel
+    made for the very torch and CUDA at hand, or a compiler. MMDetection imports ``mmcv.ops`` all
+    over, whatever it calls of it, and that import fails without ``mmcv._ext``. The stand-in has
+    every name; those in :mod:`glip_mm.ops.mmcv_ext` work on any device, each other one raises a
+    ``NotImplementedError`` that says how to get it. A compiled ``mmcv._ext`` is left alone.
+    """
+    if 'mmcv._ext' in sys.modules or has_mmcv_ops():
+        return
+
+    def find(name: str) -> Any:
+        if name.startswith('__'):
+            raise AttributeError(name)
+        from .ops import mmcv_ext
+        if name in mmcv_ext.__all__:
+            return getattr(mmcv_ext, name)
+
+        def missing(*args: Any, **kwargs: Any) -> None:
+            raise NotImplementedError(
+                f"the operator '{name}' needs MMCV with compiled operators, and this is mmcv-lite: "
+                'pip uninstall -y mmcv-lite && pip install mmcv==2.1.0 (where no wheel fits it is '
+                'compiled; docs/installation.md)')
+
+        return missing
+
+    module = ModuleType('mmcv._ext')
+    module.__spec__ = ModuleSpec('mmcv._ext', loader=None)
+    module.__getattr__ = find
+    sys.modules['mmcv._ext'] = module
 
 
 def load_tokenizer(name: str, local_files_only: bool = False) -> Any:
@@ -52,6 +124,26 @@ def load_tokenizer(name: str, local_files_only: bool = False) -> Any:
     return tokenizer
 
 
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Load pretrained weights without a bar and a report of unused keys.
+
+    Why: transformers 5 prints a table of the pooler's keys, which no language model here has, and a
+    progress bar for a file that loads in milliseconds. Missing keys are an error of ours anyway.
+    """
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
 def import_mmdet() -> ModuleType:
     """Import MMDetection under any newer MMCV and MMEngine, with a warning instead of a refusal.
 
@@ -67,14 +159,17 @@ def import_mmdet() -> ModuleType:
     """
     if 'mmdet' in sys.modules:
         return sys.modules['mmdet']
+    from mmengine.utils import digit_version
+
     with _accepted_versions() as hidden:
         module = importlib.import_module('mmdet')
-    for name, version, limit in hidden:
-        if not hasattr(module, f'{name}_maximum_version'):  # a fork that refuses nothing
-            continue
-        warnings.warn(f'{name} {version} is newer than MMDetection {module.__version__} was made '
-                      f'for (< {limit}); if something breaks: pip install "{name}<{limit}"',
-                      stacklevel=2)
+    for name, version, untried in hidden:
+        # a fork refuses nothing
+        if (hasattr(module, f'{name}_maximum_version')
+                and digit_version(version) >= digit_version(untried)):
+            warnings.warn(f'{name} {version} was never tried with MMDetection '
+                          f'{module.__version__}; if something breaks, use one < {untried}',
+                          stacklevel=2)
     return module
 
 
@@ -82,10 +177,10 @@ def import_mmdet() -> ModuleType:
 def _accepted_versions() -> Iterator[List[Tuple[str, str, str]]]:
     from mmengine.utils import digit_version
     hidden = []
-    for name, (limit, shown) in MMDET_CEILINGS.items():
+    for name, (limit, untried, shown) in MMDET_CEILINGS.items():
         module = importlib.import_module(name)
         if digit_version(module.__version__) >= digit_version(limit):
-            hidden.append((name, module.__version__, limit))
+            hidden.append((name, module.__version__, untried))
             module.__version__ = shown
     try:
         yield hidden

@@ -30,7 +30,7 @@ PARAM_SCHEDULERS = _child(mmdet_registry.PARAM_SCHEDULERS, 'glip_mm.engine')
 # MMDetection has none of these two
 FUNCTIONS = _child(mmengine_registry.FUNCTIONS, 'glip_mm.engine.strategies')
 STRATEGIES = _child(mmengine_registry.STRATEGIES, 'glip_mm.engine.strategies')
-VISUALIZERS = _child(mmdet_registry.VISUALIZERS, 'glip_mm.visualization')
+VISUALIZERS = _child(mmdet_registry.VISUALIZERS, 'glip_mm.visualization.visualizer')
 
 # Nothing of ours is registered below: MMEngine looks for a child of every registry it builds from
 # and warns when the default scope has none.

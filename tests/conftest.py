@@ -8,6 +8,8 @@ import pytest
 os.environ['HF_HUB_OFFLINE'] = '1'
 os.environ['TRANSFORMERS_OFFLINE'] = '1'
 
+import glip_mm  # noqa: E402, F401  before MMCV and MMDetection: tests import those by themselves
+
 
 def pytest_collection_modifyitems(items):
     if not any(item.get_closest_marker('gpu') for item in items):

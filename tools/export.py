@@ -18,6 +18,8 @@ import sys
 from pathlib import Path
 from typing import Optional, Sequence
 
+from glip_mm_cli.options import parse_early
+
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -54,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Export; returns the exit status."""
-    args = make_parser().parse_args(argv)
+    args = parse_early(make_parser(), argv=argv)
     try:
         return export_file(args)
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:

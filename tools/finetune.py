@@ -17,36 +17,15 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
-from glip_mm.apis.repeated_tests import Task, read_task
-from glip_mm.atomic_files import write_atomically
-from glip_mm.finetuning import (
-    RunSettings,
-    Splits,
-    aggregate,
-    finetune_config,
-    open_splits,
-    read_class_prompts,
-    results_table,
-    write_config,
-)
-from glip_mm.finetuning.config import TUNING
-from glip_mm.finetuning.data import with_shots
-from glip_mm.finetuning.odinw import prepared_file
-from glip_mm.finetuning.open_splits import ODINW, data_name
-from glip_mm.finetuning.replay import SHARE, read_replay
-from glip_mm.finetuning.results import read_results
-from glip_mm.finetuning.retention import measure_retention, tuned_task, write_retention
-from glip_mm.finetuning.start import check_start, find_start
-from glip_mm.visualization.report import make_report
+from glip_mm_cli.options import parse_early
+from glip_mm_cli.training_options import add_training_options
 
 TOOLS = Path(__file__).resolve().parent
-SETS = TOOLS.parent / 'configs' / '_base_' / 'datasets' / 'odinw.json'
 #: Published: seeds of the leaderboard's few-shot files.
 SEEDS = (3, 30, 300)
 
@@ -74,75 +53,29 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_training_options(parser: argparse.ArgumentParser) -> None:
-    """Options that ``tools/odinw.py`` has, too."""
-    parser.add_argument('--checkpoint', required=True, help='where to start: a file, an address, '
-                        'or a model of the index such as glip_swin-t_o365-goldg')
-    parser.add_argument('--config', help='config of the model (default: what the index or the '
-                        'checkpoint itself says)')
-    parser.add_argument('--tuning', choices=TUNING, default='full', help='what is trained '
-                        '(default: full)')
-    parser.add_argument('--shots', default='all', type=number_of_shots, metavar='N|all',
-                        help='images of each class; 0 tests without training (default: all)')
-    parser.add_argument('--seeds', '--seed', nargs='+', type=at_least(0), metavar='N',
-                        help='of the few-shot subset and of the training; several make a table of '
-                        'mean and deviation (default: 3)')
-    parser.add_argument('--epochs', type=at_least(1), default=200, help='at most (default: 200)')
-    parser.add_argument('--batch-size', type=at_least(1), default=4, help='default: 4')
-    parser.add_argument('--workers', type=at_least(0), default=2, help='processes that read '
-                        'images (default: 2)')
-    parser.add_argument('--lr', type=positive, help="learning rate (default: the mode's published "
-                        "one, or the base config's)")
-    parser.add_argument('--copies', type=at_least(1), help='times an image comes in an epoch '
-                        '(default: 8, 4, 2 and 1 for 1, 3, 5 and 10 shots)')
-    parser.add_argument('--step-patience', type=at_least(0), metavar='N', help='evaluations '
-                        'without progress before the learning rate falls (default: 3, of all '
-                        'images 2)')
-    parser.add_argument('--stop-patience', type=at_least(1), metavar='N', help='evaluations '
-                        'without progress before training ends (default: 8, of all images 4)')
-    parser.add_argument('--replay', metavar='CONFIG', help='mix the training data of this config '
-                        'in, usually those of the pre-training: keeps what the model knew')
-    parser.add_argument('--replay-share', type=float, default=SHARE, metavar='SHARE',
-                        help=f'of the images of an epoch that are replayed (default: {SHARE})')
-    parser.add_argument('--odinw-root', default='data/odinw', help='default: data/odinw')
-    parser.add_argument('--sets', default=str(SETS), metavar='FILE.json',
-                        help='descriptions of the sets of ODinW')
-    parser.add_argument('--test-split', choices=['evaluated', 'test'], default='test',
-                        help='of ODinW: test, or the one of published zero-shot results '
-                        '(default: test)')
-    parser.add_argument('--work-dir', help='default: work_dirs/finetune/DATA/TUNING_SHOTS')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings of the written config')
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_early(make_parser())
 
-
-def number_of_shots(text: str) -> int | None:
-    """A number, or None for all."""
-    if text == 'all':
-        return None
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"must be a number or 'all', got '{text}'")
-    return int(text)
-
-
-def at_least(smallest: int) -> Callable[[str], int]:
-    """Reads whole numbers from ``smallest`` on."""
-    def read(text: str) -> int:
-        if not text.isdigit() or int(text) < smallest:
-            raise argparse.ArgumentTypeError(f"must be a whole number, at least {smallest}, got "
-                                             f"'{text}'")
-        return int(text)
-    return read
-
-
-def positive(text: str) -> float:
-    """A number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0 < value < float('inf'):
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got '{text}'")
-    return value
+from glip_mm.apis.repeated_tests import Task, read_task
+from glip_mm.atomic_files import write_atomically
+from glip_mm.finetuning import (
+    RunSettings,
+    Splits,
+    aggregate,
+    finetune_config,
+    open_splits,
+    read_class_prompts,
+    results_table,
+    write_config,
+)
+from glip_mm.finetuning.data import with_shots
+from glip_mm.finetuning.odinw import prepared_file
+from glip_mm.finetuning.open_splits import ODINW, data_name
+from glip_mm.finetuning.replay import read_replay
+from glip_mm.finetuning.results import read_results
+from glip_mm.finetuning.retention import measure_retention, tuned_task, write_retention
+from glip_mm.finetuning.start import check_start, find_start
+from glip_mm.visualization.report import make_report
 
 
 def find_splits(args: argparse.Namespace, seed: int, out: Path) -> Splits:

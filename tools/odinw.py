@@ -21,19 +21,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finetune import TOOLS, add_training_options
 from mmengine.config import Config
 
-from glip_mm.apis.launch import newest_checkpoint
-from glip_mm.apis.leaderboard import leaderboard_runs
-from glip_mm.atomic_files import write_atomically
-from glip_mm.checkpoints import read_checkpoint
-from glip_mm.evaluation.predictions import PredictionStore
-from glip_mm.finetuning import odinw_rows
-from glip_mm.finetuning.open_splits import ODINW, data_name
-from glip_mm.finetuning.results import suite_summary
-from glip_mm.finetuning.start import find_start
-from glip_mm.visualization.suite_chart import draw_suite
+from glip_mm_cli.options import parse_early
+from glip_mm_cli.training_options import add_training_options
+
+TOOLS = Path(__file__).resolve().parent
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -52,6 +45,21 @@ def make_parser() -> argparse.ArgumentParser:
     add_training_options(parser)
     parser.add_argument('--val-fraction', type=float, help='see tools/finetune.py')
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_early(make_parser())
+
+from glip_mm.apis.launch import newest_checkpoint
+from glip_mm.apis.leaderboard import leaderboard_runs
+from glip_mm.atomic_files import write_atomically
+from glip_mm.checkpoints import read_checkpoint
+from glip_mm.evaluation.predictions import PredictionStore
+from glip_mm.finetuning import odinw_rows
+from glip_mm.finetuning.open_splits import ODINW, data_name
+from glip_mm.finetuning.results import suite_summary
+from glip_mm.finetuning.start import find_start
+from glip_mm.visualization.suite_chart import draw_suite
 
 
 def find_sets(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
@@ -98,7 +106,7 @@ def run_options(argv: list[str]) -> list[str]:
 
 def read_summary(path: Path) -> dict[str, Any]:
     """What a run wrote; metrics that it could not tell are nan."""
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding='utf-8'))
     content['runs'] = {name: {k: math.nan if v is None else v for k, v in run.items()}
                        for name, run in content['runs'].items()}
     return content
@@ -109,7 +117,7 @@ def run_set(data: str, folder: Path, options: list[str]) -> dict[str, Any] | Non
     done, command = folder / 'command', shlex.join(options)
     finished = (folder / 'results.json').is_file() and done.is_file()
     # of changed annotations the run itself says what it does
-    if not (finished and done.read_text() == command and not any(
+    if not (finished and done.read_text(encoding='utf-8') == command and not any(
             path.stat().st_mtime > done.stat().st_mtime for path in Path(data).rglob('*.json'))):
         call = [sys.executable, str(TOOLS / 'finetune.py'), '--data', data, '--work-dir',
                 str(folder), '--no-report', *options]

@@ -22,22 +22,11 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-import torch
-from mmengine.registry import init_default_scope
-
-from glip_mm.apis.building import build_model, resolve_model
-from glip_mm.apis.images import ImagePipeline
-from glip_mm.compat import apply_all
-from glip_mm.pseudo_labels import BoxSelection, LabelSettings, Teacher, find_shards, label
-from glip_mm.pseudo_labels.ray_engine import Actors, LostShards, label_with_ray
-from glip_mm.pseudo_labels.settings import check_settings
-from glip_mm.text import NounPhraseFinder
-from glip_mm.text.noun_phrases import GRAMMARS
-from glip_mm.text.parsers import PARSERS
+from glip_mm_cli.options import parse_early
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config of the teacher')
@@ -59,17 +48,18 @@ def parse_args() -> argparse.Namespace:
                         'phrases may share boxes)')
     parser.add_argument('--counts', action='store_true', help='no more boxes than the caption '
                         'says: one for "a dog", two for "two dogs"')
-    parser.add_argument('--parser', default='auto', choices=['auto', *PARSERS],
+    parser.add_argument('--parser', default='auto', choices=['auto', 'spacy', 'textblob'],
                         help='what tags the words of captions (default: the first that is there)')
-    parser.add_argument('--grammar', default='published', choices=GRAMMARS, help='published: '
-                        'determiner, adjectives, nouns (default); chunks: those of the parser')
+    parser.add_argument('--grammar', default='published', choices=['published', 'chunks'],
+                        help='published: determiner, adjectives, nouns (default); chunks: those of '
+                        'the parser')
     parser.add_argument('--no-determiners', action='store_true',
                         help='ask for "dog" where the caption says "a dog"')
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--shard-size', type=int, default=1000,
                         help='samples of a shard, except of tar shards (default: 1000)')
     parser.add_argument('--dtype', choices=['bfloat16', 'float16'], help='of autocast')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='default: cuda if there is one, else cpu')
     parser.add_argument('--workers', type=int, default=2, help='threads that decode images')
     parser.add_argument('--engine', choices=['processes', 'ray'], default='processes',
                         help='processes: this one, with those that torchrun or you start beside '
@@ -78,7 +68,22 @@ def parse_args() -> argparse.Namespace:
                         '"4" is always four (default: from one to what the cluster has room for)')
     parser.add_argument('--ray-address', help='of a running cluster, "auto" for one of this '
                         'machine (default: start one here for this run)')
-    return parser.parse_args()
+    return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_early(make_parser())
+
+import torch
+from mmengine.registry import init_default_scope
+
+from glip_mm.apis.building import build_model, resolve_model
+from glip_mm.apis.images import ImagePipeline
+from glip_mm.compat import apply_all
+from glip_mm.pseudo_labels import BoxSelection, LabelSettings, Teacher, find_shards, label
+from glip_mm.pseudo_labels.ray_engine import Actors, LostShards, label_with_ray
+from glip_mm.pseudo_labels.settings import check_settings
+from glip_mm.text import NounPhraseFinder
 
 
 def build_teacher(args: argparse.Namespace, device: str) -> Teacher:
@@ -114,7 +119,8 @@ def label_on_ray(args: argparse.Namespace) -> Counter:
 
 def main() -> None:
     """Label."""
-    args = parse_args()
+    args = make_parser().parse_args()
+    args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     rank, world_size = (int(os.environ.get(k, d)) for k, d in (('RANK', 0), ('WORLD_SIZE', 1)))
     device = args.device
     if device == 'cuda':

@@ -7,19 +7,9 @@ Example:
 
 import argparse
 
-from mmdet.evaluation import DumpDetResults
 from mmengine.config import Config
 
-from glip_mm.apis.launch import (
-    add_run_options,
-    augment_tests,
-    build_runner,
-    check_checkpoint,
-    clear_end,
-    drawing_hook,
-    load_config,
-)
-from glip_mm.apis.testing import run_test
+from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -40,6 +30,19 @@ def make_parser() -> argparse.ArgumentParser:
                         'that an interrupted run of the same test has predicted')
     add_run_options(parser)
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_early(make_parser())
+
+from glip_mm.apis.launch import (
+    augment_tests,
+    build_runner,
+    clear_end,
+    drawing_hook,
+    load_config,
+)
+from glip_mm.apis.testing import run_test
 
 
 def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
@@ -72,6 +75,7 @@ def main() -> None:
     with clear_end('test.py'):
         runner = build_runner(config)
         if args.out:
+            from mmdet.evaluation import DumpDetResults
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         run_test(runner)
 

@@ -14,13 +14,8 @@ import csv
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dist import is_main_process
-from mmengine.logging import print_log
 
-from glip_mm.apis.launch import add_run_options, build_runner, check_checkpoint, load_config
-from glip_mm.apis.suite import find_datasets, present_part, suite_config
-from glip_mm.apis.testing import run_test
-from glip_mm.visualization.suite_chart import draw_suite
+from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -40,6 +35,18 @@ def make_parser() -> argparse.ArgumentParser:
                         help='ODinW configs: leave out the sets that are not there')
     add_run_options(parser)
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_early(make_parser())
+
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+
+from glip_mm.apis.launch import build_runner, load_config
+from glip_mm.apis.suite import find_datasets, present_part, suite_config
+from glip_mm.apis.testing import run_test
+from glip_mm.visualization.suite_chart import draw_suite
 
 
 def make_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
@@ -86,7 +93,7 @@ def main() -> None:
     run_test(build_runner(config))
     if is_main_process():
         table = Path(config.test_evaluator.out_file)
-        with open(table, newline='') as file:
+        with open(table, encoding='utf-8', newline='') as file:
             values = [(row['name'], float(row['AP'] or 'nan')) for row in csv.DictReader(file)]
         draw_suite(values, str(table.with_suffix('.png')), Path(args.checkpoint).name)
         print_log(f"summary: '{table}' and '{table.with_suffix('.png')}'", 'current')

@@ -7,15 +7,8 @@ Example:
 import argparse
 
 from mmengine.config import Config
-from mmengine.runner import find_latest_checkpoint
 
-from glip_mm.apis.launch import (
-    add_run_options,
-    build_runner,
-    check_checkpoint,
-    clear_end,
-    load_config,
-)
+from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -33,6 +26,18 @@ def make_parser() -> argparse.ArgumentParser:
                         'newest one of the work directory, or from the start if it has none')
     add_run_options(parser)
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_early(make_parser())
+
+from mmengine.runner import find_latest_checkpoint
+
+from glip_mm.apis.launch import (
+    build_runner,
+    clear_end,
+    load_config,
+)
 
 
 def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,

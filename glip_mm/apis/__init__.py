@@ -1,14 +1,13 @@
 """Inference, and what the tools call."""
 
-from .export import export_model
-from .images import ImageError
-from .inferencer import FailedImage, GLIPInferencer
-from .model_index import find_model, list_models
-from .onnx_inferencer import ONNXInferencer
-from .prompts import make_prompt
-from .result import GroundingResult
+from ..lazy import lazy_exports
 
-__all__ = [
-    'FailedImage', 'GLIPInferencer', 'GroundingResult', 'ImageError', 'ONNXInferencer',
-    'export_model', 'find_model', 'list_models', 'make_prompt'
-]
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {
+    '.checkpoints.model_index': ['find_model', 'list_models'],
+    'export': ['export_model'],
+    'images': ['ImageError'],
+    'inferencer': ['FailedImage', 'GLIPInferencer'],
+    'onnx_inferencer': ['ONNXInferencer'],
+    'prompts': ['make_prompt'],
+    'result': ['GroundingResult'],
+})

@@ -3,8 +3,6 @@
 from copy import deepcopy
 from os import PathLike
 from pathlib import Path
-from urllib.error import URLError
-from urllib.parse import unquote, urlparse
 
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
@@ -14,9 +12,9 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from ..checkpoints import load_glip_checkpoint
+from ..checkpoints.model_index import find_model
 from ..models import GLIP
 from ..registry import MODELS, SCOPE
-from .model_index import find_model
 
 
 def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None
@@ -65,7 +63,7 @@ def build_model(cfg: Config, weights: str | None = None) -> nn.Module:
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        OSError: If it can't be downloaded.
+        DownloadError: If it can't be downloaded.
         TypeError: If the config builds no GLIP of this package.
         ValueError: If the checkpoint belongs to another model.
     """
@@ -85,15 +83,8 @@ def build_model(cfg: Config, weights: str | None = None) -> nn.Module:
 
 
 def _load(model: nn.Module, weights: str) -> None:
-    address = urlparse(weights)
-    path = unquote(address.path) if address.scheme == 'file' else weights
     try:
-        load_glip_checkpoint(model, path)
-    except FileNotFoundError:
-        raise
+        load_glip_checkpoint(model, weights)
     except (KeyError, TypeError, ValueError) as error:
         reason = ' '.join(str(error.args[0] if error.args else error).split())
         raise ValueError(f"weights '{weights}': {reason}") from error
-    except (URLError, OSError) as error:
-        raise OSError(f"weights '{weights}' can not be downloaded ({error}); download the file "
-                      'where there is a network and give its path as weights') from error

@@ -5,7 +5,7 @@ from typing import Dict, NamedTuple, Optional
 
 from mmengine.fileio import load
 
-from .model_index import index_root
+from ..checkpoints.model_index import index_root
 
 #: Points (percent) that a result may differ from a published one where the metafile says nothing.
 TOLERANCE = 0.3

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,19 +14,20 @@ from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
-from mmengine.runner.amp import autocast
 from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
 from ..registry import SCOPE
 from ..text import Prompt
-from ..visualization import GroundingVisualizer, draw_grounding, save_image
-from .building import build_model, resolve_model
+from ..visualization import draw_grounding, save_image
 from .images import ImagePipeline, Input, list_images
 from .outputs import OutputNames
 from .prompts import make_prompt, make_prompts
 from .result import GroundingResult
+
+if TYPE_CHECKING:
+    from ..visualization import GroundingVisualizer
 
 
 class FailedImage(NamedTuple):
@@ -81,6 +82,8 @@ class GLIPInferencer:
                                  'into it first, or give its config as model')
             self.model = model if device is None else model.to(device)
         else:
+            # MMDetection's models take seconds to import: not before one is built
+            from .building import build_model, resolve_model
             self.cfg, checkpoint = resolve_model(model, weights)
             self.model = build_model(self.cfg, checkpoint).to(device or get_device())
         self.model.eval()
@@ -88,7 +91,7 @@ class GLIPInferencer:
             self.pipeline = ImagePipeline(self.cfg)
         self.palette, self.font, self.show_progress = palette, font, show_progress
         self.prompt: Prompt | None = None
-        self._window: GroundingVisualizer | None = None
+        self._window: 'GroundingVisualizer | None' = None
 
     def set_prompt(self, texts: Any, spans: Any = None, custom_entities: bool = False) -> Prompt:
         """Set what calls without ``texts`` look for; its text is encoded once, by the first.
@@ -223,6 +226,7 @@ class GLIPInferencer:
 
     @torch.no_grad()
     def _predict(self, samples: Sequence[dict]) -> list[GroundingResult]:
+        from mmengine.runner.amp import autocast
         half = bool((self.cfg.get('test_cfg') or {}).get('fp16', False))
         with autocast(enabled=half):
             outputs = self.model.test_step(pseudo_collate(samples))
@@ -234,6 +238,7 @@ class GLIPInferencer:
 
     def _show(self, picture: np.ndarray, name: str, wait_time: float) -> None:
         if self._window is None:
+            from ..visualization import GroundingVisualizer
             self._window = GroundingVisualizer(f'glip_mm_inferencer_{id(self)}')
         self._window.show(picture, win_name=name, wait_time=wait_time)
 

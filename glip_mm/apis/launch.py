@@ -1,4 +1,4 @@
-"""What ``tools/train.py`` and ``tools/test.py`` share: options, and the config they lead to."""
+"""What ``tools/train.py`` and ``tools/test.py`` share: the config that options lead to."""
 
 import argparse
 import atexit
@@ -13,27 +13,17 @@ from pathlib import Path
 from typing import Optional
 
 import torch
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from glip_mm.checkpoints.download import DownloadError
+from glip_mm.checkpoints.model_index import located
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
+from glip_mm.engine.runner import ScreenRunner
 from glip_mm.registry import RUNNERS
-
-
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every run has."""
-    parser.add_argument('--work-dir', help='folder for logs and results '
-                        '(default: work_dirs/NAME_OF_THE_CONFIG)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings that replace those of the config, for example '
-                        "model.bbox_head.num_levels=3 or 'keys=[a,b]'")
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
-                        help='what started this process among others (default: none)')
-    # torch.distributed.launch passes it in either spelling
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
-                        help=argparse.SUPPRESS)
+from glip_mm_cli.options import config_file
 
 
 def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
@@ -41,30 +31,28 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
 
     Args:
         parser: Reports errors; its ``error`` ends the program.
-        args: ``config`` and the options of :func:`add_run_options`.
+        args: ``config`` and the options of :func:`glip_mm_cli.options.add_run_options`.
 
     Returns:
         The config, with ``launcher`` and ``work_dir`` set.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    if not Path(args.config).is_file():
-        parser.error(f"config '{args.config}' is not a file{similar_files(args.config)}")
     try:
-        config = Config.fromfile(args.config)
+        path = config_file(args.config)
+    except FileNotFoundError as error:
+        parser.error(str(error))
+    try:
+        config = Config.fromfile(path)
     except FileNotFoundError as error:
         parser.error(f"config '{args.config}' needs a file that is missing: {error}")
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher
+    if args.verbose:
+        config.verbose = True
     config.work_dir = args.work_dir or config.get('work_dir') or str(
-        Path('work_dirs') / Path(args.config).stem)
+        Path('work_dirs') / Path(path).stem)
     return config
-
-
-def check_checkpoint(parser: argparse.ArgumentParser, path: str, option: str) -> None:
-    """End the program if a checkpoint is neither a file nor an address."""
-    if '://' not in path and not Path(path).is_file():
-        parser.error(f"{option} '{path}' is not a file{similar_files(path)}")
 
 
 @contextmanager
@@ -76,7 +64,7 @@ def clear_end(tool: str) -> Iterator[None]:
     """
     try:
         yield
-    except (DataError, FileNotFoundError) as error:
+    except (DataError, DownloadError, FileNotFoundError) as error:
         text = str(error)
         if 'Original Traceback' in text:  # of a process that reads images
             text = text.strip().splitlines()[-1]
@@ -84,12 +72,14 @@ def clear_end(tool: str) -> Iterator[None]:
 
 
 def build_runner(config: Config) -> Runner:
-    """The runner of a config: MMEngine's own or, with ``runner_type``, a registered one."""
+    """The runner of a config: :class:`ScreenRunner` or, with ``runner_type``, a registered one."""
     distribute_without_gpu(config)
     if config.get('resume') and not config.get('load_from'):
         config.load_from = newest_checkpoint(config.work_dir)
+    if config.get('load_from'):
+        config.load_from = located(config.load_from)
     atexit.register(_leave_group)
-    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    return RUNNERS.build(config) if 'runner_type' in config else ScreenRunner.from_cfg(config)
 
 
 def newest_checkpoint(folder: str) -> Optional[str]:
@@ -134,15 +124,6 @@ def drawing_hook(config: Config, **settings: object) -> ConfigDict:
                        ' in the config')
     hook.update(draw=True, **settings)
     return hook
-
-
-def similar_files(path: str) -> str:
-    """What is there instead of a missing file, to be put behind a message."""
-    folder = Path(path).parent
-    found = sorted(p.name for p in folder.glob(f'*{Path(path).suffix}')) if folder.is_dir() else []
-    if not folder.is_dir():
-        return f"; there is no folder '{folder}'"
-    return f"; in '{folder}' there are: {', '.join(found[:8])}" if found else ''
 
 
 def augment_tests(config: Config) -> None:

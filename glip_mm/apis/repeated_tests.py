@@ -36,7 +36,7 @@ def test_once(config: Config, checkpoint: str, folder: Path,
     key = hashlib.sha256(f'{config.pretty_text}\n{identity or identity_of(checkpoint)}'.encode())
     done = folder / 'test_once.json'
     if done.is_file():
-        content = json.loads(done.read_text())
+        content = json.loads(done.read_text(encoding='utf-8'))
         if content['key'] == key.hexdigest():
             return content['metrics']
     config.update(work_dir=str(folder), load_from=str(checkpoint), resume=False,

@@ -211,7 +211,7 @@ def _read_prompts(path: Optional[str], datasets: Sequence[FoundDataset]) -> dict
     if path is None:
         return {}
     try:
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
     except ValueError as error:
         raise ValueError(f"prompts '{path}' is not valid JSON ({error})") from error
     known = {d.name: d.classes for d in datasets}

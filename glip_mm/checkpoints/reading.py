@@ -3,33 +3,29 @@
 import re
 from pathlib import Path
 from typing import Any, Dict, Mapping, Union
-from urllib.parse import urlparse
 
 import torch
 
 from ..atomic_files import replacing
 from ..compat import allow_resume_checkpoints
+from .model_index import checkpoint_file
 
 
 def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     """Read a checkpoint file; nothing but data is unpickled.
 
     Args:
-        path: A file, or an http(s) address, which is downloaded once into torch's hub folder.
+        path: A file, a name of the model index or an address; see :func:`checkpoint_file`.
 
     Returns:
         The file's contents, tensors on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.
+        DownloadError: If it can't be downloaded.
         ValueError: If the file is no checkpoint or holds more than data.
     """
-    if str(path).startswith(('http://', 'https://')):
-        path = _download(str(path))
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"checkpoint '{path}' does not exist: check the path, or download "
-                                "the file named under Weights in the config folder's metafile.yml")
+    path = checkpoint_file(path)
     try:
         allow_resume_checkpoints()  # the plain data that MMEngine saves beside the weights
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
@@ -61,11 +57,3 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> N
     """
     with replacing(Path(path).expanduser()) as file:
         torch.save(dict(checkpoint), file)
-
-
-def _download(address: str) -> Path:
-    target = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
-    if not target.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(address, str(target))
-    return target

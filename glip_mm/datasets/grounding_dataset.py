@@ -115,7 +115,7 @@ class GroundingDataset(BaseDataset):
         if path is None:
             return
         try:
-            content = json.loads(Path(path).read_text())
+            content = json.loads(Path(path).read_text(encoding='utf-8'))
             self.label_map = {int(label): name for label, name in content.items()}
         except FileNotFoundError:
             raise FileNotFoundError(f"label map '{path}' is missing: check label_map_file"

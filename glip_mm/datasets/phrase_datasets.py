@@ -69,7 +69,7 @@ class Flickr30kEntitiesDataset(PhraseDataset):
             raise FileNotFoundError(f"'{split}' is missing: it lists the images of the split, one "
                                     'number a line; check data_root and ann_file')
         samples, passed = [], 0
-        for number in split.read_text().split():
+        for number in split.read_text(encoding='utf-8').split():
             known = read_boxes(split.parent / 'Annotations' / f'{number}.xml')
             image = dict(id=int(number), file_name=f'{number}.jpg', width=known.width,
                          height=known.height)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..models.layers import DyConv
-from ..models.layers.dynamic_conv import view_at_size
+from ..ops.deform_conv import view_at_size
 
 
 def sampled_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,

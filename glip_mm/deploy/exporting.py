@@ -9,7 +9,7 @@ from mmengine.logging import MMLogger
 
 from ..atomic_files import write_atomically
 from ..models import GLIP
-from ..models.layers.fast_paths import plain
+from ..ops.fast_paths import plain
 from ..text import Prompt
 from .checking import Difference, check, drawn_image
 from .detector import FixedVocabularyDetector

@@ -127,7 +127,8 @@ class PredictionStore:
         if not (self.folder / 'meta.json').is_file():
             raise FileNotFoundError(f"'{folder}' has no meta.json: it holds no predictions of "
                                     'tools/test.py')
-        self.meta: dict[str, Any] = json.loads((self.folder / 'meta.json').read_text())
+        self.meta: dict[str, Any] = json.loads(
+            (self.folder / 'meta.json').read_text(encoding='utf-8'))
         self._places: dict[int, tuple[Path, int]] = {}
         parts = _parts(self.folder)
         for _, _, path in parts:

@@ -323,7 +323,7 @@ def write_config(path: str | Path, base: str | Path, settings: dict[str, Any], c
         raise ValueError("a name with an apostrophe or a backslash cannot stand in a config: "
                          'rename the folder of --data, or the class in --prompts and its category'
                          ) from error
-    before = path.read_text().partition('\n')[2] if path.is_file() else body
+    before = path.read_text(encoding='utf-8').partition('\n')[2] if path.is_file() else body
     if before != body:
         lines = [line for line in unified_diff(before.split('\n'), body.split('\n'), n=0,
                                                lineterm='') if line[0] in '+-'][2:]

@@ -20,7 +20,7 @@ def odinw_rows(path: str | Path, subset: str | None = None) -> list[dict[str, An
         ValueError: If it is not of this form.
     """
     try:
-        rows = json.loads(Path(path).read_text())['odinw']
+        rows = json.loads(Path(path).read_text(encoding='utf-8'))['odinw']
     except FileNotFoundError:
         raise FileNotFoundError(f"list of data sets '{path}' is missing: check --sets") from None
     except (ValueError, KeyError, TypeError) as error:

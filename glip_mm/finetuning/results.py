@@ -15,7 +15,7 @@ def read_results(table: str | Path) -> dict[str, float]:
     Raises:
         FileNotFoundError: If there is no such file.
     """
-    with open(table, newline='') as file:
+    with open(table, encoding='utf-8', newline='') as file:
         row = next(csv.DictReader(file))
     return {k: float(row[k] or 'nan') for k in METRICS}
 

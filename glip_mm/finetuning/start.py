@@ -7,10 +7,10 @@ from urllib.parse import urlparse
 from mmengine.config import Config
 
 from glip_mm.apis.building import build_model
-from glip_mm.apis.launch import similar_files
-from glip_mm.apis.model_index import list_models
 from glip_mm.atomic_files import write_atomically
 from glip_mm.checkpoints import read_checkpoint, stored_config
+from glip_mm.checkpoints.model_index import list_models
+from glip_mm_cli.options import similar_files
 
 
 def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple[Path, str]:
@@ -47,7 +47,7 @@ def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple
     if config is None:
         released = Path(urlparse(checkpoint).path).name
         config = next((str(m.config) for m in models.values()
-                       if m.weights and Path(m.weights).name == released), None)
+                       if released in [each.name for each in m.downloads]), None)
     if config is not None:
         if not Path(config).is_file():
             raise FileNotFoundError(f"--config '{config}' is not a file{similar_files(config)}")

@@ -58,7 +58,7 @@ def check_settings(folder: Path, facts: Dict[str, Any]) -> None:
     if not path.exists():
         write_atomically(path, (json.dumps(facts, indent=1) + '\n').encode())
         return
-    begun = json.loads(path.read_text())
+    begun = json.loads(path.read_text(encoding='utf-8'))
     differ = [name for name in {**begun, **facts} if begun.get(name) != facts.get(name)]
     if differ:
         lines = [f'  {name}: {_short(begun.get(name))} before, {_short(facts.get(name))} now'

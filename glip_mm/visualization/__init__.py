@@ -1,15 +1,15 @@
 """Pictures of grounding results."""
 
-from .caption import draw_caption
-from .dataset_sample import DatasetSample, read_sample
-from .files import save_image, write_atomically
-from .grounding import draw_grounding
-from .html_page import HtmlPage
-from .palette import PALETTE, entity_colors
-from .sheet import make_sheet
-from .visualizer import GroundingVisualizer
+from ..lazy import lazy_exports
 
-__all__ = [
-    'PALETTE', 'DatasetSample', 'GroundingVisualizer', 'HtmlPage', 'draw_caption', 'draw_grounding',
-    'entity_colors', 'make_sheet', 'read_sample', 'save_image', 'write_atomically'
-]
+# the visualizer brings MMDetection's evaluation and Matplotlib along
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {
+    'caption': ['draw_caption'],
+    'dataset_sample': ['DatasetSample', 'read_sample'],
+    'files': ['save_image', 'write_atomically'],
+    'grounding': ['draw_grounding'],
+    'html_page': ['HtmlPage'],
+    'palette': ['PALETTE', 'entity_colors'],
+    'sheet': ['make_sheet'],
+    'visualizer': ['GroundingVisualizer'],
+})

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from glip_mm.apis import GLIPInferencer, find_model, list_models, model_index
+from glip_mm.apis import GLIPInferencer, find_model, list_models
 from glip_mm.apis.building import build_model, resolve_model
 from glip_mm.checkpoints import read_checkpoint
+from glip_mm_cli import places
 
 from ..test_models.nano import write_tiny_bert
 from .conftest import make_config
@@ -28,7 +29,7 @@ def index(config, checkpoint, tmp_path, monkeypatch) -> Path:
         '  - Name: glip_unreleased\n    Config: configs/nano/glip_nano.py\n')
     (tmp_path / 'model-index.yml').write_text('Import:\n  - configs/nano/metafile.yml\n')
     (tmp_path / 'glip_mm').mkdir()
-    monkeypatch.setattr(model_index, 'PACKAGE', tmp_path / 'glip_mm')
+    monkeypatch.setattr(places, 'BESIDE', tmp_path)
     return tmp_path
 
 
@@ -59,11 +60,11 @@ def test_weights_are_downloaded(index, checkpoint, monkeypatch, tmp_path):
                                                      'https://example.org/nano.pth'))
     asked = []
 
-    def download(address, target):
-        asked.append(address)
-        shutil.copy(checkpoint, target)
+    def transfer(choice, part):
+        asked.append(choice.address)
+        shutil.copy(checkpoint, part)
 
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr('glip_mm.checkpoints.download._transfer', transfer)
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
     for _ in range(2):
         GLIPInferencer('glip_nano', device='cpu', show_progress=False)
@@ -80,7 +81,7 @@ def test_unknown_names(index):
 
 
 def test_no_index(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_index, 'PACKAGE', tmp_path / 'glip_mm')
+    monkeypatch.setattr(places, 'BESIDE', tmp_path)
     with pytest.raises(FileNotFoundError, match='path of a config') as info:
         GLIPInferencer('glip_nano')
     message(info)

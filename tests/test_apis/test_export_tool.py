@@ -65,5 +65,6 @@ def test_clear_errors(files, tmp_path, capsys, options, message):
 
 
 def test_missing_file(files, tmp_path, capsys):
-    assert main(['no.py', 'no.pth', '--text', 'cat', '--out', str(tmp_path / 'model.onnx')]) == 1
-    assert "'no.py' does not exist" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match='2'):
+        main(['no.py', 'no.pth', '--text', 'cat', '--out', str(tmp_path / 'model.onnx')])
+    assert "config 'no.py' is not a file" in capsys.readouterr().err

@@ -30,6 +30,10 @@ def test_rows_are_complete(row):
         assert row['Results']
         assert row['Weights'].startswith('https://download.openmmlab.com/')
         assert row['Converted From']['Weights'].endswith('.pth')
+        addresses = [each['Address'] for each in row['Downloads']]
+        assert row['Weights'] in addresses and row['Converted From']['Weights'] in addresses
+        # OpenMMLab's names end with the first digits of the hash
+        assert all(each['SHA256'] in each['Address'] for each in row['Downloads'][1:])
         assert row['Results']
     for result in row.get('Results', []):
         assert result['Task'] and result['Dataset']

@@ -4,7 +4,7 @@ from mmcv.ops import modulated_deform_conv2d as mmcv_op
 
 from glip_mm.deploy.dynamic_conv import PortableDyConv, sampled_deform_conv2d
 from glip_mm.models.layers import DyConv
-from glip_mm.models.layers.dynamic_conv import view_at_size
+from glip_mm.ops.deform_conv import view_at_size
 
 
 @pytest.mark.parametrize('stride', [1, 2])

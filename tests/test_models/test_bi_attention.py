@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from glip_mm.models.layers import BiAttention, tiled_attention
-from glip_mm.models.layers.fast_paths import plain
 from glip_mm.models.layers.tiled_attention import TILE_SCORES
+from glip_mm.ops.fast_paths import plain
 
 from .nano import skip_without_autocast
 

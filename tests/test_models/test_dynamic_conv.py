@@ -4,7 +4,8 @@ from mmcv.ops import modulated_deform_conv2d as mmcv_op
 
 from glip_mm.models.layers import DyConv
 from glip_mm.models.layers.deform_conv import modulated_deform_conv2d
-from glip_mm.models.layers.dynamic_conv import flatten_levels, split_levels, view_at_size
+from glip_mm.models.layers.dynamic_conv import flatten_levels, split_levels
+from glip_mm.ops.deform_conv import view_at_size
 
 from .nano import skip_without_autocast
 

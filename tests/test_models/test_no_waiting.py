@@ -14,7 +14,7 @@ from glip_mm.models.dense_heads.atss_grounding_head import ATSSGroundingHead
 from glip_mm.models.dense_heads.detection_selection import rank_candidates
 from glip_mm.models.dense_heads.inclusive_boxes import to_original_frame
 from glip_mm.models.layers import BiAttention, DynamicReLU, FusionTextLayer
-from glip_mm.models.layers.fast_paths import plain
+from glip_mm.ops.fast_paths import plain
 
 
 class WaitingCopies(TorchDispatchMode):

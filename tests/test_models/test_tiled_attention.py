@@ -1,12 +1,12 @@
 import torch
 
 from glip_mm.models.layers import BiAttention
-from glip_mm.models.layers.fast_paths import plain
 from glip_mm.models.layers.tiled_attention import (
     TILE_SCORES,
     random_mask,
     tiled_two_way_attention,
 )
+from glip_mm.ops.fast_paths import plain
 
 
 def largest_tensor(function):

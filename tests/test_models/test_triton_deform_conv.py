@@ -9,7 +9,8 @@ import pytest
 import torch
 from mmcv.ops import modulated_deform_conv2d as mmcv_op
 
-from glip_mm.models.layers import deform_conv, fast_paths
+from glip_mm.models.layers import deform_conv
+from glip_mm.ops import fast_paths
 
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 interpreted = pytest.mark.skipif(not INTERPRETED, reason='run by test_in_the_interpreter')

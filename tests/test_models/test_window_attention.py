@@ -2,8 +2,8 @@ import pytest
 import torch
 from mmdet.models.backbones.swin import SwinTransformer
 
-from glip_mm.models.layers.fast_paths import plain
 from glip_mm.models.layers.window_attention import _WindowMSA, speed_up_window_attention
+from glip_mm.ops.fast_paths import plain
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
 """What importing the package does, and does not do."""
 
+import importlib
+import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 OFFLINE = """
@@ -53,3 +57,34 @@ def test_every_folder_with_code_is_a_package():
     for file in (ROOT / 'glip_mm').rglob('*.py'):
         if '.mim' not in file.parts:
             assert (file.parent / '__init__.py').is_file(), file
+
+
+def seconds(code):
+    done = run(f'import time\nbefore = time.perf_counter()\n{code}\n'
+               'print(time.perf_counter() - before)')
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+def test_importing_the_inferencer_costs_little_more_than_torch():
+    torch, ours = (statistics.median(times) for times in zip(*(
+        (seconds('import torch'), seconds('from glip_mm.apis import GLIPInferencer'))
+        for _ in range(3))))
+    assert ours < 2.5 * torch, (ours, torch)
+
+
+@pytest.mark.parametrize('name', ['apis', 'visualization'])
+def test_lazy_packages_export_what_they_list(name):
+    package = importlib.import_module(f'glip_mm.{name}')
+    assert all(getattr(package, export) is not None for export in package.__all__)
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match="has no attribute 'no_such'"):
+        _ = package.no_such
+
+
+def test_the_inferencer_alone_imports_no_models():
+    done = run('from glip_mm.apis import GLIPInferencer\nimport sys\n'
+               'print(*(name for name in ("transformers", "peft", "mmdet.models", "scipy", '
+               '"pycocotools", "matplotlib.pyplot") if name in sys.modules))')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = ('mminstall.txt', 'runtime.txt', 'optional.txt', 'tests.txt', 'nodeps.txt')
+FILES = ('lite.txt', 'runtime.txt', 'optional.txt', 'tests.txt', 'nodeps.txt')
 
 
 @pytest.fixture(scope='module')
@@ -67,6 +67,23 @@ def test_missing_and_broken(check_env):
     broken = check_env.Need(('pytest',), probe='raise ImportError("no libGL")')
     row = check_env.judge(broken, check_env.installed(('pytest',)))
     assert row.verdict == 'broken: ImportError: no libGL'
+
+
+def test_two_that_share_a_folder_are_broken(check_env):
+    need = check_env.Need(('thing', 'other'), mend='pip install thing', alone=True)
+    row = check_env.judge(need, [('thing', '1'), ('other', '1')])
+    assert row.verdict == 'broken: thing and other write to the same folder'
+    assert row.mend == 'pip uninstall -y thing other && pip install thing'
+
+
+def test_the_way_of_the_operators_is_said(check_env, monkeypatch, capsys):
+    monkeypatch.setattr(check_env, 'NEEDS', ())
+    monkeypatch.setattr(check_env, 'broken', lambda probe: None)
+    assert check_env.main() == 0
+    assert 'MMCV has compiled' in capsys.readouterr().out
+    monkeypatch.setattr(check_env, 'broken', lambda probe: 'gone' if '_ext' in probe else None)
+    assert check_env.main() == 0
+    assert 'MMCV has no compiled' in capsys.readouterr().out
 
 
 def test_status_follows_what_is_required(check_env, monkeypatch, capsys):

@@ -48,6 +48,11 @@ def run_tests(clone, *options, **env):
                           env={**environ, **env})
 
 
+def compiled(clone):
+    """What asks for compiled operators."""
+    return dict(GLIP_MM_MMCV='mmcv==2.1.0', GLIP_MM_CACHE=str(clone / 'cache'))
+
+
 def test_scripts_parse():
     for file in [*ROOT.glob('tools/*.sh'), *ROOT.glob('tools/misc/*.sh'), ROOT / '.ci/run']:
         subprocess.run(['bash', '-n', file], check=True)
@@ -63,6 +68,21 @@ def test_a_finished_environment_is_used_at_once(clone):
     log.unlink()
     assert run_tests(clone, '-x', 'tests/test_text').returncode == 0
     assert log.read_text().strip() == '-m pytest -x tests/test_text'
+
+
+def test_nothing_is_compiled_by_default_and_little_is_shown(clone):
+    log = fake_venv(clone)
+    done = run_tests(clone, CXX='no-such-compiler')
+    assert done.returncode == 0, done.stderr
+    assert 'lite.txt' in log.read_text() and 'mminstall.txt' not in log.read_text()
+    assert len(done.stdout.splitlines()) < 15
+
+
+def test_the_end_of_pips_words_is_shown_if_it_fails(clone):
+    fake_venv(clone, failing='lite.txt')
+    done = run_tests(clone)
+    assert done.returncode == 1
+    assert 'no such thing' in done.stderr and 'setup.log' in done.stderr
 
 
 def test_changed_requirements_are_installed(clone):
@@ -119,7 +139,7 @@ def test_no_compiler_is_said_before_compiling(clone):
     log = fake_venv(clone, failing='mmcv._ext')
     script(clone / '.venv/bin/python', (clone / '.venv/bin/python').read_text().replace(
         'case "$*" in -)', 'case "$*" in *only-binary*) exit 1;; -)'))
-    done = run_tests(clone, CXX='no-such-compiler', GLIP_MM_CACHE=str(clone / 'cache'))
+    done = run_tests(clone, CXX='no-such-compiler', **compiled(clone))
     assert done.returncode == 1
     assert "no C++ compiler ('no-such-compiler') was found" in done.stderr
     assert 'pip wheel' not in log.read_text()
@@ -130,9 +150,9 @@ def test_a_failed_compilation_shows_its_end(clone):
     script(clone / '.venv/bin/python', (clone / '.venv/bin/python').read_text().replace(
         'case "$*" in -)', 'case "$*" in *only-binary*) exit 1;; '
         '*"pip wheel"*) echo "ops.cpp: no memory left"; exit 1;; -)'))
-    done = run_tests(clone, CXX='true', GLIP_MM_CACHE=str(clone / 'cache'))
+    done = run_tests(clone, CXX='true', **compiled(clone))
     assert done.returncode == 1
-    assert 'ops.cpp: no memory left' in done.stderr and 'mmcv-build.log' in done.stderr
+    assert 'ops.cpp: no memory left' in done.stderr and 'setup.log' in done.stderr
     assert '--no-build-isolation' in log.read_text()
     assert not list((clone / 'cache').rglob('*.whl'))
 
@@ -143,7 +163,7 @@ def test_a_compiled_mmcv_is_kept(clone):
         'case "$*" in -)', 'case "$*" in *only-binary*) exit 1;; '
         '*"pip wheel"*) while [ "$1" != -w ]; do shift; done; touch $2/mmcv.whl;; '
         '*mmcv.whl*) touch "$0.has";; *mmcv._ext*) [ -e "$0.has" ] || exit 1;; -)'))
-    done = run_tests(clone, CXX='true', GLIP_MM_CACHE=str(clone / 'cache'))
+    done = run_tests(clone, CXX='true', **compiled(clone))
     assert done.returncode == 0, done.stderr
     assert [str(file.relative_to(clone)) for file in (clone / 'cache').rglob('*')
             if file.is_file()] == ['cache/wheels/somekey-mmcv__2.1.0/mmcv.whl']
@@ -161,7 +181,7 @@ def test_a_cached_mmcv_is_used_for_the_same_python_and_torch(clone):
     for folder in (other, mine):
         folder.mkdir(parents=True)
         (folder / 'mmcv.whl').touch()
-    done = run_tests(clone, GLIP_MM_CACHE=str(clone / 'cache'))
+    done = run_tests(clone, **compiled(clone))
     assert done.returncode == 0, done.stderr
     assert str(mine / 'mmcv.whl') in log.read_text()
     assert str(other) not in log.read_text()

@@ -3,20 +3,24 @@
 import ast
 import configparser
 import email
+import importlib.metadata
 import os
 import re
 import shutil
 import subprocess
 import sys
+import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 SHARED = ('configs', 'tools', 'demo')
-PARTS = ('glip_mm', 'requirements', *SHARED, 'setup.py', 'setup.cfg', 'pyproject.toml',
-         'MANIFEST.in', 'LICENSE', 'CHANGELOG.md', 'CITATION.cff', 'README.md', 'model-index.yml')
+PARTS = ('glip_mm', 'glip_mm_cli', 'requirements', *SHARED, 'setup.py', 'setup.cfg',
+         'pyproject.toml', 'MANIFEST.in', 'LICENSE', 'CHANGELOG.md', 'CITATION.cff', 'README.md',
+         'model-index.yml')
 BUILD_FILES = ('setup.py', 'glip_mm/version.py')
 
 
@@ -82,7 +86,8 @@ def test_wheel_holds_the_package_and_nothing_else(names):
             assert file.relative_to(ROOT).as_posix() in names
     assert 'glip_mm/text/assets/bert-base-uncased/vocab.txt' in names
     tops = {name.split('/')[0] for name in names}
-    assert len(tops) == 2 and all(top.startswith('glip_mm') for top in tops)
+    assert len(tops) == 3 and all(top.startswith('glip_mm') for top in tops)
+    assert 'glip_mm_cli/main.py' in names
     assert not [name for name in names if name.endswith('.pyc')]
 
 
@@ -100,6 +105,78 @@ def test_metadata(wheel, names):
     assert [need for need in plain if need.startswith('transformers>=4.46')]
     assert [need for need in needs if need.startswith('mmcv') and 'mim' in need]
     assert not [need for need in needs if '<' in need], 'upper bounds warn, they never refuse'
+
+
+def test_extras(wheel, names):
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = email.message_from_bytes(
+            archive.read(next(n for n in names if n.endswith('/METADATA'))))
+    assert set(metadata.get_all('Provides-Extra')) == {
+        'lite', 'mim', 'onedl', 'optional', 'ray', 'tests'}
+    needs = [Requirement(need) for need in metadata.get_all('Requires-Dist')]
+    lite = {need.name for need in needs if need.marker and need.marker.evaluate({'extra': 'lite'})
+            and not need.marker.evaluate({'extra': ''})}
+    assert lite == {'mmengine', 'mmcv-lite', 'mmdet'}
+    # what pip installs without being asked, and all that this brings along
+    todo = [need for need in needs if need.marker is None or need.marker.evaluate({'extra': ''})]
+    seen = set()
+    while todo:
+        need = todo.pop()
+        if need.name.lower() in seen:
+            continue
+        seen.add(need.name.lower())
+        try:
+            further = importlib.metadata.requires(need.name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        todo += [more for more in map(Requirement, further)
+                 if more.marker is None or more.marker.evaluate({'extra': ''})]
+    assert 'filelock' in seen and not seen & {'torch', 'torchvision', 'mmcv', 'mmdet', 'mmengine'}
+
+
+@pytest.fixture(scope='module')
+def installed(wheel, tmp_path_factory):
+    """An environment that has the wheel, and this one's packages; the path of its ``glip-mm``."""
+    folder = tmp_path_factory.mktemp('venv')
+    venv.create(folder, with_pip=False, symlinks=os.name != 'nt')
+    scripts = folder / ('Scripts' if os.name == 'nt' else 'bin')
+    run(sys.executable, '-m', 'pip', '--python', scripts / 'python', 'install', '--no-deps',
+        '--no-index', '--no-cache-dir', wheel, cwd=folder)
+    site, = folder.glob('[Ll]ib/**/site-packages')
+    here = [path for path in map(Path, sys.path) if path.name == 'site-packages']
+    (site / 'here.pth').write_text(''.join(f'{path}\n' for path in here))
+    return scripts / 'glip-mm'
+
+
+def command(*words, cwd, **env):
+    clean = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
+    return subprocess.run(list(map(str, words)), cwd=cwd, capture_output=True, text=True,
+                          env={**clean, **env})
+
+
+def test_the_command_finds_tools_and_configs_from_anywhere(installed, tmp_path):
+    done = command(installed, '--help', cwd=tmp_path)
+    assert done.returncode == 0 and '  train ' in done.stdout and '  convert ' in done.stdout
+    done = command(installed, 'train', '--help', cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith('usage: glip-mm train ')
+    done = command(installed, 'train', 'configs/quickstart/no_such.py', cwd=tmp_path)
+    assert done.returncode == 2
+    assert 'glip_nano_grounding-world.py' in done.stderr  # what is there instead
+
+
+def test_the_command_runs_a_config_of_the_wheel(installed, tmp_path):
+    # no data here: the config was read, and says what it needs
+    done = command(installed, 'train', 'configs/quickstart/glip_nano_grounding-world.py',
+                   cwd=tmp_path)
+    assert done.returncode == 1
+    assert 'data/grounding_world' in done.stderr, done.stderr
+    assert 'Traceback' not in done.stderr
+    done = command(installed, 'train', 'glip_swin-t_o365-goldgg', cwd=tmp_path)
+    assert done.returncode == 2 and 'glip_swin-t_o365-goldg' in done.stderr
+    script = installed.with_name('python.exe' if os.name == 'nt' else 'python')
+    done = command(script, '-m', 'glip_mm', 'convert', 'weights', '--help', cwd=tmp_path)
+    assert done.stdout.startswith('usage: glip-mm convert weights '), done.stderr
 
 
 def test_installed_wheel_trains_from_anywhere(wheel, tmp_path):

@@ -16,18 +16,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-import numpy as np
-
-from glip_mm.visualization.curves import (
-    Curve,
-    mean_and_deviation,
-    mean_curve,
-    plot_curves,
-    plus_minus,
-    save_figure,
-)
-from glip_mm.visualization.training_log import TrainingLog, read_log
-
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -59,12 +47,10 @@ def make_parser() -> argparse.ArgumentParser:
                       'dark, darkgrid, white, whitegrid or ticks (default: default)')
     plot.add_argument('--out', metavar='FILE', help='picture to write: png, svg or pdf; without '
                       'it a window opens')
-    plot.set_defaults(run=plot_curve)
     time = commands.add_parser('cal_train_time', help='time of an iteration')
     _add_runs(time)
     time.add_argument('--include-outliers', action='store_true',
                       help='include the first value of every epoch')
-    time.set_defaults(run=cal_train_time)
     table = commands.add_parser('summarize', help='mean and deviation over runs, as a table')
     _add_runs(table)
     table.add_argument('--keys', nargs='+', default=['loss'], metavar='KEY', help='see plot_curve')
@@ -72,12 +58,27 @@ def make_parser() -> argparse.ArgumentParser:
                        help='a name for each run, or one for all; runs of one name are averaged')
     table.add_argument('--take', choices=['last', 'max', 'min', 'mean'], default='last',
                        help="which value of a run's key counts (default: last)")
-    table.set_defaults(run=summarize)
     return parser
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('json_logs', nargs='+', metavar='RUN', help='JSON log or work directory')
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+import numpy as np
+
+from glip_mm.visualization.curves import (
+    Curve,
+    mean_and_deviation,
+    mean_curve,
+    plot_curves,
+    plus_minus,
+    save_figure,
+)
+from glip_mm.visualization.training_log import TrainingLog, read_log
 
 
 def run_labels(labels: Sequence[str] | None, logs: Sequence[TrainingLog]) -> list[str]:
@@ -244,8 +245,9 @@ def summarize(args: argparse.Namespace, logs: Sequence[TrainingLog]) -> None:
 def main() -> None:
     """Run a command."""
     args = make_parser().parse_args()
+    commands = dict(plot_curve=plot_curve, cal_train_time=cal_train_time, summarize=summarize)
     try:
-        args.run(args, [read_log(path) for path in args.json_logs])
+        commands[args.command](args, [read_log(path) for path in args.json_logs])
     except (FileNotFoundError, KeyError, ValueError) as error:
         sys.exit(f'error: {error.args[0]}')
 

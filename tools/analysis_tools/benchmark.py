@@ -20,36 +20,16 @@ import warnings
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-import torch
-from mmengine.logging import MMLogger
-from tqdm import tqdm
-
-from glip_mm.compat import apply_all
-
-apply_all()
-from speed.cases import WORKS, Case  # noqa: E402
-from speed.ceilings import measure_ceilings  # noqa: E402
-from speed.report import (  # noqa: E402
-    SCHEMA,
-    against,
-    machine,
-    markdown,
-    versions,
-    write_json,
-)
-from speed.running import DTYPES  # noqa: E402
-from speed.session import EXTRAS, Session, Settings, measure_memory  # noqa: E402
-from speed.sides import CONFIGS, check_port  # noqa: E402
-
-import glip_mm.models  # noqa: E402, F401
-
 
 def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--work', nargs='+', choices=WORKS, default=['coco80', 'names3'])
-    parser.add_argument('--model', nargs='+', choices=list(CONFIGS), default=['glip_t_b'])
+    dtypes = ['float32', 'bfloat16', 'float16']
+    parser.add_argument('--work', nargs='+', default=['coco80', 'names3'],
+                        choices=['coco80', 'names3', 'lvis1203', 'train'])
+    parser.add_argument('--model', nargs='+', choices=['glip_t_a', 'glip_t_b', 'glip_l'],
+                        default=['glip_t_b'])
     parser.add_argument('--batch', nargs='+', type=int, default=[1])
     parser.add_argument('--size', nargs=2, type=int, default=[800, 1333],
                         metavar=('HEIGHT', 'WIDTH'))
@@ -57,10 +37,10 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument('--tokens', type=int, default=256, help='of the captions of train')
     parser.add_argument('--runs', type=int, default=5, help='timed runs of each side')
     parser.add_argument('--warmup', type=int, default=1, help='runs of each side before them')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--dtype', choices=list(DTYPES), default='float32',
+    parser.add_argument('--device', help='default: cuda if there is one, else cpu')
+    parser.add_argument('--dtype', choices=dtypes, default='float32',
                         help='of autocast')
-    parser.add_argument('--their-dtype', choices=list(DTYPES), help="of autocast for MMDetection's "
+    parser.add_argument('--their-dtype', choices=dtypes, help="of autocast for MMDetection's "
                         'model; default: as ours (MMCV has no bfloat16 deformable convolution)')
     parser.add_argument('--threads', type=int, help='of the CPU; default: as torch chooses')
     parser.add_argument('--ours-only', action='store_true', help="without MMDetection's model")
@@ -68,7 +48,7 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
                         help='training keeps what the fusion computed, in both models')
     parser.add_argument('--cold-text', action='store_true',
                         help='encode prompts anew in each run; MMDetection always does')
-    parser.add_argument('--skip', nargs='+', choices=EXTRAS, default=[])
+    parser.add_argument('--skip', nargs='+', choices=['stages', 'costs', 'memory'], default=[])
     parser.add_argument('--nano', action='store_true', help='a model of the size for tests')
     parser.add_argument('--out', help='JSON file, written after every case')
     parser.add_argument('--compare', help="JSON file of an earlier run, for our side's progress")
@@ -81,6 +61,31 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
         parser.error(f'--runs must be 1 or more and --warmup 0 or more, got {args.runs} and '
                      f'{args.warmup}')
     return args
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.compat import apply_all
+
+apply_all()
+import torch
+from mmengine.logging import MMLogger
+from speed.cases import Case
+from speed.ceilings import measure_ceilings
+from speed.report import (
+    SCHEMA,
+    against,
+    machine,
+    markdown,
+    versions,
+    write_json,
+)
+from speed.session import EXTRAS, Session, Settings, measure_memory
+from speed.sides import check_port
+from tqdm import tqdm
+
+import glip_mm.models  # noqa: F401
 
 
 def benchmark(args: argparse.Namespace) -> Dict[str, Any]:
@@ -131,13 +136,14 @@ def benchmark(args: argparse.Namespace) -> Dict[str, Any]:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Measure and print; 1 if anything failed or disagreed."""
     args = parse_args(argv)
+    args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     warnings.filterwarnings('ignore')
     if args.memory_of:
         print(json.dumps(measure_memory(args.memory_of)))
         return 0
     if args.threads:
         torch.set_num_threads(args.threads)
-    earlier = json.loads(Path(args.compare).read_text()) if args.compare else None
+    earlier = json.loads(Path(args.compare).read_text(encoding='utf-8')) if args.compare else None
     try:
         record = benchmark(args)
     except ImportError as error:

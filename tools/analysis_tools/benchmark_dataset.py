@@ -17,9 +17,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
 FULL = 27_000_000
 
 
@@ -35,6 +32,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+import numpy as np
+from tqdm import tqdm
+
+
 def generate(path: Path, rows: int) -> None:
     """Write rows with a caption and three regions each."""
     boxes = [[10.0 * i, 20.0, 10.0 * i + 50, 90.0] for i in range(3)]
@@ -43,7 +47,7 @@ def generate(path: Path, rows: int) -> None:
                for box, (b, e) in zip(boxes, ((0, 11), (19, 29), (33, 45)))]
     tail = json.dumps(dict(height=480, width=640, grounding=dict(
         caption=caption, regions=regions)))[1:]
-    with open(path, 'w') as file:
+    with open(path, 'w', encoding='utf-8') as file:
         for i in tqdm(range(rows), desc=f'writing {rows:,} rows', mininterval=1):
             file.write(f'{{"filename": "{i:09d}.jpg", {tail}\n')
 
@@ -55,7 +59,7 @@ def private_memory() -> float:
     given back whenever memory is short.
     """
     fields = dict(line.split(':') for line in
-                  Path('/proc/self/smaps_rollup').read_text().splitlines()[1:])
+                  Path('/proc/self/smaps_rollup').read_text(encoding='utf-8').splitlines()[1:])
     return int(fields['Anonymous'].split()[0]) / 1024
 
 
@@ -136,7 +140,7 @@ def main() -> None:
             print(f'{key}: {slope * 1e6:+.4g} a million rows; {FULL:,} rows: '
                   f'{start + slope * FULL:.4g}')
     if args.out:
-        Path(args.out).write_text(json.dumps(results, indent=2) + '\n')
+        Path(args.out).write_text(json.dumps(results, indent=2) + '\n', encoding='utf-8')
 
 
 if __name__ == '__main__':

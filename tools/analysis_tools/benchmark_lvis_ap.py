@@ -21,15 +21,12 @@ import importlib.util
 import json
 import logging
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Dict, List
-
-import numpy as np
 
 CAP = 10_000
 WAYS = ('glip_mm', 'lvis', 'faster-coco-eval')
@@ -48,6 +45,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='JSON file for the results')
     parser.add_argument('--score', nargs=2, metavar=('WAY', 'FOLDER'), help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+import numpy as np
 
 
 def generate(args: argparse.Namespace, folder: Path) -> None:
@@ -83,7 +86,7 @@ def generate(args: argparse.Namespace, folder: Path) -> None:
     (folder / 'annotations.json').write_text(json.dumps(dict(
         images=images, annotations=annotations,
         categories=[dict(id=k + 1, name=f'category {k + 1}', frequency=str(frequency[k]))
-                    for k in range(K)])))
+                    for k in range(K)])), encoding='utf-8')
     near, far = args.detections // 2, args.detections - args.detections // 2
     pick = rng.integers(0, len(annotations), near)
     truth = np.array([row['bbox'] for row in annotations])
@@ -194,13 +197,15 @@ def measure(way: str, folder: Path) -> Dict[str, Any]:
 
 
 def peak_memory() -> float:
-    """The largest memory of this process so far, in MiB."""
+    """The largest memory of this process so far, in MiB; not on Windows."""
+    import resource
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def processor() -> str:
     """Name of the chip."""
-    lines = Path('/proc/cpuinfo').read_text().splitlines() if Path('/proc/cpuinfo').exists() else []
+    path = Path('/proc/cpuinfo')
+    lines = path.read_text(encoding='utf-8').splitlines() if path.exists() else []
     names = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]
     return names[0] if names else platform.processor()
 
@@ -222,7 +227,7 @@ def main() -> None:
           + ', '.join(f'{name} {version}' for name, version in versions.items()))
     with tempfile.TemporaryDirectory() as name:
         generate(args, Path(name))
-        boxes = (Path(name) / 'annotations.json').read_text().count('"bbox"')
+        boxes = (Path(name) / 'annotations.json').read_text(encoding='utf-8').count('"bbox"')
         print(f'{args.images:,} images, {args.categories:,} categories, {boxes:,} boxes, '
               f'{args.detections:,} detections')
         results = {}
@@ -236,7 +241,7 @@ def main() -> None:
                   f"{row['peak_mib']:9,.0f} MiB  " + '  '.join(
                 f'{k} {v:.15g}' for k, v in row['metrics'].items()), flush=True)
     if args.out:
-        Path(args.out).write_text(json.dumps(results, indent=2) + '\n')
+        Path(args.out).write_text(json.dumps(results, indent=2) + '\n', encoding='utf-8')
     if {'glip_mm', 'lvis'} <= set(results):
         ours, theirs = results['glip_mm'], results['lvis']
         print(f"{theirs['seconds'] / ours['seconds']:.1f} times as fast, "

@@ -10,18 +10,27 @@ import itertools
 import sys
 import time
 
+CHOICES = (('spacy', 'published'), ('spacy', 'chunks'), ('textblob', 'published'))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('captions', help='captions, as tools/pseudo_label.py takes them')
+    parser.add_argument('--count', type=int, default=5000, help='captions (default: 5000)')
+    return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
 from glip_mm.pseudo_labels import find_shards
 from glip_mm.text import NounPhraseFinder
-
-CHOICES = (('spacy', 'published'), ('spacy', 'chunks'), ('textblob', 'published'))
 
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('captions', help='captions, as tools/pseudo_label.py takes them')
-    parser.add_argument('--count', type=int, default=5000, help='captions (default: 5000)')
-    args = parser.parse_args()
+    args = make_parser().parse_args()
     try:
         samples = itertools.chain.from_iterable(find_shards(args.captions))
         texts = [s.caption for s in itertools.islice(samples, args.count) if s.caption]

@@ -20,14 +20,7 @@ import time
 from collections import Counter
 from typing import Any, Iterator, Mapping
 
-import numpy as np
-from browse_grounding_dataset import build_dataset
 from mmengine.config import Config, DictAction
-from mmengine.dataset import Compose
-from tqdm import tqdm
-
-from glip_mm.atomic_files import write_atomically
-from glip_mm.compat import load_turbojpeg
 
 #: Library -> the ones that decode and resize; TurboJPEG cannot resize.
 BACKENDS = dict(pillow=('pillow', 'pillow'), cv2=('cv2', 'cv2'), turbojpeg=('turbojpeg', 'cv2'))
@@ -47,6 +40,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings that replace those of the config')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+import numpy as np
+from browse_grounding_dataset import build_dataset
+from mmengine.dataset import Compose
+from tqdm import tqdm
+
+from glip_mm.atomic_files import write_atomically
+from glip_mm.compat import load_turbojpeg
 
 
 def steps(config: Any) -> Iterator[Mapping]:

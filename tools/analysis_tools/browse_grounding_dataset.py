@@ -14,14 +14,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-import torch
 from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
-from tqdm import tqdm
 
-from glip_mm.registry import DATASETS
-from glip_mm.visualization import HtmlPage, read_sample, save_image
+from glip_mm_cli.options import parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -49,6 +44,18 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings that replace those of the config')
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_early(make_parser())
+
+import numpy as np
+import torch
+from mmengine.registry import init_default_scope
+from tqdm import tqdm
+
+from glip_mm.registry import DATASETS
+from glip_mm.visualization import HtmlPage, read_sample, save_image
 
 
 def build_dataset(config: Config, split: str, member: int | None = None) -> object:

@@ -17,19 +17,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from mmengine.registry import init_default_scope
-from parity import (
-    GoldenCase,
-    Row,
-    build_model,
-    check_inference,
-    check_training,
-    find_cases,
-    format_table,
-    load_keys,
-    seeded_weights,
-)
-
 
 def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     """Parse the command line."""
@@ -43,6 +30,23 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
                         help='skip the gradients of training cases, which take longest')
     parser.add_argument('--misses-only', action='store_true', help='print failed stages only')
     return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from mmengine.registry import init_default_scope
+from parity import (
+    GoldenCase,
+    Row,
+    build_model,
+    check_inference,
+    check_training,
+    find_cases,
+    format_table,
+    load_keys,
+    seeded_weights,
+)
 
 
 def check_folder(cases: Sequence[GoldenCase], rule: Optional[Path],

@@ -21,16 +21,6 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
-import torch
-import triton
-from tqdm import tqdm
-from triton.backends import nvidia
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-
-from glip_mm.atomic_files import write_atomically
-from glip_mm.models.layers import triton_deform_conv as kernels
-
 KERNELS = ('_forward', '_backward_points', '_backward_weight')
 #: Name -> (Triton's type, whether products may round to TF32).
 TYPES = dict(float32=('fp32', False), tf32=('fp32', True), float16=('fp16', False),
@@ -41,6 +31,32 @@ SHARED_LIMIT = {80: 163 * 1024, 90: 227 * 1024}
 SPILL_LIMIT = 32
 #: Of the input's type; the others are float32.
 OF_INPUT_TYPE = ('x_ptr', 'weight_ptr', 'grad_ptr')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--architectures', nargs='+', type=int, choices=SHARED_LIMIT,
+                        default=list(SHARED_LIMIT), metavar='CC',
+                        help=f'compute capabilities, of {list(SHARED_LIMIT)} (default: all)')
+    parser.add_argument('--types', nargs='+', choices=TYPES, default=list(TYPES))
+    parser.add_argument('--channels', type=int, default=256)
+    parser.add_argument('--out', help='JSON file for the results')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+import torch
+import triton
+from tqdm import tqdm
+from triton.backends import nvidia
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from glip_mm.atomic_files import write_atomically
+from glip_mm.models.layers import triton_deform_conv as kernels
 
 
 class Usage(NamedTuple):
@@ -58,18 +74,6 @@ class Usage(NamedTuple):
         """Whether hardly anything is spilled and the shared memory is there."""
         return (self.spilled <= SPILL_LIMIT
                 and self.shared <= SHARED_LIMIT[self.architecture])
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--architectures', nargs='+', type=int, choices=SHARED_LIMIT,
-                        default=list(SHARED_LIMIT), metavar='CC',
-                        help=f'compute capabilities, of {list(SHARED_LIMIT)} (default: all)')
-    parser.add_argument('--types', nargs='+', choices=TYPES, default=list(TYPES))
-    parser.add_argument('--channels', type=int, default=256)
-    parser.add_argument('--out', help='JSON file for the results')
-    return parser.parse_args()
 
 
 def compile_kernel(kernel: str, type_: str, architecture: int, channels: int = 256) -> Usage:

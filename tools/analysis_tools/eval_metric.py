@@ -13,16 +13,8 @@ import time
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.evaluator import Evaluator
-from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
 
-import glip_mm  # noqa: F401
-from glip_mm.apis.leaderboard import write_leaderboard
-from glip_mm.apis.testing import report, write_results
-from glip_mm.evaluation.predictions import PredictionStore
-from glip_mm.evaluation.scoring import score
-from glip_mm.registry import DATASETS, EVALUATOR
+from glip_mm_cli.options import parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -41,6 +33,21 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings that replace those of the config')
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_early(make_parser())
+
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+
+import glip_mm  # noqa: F401
+from glip_mm.apis.leaderboard import write_leaderboard
+from glip_mm.apis.testing import report, write_results
+from glip_mm.evaluation.predictions import PredictionStore
+from glip_mm.evaluation.scoring import score
+from glip_mm.registry import DATASETS, EVALUATOR
 
 
 def main() -> None:
@@ -76,7 +83,7 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     old = folder / 'metrics.json'
-    before = json.loads(old.read_text()) if old.is_file() else {}
+    before = json.loads(old.read_text(encoding='utf-8')) if old.is_file() else {}
     if not config.get('load_from'):
         config.load_from = before.get('checkpoint')
     # what predicting took says more than what scoring did

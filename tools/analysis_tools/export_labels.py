@@ -14,9 +14,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.pseudo_labels.export import FORMATS, ClassList, Collection, export_labels
-from glip_mm.pseudo_labels.label_rows import LabelRows, read_label_map
-
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -24,7 +21,8 @@ def make_parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('labels', metavar='LABELS', help='folder of a run, a folder of .jsonl or '
                         '.tar files, or one such file')
-    parser.add_argument('--to', required=True, choices=FORMATS, help='format')
+    parser.add_argument('--to', required=True, help='format',
+                        choices=['coco', 'yolo', 'voc', 'labelstudio', 'odvg'])
     parser.add_argument('--out', required=True, metavar='DIR', help='new folder for the result')
     parser.add_argument('--images', type=Path, metavar='DIR', help='folder that file names start '
                         'from; coco and odvg do without, shards hold their images')
@@ -42,6 +40,13 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--image-url', default='', metavar='URL', help='what Label Studio calls '
                         'the folder of the images (default: its local files)')
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+from glip_mm.pseudo_labels.export import ClassList, Collection, export_labels
+from glip_mm.pseudo_labels.label_rows import LabelRows, read_label_map
 
 
 def main() -> None:

@@ -11,8 +11,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.visualization.report import make_report
-
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -31,6 +29,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--classes', type=int, default=24, metavar='N', help='plot up to N classes '
                         'of each data set by themselves (default: 24)')
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+from glip_mm.visualization.report import make_report
 
 
 def main() -> None:

@@ -10,9 +10,6 @@ Example:
 import argparse
 import sys
 
-from glip_mm.pseudo_labels.label_rows import read_label_map
-from glip_mm.pseudo_labels.review import make_review
-
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -29,6 +26,13 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--label-map', metavar='FILE', help='JSON of label and name, for detection '
                         'rows without categories')
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+from glip_mm.pseudo_labels.label_rows import read_label_map
+from glip_mm.pseudo_labels.review import make_review
 
 
 def main() -> None:

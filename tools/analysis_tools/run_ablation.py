@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from ablation import ROOT, Run, add_experiment_options, report, run_experiment
+from ablation.options import ROOT, add_experiment_options
 
 CONFIGS = ROOT / 'configs' / 'experiments'
 VARIANTS = dict(
@@ -33,6 +33,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='settings for every run, as for tools/train.py')
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+from ablation.experiment import run_experiment
+from ablation.report import report
+from ablation.runs import Run
 
 
 def parse_variants(texts: Sequence[str]) -> dict[str, str]:

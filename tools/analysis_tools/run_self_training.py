@@ -18,18 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ablation import ROOT, Run, add_experiment_options, report, run_experiment
-from ablation.shuffled_labels import shuffle_labels
-from tqdm import tqdm
+from ablation.options import ROOT, add_experiment_options
 
-CONFIGS = ROOT / 'configs' / 'self_training'
-DATA = Path('data/self_training_world')
-LABEL_OPTIONS = ['--threshold', '0.3', '--cross-nms', '0.5', '--counts', '--no-determiners',
-                 '--parser', 'spacy', '--shard-size', '800']
-METRICS = dict(ap_new='new/coco/bbox_mAP', ap_known='known/coco/bbox_mAP',
-               phrase_recall_at_1='grounding/phrases/Recall@1')
-COLUMNS = dict(ap_new='AP new names', ap_known='AP known names',
-               phrase_recall_at_1='phrase recall @ 1')
 PSEUDO = 'train_dataloader.dataset.datasets.2'
 COPIES = 'train_dataloader.dataset.copies'
 # a tenth of the captions is read ten times as often: all students take the same steps
@@ -53,6 +43,25 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+from ablation.experiment import run_experiment
+from ablation.report import report
+from ablation.runs import Run
+from ablation.shuffled_labels import shuffle_labels
+from tqdm import tqdm
+
+CONFIGS = ROOT / 'configs' / 'self_training'
+DATA = Path('data/self_training_world')
+LABEL_OPTIONS = ['--threshold', '0.3', '--cross-nms', '0.5', '--counts', '--no-determiners',
+                 '--parser', 'spacy', '--shard-size', '800']
+METRICS = dict(ap_new='new/coco/bbox_mAP', ap_known='known/coco/bbox_mAP',
+               phrase_recall_at_1='grounding/phrases/Recall@1')
+COLUMNS = dict(ap_new='AP new names', ap_known='AP known names',
+               phrase_recall_at_1='phrase recall @ 1')
+
+
 class Teacher(Run):
     """A run whose model labels the captions of its students."""
 
@@ -63,7 +72,7 @@ class Teacher(Run):
     @property
     def weights(self) -> str:
         """File of the trained model."""
-        return (self.folder / 'last_checkpoint').read_text().strip()
+        return (self.folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
 
     def label(self, variant: str, bar: tqdm) -> Mapping[str, str]:
         """Where the labels for a student are; they are made for the first that asks.

@@ -19,11 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ablation import ROOT, Run, add_experiment_options, run_experiment
-from ablation.transfer_report import ALL, transfer_report
-from tqdm import tqdm
+from ablation.options import ROOT, add_experiment_options
 
-CONFIGS = ROOT / 'configs'
 # model -> (checkpoint, data -> config)
 STARTS = {
     'nano': ('work_dirs/quickstart/epoch_3.pth',
@@ -35,7 +32,7 @@ STARTS = {
 DATA = ('raccoon', 'bccd')
 TUNINGS = ('full', 'linear', 'prompt')
 # shots -> (copies of an image in an epoch, epochs): few are tuned for some 60 steps of 4 images
-SCHEDULE = {'1': (80, 3), '3': (27, 3), '5': (16, 3), '10': (8, 3), ALL: (1, 4)}
+SCHEDULE = {'1': (80, 3), '3': (27, 3), '5': (16, 3), '10': (8, 3), 'all': (1, 4)}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -57,6 +54,17 @@ def make_parser() -> argparse.ArgumentParser:
                             help=f'default: {checkpoint}')
     add_experiment_options(parser, 'work_dirs/transfer', seeds=(3, 30, 300))
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+from ablation.experiment import run_experiment
+from ablation.runs import Run
+from ablation.transfer_report import transfer_report
+from tqdm import tqdm
+
+CONFIGS = ROOT / 'configs'
 
 
 class Transfer(Run):
@@ -99,7 +107,7 @@ class Transfer(Run):
         work_dir = self.folder / 'run'
         start = time.perf_counter()
         self.call('finetune', [*self.arguments, '--work-dir', str(work_dir)], bar, options=False)
-        runs = json.loads((work_dir / 'results.json').read_text())['runs']
+        runs = json.loads((work_dir / 'results.json').read_text(encoding='utf-8'))['runs']
         self.note(**self.facts, metrics=next(iter(runs.values())),
                   seconds=round(time.perf_counter() - start, 1))
 

@@ -19,26 +19,8 @@ import shlex
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.device import get_device
-from mmengine.registry import DefaultScope
 
-from glip_mm.apis.building import build_model
-from glip_mm.apis.suite import test_pipeline_of
-from glip_mm.atomic_files import write_atomically
-from glip_mm.datasets.coco_file import categories_of, read_coco
-from glip_mm.evaluation.class_ap import resampled_images
-from glip_mm.evaluation.fingerprint import differences, fingerprint
-from glip_mm.evaluation.tested_datasets import tested_datasets
-from glip_mm.finetuning import open_splits
-from glip_mm.finetuning.config import split_dataset
-from glip_mm.finetuning.open_splits import data_name
-from glip_mm.finetuning.prompt_candidates import TEMPLATES, all_candidates
-from glip_mm.finetuning.prompt_detector import PromptDetector
-from glip_mm.finetuning.prompt_report import write_prompt_results
-from glip_mm.finetuning.prompt_scores import PromptScores
-from glip_mm.finetuning.prompt_search import PromptSearch, to_finetune_prompts
-from glip_mm.finetuning.start import find_start
-from glip_mm.registry import DATASETS, SCOPE
+from glip_mm_cli.options import parse_early
 
 SETS = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'odinw.json'
 #: Fewer give no ends of a 95 % interval.
@@ -59,7 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
                         'prefix, suffix}')
     parser.add_argument('--templates', nargs='+', default=[], metavar='TEXT',
                         help='for every class, which takes the place of {} (default, without '
-                        f"--candidates: {', '.join(map(repr, TEMPLATES))})")
+                        "--candidates: 'a {}', '{}s', 'a photo of a {}')")
     parser.add_argument('--rounds', type=int, default=1, metavar='N', help='passes over all '
                         'classes; later ones know what was chosen for the others (default: 1)')
     parser.add_argument('--bootstrap', type=int, default=200, metavar='N', help='samples of '
@@ -82,6 +64,31 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_early(make_parser())
+
+from mmengine.device import get_device
+from mmengine.registry import DefaultScope
+
+from glip_mm.apis.building import build_model
+from glip_mm.apis.suite import test_pipeline_of
+from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.coco_file import categories_of, read_coco
+from glip_mm.evaluation.class_ap import resampled_images
+from glip_mm.evaluation.fingerprint import differences, fingerprint
+from glip_mm.evaluation.tested_datasets import tested_datasets
+from glip_mm.finetuning import open_splits
+from glip_mm.finetuning.config import split_dataset
+from glip_mm.finetuning.open_splits import data_name
+from glip_mm.finetuning.prompt_candidates import all_candidates
+from glip_mm.finetuning.prompt_detector import PromptDetector
+from glip_mm.finetuning.prompt_report import write_prompt_results
+from glip_mm.finetuning.prompt_scores import PromptScores
+from glip_mm.finetuning.prompt_search import PromptSearch, to_finetune_prompts
+from glip_mm.finetuning.start import find_start
+from glip_mm.registry import DATASETS, SCOPE
+
+
 def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End the program if an option can not be."""
     if args.rounds < 1:
@@ -102,7 +109,7 @@ def claim(work_dir: Path, now: dict[str, str]) -> None:
     """
     path = work_dir / 'run.json'
     if path.is_file():
-        found = differences(json.loads(path.read_text()), now)
+        found = differences(json.loads(path.read_text(encoding='utf-8')), now)
         if found:
             raise ValueError(f"'{work_dir}' is of a run with other settings: give another "
                              '--work-dir, or remove it\n  ' + '\n  '.join(found[:20]))

@@ -9,15 +9,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.datasets.converters import coco_records
-from glip_mm.datasets.converters.command import beside, convert
-from glip_mm.datasets.converters.objects365 import (
-    V1_MISSING,
-    V2_MISSING,
-    V2_NAMES,
-    V2_PREFIXES,
-)
-
 LABEL_MAPS = {'coco': 'coco2017_label_map.json', 'o365v1': 'o365v1_label_map.json',
               'o365v2': 'o365v2_label_map.json', 'v3det': 'v3det_2023_v1_label_map.json'}
 
@@ -37,6 +28,19 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--fix-names', action='store_true',
                         help='with -d o365v2: correct misspelt category names')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.converters import coco_records
+from glip_mm.datasets.converters.command import beside, convert
+from glip_mm.datasets.converters.objects365 import (
+    V1_MISSING,
+    V2_MISSING,
+    V2_NAMES,
+    V2_PREFIXES,
+)
 
 
 def main() -> None:

@@ -10,9 +10,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.datasets.converters import mdetr_records
-from glip_mm.datasets.converters.command import beside, convert
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line; MMDetection's arguments mean what they mean there."""
@@ -27,6 +24,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--only', choices=('coco', 'vg'),
                         help='keep the images of one source: all of them then lie in one folder')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.converters import mdetr_records
+from glip_mm.datasets.converters.command import beside, convert
 
 
 def main() -> None:

@@ -8,9 +8,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.datasets.converters import lvis_records
-from glip_mm.datasets.converters.command import beside, convert
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line; MMDetection's arguments mean what they mean there."""
@@ -22,6 +19,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--drop-crowd', action='store_true',
                         help='leave boxes out that are to be ignored, instead of marking them')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.converters import lvis_records
+from glip_mm.datasets.converters.command import beside, convert
 
 
 def main() -> None:

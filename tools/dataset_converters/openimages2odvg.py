@@ -8,9 +8,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.datasets.converters import ImageSizes, openimages_records
-from glip_mm.datasets.converters.command import convert
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line; MMDetection's arguments mean what they mean there."""
@@ -31,6 +28,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--drop-crowd', action='store_true',
                         help='leave boxes of groups out, instead of marking them to be ignored')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.converters import ImageSizes, openimages_records
+from glip_mm.datasets.converters.command import convert
 
 
 def main() -> None:

@@ -9,9 +9,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.datasets.converters import mdetr_records
-from glip_mm.datasets.converters.command import beside, convert
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -20,6 +17,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out-ann', '--output', '-o', dest='output',
                         help='file to write (default: INPUT_vg.json)')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.converters import mdetr_records
+from glip_mm.datasets.converters.command import beside, convert
 
 
 def main() -> None:

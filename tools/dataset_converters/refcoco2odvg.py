@@ -8,9 +8,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.datasets.converters import mdetr_records
-from glip_mm.datasets.converters.command import beside, convert
-
 FILES = tuple(f'finetune_{name}_train.json'
               for name in ('refcoco', 'refcoco+', 'refcocog', 'grefcoco'))
 
@@ -24,6 +21,13 @@ def parse_args() -> argparse.Namespace:
                         help='names of the files; those that are missing are passed over '
                              f'(default: {" ".join(FILES)})')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.converters import mdetr_records
+from glip_mm.datasets.converters.command import beside, convert
 
 
 def main() -> None:

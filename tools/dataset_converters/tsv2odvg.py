@@ -11,9 +11,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.datasets.converters import tsv_records
-from glip_mm.datasets.converters.command import beside, convert
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -32,6 +29,13 @@ def parse_args() -> argparse.Namespace:
                         help='x2 and y2 of the bundle are the first pixels outside the box; the '
                              'published code takes them as the last inside')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.converters import tsv_records
+from glip_mm.datasets.converters.command import beside, convert
 
 
 def main() -> None:

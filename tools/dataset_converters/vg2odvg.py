@@ -9,9 +9,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.datasets.converters import visual_genome_records
-from glip_mm.datasets.converters.command import convert
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -24,6 +21,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--label-map', help='label map to write (default: vg_label_map.json '
                                             'beside the output)')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.converters import visual_genome_records
+from glip_mm.datasets.converters.command import convert
 
 
 def main() -> None:

@@ -10,10 +10,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from glip_mm.datasets.converters import voc_records
-from glip_mm.datasets.converters.command import convert
-from glip_mm.datasets.converters.voc import VOC_CLASSES, read_classes
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -33,6 +29,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--output', '-o', help='file to write (default: FOLDER/SPLIT_od.json)')
     parser.add_argument('--label-map', help='label map to write (default: beside the output)')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.converters import voc_records
+from glip_mm.datasets.converters.command import convert
+from glip_mm.datasets.converters.voc import VOC_CLASSES, read_classes
 
 
 def main() -> None:

@@ -13,8 +13,14 @@ import subprocess
 import sys
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-MMCV_FROM_SOURCE = ('pip install -r requirements/build.txt && MMCV_WITH_OPS=1 pip install '
-                    '--no-build-isolation --no-cache-dir --force-reinstall --no-deps mmcv==2.1.0')
+#: What is said of the operators, and what going without compiled ones costs.
+OPERATORS = {
+    True: 'MMCV has compiled operators: they are used where they are the faster ones',
+    False: 'MMCV has no compiled operators: those of glip_mm (plain PyTorch) are used. All of GLIP '
+    'works. On a CPU it costs nothing that can be measured (docs/compatibility.md); on a GPU '
+    'deformable convolutions and NMS are slower. MMDetection models with operators of their own '
+    '(RoIAlign, ...) need compiled ones: GLIP_MM_MMCV=mmcv==2.1.0 bash tools/run_tests.sh',
+}
 
 
 class Need(NamedTuple):
@@ -26,21 +32,23 @@ class Need(NamedTuple):
     mend: str = ''  # default: pip install, with the range
     probe: str = ''  # Python code that must run
     required: bool = True
+    alone: bool = False  # the distributions write to one folder: only one may be installed
 
 
 NEEDS = (
-    Need(('torch',), '2.1', '2.14', 'pip install torch==2.13.0'),
+    Need(('torch',), '2.6', '2.15', 'pip install torch==2.13.0'),
     Need(('mmengine', 'onedl-mmengine'), '0.10.7', '1.0'),
     Need(('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
           'opencv-contrib-python-headless'), '4.5', '', probe='import cv2',
          mend='pip uninstall -y opencv-python && pip install opencv-python-headless'),
-    Need(('mmcv', 'onedl-mmcv'), '2.1.0', '2.2', MMCV_FROM_SOURCE,
-         probe='import torch, mmcv, mmcv._ext'),
+    Need(('mmcv-lite', 'mmcv', 'onedl-mmcv'), '2.1.0', '2.3',
+         "pip install 'mmcv-lite>=2.1.0,<2.2.0'", probe='import mmcv.transforms', alone=True),
     Need(('mmdet', 'onedl-mmdetection'), '3.3.0', '4.0'),
     Need(('numpy',), '1.26', '3'),
     Need(('transformers',), '4.46', '6'),
     Need(('pycocotools',), '2.0.7', '3'),
     Need(('lvis',), '0.5.3', '0.6'),
+    Need(('filelock',), '3.30'),
     Need(('matplotlib',)),
     Need(('pillow',), '9.1'),
     Need(('pyarrow',), '12'),
@@ -68,7 +76,7 @@ NEEDS = (
     Need(('hypothesis',), required=False),
     Need(('playwright',), required=False),
 )
-PYTHON = ('3.10', '3.13')
+PYTHON = ('3.10', '3.14')
 
 
 class Row(NamedTuple):
@@ -120,6 +128,11 @@ def judge(need: Need, found: List[Tuple[str, str]]) -> Row:
     version = found[0][1] if found else '-'
     spec = f'{name}>={need.floor}' if need.floor else name
     mend = need.mend or f"pip install '{spec}'"
+    if need.alone and len(found) > 1:
+        both = ' '.join(name for name, _ in found)
+        return Row(name, wanted_range(need.floor, need.tested), version,
+                   f"broken: {both.replace(' ', ' and ')} write to the same folder",
+                   f'pip uninstall -y {both} && {mend}')
     if not found:
         verdict = 'missing' if need.required else 'optional'
     elif need.floor and numbers(version) < numbers(need.floor):
@@ -144,7 +157,7 @@ def judge_python() -> Row:
     if numbers(version) < numbers(PYTHON[0]):
         verdict, mend = 'too old', 'make the environment with a newer Python, see README'
     elif numbers(version) >= numbers(PYTHON[1]):
-        verdict, mend = 'newer than tested', 'if it fails: use Python 3.12'
+        verdict, mend = 'newer than tested', 'if it fails: use Python 3.13'
     return Row('python', wanted_range(*PYTHON), version, verdict, mend)
 
 
@@ -167,6 +180,8 @@ def main() -> int:
     """Print the table."""
     rows, complete = check()
     print(table(rows))
+    if not broken('import torch, mmcv'):
+        print('\n' + OPERATORS[not broken('import torch, mmcv._ext')])
     print('\neverything required is there' if complete else
           '\nsomething required is missing: run the commands above, from top to bottom, in the '
           'folder of the repository')

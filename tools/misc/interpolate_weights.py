@@ -17,19 +17,8 @@ from pathlib import Path
 from typing import Dict, List
 
 from mmengine.config import DictAction
-from tqdm import tqdm
 
-from glip_mm.apis.launch import check_checkpoint
-from glip_mm.apis.repeated_tests import identity_of, read_task, test_once
-from glip_mm.atomic_files import write_atomically
-from glip_mm.checkpoints.convert import normalise_state_dict
-from glip_mm.checkpoints.interpolation import (
-    check_same_model,
-    interpolate_weights,
-    parse_alphas,
-)
-from glip_mm.checkpoints.reading import read_checkpoint, write_checkpoint
-from glip_mm.visualization.retention_chart import draw_alpha_curves
+from glip_mm_cli.options import check_checkpoint
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -50,6 +39,23 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings that replace those of every config')
     return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+from tqdm import tqdm
+
+from glip_mm.apis.repeated_tests import identity_of, read_task, test_once
+from glip_mm.atomic_files import write_atomically
+from glip_mm.checkpoints.convert import normalise_state_dict
+from glip_mm.checkpoints.interpolation import (
+    check_same_model,
+    interpolate_weights,
+    parse_alphas,
+)
+from glip_mm.checkpoints.reading import read_checkpoint, write_checkpoint
+from glip_mm.visualization.retention_chart import draw_alpha_curves
 
 
 def main() -> None:
@@ -79,7 +85,8 @@ def main() -> None:
     for alpha in tqdm(alphas, 'alpha', unit='model'):
         path = out / f'alpha_{alpha:g}.pth'
         note = out / f'alpha_{alpha:g}.json'
-        current = note.is_file() and json.loads(note.read_text()).get('source') == source
+        current = (note.is_file()
+                   and json.loads(note.read_text(encoding='utf-8')).get('source') == source)
         if not (current and (path.is_file() or args.keep == 'none' and _tested(out, alpha, tasks))):
             write_checkpoint(dict(state_dict=interpolate_weights(base, tuned, alpha),
                                   meta=dict(alpha=alpha)), path)

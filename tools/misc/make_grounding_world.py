@@ -8,43 +8,53 @@ Example:
 import argparse
 import sys
 
-from glip_mm.datasets.grounding_world import SelfTrainingOptions, WorldOptions, write_world
-
-KINDS = dict(quickstart=WorldOptions, self_training=SelfTrainingOptions)
-HELPS = dict(
-    detection='training images with class boxes', grounding='training images with captions',
-    gold='training images with boxes', pool='training images with captions alone',
-    val='validation images', test='test images', long_tail='test images with 512 names',
-    side='width and height of the images in pixels', seed='same options and seed, same bytes')
+#: Option -> what it is, and its default in each kind of world that has it.
+OPTIONS = dict(
+    detection=('training images with class boxes', dict(quickstart=3000)),
+    grounding=('training images with captions', dict(quickstart=3000)),
+    gold=('training images with boxes', dict(self_training=800)),
+    pool=('training images with captions alone', dict(self_training=8000)),
+    val=('validation images', dict(quickstart=60, self_training=60)),
+    test=('test images', dict(quickstart=300, self_training=300)),
+    long_tail=('test images with 512 names', dict(quickstart=300)),
+    side=('width and height of the images in pixels', dict(quickstart=160, self_training=160)),
+    seed=('same options and seed, same bytes', dict(quickstart=0, self_training=0)))
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--kind', choices=KINDS, default='quickstart')
+    parser.add_argument('--kind', choices=['quickstart', 'self_training'], default='quickstart')
     parser.add_argument('--out', help='folder to write to (default: data/grounding_world or '
                         'data/self_training_world)')
-    for name, text in HELPS.items():
-        defaults = [f'{kind} {options._field_defaults[name]}' for kind, options in KINDS.items()
-                    if name in options._fields]
+    for name, (text, defaults) in OPTIONS.items():
+        values = ', '.join(f'{kind} {value}' for kind, value in defaults.items())
         parser.add_argument(f"--{name.replace('_', '-')}", type=int,
-                            help=f"{text} (default: {', '.join(defaults)})")
+                            help=f'{text} (default: {values})')
     parser.add_argument('--workers', type=int, default=0, help='processes; 0: one per core')
     args = parser.parse_args()
-    args.options = {name: value for name in HELPS if (value := getattr(args, name)) is not None}
-    strange = set(args.options) - set(KINDS[args.kind]._fields)
+    args.options = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
+    known = [name for name, (_, defaults) in OPTIONS.items() if args.kind in defaults]
+    strange = set(args.options) - set(known)
     if strange:
         parser.error(f"--kind {args.kind} has no {', '.join(sorted(strange))}; it has "
-                     f"{', '.join(KINDS[args.kind]._fields)}")
+                     f"{', '.join(known)}")
     args.out = args.out or ('data/grounding_world' if args.kind == 'quickstart'
                             else f'data/{args.kind}_world')
     return args
 
 
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.grounding_world import SelfTrainingOptions, WorldOptions, write_world
+
+
 def main() -> None:
     """Write the world; does nothing where it is complete."""
     args = parse_args()
-    options = KINDS[args.kind](**args.options)
+    kind = dict(quickstart=WorldOptions, self_training=SelfTrainingOptions)[args.kind]
+    options = kind(**args.options)
     try:
         made = write_world(args.out, options, args.workers)
     except ValueError as error:

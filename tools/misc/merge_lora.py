@@ -12,15 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence
 
-from glip_mm.checkpoints import (
-    merge_adapters,
-    normalise_state_dict,
-    read_checkpoint,
-    stored_config,
-    write_checkpoint,
-)
-from glip_mm.models.tuning import Tuning
-
 
 def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     """Parse the command line."""
@@ -34,6 +25,19 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
                         help='take the averaged weights; refused if the file has none')
     parser.add_argument('--force', action='store_true', help='overwrite an existing file')
     return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.checkpoints import (
+    merge_adapters,
+    normalise_state_dict,
+    read_checkpoint,
+    stored_config,
+    write_checkpoint,
+)
+from glip_mm.models.tuning import Tuning
 
 
 def stored_alpha(checkpoint: Mapping[str, Any]) -> float:

@@ -10,9 +10,6 @@ import sys
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
-from glip_mm.datasets.grounding_world import SYNONYMS, held_out_pairs, seen_pairs
-from glip_mm.text import Prompt
-
 # summary key -> key of tools/test.py's metrics, as a share of 1
 METRICS = dict(
     ap_seen='seen/coco/bbox_mAP', ap50_seen='seen/coco/bbox_mAP_50',
@@ -21,8 +18,6 @@ METRICS = dict(
 COSTS = ('train_seconds', 'peak_rss_mb')
 #: Of the training, with room for a machine that is somewhat slower or does other work.
 MAX_SECONDS = 400
-
-
 #: Lines of the table: summary key -> what was measured.
 ROWS = dict(
     ap_seen='AP, pairs seen in training',
@@ -67,6 +62,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.grounding_world import SYNONYMS, held_out_pairs, seen_pairs
+from glip_mm.text import Prompt
+
+
 def read_metrics(folder: Path) -> Dict[str, float]:
     """Metrics of the newest test run below a folder.
 
@@ -76,7 +78,7 @@ def read_metrics(folder: Path) -> Dict[str, float]:
     files = sorted(folder.rglob('*.json'), key=lambda p: p.stat().st_mtime, reverse=True)
     for path in files:
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding='utf-8'))
         except ValueError:
             continue  # vis_data logs are JSON lines
         if isinstance(content, dict) and all(key in content for key in METRICS.values()):
@@ -107,7 +109,7 @@ def choose_examples(root: Path) -> List[Tuple[str, Prompt]]:
     Four are asked for all pairs never seen or for held-out words, four for the phrases of their
     captions.
     """
-    unseen = json.loads((root / 'annotations/test_unseen.json').read_text())
+    unseen = json.loads((root / 'annotations/test_unseen.json').read_text(encoding='utf-8'))
     files = {image['id']: image['file_name'] for image in unseen['images']}
     counts: Dict[int, int] = {}
     for annotation in unseen['annotations']:
@@ -115,12 +117,12 @@ def choose_examples(root: Path) -> List[Tuple[str, Prompt]]:
     rich = [files[i] for i in sorted(counts) if counts[i] >= 2]
     names = [pair.name for pair in held_out_pairs()]
     examples = [(name, Prompt.from_names(names)) for name in rich[:3]]
-    synonyms = json.loads((root / 'annotations/test_synonyms.json').read_text())
+    synonyms = json.loads((root / 'annotations/test_synonyms.json').read_text(encoding='utf-8'))
     words = [pair.synonym for pair in seen_pairs() if pair.colour in SYNONYMS]
     ids = {c['id'] for c in synonyms['categories'] if c['name'] in words}
     renamed = sorted({a['image_id'] for a in synonyms['annotations'] if a['category_id'] in ids})
     examples += [(files[i], Prompt.from_names(words)) for i in renamed[:1]]
-    lines = (root / 'annotations/test_phrases.jsonl').read_text().splitlines()
+    lines = (root / 'annotations/test_phrases.jsonl').read_text(encoding='utf-8').splitlines()
     for row in map(json.loads, lines):
         regions = row['grounding']['regions']
         if len(regions) == 3 and len(examples) < 8:
@@ -134,7 +136,8 @@ def draw(args: argparse.Namespace) -> Path:
     from glip_mm.apis import GLIPInferencer
     from glip_mm.visualization import make_sheet, save_image
     examples = choose_examples(Path(args.data))
-    checkpoint = args.checkpoint or (Path(args.train_dir) / 'last_checkpoint').read_text().strip()
+    last = Path(args.train_dir) / 'last_checkpoint'
+    checkpoint = args.checkpoint or last.read_text(encoding='utf-8').strip()
     inferencer = GLIPInferencer(args.config, checkpoint)
     result = inferencer([str(Path(args.data) / 'images' / name) for name, _ in examples],
                         [prompt for _, prompt in examples], return_vis=True, pred_score_thr=0.4)
@@ -152,13 +155,13 @@ def main() -> None:
     cost_file = Path(args.train_dir) / 'training_cost.json'
     try:
         metrics = read_metrics(Path(args.test_dir))
-        cost = json.loads(cost_file.read_text())
+        cost = json.loads(cost_file.read_text(encoding='utf-8'))
     except FileNotFoundError as error:
         sys.exit(f'error: {error}')
     summary = summarise(metrics, cost)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
+    (out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
     if not args.no_pictures:
         print(f"pictures: {draw(args)}")
     print(table(summary))

@@ -1,16 +1,18 @@
 # Makes the environment that glip_mm runs in, and activates it. Source it; needs set -euo pipefail.
 #
-# Needs Python >= 3.10, a C++ compiler and a package index. A finished environment is stamped, so a
-# second run starts at once; an interrupted run continues where it stopped.
+# Needs Python >= 3.10 and a package index; no compiler. A finished environment is stamped, so a
+# second run starts at once; an interrupted run continues where it stopped. The screen shows the
+# stages, setup.log in the environment everything that pip and compilers say.
 #
 #   GLIP_MM_VENV     folder of the environment                            (.venv of the clone)
 #   GLIP_MM_PYTHON   interpreter to make it with                          (python3, then others)
 #   GLIP_MM_TORCH    what to give pip for torch, options allowed          (torch==2.13.0)
-#   GLIP_MM_MMCV     what to give pip for MMCV                            (mmcv==2.1.0)
+#   GLIP_MM_MMCV     MMCV with compiled operators, e.g. mmcv==2.1.0       (mmcv-lite, without)
 #   GLIP_MM_CACHE    where MMCV wheels that were built here are kept      (~/.cache/glip_mm)
 
 glip_mm_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 glip_mm_venv=${GLIP_MM_VENV:-$glip_mm_root/.venv}
+glip_mm_log=$glip_mm_venv/setup.log
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 
 glip_mm_say() { printf '\n== %s\n' "$*"; }
@@ -19,7 +21,7 @@ glip_mm_fail() { printf '\nerror: %s\n' "$*" >&2; exit 1; }
 # The first interpreter that is new enough.
 glip_mm_find_python() {
     local candidate found=''
-    for candidate in ${GLIP_MM_PYTHON:-python3 python3.12 python3.11 python3.10 python}; do
+    for candidate in ${GLIP_MM_PYTHON:-python3 python3.13 python3.12 python3.11 python3.10 python}; do
         command -v "$candidate" >/dev/null 2>&1 || continue
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
             echo "$candidate"
@@ -45,24 +47,39 @@ glip_mm_make_venv() {
     python=$(glip_mm_find_python)
     "$python" -c 'import venv, ensurepip' 2>/dev/null || glip_mm_fail \
         "$python cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv"
-    glip_mm_say "new environment in $glip_mm_venv with $("$python" --version)"
+    echo "   new environment in $glip_mm_venv with $("$python" --version)"
     "$python" -m venv --clear "$glip_mm_venv"
 }
 
-glip_mm_pip() { "$glip_mm_venv/bin/python" -m pip "$@"; }
 glip_mm_python() { "$glip_mm_venv/bin/python" "$@"; }
 
+# pip, its talk in the log. Arguments: those of pip.
+glip_mm_pip() { glip_mm_python -m pip "$@" < /dev/null >> "$glip_mm_log" 2>&1; }
+
+# A stage of the installation: its name and how long it took. Arguments: name, command...
+glip_mm_stage() {
+    local name=$1 start=$SECONDS
+    shift
+    printf '   %s ...\n' "$name"
+    "$@" || {
+        tail -n 15 "$glip_mm_log" >&2
+        glip_mm_fail "$name could not be installed; the whole log: $glip_mm_log"
+    }
+    printf '   %s: %d s\n' "$name" $((SECONDS - start))
+}
+
 glip_mm_install_torch() {
-    local good='import torch; v = torch.__version__.split("."); assert (int(v[0]), int(v[1])) >= (2, 1)'
+    local good='import torch; v = torch.__version__.split("."); assert (int(v[0]), int(v[1])) >= (2, 6)'
     if ! glip_mm_python -c "$good" 2>/dev/null; then
         # shellcheck disable=SC2086  # may hold options
         if ! glip_mm_pip install ${GLIP_MM_TORCH:-torch==2.13.0}; then
-            [ -z "${GLIP_MM_TORCH:-}" ] || glip_mm_fail "pip found no '$GLIP_MM_TORCH'"
-            glip_mm_say "torch 2.13.0 cannot be had for this Python: taking what the index offers"
-            glip_mm_pip install 'torch>=2.1' || glip_mm_fail \
-                "pip found no torch. Name one that your index has: GLIP_MM_TORCH='torch==2.4.1'"
+            [ -z "${GLIP_MM_TORCH:-}" ] || glip_mm_fail "pip found no '$GLIP_MM_TORCH': see $glip_mm_log"
+            echo "   torch 2.13.0 cannot be had for this Python: taking what the index offers"
+            glip_mm_pip install 'torch>=2.6' || glip_mm_fail \
+                "pip found no torch. Name one that your index has: GLIP_MM_TORCH='torch==2.7.1'"
         fi
-        glip_mm_python -c "$good" || glip_mm_fail "the torch that was installed cannot be imported"
+        glip_mm_python -c "$good" || glip_mm_fail "the torch that was installed cannot be imported" \
+            "or is older than 2.6"
     fi
     # from here on nothing may replace it
     glip_mm_python -c 'import torch; print(f"torch=={torch.__version__}")' \
@@ -73,43 +90,18 @@ glip_mm_install_torch() {
 # Without its system libraries (libGL), opencv-python cannot be imported; the headless one can.
 glip_mm_mend_opencv() {
     if glip_mm_python -c 'import cv2' 2>/dev/null; then return; fi
-    glip_mm_pip uninstall -q -y opencv-python opencv-python-headless
-    glip_mm_pip install -q opencv-python-headless
+    glip_mm_pip uninstall -y opencv-python opencv-python-headless
+    glip_mm_pip install opencv-python-headless
     glip_mm_python -c 'import cv2' || glip_mm_fail "OpenCV cannot be imported"
 }
 
-glip_mm_has_mmcv() { glip_mm_python -c 'import torch, mmcv, mmcv._ext' 2>/dev/null; }
+glip_mm_has_mmcv_ops() { glip_mm_python -c 'import torch, mmcv, mmcv._ext' 2>/dev/null; }
 
-# Run a long command quietly with a clock. Arguments: message, log file, command...
-glip_mm_timed() {
-    local message=$1 log=$2 start=$SECONDS pid status=0 step told=-60 now
-    shift 2
-    # a process group of its own, so that an interrupt ends the compilers too
-    set -m
-    "$@" < /dev/null > "$log" 2>&1 &
-    pid=$!
-    set +m
-    trap 'kill -- -'"$pid"' 2>/dev/null; exit 130' INT TERM
-    while kill -0 "$pid" 2>/dev/null; do
-        now=$((SECONDS - start))
-        step=$(grep -oE '\[[0-9]+/[0-9]+\]' "$log" | tail -n 1 || true)
-        if [ -t 1 ]; then
-            printf '\r   %s %s %d:%02d ' "$message" "$step" $((now / 60)) $((now % 60))
-        elif [ $((now - told)) -ge 60 ]; then
-            printf '   %s %s %d:%02d\n' "$message" "$step" $((now / 60)) $((now % 60))
-            told=$now
-        fi
-        sleep 1
-    done
-    wait "$pid" || status=$?
-    trap - INT TERM
-    [ ! -t 1 ] || echo
-    return "$status"
-}
-
-glip_mm_install_mmcv() {
-    local spec=${GLIP_MM_MMCV:-mmcv==2.1.0} key cache cuda built
-    if glip_mm_has_mmcv; then return; fi
+# MMCV with compiled operators, which GLIP_MM_MMCV asks for: a wheel built here before, one of the
+# index, or compiled now.
+glip_mm_install_mmcv_ops() {
+    local spec=$GLIP_MM_MMCV key cache cuda built
+    if glip_mm_has_mmcv_ops; then return; fi
     read -r key cuda < <(glip_mm_python - <<'PY'
 import sys, sysconfig, torch
 from torch.utils.cpp_extension import CUDA_HOME
@@ -120,68 +112,78 @@ print(f'{sysconfig.get_platform()}-{sys.implementation.cache_tag}-torch{torch.__
 PY
 )
     cache=${GLIP_MM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/glip_mm}/wheels/$key-${spec//[^a-zA-Z0-9.]/_}
+    # both write to one folder: the light one first gives it up
+    glip_mm_pip uninstall -y mmcv mmcv-lite
 
     if compgen -G "$cache/*.whl" >/dev/null; then
-        glip_mm_say "MMCV: the wheel built here before, for the same Python and torch ($cache)"
-        glip_mm_pip install -q --force-reinstall --no-deps "$cache"/*.whl || true
-        if glip_mm_has_mmcv; then return; fi
+        echo "   MMCV: the wheel built here before, for the same Python and torch ($cache)"
+        glip_mm_pip install --force-reinstall --no-deps "$cache"/*.whl || true
+        if glip_mm_has_mmcv_ops; then return; fi
         rm -rf "$cache"
     fi
 
-    glip_mm_say "MMCV: looking for a wheel with its ops ($spec)"
-    if glip_mm_pip install -q --only-binary :all: --no-deps "$spec" 2>/dev/null; then
-        if glip_mm_has_mmcv; then return; fi
-        echo "   the wheel on offer does not fit this torch"
+    if glip_mm_pip install --only-binary :all: --no-deps "$spec"; then
+        if glip_mm_has_mmcv_ops; then return; fi
+        echo "   MMCV: the wheel on offer does not fit this torch"
     fi
-    glip_mm_pip uninstall -q -y mmcv mmcv-lite 2>/dev/null || true
+    glip_mm_pip uninstall -y mmcv
 
-    glip_mm_say "MMCV: no wheel fits; compiling it, about 10 minutes on two cores"
+    echo "   MMCV: no wheel fits; compiling it, about 10 minutes on two cores ($glip_mm_log)"
     command -v "${CXX:-c++}" >/dev/null 2>&1 || glip_mm_fail "no C++ compiler ('${CXX:-c++}') was" \
-        "found. On Debian and Ubuntu: apt-get install g++"
+        "found. On Debian and Ubuntu: apt-get install g++. Without GLIP_MM_MMCV none is needed"
     glip_mm_python -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
         glip_mm_fail "Python's headers are missing. On Debian and Ubuntu: apt-get install python3-dev"
     if [ "$cuda" = hide ]; then
-        echo "   warning: there is a GPU but no nvcc: MMCV's ops will run on the CPU alone"
+        echo "   warning: there is a GPU but no nvcc: MMCV's operators will run on the CPU alone"
     fi
     # beside its place in the cache, so that it appears there whole or not at all
     mkdir -p "$(dirname "$cache")" 2>/dev/null || true
     built=$(mktemp -d "$(dirname "$cache")/building.XXXXXX" 2>/dev/null || mktemp -d)
+    glip_mm_pip install -r "$glip_mm_root/requirements/build.txt"
     # MMCV's own choice is at least four jobs, however few the cores and the memory
     if ! MMCV_WITH_OPS=1 FORCE_CUDA="${cuda/hide/0}" \
         MAX_JOBS="${MAX_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}" \
         CUDA_VISIBLE_DEVICES="$([ "$cuda" = hide ] || echo "${CUDA_VISIBLE_DEVICES-0}")" \
-        glip_mm_timed 'compiling MMCV' "$glip_mm_venv/mmcv-build.log" "$glip_mm_venv/bin/python" \
-        -m pip wheel -v --no-build-isolation --no-deps --no-cache-dir -w "$built" "$spec"; then
-        tail -n 30 "$glip_mm_venv/mmcv-build.log" >&2
+        glip_mm_pip wheel -v --no-build-isolation --no-deps --no-cache-dir -w "$built" "$spec"; then
         rm -rf "$built"
-        glip_mm_fail "MMCV did not compile; the whole log: $glip_mm_venv/mmcv-build.log"
+        return 1
     fi
-    glip_mm_pip install -q --no-deps "$built"/*.whl
-    glip_mm_python -c 'import torch, mmcv, mmcv._ext' || glip_mm_fail "MMCV was compiled but cannot" \
-        "be imported; the whole log: $glip_mm_venv/mmcv-build.log"
+    glip_mm_pip install --no-deps "$built"/*.whl
+    glip_mm_has_mmcv_ops || glip_mm_fail "MMCV was compiled but cannot be imported: see $glip_mm_log"
     [ -e "$cache" ] || mv "$built" "$cache" 2>/dev/null || true
     rm -rf "$built"
 }
 
-glip_mm_install() {
+glip_mm_install_mmcv() {
     local requirements=$glip_mm_root/requirements
+    if [ -n "${GLIP_MM_MMCV:-}" ]; then
+        glip_mm_install_mmcv_ops && glip_mm_pip install -r "$requirements/mminstall.txt"
+    else
+        if glip_mm_python -m pip show -q mmcv 2>/dev/null; then glip_mm_pip uninstall -y mmcv mmcv-lite; fi
+        glip_mm_pip install -r "$requirements/lite.txt"
+    fi && glip_mm_mend_opencv
+}
+
+glip_mm_install_rest() {
+    local requirements=$glip_mm_root/requirements
+    glip_mm_pip install -r "$requirements/build.txt" -r "$requirements/runtime.txt" \
+        -r "$requirements/optional.txt" -r "$requirements/tests.txt" &&
+        glip_mm_pip install --no-deps -r "$requirements/nodeps.txt" && glip_mm_mend_opencv &&
+        glip_mm_pip install --no-build-isolation --no-deps -e "$glip_mm_root"
+}
+
+glip_mm_install() {
+    glip_mm_say "environment"
     glip_mm_make_venv
-    glip_mm_say "torch"
-    glip_mm_install_torch
-    glip_mm_say "MMEngine"
-    glip_mm_pip install -q -r "$requirements/build.txt"
-    glip_mm_pip install -q "$(grep -o '^mmengine[^ ]*' "$requirements/mminstall.txt")"
-    glip_mm_mend_opencv
-    glip_mm_install_mmcv
-    glip_mm_say "everything else"
-    glip_mm_pip install -q -r "$requirements/mminstall.txt" -r "$requirements/runtime.txt" \
-        -r "$requirements/optional.txt" -r "$requirements/tests.txt"
-    glip_mm_pip install -q --no-deps -r "$requirements/nodeps.txt"
-    glip_mm_mend_opencv
-    glip_mm_pip install -q --no-build-isolation --no-deps -e "$glip_mm_root"
-    glip_mm_python "$glip_mm_root/tools/misc/check_env.py" || glip_mm_fail \
-        "the environment in $glip_mm_venv is not complete: see the table above"
+    glip_mm_stage "torch" glip_mm_install_torch
+    glip_mm_stage "MMCV ${GLIP_MM_MMCV:-without compiled operators} and MMDetection" glip_mm_install_mmcv
+    glip_mm_stage "glip_mm, what it needs, and what its tests need" glip_mm_install_rest
+    if ! glip_mm_python "$glip_mm_root/tools/misc/check_env.py" > "$glip_mm_venv/check_env.txt"; then
+        cat "$glip_mm_venv/check_env.txt" >&2
+        glip_mm_fail "the environment in $glip_mm_venv is not complete: see the table above"
+    fi
+    tail -n 1 "$glip_mm_venv/check_env.txt"
 }
 
 if [ "$(cat "$glip_mm_venv/.glip_mm_stamp" 2>/dev/null)" != "$(glip_mm_stamp)" ]; then

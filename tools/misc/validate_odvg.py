@@ -11,8 +11,6 @@ import argparse
 import os
 import sys
 
-from glip_mm.datasets.validation import validate_odvg
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -29,6 +27,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1,
                         help='processes (default: one a core)')
     return parser.parse_args()
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.datasets.validation import validate_odvg
 
 
 def main() -> int:

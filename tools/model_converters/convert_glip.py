@@ -13,20 +13,24 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
-from glip_mm.checkpoints import NAMINGS, convert_state_dict, read_checkpoint, write_checkpoint
-
 
 def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('src', help='checkpoint file, or its address')
     parser.add_argument('dst', type=Path, help='file to write')
-    parser.add_argument('--to', choices=NAMINGS, default='ours',
+    parser.add_argument('--to', choices=['official', 'mmdet', 'ours'], default='ours',
                         help="naming to write (default: %(default)s)")
     parser.add_argument('--ema', action='store_true',
                         help='take the averaged weights; refused if the file has none')
     parser.add_argument('--force', action='store_true', help='overwrite an existing file')
     return parser.parse_args(argv)
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.checkpoints import convert_state_dict, read_checkpoint, write_checkpoint
 
 
 def packed(state: Dict[str, Any], naming: str) -> Dict[str, Any]:

@@ -29,7 +29,7 @@ class ImageSizes:
         self.known: dict[str, tuple[int, int]] = {}
         self._file = None
         if self.cache and self.cache.exists():
-            with open(self.cache, newline='') as file:
+            with open(self.cache, encoding='utf-8', newline='') as file:
                 for row in csv.reader(file):
                     # the last line may be cut off
                     if len(row) == 4 and row[3] == '.':
@@ -46,7 +46,7 @@ class ImageSizes:
             if self.cache:
                 if self._file is None:
                     self.cache.parent.mkdir(parents=True, exist_ok=True)
-                    self._file = open(self.cache, 'a', newline='')
+                    self._file = open(self.cache, 'a', encoding='utf-8', newline='')
                     self._file.write('\n' if self.cache.stat().st_size else '')
                 csv.writer(self._file).writerow([name, *self.known[name], '.'])
         return self.known[name]

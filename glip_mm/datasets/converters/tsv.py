@@ -146,7 +146,7 @@ class ImageRows:
         self.rows = RowFile(bundle.paths['img'])
         self.by_id = None
         if 'imageid2idx' in bundle.paths:
-            self.by_id = json.loads(bundle.paths['imageid2idx'].read_text())
+            self.by_id = json.loads(bundle.paths['imageid2idx'].read_text(encoding='utf-8'))
 
     def find(self, row: int, key: str, content: object) -> tuple[int, int] | None:
         """Offset and length in bytes of the encoded image of a label row; None if there is none."""

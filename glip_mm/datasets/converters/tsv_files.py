@@ -169,5 +169,5 @@ class TSVBundle:
         path = self.paths.get('linelist')
         if path is None:
             return None
-        return np.asarray([int(line.split('\t')[0]) for line in path.read_text().splitlines()
-                           if line.strip()], np.int64)
+        lines = path.read_text(encoding='utf-8').splitlines()
+        return np.asarray([int(line.split('\t')[0]) for line in lines if line.strip()], np.int64)

@@ -69,7 +69,7 @@ def find_xml(folder: str | Path, split: str | None = None) -> list[Path]:
         there = sorted(path.stem for path in listing.parent.glob('*.txt') if '_' not in path.stem)
         raise FileNotFoundError(f"'{listing}' is missing: splits there are {there}")
     return [annotations / f'{line.split()[0]}.xml'
-            for line in listing.read_text().splitlines() if line.split()]
+            for line in listing.read_text(encoding='utf-8').splitlines() if line.split()]
 
 
 def _gather_classes(paths: Sequence[Path]) -> dict[str, str]:

@@ -125,7 +125,7 @@ def _is_complete(root: Path, options: Options) -> bool:
     for name, finished in ((MANIFEST, True), (f'{MANIFEST}.part', False)):
         path = root / name
         if path.exists():
-            found = json.loads(path.read_text())
+            found = json.loads(path.read_text(encoding='utf-8'))
             if found != wanted:
                 differ = sorted(k for k in wanted if found.get(k) != wanted[k])
                 raise ValueError(

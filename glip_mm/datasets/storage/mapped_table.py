@@ -9,10 +9,9 @@ that an index can be looked at with any of them. Not LMDB or a database: rows ar
 searched for, only numbered.
 """
 
-import contextlib
-import fcntl
 import itertools
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
@@ -20,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...atomic_files import replacing
+from ...file_lock import exclusive
 
 #: Rows of every batch of the file but the last: row ``i`` is in batch ``i // BATCH_ROWS``.
 BATCH_ROWS = 65536
@@ -81,12 +81,9 @@ class MappedTable:
             yield self._reader.get_batch(batch).column(name).to_numpy(zero_copy_only=True)
 
 
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> AbstractContextManager[bool]:
     """Let one process of this machine at a time work on a file; a dead one holds no lock."""
-    with open(path.with_name(f'.{path.name}.lock'), 'w') as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return exclusive(path.with_name(f'.{path.name}.lock'))
 
 
 def fingerprint(files: Iterable[Path]) -> List[list]:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import tarfile
+import threading
 from collections import OrderedDict
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ COLUMNS = [('file', pa.int32()), ('line', pa.int64()), ('offset', pa.int64()),
 MAX_OPEN = 64  # files a process keeps open: shards come in random order
 
 _files: Dict[Tuple[int, str], int] = OrderedDict()
+_position = threading.Lock()
 
 
 class Row(NamedTuple):
@@ -56,11 +58,19 @@ def read_bytes(path: str, offset: int, length: int) -> bytes:
             (owner, _), oldest = _files.popitem(last=False)  # type: ignore[call-arg]
             if owner == os.getpid():
                 os.close(oldest)
-        _files[key] = os.open(path, os.O_RDONLY)
-    content = os.pread(_files[key], length, offset)
+        _files[key] = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
+    content = _read_at(_files[key], length, offset)
     if len(content) < length:
         raise EOFError(f"'{path}' ends before byte {offset + length}")
     return content
+
+
+def _read_at(descriptor: int, length: int, offset: int) -> bytes:
+    if hasattr(os, 'pread'):
+        return os.pread(descriptor, length, offset)
+    with _position:  # Windows has no pread: threads share the position of a file
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, length)
 
 
 def read_cell(path: str, offset: int, length: int) -> bytes:
@@ -153,7 +163,7 @@ class Source:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(lines):
             try:
-                done = lines.is_file() and json.loads(stamp.read_text()) == wanted
+                done = lines.is_file() and json.loads(stamp.read_text(encoding='utf-8')) == wanted
             except (OSError, ValueError):
                 done = False
             if not done:
@@ -161,7 +171,7 @@ class Source:
                 write_jsonl(records, lines)
                 if records.label_map is not None:
                     write_label_map(records.label_map, labels)
-                stamp.write_text(json.dumps(wanted))
+                stamp.write_text(json.dumps(wanted), encoding='utf-8')
         self.files = [lines]
         self.label_map_file = str(labels) if labels.is_file() else None
 

@@ -64,4 +64,4 @@ class InterpolatedWeightsHook(Hook):
         if not last.is_file():
             raise ValueError('InterpolatedWeightsHook needs a checkpoint of the training: give '
                              'default_hooks.checkpoint an interval that it reaches')
-        return last.read_text().strip()
+        return last.read_text(encoding='utf-8').strip()

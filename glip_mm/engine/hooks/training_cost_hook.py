@@ -1,8 +1,6 @@
 """Measures what a training run costs."""
 
 import json
-import resource
-import sys
 import time
 from pathlib import Path
 from typing import Dict
@@ -12,15 +10,9 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from glip_mm.atomic_files import write_atomically
+from glip_mm.peak_memory import peak_rss
 from glip_mm.registry import HOOKS
-
-
-def peak_rss_mb() -> float:
-    """Largest resident set so far, in MiB: this process plus the largest of its ended children."""
-    unit = 1 if sys.platform == 'darwin' else 1024  # ru_maxrss is in bytes there, else in KiB
-    used = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF,
-                                                          resource.RUSAGE_CHILDREN)]
-    return sum(used) * unit / 2**20
 
 
 @HOOKS.register_module()
@@ -29,7 +21,8 @@ class TrainingCostHook(Hook):
 
     The file holds ``train_seconds`` (wall clock between start and end of training, validation and
     checkpoints included; over a resumed run the sum up to the checkpoint plus the rest),
-    ``peak_rss_mb``, ``iterations``, ``seconds_per_iteration`` and ``threads``.
+    ``peak_rss_mb`` (of this process plus the largest of its ended children; 0 where the system
+    cannot say), ``iterations``, ``seconds_per_iteration`` and ``threads``.
 
     Args:
         filename: Name of the file.
@@ -50,8 +43,9 @@ class TrainingCostHook(Hook):
     def cost(self, runner: Runner) -> Dict[str, float]:
         """What has been spent so far."""
         seconds = self._before + time.perf_counter() - self._start
+        peak = (peak_rss(children=True) or 0) / 2**20
         return dict(train_seconds=round(seconds, 2),
-                    peak_rss_mb=round(max(peak_rss_mb(), self._peak_before), 1),
+                    peak_rss_mb=round(max(peak, self._peak_before), 1),
                     iterations=runner.iter,
                     seconds_per_iteration=round(seconds / max(runner.iter, 1), 4),
                     threads=torch.get_num_threads())
@@ -69,6 +63,8 @@ class TrainingCostHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """Write the file."""
         if is_main_process():
-            text = json.dumps(self.cost(runner), indent=2) + '\n'
-            (Path(runner.work_dir) / self.filename).write_text(text)
-            runner.logger.info(f'training cost: {text}')
+            cost = self.cost(runner)
+            write_atomically(Path(runner.work_dir) / self.filename,
+                             (json.dumps(cost, indent=2) + '\n').encode())
+            runner.logger.info(f"training took {cost['train_seconds']:.0f} s and "
+                               f"{cost['peak_rss_mb']:.0f} MiB")

@@ -50,7 +50,7 @@ class LVISGroundTruth:
             FileNotFoundError: If there is no such file.
             ValueError: If it is not an LVIS file.
         """
-        with open(path) as file:
+        with open(path, encoding='utf-8') as file:
             return cls.from_dict(json.load(file, object_pairs_hook=_without_outlines), str(path))
 
     @classmethod

@@ -16,12 +16,12 @@ import torch
 from mmcv.ops import nms
 from torch import Tensor
 
+from glip_mm.ops.nms import greedy, pairwise_iou
+
 #: Weights of (dx, dy) and of (dw, dh) in the regression targets.
 CODER_WEIGHTS = (10.0, 5.0)
 #: Largest dw, dh before the exponential; there is no lower limit.
 MAX_LOG_RATIO = math.log(1000 / 16)
-#: Rounds of suppression on a GPU before it is asked whether the last one changed anything.
-ROUNDS_AT_ONCE = 4
 #: Pairs of boxes that a GPU compares at once: about a gigabyte of memory.
 PAIRS_AT_ONCE = 1 << 25
 
@@ -141,29 +141,7 @@ def unsuppressed(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
 def nms_at_once(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
     """:func:`unsuppressed` for a GPU, where a loop over labels would wait at each.
 
-    A box stays if no better one that stays suppresses it. Assuming that all stay and applying this
-    again and again settles the best box in the first round, those it decides about in the second,
-    and so on: the greedy result, after as many rounds as the longest chain has boxes.
-
     Moving the labels apart in the plane, as MMCV's ``batched_nms`` does, would round coordinates.
     """
-    suppresses = (inclusive_iou(boxes) > iou_threshold).triu(diagonal=1)
-    suppresses &= labels[..., :, None] == labels[..., None, :]
-    suppresses = suppresses.to(boxes.dtype)
-    stays = boxes.new_ones(labels.shape)
-    while True:
-        for _ in range(ROUNDS_AT_ONCE):
-            before = stays
-            stays = ((before[..., None, :] @ suppresses).squeeze(-2) == 0).to(boxes.dtype)
-        if torch.equal(before, stays):
-            return stays.bool()
-
-
-def inclusive_iou(boxes: Tensor) -> Tensor:
-    """IoU of inclusive boxes ``[..., P, 4]`` with each other, in the operations of MMCV."""
-    area = (boxes[..., 2] - boxes[..., 0] + 1) * (boxes[..., 3] - boxes[..., 1] + 1)
-    one, other = boxes[..., :, None, :], boxes[..., None, :, :]
-    low = torch.maximum(one[..., :2], other[..., :2])
-    high = torch.minimum(one[..., 2:], other[..., 2:])
-    inter = (high - low + 1).clamp(min=0).prod(dim=-1)
-    return inter / (area[..., :, None] + area[..., None, :] - inter)
+    suppresses = pairwise_iou(boxes, boxes, offset=1) > iou_threshold
+    return greedy(suppresses & (labels[..., :, None] == labels[..., None, :]))

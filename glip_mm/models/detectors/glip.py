@@ -11,6 +11,8 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from glip_mm.ops.matrix_products import speed_up_linear
+
 from ...registry import MODELS, SCOPE
 from ...text import Prompt
 from ..dense_heads.atss_grounding_head import Assignment
@@ -22,7 +24,6 @@ from ..dense_heads.inclusive_boxes import (
 )
 from ..language_models import TextFeatures, greenlight_row, mask_tokens
 from ..layers.dynamic_conv import flatten_levels
-from ..layers.matrix_products import speed_up_linear
 from ..layers.window_attention import speed_up_window_attention
 from ..losses import dense_targets, mean_over_ranks
 from ..tuning import Tuning, format_parts, part_rows

@@ -12,7 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
-from ...compat import load_tokenizer
+from ...compat import load_tokenizer, quiet_transformers
 from ...registry import MODELS
 from ...text.sources import ASSETS, resolve_language_model
 from .text_features import TextFeatures, TokenBatch
@@ -85,7 +85,8 @@ class BertLanguageModel(BaseModule):
             # the packaged folders of hub models hold no weights
             source = self.name if Path(folder).parent == ASSETS else folder
             try:
-                weights = AutoModel.from_pretrained(source, add_pooling_layer=False)
+                with quiet_transformers():
+                    weights = AutoModel.from_pretrained(source, add_pooling_layer=False)
             except (OSError, ValueError) as error:
                 raise self._not_found(error) from error
             wanted = self.encoder.state_dict()

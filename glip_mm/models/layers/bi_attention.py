@@ -5,7 +5,8 @@ from typing import Tuple
 import torch
 from torch import Tensor, nn
 
-from .fast_paths import is_fast
+from glip_mm.ops.fast_paths import is_fast
+
 from .shared_image import once
 from .text_layer import clamp
 from .tiled_attention import tiled_two_way_attention

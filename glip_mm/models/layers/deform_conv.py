@@ -9,8 +9,8 @@ from mmcv.ops import modulated_deform_conv2d as mmcv_modulated_deform_conv2d
 from mmengine.logging import MMLogger
 from torch import Tensor
 
-from .bilinear_gather import bilinear_corners, gather_matmul
-from .fast_paths import is_fast
+from glip_mm.ops.deform_conv import deform_conv2d
+from glip_mm.ops.fast_paths import is_fast
 
 
 def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
@@ -22,7 +22,8 @@ def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Ten
     ``out[p] = bias + sum_t mask[t, p] * weight[:, :, t] @ x[stride * p + t + offset[t, p]]``.
 
     MMCV's operation is used on a GPU; on a CPU MMCV's is one naive loop, and
-    :mod:`.bilinear_gather` gives the same values faster. ``GLIP_MM_FAST=triton_deform_conv`` uses
+    :mod:`glip_mm.ops.deform_conv` gives the same values faster. It is also what MMCV's wrapper
+    calls where MMCV has no compiled operators. ``GLIP_MM_FAST=triton_deform_conv`` uses
     :mod:`.triton_deform_conv` on a GPU instead of MMCV's where Triton is installed.
 
     Args:
@@ -47,12 +48,7 @@ def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Ten
             return mmcv_modulated_deform_conv2d(
                 x.contiguous(), offset.contiguous(), mask.contiguous(), weight, bias, stride,
                 1, 1, 1, 1)
-        batch, channels = x.shape[:2]
-        rows = x.permute(0, 2, 3, 1).reshape(-1, channels)  # no copy if channels are last
-        index, corner_weight = bilinear_corners(offset, mask, x.shape[-2:], stride)
-        taps = weight.permute(0, 2, 3, 1).flatten(1)  # [O, 9 C]
-        out = gather_matmul(rows, index, corner_weight, taps, bias)
-        return out.view(batch, *offset.shape[-2:], -1).permute(0, 3, 1, 2)
+        return deform_conv2d(x, offset, mask, weight, bias, (stride, stride), (1, 1))
 
 
 @lru_cache(maxsize=None)

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from glip_mm.ops.deform_conv import view_at_size
+
 from .deform_conv import modulated_deform_conv2d
 from .dynamic_relu import DynamicReLU
 from .shared_image import once
@@ -28,26 +30,6 @@ class DeformBranch(nn.Module):
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
         return modulated_deform_conv2d(x, offset, mask, self.conv.weight, self.conv.bias,
                                        self.stride)
-
-
-def view_at_size(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Read the memory of per-level maps as if they had another level's size.
-
-    What: GLIP feeds the convolution over the *coarser* level with offsets computed at the finer
-    one; its kernel indexes that buffer with the output's strides and reads a leading part of it,
-    scrambled. Why keep it: every released checkpoint was trained so. What breaks without it:
-    cropping or resizing the offsets changes the network's output entirely.
-
-    Args:
-        maps: ``[B, c, h, w]``.
-        size: ``(h', w')`` with ``h' w' <= h w``.
-
-    Returns:
-        ``[B, c, h', w']``.
-    """
-    height, width = size
-    batch, channels = maps.shape[:2]
-    return maps.flatten(1)[:, :channels * height * width].reshape(batch, channels, height, width)
 
 
 class DyConv(nn.Module):

@@ -19,7 +19,8 @@ from typing import Any, Iterator, List, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .matrix_products import linear, transposed_product
+from glip_mm.ops.matrix_products import linear, transposed_product
+
 from .text_layer import CLAMP
 
 #: Scores of a tile: on a CPU they fit its cache, on a GPU they fill it.

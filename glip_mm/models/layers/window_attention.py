@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmdet.models.backbones.swin import WindowMSA
 from torch import Tensor, nn
 
-from .fast_paths import is_fast
+from glip_mm.ops.fast_paths import is_fast
 
 
 class _WindowMSA(WindowMSA):

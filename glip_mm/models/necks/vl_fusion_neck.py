@@ -7,11 +7,12 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from glip_mm.ops.fast_paths import is_fast
+
 from ...registry import MODELS
 from ..language_models.text_features import TextFeatures
 from ..layers import BiAttention, DyConv, FusionTextLayer
 from ..layers.dynamic_conv import flatten_levels, split_levels
-from ..layers.fast_paths import is_fast
 
 
 class FusionBlock(nn.Module):

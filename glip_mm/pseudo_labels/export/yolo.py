@@ -34,7 +34,7 @@ def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
             path = folder / 'labels' / f'{placed.add(image)}.txt'
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(''.join(f'{one.category} {_shares(one.box, *image.size)}\n'
-                                    for one in found))
+                                    for one in found), encoding='utf-8')
             listing.write(f'./images/{image.name}\n')
             images += 1
             boxes += len(found)

@@ -1,4 +1,4 @@
-"""What the tools that make several runs share: their options, and the way they go."""
+"""The way that tools which make several runs go."""
 
 import argparse
 import os
@@ -9,31 +9,12 @@ from pathlib import Path
 from .runs import Run, lock, run_all
 
 
-def add_experiment_options(parser: argparse.ArgumentParser, work_dir: str,
-                           seeds: Sequence[int]) -> None:
-    """Add the options that every experiment has.
-
-    Args:
-        parser: Of the tool.
-        work_dir: Default folder.
-        seeds: Default seeds.
-    """
-    parser.add_argument('--seeds', nargs='+', type=int, default=list(seeds), metavar='N')
-    parser.add_argument('--work-dir', default=work_dir, metavar='FOLDER')
-    parser.add_argument('--jobs', type=int, default=1, metavar='N',
-                        help='runs at the same time, which share the cores (default: 1)')
-    parser.add_argument('--report-only', action='store_true',
-                        help='run nothing, report the runs that are finished')
-    parser.add_argument('--restart', action='store_true',
-                        help='throw away runs that were made with other settings')
-
-
 def run_experiment(args: argparse.Namespace, make_runs: Callable[[], Sequence[Run]],
                    collect: Callable[[], str]) -> None:
     """Run what is missing and report; what is wrong ends the tool with one message.
 
     Args:
-        args: Options of :func:`add_experiment_options`.
+        args: Options of :func:`~ablation.options.add_experiment_options`.
         make_runs: Gives all runs, in their order.
         collect: Writes results.json, results.md and results.png of finished runs, and returns the
             table.

@@ -91,7 +91,7 @@ def report(work_dir: Path, variants: Sequence[str], columns: Mapping[str, str] =
     Raises:
         FileNotFoundError: If no run is finished.
     """
-    runs = [json.loads(file.read_text()) for variant in variants
+    runs = [json.loads(file.read_text(encoding='utf-8')) for variant in variants
             for file in sorted((work_dir / variant).glob('seed*/run.json'))]
     runs = sorted((run for run in runs if 'metrics' in run),
                   key=lambda run: (list(variants).index(run['variant']), run['seed']))

@@ -14,12 +14,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
 
+from filelock import lock_descriptor
 from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
-from glip_mm.visualization import write_atomically
+from glip_mm.atomic_files import write_atomically
 
-ROOT = Path(__file__).resolve().parents[3]
+from .options import ROOT
+
 # name in the results -> key of tools/test.py's metrics, as a share of 1; all files hold the last
 METRICS = dict(
     ap_seen='seen/coco/bbox_mAP', ap_unseen_pairs='unseen/coco/bbox_mAP',
@@ -65,7 +67,7 @@ class Run:
         self.state = self._read()
 
     def _read(self) -> dict:
-        return json.loads(self.file.read_text()) if self.file.is_file() else {}
+        return json.loads(self.file.read_text(encoding='utf-8')) if self.file.is_file() else {}
 
     def note(self, **news: object) -> None:
         """Keep what is known of the run, in ``run.json``."""
@@ -117,13 +119,13 @@ class Run:
         """Test the last checkpoint and note the metrics."""
         if 'metrics' in self.state:
             return
-        checkpoint = (self.folder / 'last_checkpoint').read_text().strip()
+        checkpoint = (self.folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
         start = time.perf_counter()
         self.call('test', [self.config, checkpoint, '--work-dir', str(self.folder / 'test')], bar)
         cost = self.folder / 'training_cost.json'
         self.note(metrics=read_metrics(self.folder / 'test', self.metrics), checkpoint=checkpoint,
                     test_seconds=round(time.perf_counter() - start, 1),
-                    cost=json.loads(cost.read_text()) if cost.is_file() else {})
+                    cost=json.loads(cost.read_text(encoding='utf-8')) if cost.is_file() else {})
 
     def call(self, tool: str, arguments: Sequence[str], bar: tqdm, options: bool = True) -> None:
         """Run a tool of ``tools/`` with its output in a file beside the run.
@@ -146,7 +148,7 @@ class Run:
         if self.jobs > 1:
             environment.setdefault('OMP_NUM_THREADS', str(max(1, os.cpu_count() // self.jobs)))
         bar.set_description(f'{self.name}: {tool}')
-        with open(log, 'a') as file:
+        with open(log, 'a', encoding='utf-8') as file:
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT,
                                        env=environment, close_fds=False)
             said = ''
@@ -164,7 +166,7 @@ class Run:
         if self.stop.is_set():
             raise RuntimeError(f'{self.name}: stopped; start again to continue')
         if process.returncode:
-            tail = '\n'.join(log.read_text(errors='replace').splitlines()[-15:])
+            tail = '\n'.join(log.read_text(encoding='utf-8', errors='replace').splitlines()[-15:])
             raise RuntimeError(f'{self.name}: tools/{tool}.py ended with status '
                                f'{process.returncode}, see {log}. It said at last:\n{tail}')
         bar.update()
@@ -174,20 +176,17 @@ def lock(work_dir: Path) -> int:
     """Keep others out of a folder as long as this process, or a training that it left, lives.
 
     Returns:
-        The descriptor that holds the lock; children inherit it.
+        The descriptor that holds the lock; children inherit it, except on Windows.
 
     Raises:
         RuntimeError: If another holds it.
     """
-    import fcntl
     work_dir.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(work_dir / '.lock', os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    if not lock_descriptor(descriptor, blocking=False):
         os.close(descriptor)
         raise RuntimeError(f"'{work_dir}' is in use: this tool, or a training that it started, "
-                           'still runs there; wait for it or give another --work-dir') from error
+                           'still runs there; wait for it or give another --work-dir')
     os.set_inheritable(descriptor, True)
     return descriptor
 
@@ -215,7 +214,7 @@ def read_metrics(folder: Path, metrics: Mapping[str, str] = METRICS) -> dict[str
     """
     files = sorted(folder.glob('*/*.json'), key=lambda p: p.stat().st_mtime, reverse=True)
     for path in files:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding='utf-8'))
         if list(metrics.values())[-1] in content:
             return {name: float(content.get(key, 0.)) for name, key in metrics.items()}
     raise FileNotFoundError(f"no file below '{folder}' holds the metrics of tools/test.py")

@@ -21,7 +21,8 @@ def shuffle_labels(labels: Path, target: Path, seed: int = 0) -> None:
     """
     target.mkdir(parents=True, exist_ok=True)
     files = sorted(labels.glob('*.jsonl'))
-    rows = [[json.loads(line) for line in file.read_text().splitlines()] for file in files]
+    rows = [[json.loads(line) for line in file.read_text(encoding='utf-8').splitlines()]
+            for file in files]
     flat = [row['grounding'] for part in rows for row in part]
     giver = list(range(len(flat)))
     rng = np.random.default_rng(seed)

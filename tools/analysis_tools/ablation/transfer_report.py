@@ -103,7 +103,8 @@ def transfer_report(work_dir: Path) -> str:
     Raises:
         FileNotFoundError: If no run is finished.
     """
-    states = [json.loads(file.read_text()) for file in work_dir.glob('*/*/*/seed*/run.json')]
+    states = [json.loads(file.read_text(encoding='utf-8'))
+              for file in work_dir.glob('*/*/*/seed*/run.json')]
     runs = sorted((state for state in states if 'metrics' in state), key=lambda run: (
         run['start'], run['data'], _order(run['shots']), run['tuning'], run['seed']))
     if not runs:

@@ -25,7 +25,7 @@ FUSION_HEADS, TEXT_HEAD_WIDTH = 8, 64
 
 def load_keys(folder: Path) -> Dict[str, Dict[str, Any]]:
     """Entries of a model folder's ``keys.json``: official key -> shape, dtype, checksums."""
-    return json.loads((folder / 'keys.json').read_text())['keys']
+    return json.loads((folder / 'keys.json').read_text(encoding='utf-8'))['keys']
 
 
 def _count(shapes: Shapes, template: str) -> int:
@@ -53,7 +53,7 @@ def _swin(shapes: Shapes) -> dict:
 def _language_model(shapes: Shapes, folder: Path) -> dict:
     """The packaged BERT where it fits, else one with the same vocabulary and other sizes."""
     body = 'language_backbone.body.model.'
-    config = json.loads((ASSETS / 'bert-base-uncased' / 'config.json').read_text())
+    config = json.loads((ASSETS / 'bert-base-uncased' / 'config.json').read_text(encoding='utf-8'))
     width = shapes[body + 'embeddings.word_embeddings.weight'][1]
     sizes = dict(
         hidden_size=width, num_attention_heads=width // TEXT_HEAD_WIDTH,
@@ -64,7 +64,8 @@ def _language_model(shapes: Shapes, folder: Path) -> dict:
     name = 'bert-base-uncased'
     if any(config.get(k) != v for k, v in sizes.items()):
         shutil.copytree(ASSETS / name, folder, dirs_exist_ok=True)
-        (folder / 'config.json').write_text(json.dumps({**config, **sizes}))
+        (folder / 'config.json').write_text(
+            json.dumps({**config, **sizes}), encoding='utf-8')
         name = str(folder)
     return dict(type='BertLanguageModel', name=name, pretrained=False)
 

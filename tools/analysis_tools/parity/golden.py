@@ -26,7 +26,8 @@ class GoldenCase:
     def __init__(self, path: Union[str, Path]) -> None:
         path = Path(path)
         self.path = path.with_suffix('') if path.suffix in ('.json', '.npz') else path
-        self.meta: Dict[str, Any] = json.loads(self.path.with_suffix('.json').read_text())
+        self.meta: Dict[str, Any] = json.loads(
+            self.path.with_suffix('.json').read_text(encoding='utf-8'))
         with np.load(self.path.with_suffix('.npz')) as arrays:
             self.arrays: Dict[str, np.ndarray] = {k: arrays[k] for k in arrays.files}
 

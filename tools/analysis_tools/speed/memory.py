@@ -2,12 +2,13 @@
 
 import ctypes
 import gc
-import resource
 import sys
 from pathlib import Path
 from typing import Any, Dict
 
 import torch
+
+from glip_mm.peak_memory import peak_rss
 
 from .running import Runner
 
@@ -18,7 +19,7 @@ _STATUS, _CLEAR = Path('/proc/self/status'), Path('/proc/self/clear_refs')
 def _status(field: str) -> int:
     """A size from the kernel's account of this process, in bytes; 0 where there is none."""
     if _STATUS.exists():
-        for line in _STATUS.read_text().splitlines():
+        for line in _STATUS.read_text(encoding='utf-8').splitlines():
             if line.startswith(f'{field}:'):
                 return int(line.split()[1]) * 1024
     return 0
@@ -31,8 +32,7 @@ def resident() -> int:
 
 def peak_resident() -> int:
     """The most bytes that were in memory since the start or :func:`reset_peak`."""
-    unit = 1 if sys.platform == 'darwin' else 1024
-    return _status('VmHWM') or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return _status('VmHWM') or peak_rss() or 0
 
 
 def reset_peak() -> bool:
@@ -43,7 +43,7 @@ def reset_peak() -> bool:
         if with_trim is not None:  # memory that was freed but not given back would hide the peak
             with_trim(0)
     try:
-        _CLEAR.write_text('5')
+        _CLEAR.write_text('5', encoding='utf-8')
     except OSError:
         return False
     return True

@@ -20,7 +20,7 @@ PACKAGES = ('torch', 'mmcv', 'mmengine', 'mmdet', 'transformers', 'numpy')
 def processor() -> str:
     """Name of the CPU."""
     path = Path('/proc/cpuinfo')
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding='utf-8').splitlines() if path.exists() else []
     names = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]
     return names[0] if names else platform.processor() or platform.machine()
 

@@ -38,7 +38,8 @@ def language_folder(folder: Path, nano: bool = False) -> str:
     shutil.copytree(ASSETS / 'bert-base-uncased', folder, dirs_exist_ok=True)
     if nano:
         path = folder / 'config.json'
-        path.write_text(json.dumps({**json.loads(path.read_text()), **NANO_BERT}))
+        content = json.loads(path.read_text(encoding='utf-8'))
+        path.write_text(json.dumps({**content, **NANO_BERT}), encoding='utf-8')
     return str(folder)
 
 

@@ -9,7 +9,7 @@ Letters: ``R`` rows (pixels of all images), ``C`` channels, ``P`` output pixels 
 ``T`` samples of an output pixel, ``O`` output channels.
 """
 
-from typing import Any, Sequence, Tuple
+from typing import Any, Iterator, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -19,31 +19,43 @@ from .matrix_products import linear, transposed_product
 
 #: Output pixels of a piece: their samples (9 x 256 floats each) fit a cache of 10 MB.
 PIECE = 1024
+#: The same where fewer and larger kernels are worth more than a cache; 150 MB of samples.
+PIECE_ON_GPU = 16 * PIECE
 
 
-def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int],
-                     stride: int) -> Tuple[Tensor, Tensor]:
-    """Where each tap of a 3x3 deformable convolution with padding 1 reads.
+def _pieces(index: Tensor) -> Iterator[slice]:
+    size = PIECE if index.device.type == 'cpu' else PIECE_ON_GPU
+    return (slice(start, start + size) for start in range(0, len(index), size))
+
+
+def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int], stride: Sequence[int],
+                     kernel: Sequence[int] = (3, 3), padding: Sequence[int] = (1, 1),
+                     dilation: Sequence[int] = (1, 1)) -> Tuple[Tensor, Tensor]:
+    """Locate what each of the ``T`` taps of a deformable convolution reads.
+
+    Pairs are (vertical, horizontal).
 
     Args:
-        offset: ``[B, 18, h', w']``: (dy, dx) in pixels for the 9 taps in row-major order.
-        mask: ``[B, 9, h', w']`` factor of each tap.
+        offset: ``[B, 2 T, h', w']``: (dy, dx) in pixels for the taps in row-major order.
+        mask: ``[B, T, h', w']`` factor of each tap.
         size: ``(h, w)`` of the map that is read.
         stride: Of the output's pixels on that map.
+        kernel: Height and width; their product is ``T``.
+        padding: Pixels that the first tap of the first output pixel lies outside.
+        dilation: Pixels between neighbouring taps.
 
     Returns:
-        Index of the pixel among those of all images, int64 ``[P, 9, 4]``, and its weight, 0
-        outside the map, ``[P, 9, 4]``; gradients go to offset and mask through the weight.
+        Index of the pixel among those of all images, int64 ``[P, T, 4]``, and its weight, 0
+        outside the map, ``[P, T, 4]``; gradients go to offset and mask through the weight.
     """
-    height, width = size
-    batch, _, out_h, out_w = offset.shape
-    device, dtype = offset.device, offset.dtype
-    offset = offset.reshape(batch, 9, 2, out_h, out_w).permute(0, 3, 4, 1, 2)  # [B, h', w', 9, 2]
-    taps = torch.arange(-1, 2, device=device, dtype=dtype)
-    rows = torch.arange(out_h, device=device, dtype=dtype).view(-1, 1, 1) * stride
-    cols = torch.arange(out_w, device=device, dtype=dtype).view(-1, 1) * stride
-    y = offset[..., 0] + (rows + taps.repeat_interleave(3))
-    x = offset[..., 1] + (cols + taps.repeat(3))
+    batch, taps, out_h, out_w = mask.shape
+    offset = offset.reshape(batch, taps, 2, out_h, out_w)
+    offset = offset.permute(0, 3, 4, 1, 2)  # [B, h', w', T, 2]
+
+    def origins(axis: int, length: int) -> Tuple[Tensor, Tensor]:
+        pixels = torch.arange(length, device=mask.device, dtype=mask.dtype) * stride[axis]
+        steps = torch.arange(kernel[axis], device=mask.device, dtype=mask.dtype) * dilation[axis]
+        return pixels, steps - padding[axis]
 
     def ends(at: Tensor, limit: int) -> Tuple[Tensor, Tensor]:
         low = at.detach().floor()
@@ -51,15 +63,20 @@ def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int],
         pixel = torch.stack((low, low + 1), dim=-1)
         inside = (pixel >= 0) & (pixel < limit)
         return (pixel.clamp(0, limit - 1).long(),
-                torch.stack((1 - part, part), dim=-1) * inside)  # [B, h', w', 9, 2]
+                torch.stack((1 - part, part), dim=-1) * inside)  # [B, h', w', T, 2]
 
+    rows, row_steps = origins(0, out_h)
+    cols, col_steps = origins(1, out_w)
+    y = offset[..., 0] + (rows.view(-1, 1, 1) + row_steps.repeat_interleave(kernel[1]))
+    x = offset[..., 1] + (cols.view(-1, 1) + col_steps.repeat(kernel[0]))
+    height, width = size
     y_pixel, y_weight = ends(y, height)
     x_pixel, x_weight = ends(x, width)
     x_weight = x_weight * mask.permute(0, 2, 3, 1)[..., None]
-    image = torch.arange(batch, device=device).view(-1, 1, 1, 1, 1) * height
+    image = torch.arange(batch, device=mask.device).view(-1, 1, 1, 1, 1) * height
     index = ((y_pixel + image) * width)[..., None] + x_pixel[..., None, :]
     weight = y_weight[..., None] * x_weight[..., None, :]
-    return index.reshape(-1, 9, 4), weight.reshape(-1, 9, 4)
+    return index.reshape(-1, taps, 4), weight.reshape(-1, taps, 4)
 
 
 def gather_matmul(rows: Tensor, index: Tensor, corner_weight: Tensor, weight: Tensor,
@@ -93,8 +110,7 @@ class _GatherMatmul(torch.autograd.Function):
                 bias: Tensor) -> Tensor:
         ctx.save_for_backward(rows, index, corner_weight, weight)
         out = rows.new_empty(len(index), len(weight))
-        for start in range(0, len(index), PIECE):
-            part = slice(start, start + PIECE)
+        for part in _pieces(index):
             out[part] = linear(sample(rows, index[part], corner_weight[part]), weight, bias)
         return out
 
@@ -107,8 +123,7 @@ class _GatherMatmul(torch.autograd.Function):
         grad_rows = torch.zeros_like(rows) if wants_rows else None
         grad_corners = torch.empty_like(corner_weight) if wants_corners else None
         grad_weight = torch.zeros_like(weight) if wants_weight else None
-        for start in range(0, len(index), PIECE):
-            part = slice(start, start + PIECE)
+        for part in _pieces(index):
             if wants_weight:
                 sampled = sample(rows, index[part], corner_weight[part])
                 grad_weight += transposed_product(sampled, grad[part]).t()

@@ -4,9 +4,9 @@ import torch.nn.functional as F
 from mmcv.cnn import Linear as MMCVLinear
 from torch import nn
 
-from glip_mm.models.layers import matrix_products
-from glip_mm.models.layers.fast_paths import FAST_PATHS, is_fast, plain
-from glip_mm.models.layers.matrix_products import linear, speed_up_linear, transposed_product
+from glip_mm.ops import matrix_products
+from glip_mm.ops.fast_paths import FAST_PATHS, is_fast, plain
+from glip_mm.ops.matrix_products import linear, speed_up_linear, transposed_product
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from glip_mm.models.layers import bilinear_gather
-from glip_mm.models.layers.bilinear_gather import (
+from glip_mm.ops import bilinear_gather
+from glip_mm.ops.bilinear_gather import (
     bilinear_corners,
     gather_matmul,
     sample,
@@ -41,7 +41,7 @@ def test_gradients_in_pieces(points, monkeypatch, piece):
 def test_corners_read_as_grid_sample_does():
     torch.manual_seed(1)
     image, offset = torch.randn(2, 4, 6, 8), torch.randn(2, 18, 3, 4) * 4
-    index, weight = bilinear_corners(offset, torch.ones(2, 9, 3, 4), (6, 8), stride=2)
+    index, weight = bilinear_corners(offset, torch.ones(2, 9, 3, 4), (6, 8), stride=(2, 2))
     got = sample(image.permute(0, 2, 3, 1).reshape(-1, 4), index, weight).view(2, 3, 4, 9, 4)
     for tap in range(9):
         y = torch.arange(3)[:, None] * 2 + tap // 3 - 1 + offset[:, 2 * tap]

@@ -1,0 +1,180 @@
+"""Large files from several addresses: resumed, checked, and complete or absent."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from http.client import HTTPException
+from pathlib import Path
+from typing import NamedTuple
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlparse
+from urllib.request import Request, urlopen
+
+import torch
+from mmengine.logging import MMLogger
+from tqdm import tqdm
+
+from ..file_lock import exclusive
+
+#: Environment variable: a folder in which files are looked for before anything is downloaded.
+FOLDER = 'GLIP_MM_WEIGHTS'
+#: Seconds without an answer after which an address is given up.
+TIMEOUT = 30
+BLOCK = 1 << 20
+
+
+class DownloadError(OSError):
+    """No address gave the file; the text says why, and what to do."""
+
+
+class Download(NamedTuple):
+    """One address of a file."""
+    address: str
+    #: Of the whole file, or its first digits; empty if it is not known.
+    sha256: str = ''
+    #: In bytes, if it is known.
+    size: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        return Path(unquote(urlparse(self.address).path)).name
+
+
+def download(choices: Sequence[Download]) -> Path:
+    """Get a file from the first address that gives it.
+
+    Looked for before, under the names of all addresses: the folder of the environment variable
+    ``GLIP_MM_WEIGHTS``, and ``checkpoints`` in torch's hub folder, where downloads are kept.
+
+    Args:
+        choices: Addresses of files that stand for each other, best first.
+
+    Returns:
+        The file.
+
+    Raises:
+        DownloadError: If no address gives it.
+    """
+    cache = Path(torch.hub.get_dir()) / 'checkpoints'
+    found = _kept(choices, cache)
+    if found is not None:
+        return found
+    reasons = []
+    # one process of this machine downloads, the others wait and find the file
+    with exclusive(cache / f'.{choices[0].name}.lock'):
+        found = _kept(choices, cache)
+        if found is not None:
+            return found
+        for choice in choices:
+            try:
+                return _get(choice, cache / choice.name)
+            except (OSError, HTTPException, ValueError) as error:
+                reasons.append(f'{choice.address}: {_reason(error)}')
+                MMLogger.get_current_instance().warning(f'not downloaded: {reasons[-1]}')
+    raise DownloadError(
+        f"'{choices[0].name}' could not be downloaded. {'. '.join(reasons)}. Download one of these "
+        f'where there is a network; give its path as weights, or set {FOLDER} to its folder')
+
+
+def _kept(choices: Sequence[Download], cache: Path) -> Path | None:
+    given = os.environ.get(FOLDER)
+    folders = ([Path(given).expanduser()] if given else []) + [cache]
+    return next((folder / choice.name for folder in folders for choice in choices
+                 if (folder / choice.name).is_file()), None)
+
+
+def _get(choice: Download, target: Path) -> Path:
+    """Download to a neighbour that a later call continues, check it, and give it its name."""
+    part = target.with_name(f'{target.name}.part')
+    resumed = part.is_file()
+    MMLogger.get_current_instance().info(f'downloading {choice.address} to {target}')
+    try:
+        _transfer_all(choice, part)
+        _check(choice, part)
+    except ValueError:
+        part.unlink(missing_ok=True)
+        if not resumed:
+            raise
+        # what was there came from another file
+        _transfer_all(choice, part)
+        try:
+            _check(choice, part)
+        except ValueError:
+            part.unlink(missing_ok=True)
+            raise
+    os.replace(part, target)
+    return target
+
+
+def _transfer_all(choice: Download, part: Path) -> None:
+    """Transfer, and continue where a connection broke as long as something comes."""
+    while True:
+        before = _size(part)
+        try:
+            return _transfer(choice, part)
+        except HTTPError:
+            raise
+        except (OSError, HTTPException):
+            if _size(part) <= before:
+                raise
+
+
+def _transfer(choice: Download, part: Path) -> None:
+    have = _size(part)
+    request = Request(choice.address, headers={'User-Agent': 'glip_mm'})
+    if have:
+        request.add_header('Range', f'bytes={have}-')
+    try:
+        response = urlopen(request, timeout=TIMEOUT)
+    except HTTPError as error:
+        if error.code == 416 and have:  # nothing lies behind what is there
+            return
+        raise
+    with response:
+        continues = response.status == 206 and response.headers.get(
+            'Content-Range', '').startswith(f'bytes {have}-')
+        have = have if continues else 0
+        length = response.headers.get('Content-Length')
+        total = None if length is None else have + int(length)
+        if choice.size is not None and total not in (None, choice.size):
+            raise ValueError(f'offers {total} bytes where the file has {choice.size}')
+        with open(part, 'ab' if continues else 'wb') as file, tqdm(
+                total=total, initial=have, unit='B', unit_scale=True, desc=choice.name,
+                disable=None) as bar:  # None: where stderr is no terminal
+            while block := response.read(BLOCK):
+                file.write(block)
+                bar.update(len(block))
+    if total is not None and _size(part) < total:
+        raise ConnectionError(f'the connection ended after {_size(part)} of {total} bytes')
+
+
+def _check(choice: Download, path: Path) -> None:
+    """Compare size and hash.
+
+    Raises:
+        ValueError: If they are not what they should be.
+    """
+    if choice.size is not None and _size(path) != choice.size:
+        raise ValueError(f'gave {_size(path)} bytes where the file has {choice.size}')
+    if not choice.sha256:
+        return
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    if not digest.hexdigest().startswith(choice.sha256):
+        raise ValueError(f'gave another file: its SHA-256 begins with {digest.hexdigest()[:8]}, '
+                         f'not {choice.sha256[:8]}')
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, HTTPError):
+        return f'answered {error.code} ({error.reason})'
+    if isinstance(error, URLError):
+        return f'could not be reached ({error.reason})'
+    return str(error) or type(error).__name__

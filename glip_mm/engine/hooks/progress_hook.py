@@ -1,0 +1,136 @@
+"""How far a run is, on the screen."""
+
+import sys
+from time import monotonic
+from typing import Any, Dict, List, Mapping, Optional
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from tqdm import tqdm
+
+from glip_mm.registry import HOOKS
+
+
+class Progress:
+    """A bar on a terminal; elsewhere a line at each tenth of the way.
+
+    Args:
+        title: What is under way.
+        total: Steps.
+        done: Steps that an earlier run did.
+        lines: Lines on what is no terminal.
+    """
+
+    def __init__(self, title: str, total: int, done: int = 0, lines: int = 10) -> None:
+        self.title, self.total, self.done, self.lines = title, max(total, 1), done, lines
+        self.first, self.start = done, monotonic()
+        self.bar = tqdm(desc=title, total=total, initial=done, mininterval=0.5,
+                        dynamic_ncols=True) if sys.stderr.isatty() else None
+
+    def step(self, note: str = '') -> None:
+        """Count a step.
+
+        Args:
+            note: Shown behind the numbers.
+        """
+        before, self.done = self.done, self.done + 1
+        if self.bar is not None:
+            self.bar.set_postfix_str(note, refresh=False)
+            self.bar.update()
+        elif self.lines * before // self.total < self.lines * self.done // self.total:
+            pace = (monotonic() - self.start) / (self.done - self.first)
+            print(f'{self.title}: {self.done}/{self.total}, {pace:.2f} s a step, '
+                  f'{clock(pace * (self.total - self.done))} left{note and ", "}{note}',
+                  file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """End the bar."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+def clock(seconds: float) -> str:
+    """``83`` -> ``'1:23'``, with hours from an hour on."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours}:{minutes:02d}:{seconds:02d}' if hours else f'{minutes}:{seconds:02d}'
+
+
+def metric_lines(metrics: Mapping[str, Any]) -> List[str]:
+    """Join metrics that differ in the last part of their name: ``'coco: AP 0.4  AP50 0.6'``."""
+    groups: Dict[str, List[str]] = {}
+    for key, value in metrics.items():
+        group, _, name = key.rpartition('/')
+        shown = f'{value:.4g}' if isinstance(value, (int, float)) else str(value)
+        groups.setdefault(group, []).append(f'{name} {shown}')
+    return [f'{group or "metrics"}: ' + '  '.join(row) for group, row in groups.items()]
+
+
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """Shows how far training, validation and test are, the time that is left, and the metrics."""
+
+    priority = 'VERY_LOW'
+
+    def __init__(self) -> None:
+        self._shown: Optional[Progress] = None
+
+    def _begin(self, title: str, total: int, done: int = 0, lines: int = 10) -> None:
+        self._shown = Progress(title, total, done, lines) if is_main_process() else None
+
+    def _step(self, note: str = '') -> None:
+        if self._shown is not None:
+            self._shown.step(note)
+
+    def _end(self, runner: Optional[Runner] = None, metrics: Optional[dict] = None) -> None:
+        if self._shown is not None:
+            self._shown.close()
+            for line in metric_lines(metrics or {}):
+                runner.logger.info(line)
+        self._shown = None
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Begin, or go on after a validation."""
+        self._begin('training', runner.max_iters, runner.iter)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Count an iteration."""
+        history = runner.message_hub.log_scalars.get('train/loss')
+        note = f'loss {history.current():.3g}' if history is not None else ''
+        self._step(note)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """End the bar: a validation may follow."""
+        self._end()
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Begin."""
+        self._end()  # of a training by iterations, which goes on afterwards
+        self._begin('validation', len(runner.val_dataloader), lines=1)
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
+                       outputs: Any = None) -> None:
+        """Count a batch."""
+        self._step()
+
+    def after_val_epoch(self, runner: Runner, metrics: Optional[dict] = None) -> None:
+        """End, and go on with a training by iterations."""
+        self._end(runner, metrics)
+        if 0 < runner.iter < runner.max_iters:
+            self._begin('training', runner.max_iters, runner.iter)
+
+    def before_test_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Begin with the first batch: only then it is known which ones are left."""
+        if self._shown is None:
+            self._begin('test', len(runner.test_dataloader))
+
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
+                        outputs: Any = None) -> None:
+        """Count a batch."""
+        self._step()
+
+    def after_test_epoch(self, runner: Runner, metrics: Optional[dict] = None) -> None:
+        """End."""
+        self._end(runner, metrics)

@@ -1,0 +1,26 @@
+"""Most memory that a process has had."""
+
+import importlib
+import sys
+from typing import Optional
+
+
+def peak_rss(children: bool = False) -> Optional[int]:
+    """Largest resident set so far.
+
+    Args:
+        children: Add the largest of the ended children; not known on Windows.
+
+    Returns:
+        Bytes; None where nothing can be asked: on Windows without psutil.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        try:
+            return importlib.import_module('psutil').Process().memory_info().peak_wset
+        except (ImportError, AttributeError):
+            return None
+    unit = 1 if sys.platform == 'darwin' else 1024  # bytes there, else KiB
+    who = [resource.RUSAGE_SELF] + [resource.RUSAGE_CHILDREN] * children
+    return sum(resource.getrusage(each).ru_maxrss for each in who) * unit

@@ -1,0 +1,101 @@
+"""What tools share of their command lines: options, and files that must be there."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from .places import shared_root
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every run has."""
+    parser.add_argument('--work-dir', help='folder for logs and results '
+                        '(default: work_dirs/NAME_OF_THE_CONFIG)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings that replace those of the config, for example '
+                        "model.bbox_head.num_levels=3 or 'keys=[a,b]'")
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
+                        help='what started this process among others (default: none)')
+    parser.add_argument('--verbose', action='store_true', help='show everything on the screen that '
+                        'goes to the log file: environment, config, hooks, each interval')
+    # torch.distributed.launch passes it in either spelling
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
+                        help=argparse.SUPPRESS)
+
+
+def config_file(name: str, option: str = 'config') -> str:
+    """Find a config.
+
+    Args:
+        name: Path of a config; a path such as ``configs/glip/x.py`` that is not there is looked
+            up among the configs that come with the package. Or a name of the model index.
+        option: What the argument is called, for the message.
+
+    Returns:
+        Its path.
+
+    Raises:
+        FileNotFoundError: If there is neither; the sentence says what is there.
+    """
+    if Path(name).is_file():
+        return name
+    shared = shared_root()
+    if shared is not None and not Path(name).is_absolute() and (shared / name).is_file():
+        return str(shared / name)
+    if Path(name).suffix not in ('.py', '.json', '.yml', '.yaml') and Path(name).name == name:
+        # after the cheap ways: this imports torch
+        from glip_mm.checkpoints.model_index import find_model
+        try:
+            return str(find_model(name).config)
+        except ValueError as error:
+            raise FileNotFoundError(str(error)) from error
+    there = shared is not None and (shared / name).parent.is_dir()
+    near = str(shared / name) if there and not Path(name).parent.is_dir() else name
+    raise FileNotFoundError(f"{option} '{name}' is not a file{similar_files(near)}")
+
+
+def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('config', ),
+                checkpoints: Sequence[str] = ('checkpoint', ),
+                argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse, and answer for missing files, too, before a tool's slow imports.
+
+    Args:
+        parser: The tool's.
+        configs: Attributes of the arguments that name a config.
+        checkpoints: Those that name a checkpoint.
+        argv: Default: ``sys.argv``.
+
+    Returns:
+        The arguments.
+    """
+    args = parser.parse_args(argv)
+    spelling = {action.dest: (*action.option_strings, action.dest)[0] for action in parser._actions}
+    for name in configs:
+        value = getattr(args, name) or ''
+        if value.endswith('.py'):  # names of models are looked up later
+            try:
+                config_file(value, spelling[name])
+            except FileNotFoundError as error:
+                parser.error(str(error))
+    for name in checkpoints:
+        value = getattr(args, name, None)
+        if value:
+            check_checkpoint(parser, value, spelling[name])
+    return args
+
+
+def check_checkpoint(parser: argparse.ArgumentParser, name: str, option: str) -> None:
+    """End the program if a checkpoint is neither a file nor an address nor a model's name."""
+    if '://' not in name and Path(name).suffix and not Path(name).is_file():
+        parser.error(f"{option} '{name}' is not a file{similar_files(name)}")
+
+
+def similar_files(path: str) -> str:
+    """What is there instead of a missing file, to be put behind a message."""
+    folder = Path(path).parent
+    found = sorted(p.name for p in folder.glob(f'*{Path(path).suffix}')) if folder.is_dir() else []
+    if not folder.is_dir():
+        return f"; there is no folder '{folder}'"
+    return f"; in '{folder}' there are: {', '.join(found[:8])}" if found else ''

@@ -1,0 +1,199 @@
+"""Weights from several addresses, served by a server of this machine."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+
+from glip_mm.checkpoints import DownloadError, checkpoint_file, read_checkpoint
+from glip_mm.checkpoints.download import FOLDER, Download, download
+from glip_mm_cli import places
+
+ROOT = Path(__file__).parents[2]
+
+
+class Server:
+    """Serves one content at any path whose folder says how.
+
+    ``/whole`` answers Range, ``/plain`` does not, ``/cut`` closes after a third of what was asked
+    for, ``/gone`` is 404, ``/other`` has other content, ``/slow`` waits.
+    """
+
+    def __init__(self, content):
+        self.content, self.asked = content, []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.answer(self)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, request):
+        kind = request.path.split('/')[1]
+        wanted = request.headers.get('Range')
+        self.asked.append((kind, wanted))
+        if kind == 'gone':
+            request.send_error(404)
+            return
+        content = b'other' * 1000 if kind == 'other' else self.content
+        begin = 0
+        if wanted and kind != 'plain':
+            begin = int(wanted.removeprefix('bytes=').removesuffix('-'))
+            if begin >= len(content):
+                request.send_error(416)
+                return
+            request.send_response(206)
+            request.send_header('Content-Range', f'bytes {begin}-{len(content) - 1}/{len(content)}')
+        else:
+            request.send_response(200)
+        body = content[begin:]
+        request.send_header('Content-Length', str(len(body)))
+        request.end_headers()
+        if kind == 'slow':
+            threading.Event().wait(1)
+        request.wfile.write(body[:len(body) // 3 + 1] if kind == 'cut' else body)
+
+    def address(self, kind, name='weights.pth'):
+        return f'http://127.0.0.1:{self.server.server_port}/{kind}/{name}'
+
+
+@pytest.fixture
+def server(tmp_path):
+    torch.save(dict(state_dict=dict(a=torch.arange(5000.))), tmp_path / 'served.pth')
+    server = Server((tmp_path / 'served.pth').read_bytes())
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.delenv(FOLDER, raising=False)
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    return tmp_path / 'hub' / 'checkpoints'
+
+
+def sha(server):
+    return hashlib.sha256(server.content).hexdigest()
+
+
+DEAD = 'http://127.0.0.1:9/weights.pth'
+
+
+def test_the_first_that_answers_rightly(server, cache):
+    good = Download(server.address('whole'), sha(server)[:8], len(server.content))
+    path = download([Download(DEAD), Download(server.address('gone')),
+                     Download(server.address('other', 'b.pth'), sha(server)), good])
+    assert path == cache / 'weights.pth' and path.read_bytes() == server.content
+    assert not list(cache.glob('*.part'))
+    # the file is kept, under whatever name it came
+    assert download([Download(DEAD), good]) == path
+    assert [kind for kind, _ in server.asked] == ['gone', 'other', 'whole']
+    assert torch.equal(read_checkpoint(path)['state_dict']['a'], torch.arange(5000.))
+
+
+def test_broken_connections_are_continued(server, cache):
+    path = download([Download(server.address('cut'), sha(server))])
+    assert path.read_bytes() == server.content
+    begins = [wanted for _, wanted in server.asked]
+    assert begins[0] is None and all(begins[1:]) and len(begins) > 3
+
+
+def test_a_half_file_is_continued(server, cache):
+    cache.mkdir(parents=True)
+    (cache / 'weights.pth.part').write_bytes(server.content[:100])
+    download([Download(server.address('whole'), sha(server))])
+    assert server.asked == [('whole', 'bytes=100-')]
+    (cache / 'weights.pth').unlink()
+    # all of it was there, only its name was not
+    (cache / 'weights.pth.part').write_bytes(server.content)
+    assert download([Download(server.address('whole'), sha(server))]).is_file()
+
+
+def test_a_server_without_ranges_begins_again(server, cache):
+    cache.mkdir(parents=True)
+    (cache / 'weights.pth.part').write_bytes(b'x' * 100)
+    path = download([Download(server.address('plain'))])
+    assert path.read_bytes() == server.content
+
+
+def test_a_half_of_another_file_is_thrown_away(server, cache):
+    cache.mkdir(parents=True)
+    (cache / 'weights.pth.part').write_bytes(b'x' * 100)
+    path = download([Download(server.address('whole'), sha(server))])
+    assert path.read_bytes() == server.content
+    assert [wanted for _, wanted in server.asked] == ['bytes=100-', None]
+
+
+def test_every_address_is_explained(server, cache):
+    size = len(server.content)
+    with pytest.raises(DownloadError) as info:
+        download([Download(DEAD), Download(server.address('gone')),
+                  Download(server.address('whole'), '0' * 64),
+                  Download(server.address('whole'), '', 7)])
+    text = str(info.value)
+    assert '\n' not in text
+    for part in (f'{DEAD}: could not be reached (', 'answered 404 (Not Found)',
+                 f'gave another file: its SHA-256 begins with {sha(server)[:8]}, not 00000000',
+                 f'offers {size} bytes where the file has 7', f'set {FOLDER} to its folder'):
+        assert part in text, text
+    assert not [path for path in cache.iterdir() if path.suffix != '.lock']
+
+
+def test_a_folder_of_ones_own_comes_first(server, cache, tmp_path, monkeypatch):
+    own = tmp_path / 'own'
+    own.mkdir()
+    (own / 'weights.pth').write_bytes(b'mine')
+    monkeypatch.setenv(FOLDER, str(own))
+    assert checkpoint_file(server.address('whole')) == own / 'weights.pth'
+    assert not server.asked
+
+
+def test_two_processes_download_once(server, cache):
+    code = ('import sys, torch\ntorch.hub.get_dir = lambda: sys.argv[1]\n'
+            'from glip_mm.checkpoints.download import Download, download\n'
+            'print(download([Download(sys.argv[2])]).stat().st_size)')
+    both = [subprocess.Popen([sys.executable, '-c', code, str(cache.parent),
+                              server.address('slow')], stdout=subprocess.PIPE, text=True, cwd=ROOT,
+                             env={**os.environ, 'PYTHONPATH': str(ROOT)}) for _ in range(2)]
+    assert [process.communicate()[0].split()[-1] for process in both] == [
+        str(len(server.content))] * 2
+    assert server.asked == [('slow', None)]
+
+
+@pytest.fixture
+def index(server, tmp_path, monkeypatch):
+    (tmp_path / 'configs').mkdir()
+    (tmp_path / 'model-index.yml').write_text('Import: [configs/metafile.yml]\n')
+    (tmp_path / 'configs' / 'metafile.yml').write_text(
+        f'Models:\n- Name: glip_x\n  Config: configs/x.py\n  Weights: {server.address("gone")}\n'
+        f'  Downloads:\n  - Address: {server.address("gone")}\n'
+        f'  - Address: {server.address("whole")}\n    SHA256: "{sha(server)}"\n'
+        f'    Size: {len(server.content)}\n')
+    monkeypatch.setattr(places, 'BESIDE', tmp_path)
+
+
+@pytest.mark.parametrize('kind, asked', [
+    ('name', ['gone', 'whole']), ('gone', ['gone', 'whole']), ('whole', ['whole'])])
+def test_names_and_addresses_of_the_index(kind, asked, index, server, cache):
+    given = 'glip_x' if kind == 'name' else server.address(kind)
+    assert checkpoint_file(given) == cache / 'weights.pth'
+    assert [each for each, _ in server.asked] == asked
+
+
+def test_what_is_no_checkpoint(index, tmp_path):
+    with pytest.raises(FileNotFoundError, match='glip_y.*name of the model index'):
+        checkpoint_file('glip_y')
+    (tmp_path / 'a b.pth').touch()
+    assert checkpoint_file((tmp_path / 'a b.pth').as_uri()) == tmp_path / 'a b.pth'

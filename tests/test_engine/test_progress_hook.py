@@ -1,0 +1,83 @@
+import io
+import logging
+import sys
+
+import pytest
+
+from glip_mm.engine.hooks import progress_hook
+from glip_mm.engine.hooks.progress_hook import Progress, clock, metric_lines
+from glip_mm.engine.runner import is_for_the_screen, prints_to
+
+
+@pytest.fixture
+def screen(monkeypatch, capsys):
+    """What was shown, by a clock that each look advances by 2 seconds."""
+    now = iter(range(0, 10_000, 2))
+    monkeypatch.setattr(progress_hook, 'monotonic', lambda: next(now))
+    return lambda: capsys.readouterr().err
+
+
+def test_a_file_gets_a_line_at_each_tenth(screen):
+    progress = Progress('training', 25)
+    for step in range(25):
+        progress.step(f'loss {step}')
+    progress.close()
+    lines = screen().splitlines()
+    assert len(lines) == 10
+    assert lines[0].startswith('training: 3/25, ') and lines[0].endswith(' left, loss 2')
+    assert lines[-1].startswith('training: 25/25, ') and '0:00 left' in lines[-1]
+
+
+def test_what_an_earlier_run_did_does_not_count_for_the_pace(screen):
+    progress = Progress('training', 1000, done=899)
+    progress.step()
+    assert screen() == 'training: 900/1000, 2.00 s a step, 3:20 left\n'
+
+
+@pytest.mark.parametrize('total, steps', [(0, 1), (3, 3)])
+def test_few_steps(screen, total, steps):
+    progress = Progress('validation', total, lines=1)
+    for _ in range(steps):
+        progress.step()
+    assert len(screen().splitlines()) == 1
+
+
+def test_a_terminal_gets_a_bar(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, 'stderr', terminal)
+    progress = Progress('test', 4)
+    progress.step('loss 1')
+    progress.close()
+    assert 'test:  25%' in terminal.getvalue() and 'loss 1' in terminal.getvalue()
+
+
+def test_clock():
+    assert [clock(seconds) for seconds in (0, 83.9, 3600)] == ['0:00', '1:23', '1:00:00']
+
+
+def test_metrics_of_one_set_are_one_line():
+    assert metric_lines({'seen/coco/AP': 0.51234, 'seen/coco/AP50': 1, 'loss': 2.5}) == [
+        'seen/coco: AP 0.5123  AP50 1', 'metrics: loss 2.5']
+
+
+def record(level, path, message=''):
+    return logging.LogRecord('x', level, path, 1, message, None, None)
+
+
+def test_what_the_screen_shows():
+    ours, theirs = progress_hook.__file__, '/mmengine/runner/runner.py'
+    assert is_for_the_screen(record(logging.INFO, ours))
+    assert not is_for_the_screen(record(logging.INFO, theirs, 'Config: ...'))
+    assert is_for_the_screen(record(logging.WARNING, theirs, 'no space left'))
+    assert not is_for_the_screen(record(logging.WARNING, theirs, 'a is skipped since its '
+                                        'requires_grad=False'))
+
+
+def test_prints_go_to_the_log(caplog, capsys):
+    logger = logging.getLogger('of this test')
+    with caplog.at_level(logging.INFO), pytest.raises(RuntimeError), prints_to(logger):
+        print('index created!')
+        raise RuntimeError
+    assert caplog.messages == ['index created!'] and capsys.readouterr().out == ''
+    assert not is_for_the_screen(caplog.records[0])

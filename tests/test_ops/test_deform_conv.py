@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+from mmcv.ops import modulated_deform_conv2d as mmcv_op
+
+from glip_mm.compat import has_mmcv_ops
+from glip_mm.ops.deform_conv import deform_conv2d, view_at_size
+
+from .reference import GEOMETRIES, STORED, arguments, convolve
+
+CASES = pytest.mark.parametrize('name', GEOMETRIES)
+
+
+def with_gradients(function, tensors):
+    """Output and gradients of a sum of it with fixed factors."""
+    leaves = [tensor.detach().clone().requires_grad_() for tensor in tensors]
+    out = function(*leaves)
+    factors = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view(out.shape)
+    return [out.detach(), *torch.autograd.grad((out * factors).sum(), leaves)]
+
+
+@CASES
+def test_equals_the_formula(name):
+    geometry = GEOMETRIES[name]
+    tensors = arguments(geometry, 3, torch.float64)
+    torch.testing.assert_close(deform_conv2d(*tensors, *geometry[2:]),
+                               convolve(*tensors, *geometry[2:]))
+
+
+@pytest.mark.parametrize('name', ['uneven', 'groups', 'pixel'])
+def test_gradients_are_those_of_the_function(name):
+    geometry = GEOMETRIES[name]
+    tensors = [t.requires_grad_() for t in arguments(geometry, 4, torch.float64)]
+    assert torch.autograd.gradcheck(lambda *args: deform_conv2d(*args, *geometry[2:]), tensors,
+                                    fast_mode=True)
+
+
+@CASES
+def test_stored_outputs_of_mmcvs_compiled_operator(name):
+    stored, geometry = np.load(STORED), GEOMETRIES[name]
+    got = with_gradients(lambda *args: deform_conv2d(*args, *geometry[2:]), arguments(geometry, 7))
+    for key, value in zip(('out', 'input', 'offset', 'mask', 'weight', 'bias'), got):
+        np.testing.assert_allclose(value.numpy(), stored[f'{name}.{key}'], rtol=1e-4, atol=1e-4)
+
+
+@CASES
+def test_through_mmcvs_wrapper(name):
+    """With the compiled operator this compares the two; without it, the two ways to ours."""
+    geometry = GEOMETRIES[name]
+    tensors = arguments(geometry, 8)
+    ours = with_gradients(lambda *args: deform_conv2d(*args, *geometry[2:]), tensors)
+    theirs = with_gradients(lambda *args: mmcv_op(*args, *geometry[2:]), tensors)
+    for got, wanted in zip(ours, theirs):
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_offsets_of_a_larger_map_are_read_from_its_leading_memory():
+    """As GLIP and MMDetection's DyHead give them; both operators."""
+    x, weight, bias = torch.randn(2, 4, 3, 3), torch.randn(5, 4, 3, 3), torch.randn(5)
+    offset, mask = torch.randn(2, 18, 6, 5), torch.rand(2, 9, 6, 5)
+    cut = with_gradients(
+        lambda x, offset, mask: deform_conv2d(x, view_at_size(offset, (3, 3)),
+                                              view_at_size(mask, (3, 3)), weight, bias,
+                                              (1, 1), (1, 1)), (x, offset, mask))
+    whole = with_gradients(
+        lambda x, offset, mask: mmcv_op(x, offset, mask, weight, bias, 1, 1), (x, offset, mask))
+    for got, wanted in zip(whole, cut):
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(has_mmcv_ops(), reason='MMCV has compiled operators here')
+def test_wrapper_without_bias():
+    geometry = GEOMETRIES['groups']
+    *tensors, bias = arguments(geometry, 9)
+    got = mmcv_op(*tensors, None, *geometry[2:])
+    torch.testing.assert_close(got, deform_conv2d(*tensors, torch.zeros_like(bias), *geometry[2:]))
+
+
+@pytest.mark.gpu
+@CASES
+def test_on_a_gpu(name):
+    geometry = GEOMETRIES[name]
+    tensors = arguments(geometry, 10)
+    ours = with_gradients(lambda *args: deform_conv2d(*args, *geometry[2:]), tensors)
+    for way in (deform_conv2d, mmcv_op):
+        there = with_gradients(lambda *args: way(*args, *geometry[2:]),  # noqa: B023
+                               [tensor.cuda() for tensor in tensors])
+        for got, wanted in zip(there, ours):
+            torch.testing.assert_close(got.cpu(), wanted, rtol=1e-4, atol=1e-4)

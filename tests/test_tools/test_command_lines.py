@@ -1,0 +1,118 @@
+"""Every tool answers its command line before it imports torch, MMDetection or transformers."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: check_env.py takes no options, and asks other processes for what it reports.
+TOOLS = sorted(path.relative_to(ROOT).as_posix() for folder in ('tools', 'demo')
+               for path in (ROOT / folder).rglob('*.py')
+               if "if __name__ == '__main__'" in path.read_text(encoding='utf-8')
+               and path.name != 'check_env.py')
+LIGHT = """
+import runpy, sys
+from pathlib import Path
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in ('torch', 'mmcv', 'mmdet', 'transformers', 'glip_mm'):
+            raise AssertionError(f'{name} was imported')
+
+sys.meta_path.insert(0, Refuse())
+sys.argv = sys.argv[1:]
+sys.path[0] = str(Path(sys.argv[0]).parent)
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+def light(tool, *arguments, cwd=ROOT):
+    return subprocess.run([sys.executable, '-c', LIGHT, str(ROOT / tool), *arguments], cwd=cwd,
+                          capture_output=True, text=True,
+                          env={'PYTHONPATH': str(ROOT), 'COLUMNS': '80'})
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_help(tool):
+    done = light(tool, '--help')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f'usage: {Path(tool).name} ')
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_a_mistyped_flag(tool):
+    done = light(tool, '--no-such-flag')
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f'usage: {Path(tool).name} ')
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('tool, arguments, message', [
+    ('tools/train.py', ['configs/quickstart/no_such.py'], "config 'configs/quickstart/no_such.py' "
+     "is not a file; in 'configs/quickstart' there are: glip_nano"),
+    ('tools/test.py', ['configs/quickstart/glip_nano_grounding-world.py', 'no_such.pth'],
+     "checkpoint 'no_such.pth' is not a file"),
+    ('tools/test_suite.py', ['no/such.py', 'no_such.pth'], "there is no folder 'no'"),
+    ('tools/finetune.py', ['--data', 'x', '--checkpoint', 'no/such.pth'],
+     "--checkpoint 'no/such.pth' is not a file; there is no folder 'no'"),
+    ('tools/pseudo_label.py', ['no_such.py', 'x', '--data', 'x', '--out', 'x'],
+     "config 'no_such.py' is not a file"),
+    ('demo/image_demo.py', ['no_such.jpg', 'no_such.py', '--texts', 'a cat'],
+     "model 'no_such.py' is not a file"),
+])
+def test_a_missing_file(tool, arguments, message):
+    done = light(tool, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr, done.stderr
+
+
+def choices_of(tool, option, parser='make_parser'):
+    make = runpy.run_path(str(ROOT / tool), run_name='tool')[parser]
+    return next(a for a in make()._actions if option in a.option_strings)
+
+
+def test_parsers_repeat_what_the_package_offers(monkeypatch):
+    # parsers name choices themselves: asking the package would import torch
+    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'analysis_tools'))
+    from glip_mm.checkpoints import NAMINGS
+    from glip_mm.finetuning.config import TUNING
+    from glip_mm.finetuning.prompt_candidates import TEMPLATES
+    from glip_mm.finetuning.replay import SHARE
+    from glip_mm.pseudo_labels.export import FORMATS
+    from glip_mm.text.noun_phrases import GRAMMARS
+    from glip_mm.text.parsers import PARSERS
+
+    assert set(choices_of('tools/finetune.py', '--tuning').choices) == set(TUNING)
+    assert choices_of('tools/finetune.py', '--replay-share').default == SHARE
+    assert choices_of('tools/analysis_tools/export_labels.py', '--to').choices == list(FORMATS)
+    assert ', '.join(map(repr, TEMPLATES)) in choices_of(
+        'tools/analysis_tools/tune_prompts.py', '--templates').help
+    for tool, option, offered in (
+            ('tools/model_converters/convert_glip.py', '--to', NAMINGS),
+            ('tools/pseudo_label.py', '--grammar', GRAMMARS),
+            ('tools/pseudo_label.py', '--parser', ('auto', *PARSERS))):
+        text = light(tool, '--help').stdout
+        assert f"{option} {{{','.join(offered)}}}" in ' '.join(text.split())
+
+
+def test_defaults_of_worlds():
+    from glip_mm.datasets.grounding_world import SelfTrainingOptions, WorldOptions
+    options = runpy.run_path(str(ROOT / 'tools/misc/make_grounding_world.py'))['OPTIONS']
+    for kind, owner in (('quickstart', WorldOptions), ('self_training', SelfTrainingOptions)):
+        assert owner._field_defaults == {name: defaults[kind] for name, (_, defaults)
+                                         in options.items() if kind in defaults}
+
+
+def test_choices_of_the_benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'analysis_tools'))
+    from speed.cases import WORKS
+    from speed.running import DTYPES
+    from speed.session import EXTRAS
+    from speed.sides import CONFIGS
+    text = ' '.join(light('tools/analysis_tools/benchmark.py', '--help').stdout.split())
+    for option, offered in (('--work', WORKS), ('--model', CONFIGS), ('--dtype', DTYPES),
+                            ('--skip', EXTRAS)):
+        assert f"{option} {{{','.join(offered)}}}" in text
