@@ -1,7 +1,7 @@
 # The quickstart's data for a model that has seen photos already: an ImageNet backbone from PyPI.
 # What it learns here are words, fusion and boxes; a start for fine-tuning on photos.
 _base_ = [
-    '../quickstart/glip_nano_grounding-world.py', '../_base_/models/efficientnet-lite0.py'
+    '../experiments/glip_nano_grounding-world.py', '../_base_/models/efficientnet-lite0.py'
 ]
 
 model = _base_.efficientnet_lite0

@@ -2,7 +2,7 @@
 # the quickstart learned: 150 photos are too few to learn to see from, and with the frozen words
 # already pulled apart a new name needs little. From scratch: --cfg-options load_from=None.
 # The data lie in data/raccoon, or where the environment variable RACCOON_ROOT says.
-_base_ = '../quickstart/glip_nano_grounding-world.py'
+_base_ = '../experiments/glip_nano_grounding-world.py'
 
 data_root = '{{$RACCOON_ROOT:data/raccoon}}'
 metainfo = dict(classes=('raccoon', ))

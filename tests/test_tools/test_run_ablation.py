@@ -178,7 +178,7 @@ def test_variants_differ_by_what_they_say_alone():
     a, b, c, base = (Config.fromfile(ROOT / 'configs' / path).to_dict() for path in (
         'experiments/glip_nano-a_detection.py', 'experiments/glip_nano-b_detection.py',
         'experiments/glip_nano-c_detection-grounding.py',
-        'quickstart/glip_nano_grounding-world.py'))
+        'experiments/glip_nano_grounding-world.py'))
     assert c == base
     assert a['model']['fusion_neck'].pop('fuse') is False
     assert a == b
