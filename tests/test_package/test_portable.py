@@ -57,7 +57,7 @@ def is_text_file(call):
     else:
         return False
     modes = [*modes, *(k.value for k in call.keywords if k.arg == 'mode')]
-    return not any(isinstance(m, ast.Constant) and 'b' in str(m.value) for m in modes)
+    return not any("b'" in ast.unparse(mode) for mode in modes)
 
 
 def test_text_files_name_their_encoding():

@@ -79,10 +79,10 @@ def test_two_that_share_a_folder_are_broken(check_env):
 def test_the_way_of_the_operators_is_said(check_env, monkeypatch, capsys):
     monkeypatch.setattr(check_env, 'NEEDS', ())
     monkeypatch.setattr(check_env, 'broken', lambda probe: None)
-    assert check_env.main() == 0
+    assert check_env.main([]) == 0
     assert 'MMCV has compiled' in capsys.readouterr().out
     monkeypatch.setattr(check_env, 'broken', lambda probe: 'gone' if '_ext' in probe else None)
-    assert check_env.main() == 0
+    assert check_env.main([]) == 0
     assert 'MMCV has no compiled' in capsys.readouterr().out
 
 
@@ -90,9 +90,9 @@ def test_status_follows_what_is_required(check_env, monkeypatch, capsys):
     there = check_env.Need(('pytest',))
     away = check_env.Need(('no-such-package',))
     monkeypatch.setattr(check_env, 'NEEDS', (there,))
-    assert check_env.main() == 0
+    assert check_env.main([]) == 0
     monkeypatch.setattr(check_env, 'NEEDS', (there, away._replace(required=False)))
-    assert check_env.main() == 0
+    assert check_env.main([]) == 0
     monkeypatch.setattr(check_env, 'NEEDS', (there, away))
-    assert check_env.main() == 1
+    assert check_env.main([]) == 1
     assert "pip install 'no-such-package'" in capsys.readouterr().out

@@ -104,7 +104,9 @@ def test_metadata(wheel, names):
     assert not [need for need in plain if re.match(r'torch|mm|sentence|gt-all', need)]
     assert [need for need in plain if need.startswith('transformers>=4.46')]
     assert [need for need in needs if need.startswith('mmcv') and 'mim' in need]
-    assert not [need for need in needs if '<' in need], 'upper bounds warn, they never refuse'
+    # but for the MMCV that MMDetection refuses where glip_mm was not imported first
+    bounded = [need for need in needs if '<' in need and not need.startswith('mmcv-lite')]
+    assert not bounded, 'upper bounds warn, they never refuse'
 
 
 def test_extras(wheel, names):

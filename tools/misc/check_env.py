@@ -6,6 +6,7 @@ Example:
     python tools/misc/check_env.py
 """
 
+import argparse
 import importlib.metadata
 import importlib.util
 import platform
@@ -76,6 +77,8 @@ NEEDS = (
     Need(('pytest',), '7', required=False),
     Need(('pytest-xdist',), required=False),
     Need(('hypothesis',), required=False),
+    Need(('ipykernel',), required=False),
+    Need(('nbclient',), required=False),
     Need(('playwright',), required=False),
 )
 PYTHON = ('3.10', '3.14')
@@ -179,8 +182,9 @@ def table(rows: Sequence[Row]) -> str:
                      for line in lines)
 
 
-def main() -> int:
+def main(argv: Optional[Sequence[str]] = None) -> int:
     """Print the table."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv)
     rows, complete = check()
     print(table(rows))
     if not broken('import torch, mmcv'):
