@@ -6,6 +6,9 @@ import os
 import signal
 from pathlib import Path
 
+import glip_mm.engine  # noqa: F401  before MMDetection, as in tests/conftest.py
+
+# isort: split
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
@@ -15,7 +18,6 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 
-import glip_mm.engine  # noqa: F401
 from glip_mm.apis.launch import build_runner
 from glip_mm.registry import DATASETS, METRICS, MODELS
 
