@@ -82,7 +82,7 @@ glip_mm_install_torch() {
             "or is older than 2.6"
     fi
     # from here on nothing may replace it
-    glip_mm_python -c 'import torch; print(f"torch=={torch.__version__}")' \
+    glip_mm_python -W ignore -c 'import torch; print(f"torch=={torch.__version__}")' \
         > "$glip_mm_venv/constraints.txt"
     export PIP_CONSTRAINT=$glip_mm_venv/constraints.txt
 }

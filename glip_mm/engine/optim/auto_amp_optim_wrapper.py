@@ -1,11 +1,13 @@
 """Mixed precision in the type that the device is good at."""
 
-from typing import Any, Dict, Optional, Union
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, Optional, Union
 
 import torch
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from torch import nn
 
 from glip_mm.registry import OPTIM_WRAPPERS
 
@@ -17,12 +19,17 @@ def has_bfloat16(device: str) -> bool:
     if device == 'cuda':
         # Volta and Turing emulate it, slower than float32; Ampere is compute capability 8
         return torch.version.hip is not None or torch.cuda.get_device_capability()[0] >= 8
-    return device in ('cpu', 'npu', 'mlu', 'musa')
+    if device == 'cpu':
+        # others compute it in float32 with conversions, slower than float32 itself
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return device in ('npu', 'mlu', 'musa')
 
 
 @OPTIM_WRAPPERS.register_module()
 class AutoAmpOptimWrapper(AmpOptimWrapper):
     """Autocast to bfloat16 where the device has it, to float16 with loss scaling elsewhere.
+
+    A CPU without instructions for bfloat16 trains in float32.
 
     bfloat16 has the range of float32, so nothing is scaled and no step is skipped. Losses, the
     assignment and the region-word logits are float32 in either case: the model sees to that.
@@ -46,7 +53,8 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
             raise ValueError(f"optim_wrapper.dtype is '{dtype}'; it may be {', '.join(DTYPES)}")
         device = get_device()
         if dtype == 'auto':
-            dtype = 'bfloat16' if has_bfloat16(device) else 'float16'
+            dtype = ('bfloat16' if has_bfloat16(device) else
+                     'float32' if device == 'cpu' else 'float16')
         if device == 'cpu' and dtype == 'float16':
             raise ValueError("optim_wrapper.dtype is 'float16', which trains on accelerators only: "
                              "use 'auto' or 'bfloat16'")
@@ -54,6 +62,13 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
         self._scale_update_param = loss_scale if isinstance(loss_scale, (int, float)) else None
         self.loss_scaler = self._scaler(loss_scale, dtype == 'float16', use_fsdp)
         MMLogger.get_current_instance().info(f'mixed precision: {dtype} on {device}')
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Cast what the model computes; nothing in float32."""
+        plain = self.cast_dtype is torch.float32
+        with OptimWrapper.optim_context(self, model) if plain else super().optim_context(model):
+            yield
 
     @staticmethod
     def _scaler(loss_scale: Union[str, float, dict], enabled: bool, use_fsdp: bool) -> Any:
