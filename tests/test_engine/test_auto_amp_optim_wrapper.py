@@ -16,7 +16,10 @@ def wrap(model=None, **settings):
                                **settings)
 
 
-def test_a_cpu_trains_in_bfloat16(tmp_path):
+@pytest.mark.parametrize('instructions, dtype', [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_cpu_trains_in_bfloat16_if_it_has_it(tmp_path, monkeypatch, instructions, dtype):
+    monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda: instructions)
+    monkeypatch.setattr(torch.cpu, '_is_amx_tile_supported', lambda: False)
     model = build_nano(write_tiny_bert(tmp_path / 'bert'))
     types = []
     model.backbone.layer1.register_forward_hook(lambda m, i, out: types.append(out.dtype))
@@ -25,7 +28,7 @@ def test_a_cpu_trains_in_bfloat16(tmp_path):
     wrapper = wrap(model, clip_grad=dict(max_norm=1.0))
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
     losses = [model.train_step(data, wrapper)['loss'].item() for _ in range(2)]
-    assert types[0] == torch.bfloat16
+    assert types[0] == dtype
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in model.parameters())
     assert any((p != before[n]).any() for n, p in model.named_parameters())
     assert losses[1] < losses[0]
