@@ -94,7 +94,8 @@ def _begin(words: Sequence[str], cwd: str, env: Mapping[str, str], streams: str)
     os.environ.update(env)
     torch.set_num_threads(int(env.get('OMP_NUM_THREADS', torch.get_num_threads())))
     # without what tests added to find their own modules
-    outside = [path for path in sys.path if ROOT not in (Path(path), *Path(path).parents)]
+    outside = [path for path in sys.path if ROOT not in (Path(path), *Path(path).parents)
+               or Path(sys.prefix) in Path(path).parents]  # an environment inside the clone
     sys.path[:] = ['', *filter(None, env.get('PYTHONPATH', '').split(os.pathsep)), *outside]
     subprocess.run = _run_forked
     _execute(words)

@@ -19,7 +19,8 @@ original = builtins.__import__
 
 def limited(name, globals=None, locals=None, fromlist=(), level=0):
     file = (globals or {}).get('__file__') or ''
-    if name.partition('.')[0] in missing and file.startswith(root):
+    ours = file.startswith(root) and 'site-packages' not in file
+    if name.partition('.')[0] in missing and ours:
         raise ImportError(f'{file} imports {name}')
     return original(name, globals, locals, fromlist, level)
 

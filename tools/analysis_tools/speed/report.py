@@ -14,7 +14,7 @@ from glip_mm.atomic_files import write_atomically
 from .stages import STAGES
 
 SCHEMA = 1
-PACKAGES = ('torch', 'mmcv', 'mmengine', 'mmdet', 'transformers', 'numpy')
+PACKAGES = ('torch', 'mmcv', 'mmcv-lite', 'mmengine', 'mmdet', 'transformers', 'numpy')
 
 
 def processor() -> str:
