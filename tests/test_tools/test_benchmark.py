@@ -163,6 +163,8 @@ def test_stages_leave_out_what_is_inside(monkeypatch):
 
 def test_costs_of_known_operations():
     from mmcv.ops import modulated_deform_conv2d
+
+    from glip_mm.compat import has_mmcv_ops
     a, b = torch.zeros(8, 16), torch.zeros(16, 4)
     costs = ceilings.count_costs(lambda: a @ b, dict(flops=1e3, bytes=1e12))
     assert costs['flops'] == 2 * 8 * 16 * 4
@@ -177,7 +179,10 @@ def test_costs_of_known_operations():
 
     once = 2 * 2 * 25 * 6 * 4 * 9
     assert ceilings.count_costs(deform, CEILINGS)['flops'] == once
-    assert ceilings.count_costs(lambda: deform().sum().backward(), CEILINGS)['flops'] == 3 * once
+    # what stands in for the compiled operator multiplies once more in its backward pass
+    passes = 3 if has_mmcv_ops() else 4
+    assert ceilings.count_costs(lambda: deform().sum().backward(),
+                                CEILINGS)['flops'] == passes * once
 
 
 def test_peak_memory_is_that_of_the_run():
