@@ -2,7 +2,7 @@
 
 Example:
     python tools/test.py configs/quickstart/glip_nano_grounding-world.py \
-        work_dirs/quickstart/epoch_2.pth
+        work_dirs/quickstart/epoch_4.pth
 """
 
 import argparse

@@ -53,7 +53,7 @@ val_evaluator = dict(
 test_evaluator = dict(
     _delete_=True, type='CocoMetric', metric='bbox', ann_file=f'{data_root}/test.json')
 
-load_from = 'work_dirs/quickstart/epoch_3.pth'
+load_from = 'work_dirs/quickstart/epoch_4.pth'
 max_epochs = 24
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))

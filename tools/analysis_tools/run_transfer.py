@@ -23,7 +23,7 @@ from ablation.options import ROOT, add_experiment_options
 
 # model -> (checkpoint, data -> config)
 STARTS = {
-    'nano': ('work_dirs/quickstart/epoch_3.pth',
+    'nano': ('work_dirs/quickstart/epoch_4.pth',
              dict(raccoon='real/glip_nano_raccoon.py', bccd='real/glip_nano_bccd.py')),
     'efficientnet-lite0': ('work_dirs/efficientnet-lite0_world/epoch_1.pth',
                            dict(raccoon='backbones/glip_efficientnet-lite0_raccoon.py',

@@ -4,7 +4,7 @@ Writes alpha_A.pth for every alpha; with --config also interpolation.json, .csv 
 metric of each config over alpha. The same command goes on where it was interrupted.
 
 Example:
-    python tools/misc/interpolate_weights.py work_dirs/quickstart/epoch_3.pth \
+    python tools/misc/interpolate_weights.py work_dirs/quickstart/epoch_4.pth \
         work_dirs/glip_nano_raccoon/epoch_24.pth --alphas 0:1:0.1 --out work_dirs/between \
         --config configs/real/glip_nano_raccoon.py configs/quickstart/glip_nano_grounding-world.py
 """
