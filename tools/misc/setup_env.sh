@@ -146,7 +146,6 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
     # beside its place in the cache, so that it appears there whole or not at all
     mkdir -p "$(dirname "$cache")" 2>/dev/null || true
     built=$(mktemp -d "$(dirname "$cache")/building.XXXXXX" 2>/dev/null || mktemp -d)
-    glip_mm_pip install -r "$glip_mm_root/requirements/build.txt"
     # MMCV's own choice is at least four jobs, however few the cores and the memory
     if ! MMCV_WITH_OPS=1 FORCE_CUDA="${cuda/hide/0}" \
         MAX_JOBS="${MAX_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}" \
@@ -164,7 +163,10 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
 glip_mm_install_mmcv() {
     local requirements=$glip_mm_root/requirements
     if [ -n "${GLIP_MM_MMCV:-}" ]; then
-        glip_mm_install_mmcv_ops && glip_mm_pip install -r "$requirements/mminstall.txt"
+        # what MMCV imports, so that it can be tried as soon as it is there
+        glip_mm_pip install -r "$requirements/build.txt" \
+            "$(grep -o '^mmengine[^ ]*' "$requirements/mminstall.txt")" && glip_mm_mend_opencv &&
+            glip_mm_install_mmcv_ops && glip_mm_pip install -r "$requirements/mminstall.txt"
     else
         if glip_mm_python -m pip show -q mmcv 2>/dev/null; then glip_mm_pip uninstall -y mmcv mmcv-lite; fi
         glip_mm_pip install -r "$requirements/lite.txt"
