@@ -10,8 +10,6 @@ config=configs/quickstart/glip_nano_grounding-world.py
 world=data/grounding_world
 out=work_dirs/quickstart
 export HF_HUB_OFFLINE=1  # the language model comes from a package
-# idle threads must not spin: beside other work on the same cores that costs most of the speed
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 
 glip_mm_say "1/4  the grounding world"
 python tools/misc/make_grounding_world.py --out "$world"

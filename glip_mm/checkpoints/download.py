@@ -79,6 +79,9 @@ def download(choices: Sequence[Download]) -> Path:
 
 def _kept(choices: Sequence[Download], cache: Path) -> Path | None:
     given = os.environ.get(FOLDER)
+    if given and not Path(given).expanduser().is_dir():
+        raise DownloadError(f"{FOLDER}='{given}' is no folder: set it to the one that holds the "
+                            'checkpoints, or unset it')
     folders = ([Path(given).expanduser()] if given else []) + [cache]
     return next((folder / choice.name for folder in folders for choice in choices
                  if (folder / choice.name).is_file()), None)

@@ -62,7 +62,8 @@ def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int], stride: 
         part = at - low
         pixel = torch.stack((low, low + 1), dim=-1)
         inside = (pixel >= 0) & (pixel < limit)
-        return (pixel.clamp(0, limit - 1).long(),
+        # an offset that is not a number reads the first pixel, and its weight stays NaN
+        return (pixel.nan_to_num(0.).clamp(0, limit - 1).long(),
                 torch.stack((1 - part, part), dim=-1) * inside)  # [B, h', w', T, 2]
 
     rows, row_steps = origins(0, out_h)
@@ -129,7 +130,7 @@ class _GatherMatmul(torch.autograd.Function):
                 grad_weight += transposed_product(sampled, grad[part]).t()
             if not (wants_rows or wants_corners):
                 continue
-            grad_samples = linear(grad[part], weight.t()).view(-1, rows.shape[1])  # [p T, C]
+            grad_samples = linear(grad[part], weight.t()).reshape(-1, rows.shape[1])  # [p T, C]
             if wants_rows:
                 grad_rows += scatter(grad_samples, index[part], corner_weight[part], len(rows))
             if wants_corners:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from glip_mm.checkpoints import DownloadError, checkpoint_file, read_checkpoint
-from glip_mm.checkpoints.download import FOLDER, Download, download
+from glip_mm.checkpoints.download import FOLDER, Download, DownloadError, download
 from glip_mm_cli import places
 
 ROOT = Path(__file__).parents[2]
@@ -197,3 +197,9 @@ def test_what_is_no_checkpoint(index, tmp_path):
         checkpoint_file('glip_y')
     (tmp_path / 'a b.pth').touch()
     assert checkpoint_file((tmp_path / 'a b.pth').as_uri()) == tmp_path / 'a b.pth'
+
+
+def test_a_folder_that_is_none_is_said(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDER, str(tmp_path / 'nowhere'))
+    with pytest.raises(DownloadError, match="nowhere' is no folder"):
+        download([Download('http://127.0.0.1:1/a.pth')])

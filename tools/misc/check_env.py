@@ -19,7 +19,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 OPERATORS = {
     True: 'MMCV has compiled operators: they are used where they are the faster ones',
     False: 'MMCV has no compiled operators: those of glip_mm (plain PyTorch) are used. All of GLIP '
-    'works. On a CPU it costs nothing that can be measured (docs/compatibility.md); on a GPU '
+    'works. On a CPU it costs nothing that can be measured (docs/installation.md); on a GPU '
     'deformable convolutions and NMS are slower. MMDetection models with operators of their own '
     '(RoIAlign, ...) need compiled ones: GLIP_MM_MMCV=mmcv==2.1.0 bash tools/run_tests.sh',
 }
@@ -70,7 +70,7 @@ NEEDS = (
     Need(('textblob',), '0.17', required=False),
     Need(('onnx',), '1.14', probe='import onnx', required=False),
     Need(('onnxruntime', 'onnxruntime-gpu'), '1.16', probe='import onnxruntime', required=False),
-    Need(('peft',), '0.21', '0.22', 'pip install --no-deps peft accelerate',
+    Need(('peft',), '0.21', '0.22', "pip install --no-deps 'peft>=0.21,<0.22' accelerate",
          probe='import peft', required=False),
     Need(('accelerate',), '', mend='pip install --no-deps accelerate', required=False),
     Need(('ray',), '2.60', mend='pip install -r requirements/ray.txt', required=False),
