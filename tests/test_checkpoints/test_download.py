@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from glip_mm.checkpoints import DownloadError, checkpoint_file, read_checkpoint
-from glip_mm.checkpoints.download import FOLDER, Download, DownloadError, download
+from glip_mm.checkpoints.download import FOLDER, Download, download
 from glip_mm_cli import places
 
 ROOT = Path(__file__).parents[2]
