@@ -51,10 +51,10 @@ def test_words_of_the_config_are_those_of_the_world(config):
 
 def test_training_data_hold_prompts_whose_labels_fit(config):
     dataset = build(DATASETS, config.train_dataloader.dataset)
-    assert len(dataset) == 24
+    assert len(dataset) == 14  # of 12 each: 1.02 times with class names, 0.146 times with captions
     held = {p.name for p in held_out_pairs()}
     captions, names = 0, set()
-    for item in (dataset[i] for i in range(24)):
+    for item in (dataset[i] for i in range(len(dataset))):
         sample = item['data_samples']
         labels = sample.gt_instances.labels
         assert isinstance(sample.prompt, Prompt) and item['inputs'].shape == (3, 96, 96)

@@ -156,9 +156,6 @@ class GLIP(BaseDetector):
 
     def extract_feat(self, batch_inputs: Tensor) -> List[Tensor]:
         """Pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first."""
-        if batch_inputs.device.type == 'cpu':
-            # oneDNN convolves maps with channels last without copying them to and fro
-            batch_inputs = batch_inputs.contiguous(memory_format=torch.channels_last)
         return list(self.neck(self.backbone(batch_inputs)))
 
     def encode_text(self, prompts: Sequence[Prompt]) -> TextFeatures:
