@@ -8,10 +8,6 @@ from glip_mm.text import Prompt
 
 from .conftest import NAMES
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(getattr(getattr(torch, 'export', None), 'Dim', None), 'DYNAMIC'),
-    reason='torch is too old')
-
 
 @pytest.mark.parametrize('dynamic', [False, True])
 def test_program(build, tmp_path, dynamic):
