@@ -27,8 +27,9 @@ LOOPS = _child(mmdet_registry.LOOPS, 'glip_mm.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'glip_mm.engine')
 OPTIM_WRAPPERS = _child(mmdet_registry.OPTIM_WRAPPERS, 'glip_mm.engine')
 PARAM_SCHEDULERS = _child(mmdet_registry.PARAM_SCHEDULERS, 'glip_mm.engine')
-# MMDetection has none of these two
+# of MMEngine's, which finds them by 'glip_mm.NAME' before any scope is set; MMDetection has none
 FUNCTIONS = _child(mmengine_registry.FUNCTIONS, 'glip_mm.engine.strategies')
+RUNNERS = _child(mmengine_registry.RUNNERS, 'glip_mm.engine')
 STRATEGIES = _child(mmengine_registry.STRATEGIES, 'glip_mm.engine.strategies')
 VISUALIZERS = _child(mmdet_registry.VISUALIZERS, 'glip_mm.visualization.visualizer')
 
@@ -38,6 +39,5 @@ LOG_PROCESSORS = _child(mmdet_registry.LOG_PROCESSORS)
 MODEL_WRAPPERS = _child(mmdet_registry.MODEL_WRAPPERS)
 OPTIMIZERS = _child(mmdet_registry.OPTIMIZERS)
 RUNNER_CONSTRUCTORS = _child(mmdet_registry.RUNNER_CONSTRUCTORS)
-RUNNERS = _child(mmdet_registry.RUNNERS)
 VISBACKENDS = _child(mmdet_registry.VISBACKENDS)
 WEIGHT_INITIALIZERS = _child(mmdet_registry.WEIGHT_INITIALIZERS)

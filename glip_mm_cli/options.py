@@ -70,6 +70,10 @@ def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('conf
     """
     args = parser.parse_args(argv)
     spelling = {action.dest: (*action.option_strings, action.dest)[0] for action in parser._actions}
+    for name in (*configs, *checkpoints):
+        value = getattr(args, name, None)
+        if value and Path(value).is_dir():
+            parser.error(folder_for_file(spelling[name], value))
     for name in configs:
         value = getattr(args, name) or ''
         if value.endswith('.py'):  # names of models are looked up later
@@ -88,6 +92,13 @@ def check_checkpoint(parser: argparse.ArgumentParser, name: str, option: str) ->
     """End the program if a checkpoint is neither a file nor an address nor a model's name."""
     if '://' not in name and Path(name).suffix and not Path(name).is_file():
         parser.error(f"{option} '{name}' is not a file{similar_files(name)}")
+
+
+def folder_for_file(option: str, folder: str | Path) -> str:
+    """Say that a folder was given where a file belongs, and which files it holds."""
+    found = sorted(path.name for path in Path(folder).iterdir() if path.is_file())
+    there = f": {', '.join(found[:8])}" if found else '; it holds none'
+    return f"{option} '{folder}' is a folder: give a file in it{there}"
 
 
 def similar_files(path: str) -> str:

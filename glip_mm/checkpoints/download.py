@@ -37,8 +37,9 @@ class Download(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the file is called."""
-        return Path(unquote(urlparse(self.address).path)).name
+        """What the file is called; empty if the address names none."""
+        last = unquote(urlparse(self.address).path).rpartition('/')[2]
+        return '' if last in ('.', '..') else Path(last).name
 
 
 def download(choices: Sequence[Download]) -> Path:
@@ -60,7 +61,11 @@ def download(choices: Sequence[Download]) -> Path:
     found = _kept(choices, cache)
     if found is not None:
         return found
-    reasons = []
+    for choice in choices:
+        if not choice.name:
+            raise DownloadError(f"'{choice.address}' names no file: give the whole address, which "
+                                'ends in the name of the checkpoint')
+    reasons: list[str] = []
     # one process of this machine downloads, the others wait and find the file
     with exclusive(cache / f'.{choices[0].name}.lock'):
         found = _kept(choices, cache)
@@ -83,8 +88,16 @@ def _kept(choices: Sequence[Download], cache: Path) -> Path | None:
         raise DownloadError(f"{FOLDER}='{given}' is no folder: set it to the one that holds the "
                             'checkpoints, or unset it')
     folders = ([Path(given).expanduser()] if given else []) + [cache]
-    return next((folder / choice.name for folder in folders for choice in choices
-                 if (folder / choice.name).is_file()), None)
+    for folder in folders:
+        for choice in choices:
+            path = folder / choice.name
+            if not choice.name or not path.is_file():
+                continue
+            if choice.size in (None, _size(path)):  # a hash of gigabytes costs seconds each time
+                return path
+            MMLogger.get_current_instance().warning(
+                f"'{path}' is not used: it has {_size(path)} bytes, the released file {choice.size}")
+    return None
 
 
 def _get(choice: Download, target: Path) -> Path:
@@ -142,6 +155,9 @@ def _transfer(choice: Download, part: Path) -> None:
         total = None if length is None else have + int(length)
         if choice.size is not None and total not in (None, choice.size):
             raise ValueError(f'offers {total} bytes where the file has {choice.size}')
+        if not (total or response.chunked or choice.size or choice.sha256):
+            raise ValueError('does not say how long the file is: a transfer that breaks off would '
+                             'look complete')
         with open(part, 'ab' if continues else 'wb') as file, tqdm(
                 total=total, initial=have, unit='B', unit_scale=True, desc=choice.name,
                 disable=None) as bar:  # None: where stderr is no terminal

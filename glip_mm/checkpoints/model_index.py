@@ -7,6 +7,7 @@ from urllib.request import url2pathname
 
 from mmengine.fileio import load
 
+from glip_mm_cli.options import folder_for_file
 from glip_mm_cli.places import BESIDE, shared_root
 
 from .download import Download, download
@@ -92,11 +93,14 @@ def checkpoint_file(checkpoint: str | Path) -> Path:
     Raises:
         DownloadError: If no address gives the file.
         FileNotFoundError: If there is no such file or name.
+        IsADirectoryError: If it is a folder.
         ValueError: If the index has no weights for the name.
     """
     text, path = str(checkpoint), Path(checkpoint).expanduser()
     if path.is_file():
         return path
+    if path.is_dir():
+        raise IsADirectoryError(folder_for_file('checkpoint', path))
     address = urlparse(text)
     if address.scheme == 'file':
         return checkpoint_file(url2pathname(unquote(address.path)))

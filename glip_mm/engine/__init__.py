@@ -7,11 +7,12 @@ from .hooks import AveragedWeightsHook, NonFiniteHook, StepSeedHook, TrainingCos
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .optim import AutoAmpOptimWrapper, GLIPOptimWrapperConstructor
 from .resumable_test_loop import ResumableTestLoop
+from .runner import ScreenFlexibleRunner, ScreenRunner
 from .schedulers import FractionStepLR, FractionStepParamScheduler
 
 __all__ = [
     'AtomicBackend', 'AutoAmpOptimWrapper', 'AveragedWeightsHook', 'FractionStepLR',
     'FractionStepParamScheduler', 'GLIPOptimWrapperConstructor', 'NonFiniteHook',
-    'ResumableEpochLoop', 'ResumableIterLoop', 'ResumableTestLoop', 'StepSeedHook',
-    'TrainingCostHook'
+    'ResumableEpochLoop', 'ResumableIterLoop', 'ResumableTestLoop', 'ScreenFlexibleRunner',
+    'ScreenRunner', 'StepSeedHook', 'TrainingCostHook'
 ]

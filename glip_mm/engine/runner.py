@@ -1,16 +1,22 @@
-"""MMEngine's runner with a screen for people."""
+"""MMEngine's runners with a screen for people."""
 
 import contextlib
 import io
 import logging
+import os
 import re
+import sys
 import warnings
 from pathlib import Path
 from typing import Any, Iterator
 
+from mmengine._strategy import BaseStrategy
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger, print_log
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
+from torch.utils.data import DataLoader
+
+from glip_mm.registry import RUNNERS
 
 from .hooks.progress_hook import ProgressHook
 
@@ -22,12 +28,55 @@ EXPECTED = re.compile('is skipped since its requires_grad=False|"FileClient" wil
 #: What MMEngine says and everybody wants to know.
 WANTED = re.compile('^resumed epoch|^Load checkpoint from')
 
+#: On the screen: the first names of a list, characters of a line, lines of a note.
+LONG_LIST = re.compile(r"(\[[^\[\]]{80}[^\[\],]*)(?:,[^\[\]]*)\]")
+WIDTH, LINES = 160, 4
+
 
 def is_for_the_screen(record: logging.LogRecord) -> bool:
     """Pass what glip_mm says and warnings; not MMEngine's environment, config, hooks, intervals."""
     if record.pathname.startswith(PACKAGE) or WANTED.search(record.getMessage()):
         return True
     return record.levelno >= logging.WARNING and not EXPECTED.search(record.getMessage())
+
+
+class ScreenFormatter(logging.Formatter):
+    """Shortens lists of names and long notes; the log file holds all of them.
+
+    Args:
+        full: What formats a record for the log.
+    """
+
+    def __init__(self, full: logging.Formatter) -> None:
+        super().__init__()
+        self.full = full
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record; an error stays whole."""
+        text = self.full.format(record)
+        if record.levelno >= logging.ERROR:
+            return text
+        text = LONG_LIST.sub(lambda found: f'{found[1]}, ...]', text)
+        if record.levelno >= logging.WARNING:
+            return text
+        lines = [line if len(line) <= WIDTH else f'{line[:WIDTH]}...' for line in text.splitlines()]
+        if len(lines) > LINES:
+            lines[LINES - 1:] = [f'  ... {len(lines) - LINES + 1} more lines in the log file']
+        return '\n'.join(lines)
+
+
+@contextlib.contextmanager
+def no_stderr() -> Iterator[None]:
+    """Drop what the shell says of compilers that a report of the environment looks for."""
+    sys.stderr.flush()
+    with open(os.devnull, 'w') as nowhere:
+        kept = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 @contextlib.contextmanager
@@ -43,13 +92,13 @@ def prints_to(logger: logging.Logger) -> Iterator[None]:
             print_log(text, logger)  # by MMEngine's hand, so that the screen leaves it out
 
 
-class ScreenRunner(Runner):
+class ScreenMixin:
     """Shows progress, results and warnings on the screen; the log file holds everything else too.
 
     ``verbose=True`` in the config shows everything on the screen, as MMEngine does.
 
     Args:
-        *args: And all others: see MMEngine.
+        *args: And all others: see the runner of MMEngine that it is mixed into.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,14 +108,16 @@ class ScreenRunner(Runner):
             # of a wrapped optimizer, whose steps the scheduler cannot see
             warnings.filterwarnings('ignore', message='Seems like `optimizer.step')
 
-    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """Build the logger; on the screen it shows what :func:`is_for_the_screen`."""
-        logger = super().build_logger(*args, **kwargs)
+    def _quieten(self, logger: MMLogger) -> None:
         if not self.cfg.get('verbose', False):
             for handler in logger.handlers:
                 if type(handler) is logging.StreamHandler:  # not a file's
                     handler.addFilter(is_for_the_screen)
-        return logger
+                    handler.setFormatter(ScreenFormatter(handler.formatter))
+
+    def _log_env(self, *args: Any) -> None:
+        with no_stderr():
+            super()._log_env(*args)
 
     def build_evaluator(self, evaluator: Any) -> Evaluator:
         """Build the evaluator; what metrics print goes to the log."""
@@ -81,17 +132,34 @@ class ScreenRunner(Runner):
         built.evaluate = evaluate_quietly
         return built
 
-    def build_train_loop(self, loop: Any) -> Any:
-        """Build the loop and its data; what is printed meanwhile goes to the log."""
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+        """Load a checkpoint; what its reader prints goes to the log."""
         with prints_to(self.logger):
-            return super().build_train_loop(loop)
+            return super().load_checkpoint(*args, **kwargs)
 
-    def build_val_loop(self, loop: Any) -> Any:
-        """Build the loop and its data; what is printed meanwhile goes to the log."""
+    def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:
+        """Build a data loader; what its data set prints goes to the log."""
         with prints_to(self.logger):
-            return super().build_val_loop(loop)
+            return super().build_dataloader(*args, **kwargs)
 
-    def build_test_loop(self, loop: Any) -> Any:
-        """Build the loop and its data; what is printed meanwhile goes to the log."""
-        with prints_to(self.logger):
-            return super().build_test_loop(loop)
+
+@RUNNERS.register_module()
+class ScreenRunner(ScreenMixin, Runner):
+    """MMEngine's ``Runner`` with a screen for people."""
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger; on the screen it shows what :func:`is_for_the_screen`."""
+        logger = super().build_logger(*args, **kwargs)
+        self._quieten(logger)
+        return logger
+
+
+@RUNNERS.register_module()
+class ScreenFlexibleRunner(ScreenMixin, FlexibleRunner):
+    """MMEngine's ``FlexibleRunner``, which FSDP and DeepSpeed need, with a screen for people."""
+
+    def build_strategy(self, *args: Any, **kwargs: Any) -> BaseStrategy:
+        """Build the strategy, which makes the logger."""
+        strategy = super().build_strategy(*args, **kwargs)
+        self._quieten(strategy.logger)
+        return strategy

@@ -118,6 +118,11 @@ class _GatherMatmul(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:
+        with torch.autocast(grad.device.type, enabled=False):  # also of who differentiates inside
+            return _GatherMatmul.gradients(ctx, grad)
+
+    @staticmethod
+    def gradients(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:
         rows, index, corner_weight, weight = ctx.saved_tensors
         wants_rows, _, wants_corners, wants_weight, wants_bias = ctx.needs_input_grad
         grad = grad.contiguous()

@@ -74,5 +74,6 @@ def _convolve(input: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
     if not geometry['with_bias']:
         bias = weight.new_zeros(len(weight))
     offset, mask = view_at_size(offset, size), view_at_size(mask, size)
-    return deform_conv2d(input, offset, mask, weight, bias, pair('stride'), pair('pad'),
-                         pair('dilation'), geometry['group'], geometry['deformable_group'])
+    with torch.autocast(input.device.type, enabled=False):  # operators compute in their own type
+        return deform_conv2d(input, offset, mask, weight, bias, pair('stride'), pair('pad'),
+                             pair('dilation'), geometry['group'], geometry['deformable_group'])

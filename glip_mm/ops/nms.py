@@ -31,8 +31,9 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     stays = torch.zeros_like(order, dtype=torch.bool)
     for start in range(0, len(boxes), BLOCK):
         block = boxes[start:start + BLOCK]
-        kept = boxes[:start][stays[:start]]
-        free = ~(pairwise_iou(kept, block, offset) > iou_threshold).any(dim=0)
+        free = torch.ones_like(stays[start:start + BLOCK])
+        for kept in boxes[:start][stays[:start]].split(BLOCK):
+            free &= ~(pairwise_iou(kept, block, offset) > iou_threshold).any(dim=0)
         suppresses = (pairwise_iou(block, block, offset) > iou_threshold) & free[:, None]
         stays[start:start + BLOCK] = greedy(suppresses) & free
     return order[stays]
@@ -76,8 +77,10 @@ def pairwise_iou(boxes: Tensor, others: Tensor, offset: int) -> Tensor:
     def area(of: Tensor) -> Tensor:
         return (of[..., 2] - of[..., 0] + offset) * (of[..., 3] - of[..., 1] + offset)
 
-    one, other = boxes[..., :, None, :], others[..., None, :, :]
-    low = torch.maximum(one[..., :2], other[..., :2])
-    high = torch.minimum(one[..., 2:], other[..., 2:])
-    inter = (high - low + offset).clamp(min=0).prod(dim=-1)
+    def overlap(axis: int) -> Tensor:
+        low = torch.maximum(boxes[..., :, None, axis], others[..., None, :, axis])
+        high = torch.minimum(boxes[..., :, None, axis + 2], others[..., None, :, axis + 2])
+        return (high - low + offset).clamp(min=0)
+
+    inter = overlap(0) * overlap(1)
     return inter / (area(boxes)[..., :, None] + area(others)[..., None, :] - inter)

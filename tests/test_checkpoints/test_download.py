@@ -22,7 +22,8 @@ class Server:
     """Serves one content at any path whose folder says how.
 
     ``/whole`` answers Range, ``/plain`` does not, ``/cut`` closes after a third of what was asked
-    for, ``/gone`` is 404, ``/other`` has other content, ``/slow`` waits.
+    for, ``/gone`` is 404, ``/other`` has other content, ``/slow`` waits, ``/untold`` gives no length
+    and half of the content.
     """
 
     def __init__(self, content):
@@ -58,7 +59,10 @@ class Server:
         else:
             request.send_response(200)
         body = content[begin:]
-        request.send_header('Content-Length', str(len(body)))
+        if kind == 'untold':
+            body = body[:len(body) // 2]
+        else:
+            request.send_header('Content-Length', str(len(body)))
         request.end_headers()
         if kind == 'slow':
             threading.Event().wait(1)
@@ -158,6 +162,37 @@ def test_a_folder_of_ones_own_comes_first(server, cache, tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER, str(own))
     assert checkpoint_file(server.address('whole')) == own / 'weights.pth'
     assert not server.asked
+
+
+def test_a_transfer_of_unknown_length_is_not_trusted(server, cache):
+    with pytest.raises(DownloadError, match='untold/weights.pth: does not say how long the file'):
+        download([Download(server.address('untold'))])
+    with pytest.raises(DownloadError, match='gave another file'):
+        download([Download(server.address('untold'), sha(server))])
+    assert not list(cache.glob('weights*'))
+
+
+def test_a_kept_file_of_another_size_is_not_used(server, cache, tmp_path, monkeypatch):
+    own = tmp_path / 'own'
+    for folder in (own, cache):
+        folder.mkdir(parents=True)
+        (folder / 'weights.pth').write_bytes(b'half')
+    monkeypatch.setenv(FOLDER, str(own))
+    path = download([Download(server.address('whole'), sha(server), len(server.content))])
+    assert path == cache / 'weights.pth' and path.read_bytes() == server.content
+    assert (own / 'weights.pth').read_bytes() == b'half'
+
+
+@pytest.mark.parametrize('path', ['', '/', '/models/'])
+def test_an_address_without_a_file(path, cache):
+    with pytest.raises(DownloadError, match=f"127.0.0.1:9{path}' names no file"):
+        download([Download(f'http://127.0.0.1:9{path}')])
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    (tmp_path / 'epoch_4.pth').touch()
+    with pytest.raises(IsADirectoryError, match='is a folder: give a file in it: epoch_4.pth'):
+        checkpoint_file(tmp_path)
 
 
 def test_two_processes_download_once(server, cache):

@@ -89,7 +89,7 @@ def test_fsdp_differs_by_its_strategy_alone():
     plain, sharded = load('glip_swin-l_mixed'), load('glip_swin-l_mixed_fsdp')
     assert STRATEGIES.get(sharded.strategy.type)
     assert sharded.optim_wrapper.pop('use_fsdp')
-    assert sharded.pop('runner_type') == 'FlexibleRunner'
+    assert sharded.pop('runner_type') == 'glip_mm.ScreenFlexibleRunner'
     sharded.pop('strategy')
     assert sharded.to_dict() == plain.to_dict()
 
@@ -101,4 +101,4 @@ def test_deepspeed_keeps_groups_rates_and_clipping():
     assert sharded.strategy.gradient_clipping == plain.optim_wrapper.clip_grad.max_norm
     assert sharded.strategy.zero_optimization.stage == 2
     assert STRATEGIES.get(sharded.strategy.type)
-    assert sharded.runner_type == 'FlexibleRunner'
+    assert sharded.runner_type == 'glip_mm.ScreenFlexibleRunner'

@@ -1,12 +1,13 @@
 import io
 import logging
+import os
 import sys
 
 import pytest
 
 from glip_mm.engine.hooks import progress_hook
 from glip_mm.engine.hooks.progress_hook import Progress, clock, metric_lines
-from glip_mm.engine.runner import is_for_the_screen, prints_to
+from glip_mm.engine.runner import ScreenFormatter, is_for_the_screen, no_stderr, prints_to
 
 
 @pytest.fixture
@@ -81,3 +82,22 @@ def test_prints_go_to_the_log(caplog, capsys):
         raise RuntimeError
     assert caplog.messages == ['index created!'] and capsys.readouterr().out == ''
     assert not is_for_the_screen(caplog.records[0])
+
+
+def test_long_lists_and_notes_are_shortened_on_the_screen_alone():
+    shown, names = ScreenFormatter(logging.Formatter('%(message)s')), [f'name {i}' for i in range(99)]
+    text = f'3 of 99 classes have no boxes: {names}; rename them'
+    warned = shown.format(record(logging.WARNING, '', text))
+    assert len(warned) < 160 and warned.endswith("', ...]; rename them")
+    assert shown.format(record(logging.WARNING, '', f'classes: {names[:3]}')).endswith("'name 2']")
+    note = shown.format(record(logging.INFO, '', '\n'.join([text] + ['x' * 500] * 9)))
+    assert note.splitlines()[1] == 'x' * 160 + '...'
+    assert note.splitlines()[3:] == ['  ... 7 more lines in the log file']
+    assert shown.format(record(logging.ERROR, '', text)) == text
+
+
+def test_what_other_programs_say_is_dropped(capfd):
+    with no_stderr():
+        os.system('a-compiler-that-is-not-there')
+    os.system('echo heard >&2')
+    assert capfd.readouterr().err == 'heard\n'

@@ -97,3 +97,16 @@ def test_on_a_gpu(name):
                                [tensor.cuda() for tensor in tensors])
         for got, wanted in zip(there, ours):
             torch.testing.assert_close(got.cpu(), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_backward_inside_autocast():
+    """What a training step does whose loss is differentiated before autocast ends."""
+    geometry = GEOMETRIES['glip']
+    tensors = arguments(geometry, 11)
+    wanted = with_gradients(lambda *args: mmcv_op(*args, *geometry[2:]), tensors)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        for way in (mmcv_op, deform_conv2d):
+            got = with_gradients(lambda *args: way(*args, *geometry[2:]), tensors)  # noqa: B023
+            for one, other in zip(got, wanted):
+                assert one.dtype == torch.float32
+                torch.testing.assert_close(one, other, rtol=0.05, atol=0.15)

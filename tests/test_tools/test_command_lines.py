@@ -62,6 +62,10 @@ def test_a_mistyped_flag(tool):
      "config 'no_such.py' is not a file"),
     ('demo/image_demo.py', ['no_such.jpg', 'no_such.py', '--texts', 'a cat'],
      "model 'no_such.py' is not a file"),
+    ('demo/image_demo.py', ['no_such.jpg', 'configs/quickstart', '--texts', 'a cat'],
+     "model 'configs/quickstart' is a folder: give a file in it: glip_nano"),
+    ('tools/test.py', ['configs/quickstart/glip_nano_grounding-world.py', 'configs/quickstart'],
+     "checkpoint 'configs/quickstart' is a folder"),
 ])
 def test_a_missing_file(tool, arguments, message):
     done = light(tool, *arguments)

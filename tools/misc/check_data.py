@@ -75,15 +75,15 @@ def check_coco_file(path: Path, images: Path | None = None) -> Findings:
 
 def check_folder(folder: Path) -> Findings:
     """Faults of the splits of a folder, alone and together."""
-    findings, parts = Findings(), {}
+    findings, parts, absent = Findings(), {}, []
     for split in ('train', 'val', 'test'):
         try:
             parts.update({part.ann_file: part.images
                           for part in find_datasets([str(folder)], split)})
         except FileNotFoundError as error:
-            absent = str(error)
+            absent.append(str(error))
     if not parts:
-        raise FileNotFoundError(absent)
+        raise FileNotFoundError(f'{absent[0]}; likewise for val and test')
     for ann_file, images in parts.items():
         found = check_coco_file(Path(ann_file), Path(images))
         for kind in ('errors', 'warnings', 'notes'):

@@ -78,7 +78,7 @@ glip_mm_install_torch() {
             glip_mm_pip install 'torch>=2.6' || glip_mm_fail \
                 "pip found no torch. Name one that your index has: GLIP_MM_TORCH='torch==2.7.1'"
         fi
-        glip_mm_python -c "$good" || glip_mm_fail "the torch that was installed cannot be imported" \
+        glip_mm_python -W ignore -c "$good" || glip_mm_fail "the torch that was installed cannot be imported" \
             "or is older than 2.6"
     fi
     # from here on nothing may replace it

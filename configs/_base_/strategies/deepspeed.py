@@ -1,6 +1,6 @@
 # ZeRO stage 2: gradients and optimizer state sharded. Parameters stay float32 and no autocast is
 # on: DeepSpeed's bf16 would cast the region-word logits' weights, too, which must not be.
-runner_type = 'FlexibleRunner'
+runner_type = 'glip_mm.ScreenFlexibleRunner'
 strategy = dict(
     type='DeepSpeedStrategy',
     gradient_clipping=1.0,

@@ -1,6 +1,6 @@
 # Parameters, gradients and optimizer state sharded over all processes. Every block of the
 # transformers and of the fusion is a unit; what other modules reach into stays in the root.
-runner_type = 'FlexibleRunner'
+runner_type = 'glip_mm.ScreenFlexibleRunner'
 strategy = dict(
     type='glip_mm.GLIPFSDPStrategy',
     model_wrapper=dict(

@@ -1,6 +1,7 @@
 """Mixed precision in the type that the device is good at."""
 
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Dict, Iterator, Optional, Union
 
 import torch
@@ -75,7 +76,7 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
         if use_fsdp:
             from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler as Scaler
         else:
-            from torch.cuda.amp import GradScaler as Scaler
+            Scaler = partial(torch.amp.GradScaler, get_device())
         if not enabled:
             return Scaler(enabled=False)  # passes losses and steps through
         if loss_scale == 'dynamic':
