@@ -1,11 +1,13 @@
 """What tools share of their command lines: options, and files that must be there."""
 
 import argparse
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import DictAction
 
+from .benchmarks import moved_config
 from .places import shared_file, shared_root
 
 
@@ -42,6 +44,11 @@ def config_file(name: str, option: str = 'config') -> str:
     path, shared = shared_file(name), shared_root()
     if path.is_file():
         return str(path)
+    moved = moved_config(name)
+    if moved:
+        warnings.warn(f"'{name}' is gone with the next release: give '{moved[0]}', and tests "
+                      f"--benchmark {moved[1]}", FutureWarning, stacklevel=2)
+        return moved[0]
     if Path(name).suffix not in ('.py', '.json', '.yml', '.yaml') and Path(name).name == name:
         # after the cheap ways: this imports torch
         from glip_mm.checkpoints.model_index import find_model

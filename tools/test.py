@@ -3,12 +3,15 @@
 Example:
     python tools/test.py configs/quickstart/glip_nano_grounding-world.py \
         work_dirs/quickstart/epoch_4.pth
+    python tools/test.py configs/glip/glip_swin-t_o365-goldg.py glip_tiny_c.pth \
+        --benchmark lvis_minival
 """
 
 import argparse
 
 from mmengine.config import Config
 
+from glip_mm_cli.benchmarks import add_benchmark_option
 from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
 
@@ -28,6 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
                         "not, as the config's tta_model and tta_pipeline say")
     parser.add_argument('--no-resume', action='store_true', help='predict all images, also those '
                         'that an interrupted run of the same test has predicted')
+    add_benchmark_option(parser)
     add_run_options(parser)
     return parser
 

@@ -1,12 +1,13 @@
 """Test a checkpoint on many detection sets at once, with one table for all of them.
 
-The sets are COCO-format folders of your own, or those of an ODinW config. Writes suite.csv and
+The sets are COCO-format folders of your own, or those of --benchmark odinw13 or odinw35. Writes suite.csv and
 suite.png into the work directory.
 
 Example:
     python tools/test_suite.py configs/glip/glip_swin-t_o365-goldg.py glip_tiny_c.pth \
         data/raccoon data/bccd --split test
-    python tools/test_suite.py configs/odinw/glip_swin-t_o365-goldg_odinw13.py glip_tiny_c.pth
+    python tools/test_suite.py configs/glip/glip_swin-t_o365-goldg.py glip_tiny_c.pth \
+        --benchmark odinw13
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from glip_mm_cli.benchmarks import add_benchmark_option
 from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
 
@@ -22,8 +24,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         description='Test a checkpoint on many detection sets at once, with one summary table.')
-    parser.add_argument('config', help='config of the model; with an ODinW config no folder is '
-                        'needed')
+    parser.add_argument('config', help='config of the model')
     parser.add_argument('checkpoint', help='checkpoint: file or address')
     parser.add_argument('folders', nargs='*', metavar='FOLDER',
                         help='a set in COCO format, a folder of such sets, or an annotation file')
@@ -32,7 +33,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--prompts', metavar='FILE.json', help='how classes stand in the prompt: '
                         '{"SET": {"CLASS": {"prefix": "", "name": "", "suffix": ""}}}')
     parser.add_argument('--skip-missing', action='store_true',
-                        help='ODinW configs: leave out the sets that are not there')
+                        help='ODinW: leave out the sets that are not there')
+    add_benchmark_option(parser)
     add_run_options(parser)
     return parser
 
@@ -60,8 +62,10 @@ def make_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     config = load_config(parser, args)
     try:
         if args.folders:
+            if args.benchmark:
+                parser.error('--benchmark has its own data; leave it or the folders out')
             if args.skip_missing:
-                parser.error('--skip-missing is for ODinW configs; name the folders that are there')
+                parser.error('--skip-missing is for ODinW; name the folders that are there')
             datasets = find_datasets(args.folders, args.split)
             config = suite_config(config, datasets, args.prompts)
             if not args.work_dir:
@@ -70,14 +74,14 @@ def make_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
             if args.cfg_options:
                 config.merge_from_dict(args.cfg_options)
         elif args.prompts:
-            parser.error('--prompts is for folders; an ODinW config has its own prompts')
+            parser.error('--prompts is for folders; ODinW has its own prompts')
         elif args.skip_missing:
             left_out = present_part(config)
             if left_out:
                 print_log(f'left out, not there: {", ".join(left_out)}', 'current')
         if dict(config.test_evaluator).get('type') != 'ODinWMetric':
             parser.error(f"config '{args.config}' tests no suite: give the folders of your data "
-                         'sets, or a config of configs/odinw')
+                         'sets, or --benchmark odinw13 or odinw35')
     except (FileNotFoundError, ValueError, KeyError) as error:
         parser.error(str(error.args[0]))
     config.test_evaluator.out_file = str(Path(config.work_dir) / 'suite.csv')

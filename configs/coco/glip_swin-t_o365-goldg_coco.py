@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/models/glip_swin-t.py', '../_base_/datasets/coco_val2017.py',
+    '../_base_/models/glip_swin-t.py', '../_base_/benchmarks/coco.py',
     '../_base_/test_runtime.py'
 ]
 

@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/models/glip_swin-t.py', '../_base_/datasets/flickr30k_test.py',
+    '../_base_/models/glip_swin-t.py', '../_base_/benchmarks/flickr30k_test.py',
     '../_base_/test_runtime.py'
 ]
 

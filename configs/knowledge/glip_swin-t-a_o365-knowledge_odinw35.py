@@ -2,7 +2,7 @@
 # arXiv 2204.09222). Weights are the authors' glip_a_tiny_o365_knowledge.pth; the file is in the
 # folder knowledge of their code. It says how classes are written, so data sets have no prompts.
 _base_ = [
-    '../_base_/models/glip_swin-t-a.py', '../_base_/datasets/odinw35.py',
+    '../_base_/models/glip_swin-t-a.py', '../_base_/benchmarks/odinw35.py',
     '../_base_/test_runtime.py'
 ]
 

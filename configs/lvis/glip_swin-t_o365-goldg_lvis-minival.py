@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/models/glip_swin-t.py', '../_base_/datasets/lvis_minival.py',
+    '../_base_/models/glip_swin-t.py', '../_base_/benchmarks/lvis_minival.py',
     '../_base_/test_runtime.py'
 ]
 

@@ -18,12 +18,15 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from glip_mm.checkpoints.download import DownloadError
-from glip_mm.checkpoints.model_index import located
+from glip_mm.checkpoints.model_index import list_models, located
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
 from glip_mm.engine.runner import ScreenRunner
 from glip_mm.registry import RUNNERS
+from glip_mm_cli.benchmarks import moved_config
 from glip_mm_cli.options import config_file
+
+from .benchmarks import apply_benchmark
 
 
 def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
@@ -37,6 +40,9 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
         The config, with ``launcher`` and ``work_dir`` set.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    benchmark, moved = getattr(args, 'benchmark', None), moved_config(args.config)
+    if moved and hasattr(args, 'benchmark'):  # a training has no such option
+        benchmark = benchmark or moved[1]
     try:
         path = config_file(args.config)
     except FileNotFoundError as error:
@@ -45,13 +51,17 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
         config = Config.fromfile(path)
     except FileNotFoundError as error:
         parser.error(f"config '{args.config}' needs a file that is missing: {error}")
+    if benchmark:
+        apply_benchmark(config, benchmark)
+        if Path(path).stem in list_models():
+            config.setdefault('model_name', Path(path).stem)
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher
     if args.verbose:
         config.verbose = True
     config.work_dir = args.work_dir or config.get('work_dir') or str(
-        Path('work_dirs') / Path(path).stem)
+        Path('work_dirs') / '_'.join(filter(None, (Path(path).stem, benchmark))))
     return config
 
 

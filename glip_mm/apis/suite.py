@@ -10,6 +10,8 @@ from mmengine.config import Config, ConfigDict
 from glip_mm.datasets.coco_file import categories_of, read_coco
 from glip_mm.datasets.other_formats import other_format
 
+from .benchmarks import remove_training
+
 #: What a split may be called in folders and file names.
 ALIASES = dict(val=('val', 'valid', 'validation', 'val2017'), test=('test', 'test2017'),
                train=('train', 'train2017'), minival=('minival', 'mini_val'))
@@ -153,10 +155,8 @@ def suite_config(config: Config, datasets: Sequence[FoundDataset],
         datasets={d.name: str(d.ann_file) for d in datasets},
         num_classes={d.name: len(d.classes) for d in datasets})
     config.test_cfg = dict(type='ResumableTestLoop')
-    # what belongs to a training is not built
-    for key in ('train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg', 'val_evaluator',
-                'optim_wrapper', 'param_scheduler', 'benchmark'):
-        config.pop(key, None)
+    remove_training(config)
+    config.pop('benchmark', None)
     return config
 
 

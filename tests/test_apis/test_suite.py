@@ -83,7 +83,7 @@ def test_config_of_a_suite(tmp_path):
 
 
 def test_part_of_odinw(tmp_path):
-    config = Config.fromfile(ROOT / 'configs/odinw/glip_swin-t_o365_odinw13.py')
+    config = Config.fromfile(ROOT / 'configs/odinw/glip_swin-t_o365-goldg_odinw13.py')
     with pytest.raises(FileNotFoundError, match='no data set of the suite'):
         present_part(config)
     write(tmp_path / 'a.json', tmp_path)

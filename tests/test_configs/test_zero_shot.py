@@ -1,5 +1,6 @@
 """The evaluation configs say what the protocols say."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,50 +11,105 @@ from mmengine.registry import DefaultScope
 
 import glip_mm.datasets  # noqa: F401
 import glip_mm.evaluation  # noqa: F401
+from glip_mm.apis.benchmarks import apply_benchmark, benchmark_table
 from glip_mm.compat import load_tokenizer
 from glip_mm.registry import DATASETS, METRICS, TRANSFORMS
 from glip_mm.text import Prompt, positive_map
 from glip_mm.text.sources import ASSETS
+from glip_mm_cli.benchmarks import benchmark_names, moved_config
 
 ROOT = Path(__file__).parents[2] / 'configs'
 ODINW = load(ROOT / '_base_/datasets/odinw.json')['odinw']
-BENCHMARKS = dict(coco=['coco'], lvis=['lvis-minival', 'lvis-val'],
-                  flickr30k=['flickr30k-val', 'flickr30k-test'], refcoco=['refcoco'],
-                  odinw=['odinw13', 'odinw13-prompts', 'odinw35'])
+BENCHMARKS = dict(coco=['coco'], lvis=['lvis_minival', 'lvis_val'],
+                  flickr30k=['flickr30k_val', 'flickr30k_test'], refcoco=['refcoco'],
+                  odinw=['odinw13', 'odinw13_prompts', 'odinw35'])
+NAMES = [name for names in BENCHMARKS.values() for name in names]
 MODELS = ['glip_swin-t-a_o365', 'glip_swin-t_o365', 'glip_swin-t_o365-goldg',
           'glip_swin-t_o365-goldg-cc3m-sbu', 'glip_swin-l_mixed']
 
 
 @lru_cache(maxsize=None)
-def config(folder, benchmark, model=MODELS[1]):
-    return Config.fromfile(ROOT / folder / f'{model}_{benchmark}.py')
+def config(benchmark, model=MODELS[1]):
+    found = Config.fromfile(ROOT / f'glip/{model}.py')
+    apply_benchmark(found, benchmark)
+    return found
 
 
 @pytest.mark.parametrize('model', MODELS)
-def test_every_released_model_has_every_benchmark(model):
-    wanted = Config.fromfile(ROOT / f'glip/{model}.py').model
+@pytest.mark.parametrize('name', NAMES)
+def test_a_benchmark_is_what_its_config_said(name, model, tmp_path):
+    """Such a config stood in the repository for each model and benchmark."""
+    base = re.search(r'models/[^\']+', (ROOT / f'glip/{model}.py').read_text()).group()
+    protocol = 'protocol' in Config.fromfile(ROOT / f'_base_/benchmarks/{name}.py')
+    (tmp_path / 'leaf.py').write_text(
+        f"_base_ = ['{ROOT}/_base_/{base}', '{ROOT}/_base_/benchmarks/{name}.py',\n"
+        f"         '{ROOT}/_base_/test_runtime.py']\n"
+        + 'model = dict(test_cfg=_base_.protocol)\n' * protocol)
+    leaf, found = Config.fromfile(tmp_path / 'leaf.py'), config(name, model)
+    assert found.benchmark == leaf.benchmark == name
+    keys = {key for one in (leaf, found) for key in one
+            if key.startswith(('test_', 'tta_')) or key == 'model'}
+    assert len(keys) >= 7
+    for key in keys:
+        assert found[key] == leaf[key], key
+    assert not [key for key in found if key.startswith(('train_', 'val_'))]
+
+
+def test_protocols():
+    wanted = Config.fromfile(ROOT / f'glip/{MODELS[1]}.py').model.test_cfg
+    protocols = dict(lvis=dict(chunked_size=40, max_per_img=300, last_pixel=False),
+                     flickr30k=dict(last_pixel=False))
     for folder, names in BENCHMARKS.items():
         for name in names:
-            found = config(folder, name, model)
-            assert found.model_name == model and found.benchmark == name.replace('-', '_')
-            # the same model but for its protocol
-            protocol = dict(lvis=dict(chunked_size=40, max_per_img=300, last_pixel=False),
-                            flickr30k=dict(last_pixel=False)).get(folder, {})
-            assert found.model == dict(wanted, test_cfg=dict(wanted.test_cfg, **protocol))
-            for key in ('default_scope', 'test_cfg', 'test_dataloader', 'test_evaluator'):
-                assert found.get(key), key
-            assert 'train_dataloader' not in found
+            assert config(name).model.test_cfg == dict(wanted, **protocols.get(folder, {}))
 
 
-def test_nothing_else_lies_there():
-    found = {str(p.relative_to(ROOT)) for folder in BENCHMARKS for p in ROOT.glob(f'{folder}/*.py')}
-    assert found == {f'{folder}/{model}_{name}.py' for folder, names in BENCHMARKS.items()
-                     for name in names for model in MODELS}
+def test_benchmarks_and_one_worked_example_each():
+    assert benchmark_names() == sorted(NAMES)
+    found = sorted(p for folder in BENCHMARKS for p in ROOT.glob(f'{folder}/*.py'))
+    assert {p.parent.name for p in found} == set(BENCHMARKS) and len(found) == len(BENCHMARKS)
+    for path in found:
+        example = Config.fromfile(path)
+        same = config(example.benchmark, example.model_name)
+        assert example.model == same.model and example.test_evaluator == same.test_evaluator
 
 
-@pytest.mark.parametrize('folder, name', [(f, n) for f, ns in BENCHMARKS.items() for n in ns])
-def test_parts_are_registered(folder, name):
-    found = config(folder, name)
+def test_a_users_own_config_keeps_its_runtime(tmp_path):
+    (tmp_path / 'mine.py').write_text(f"""
+_base_ = '{ROOT}/quickstart/glip_nano_grounding-world.py'
+custom_imports = dict(imports=['mine'])
+test_dataloader = dict(dataset=dict(mine=1))
+""")
+    found = Config.fromfile(tmp_path / 'mine.py', import_custom_modules=False)
+    model = found.model.to_dict()
+    apply_benchmark(found, 'odinw13')
+    assert found.model == model and found.custom_imports.imports == ['mine']
+    assert 'mine' not in found.test_dataloader.dataset and 'optim_wrapper' not in found
+    assert found.test_cfg == dict(type='ResumableTestLoop')
+
+
+def test_configs_of_earlier_releases():
+    model, benchmark = moved_config('configs/lvis/glip_swin-l_mixed_lvis-val.py')
+    assert Path(model).resolve() == ROOT / 'glip/glip_swin-l_mixed.py' and benchmark == 'lvis_val'
+    assert moved_config('configs/odinw/glip_swin-t-a_o365_odinw13-prompts.py')[1] == (
+        'odinw13_prompts')
+    for name in ('configs/lvis/glip_swin-x_mixed_lvis-val.py', 'configs/glip/no_such_model.py',
+                 'configs/lvis/glip_swin-l_mixed_lvis-test.py',
+                 str(ROOT / 'lvis/glip_swin-t_o365-goldg_lvis-minival.py')):
+        assert moved_config(name) is None
+
+
+def test_table():
+    lines = benchmark_table().splitlines()
+    assert [line.split()[0] for line in lines[2:]] == sorted(NAMES)
+    row = next(line for line in lines if line.startswith('lvis_minival'))
+    assert 'LVIS minival (4,809 images, 1,203 classes)' in row and 'LVISFixedAPMetric' in row
+    assert 'box AP: GLIP-T (A) 20.2, ' in row
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_parts_are_registered(name):
+    found = config(name)
     datasets = found.test_dataloader.dataset
     evaluators = found.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
@@ -116,7 +172,7 @@ def test_exact_prompts(tokenizer):
 
 def test_protocols_of_odinw_differ_in_names_and_prompts_alone():
     plain, prompts, all35 = (
-        {d.dataset_name: d for d in config('odinw', name).test_dataloader.dataset.datasets}
+        {d.dataset_name: d for d in config(name).test_dataloader.dataset.datasets}
         for name in BENCHMARKS['odinw'])
     assert (len(plain), len(prompts), len(all35)) == (13, 13, 35)
     assert all(prompts[name] == all35[name] for name in prompts)
@@ -129,7 +185,7 @@ def test_protocols_of_odinw_differ_in_names_and_prompts_alone():
 
 
 def test_odinw_files():
-    found = config('odinw', 'odinw35')
+    found = config('odinw35')
     sets = {d.dataset_name: d for d in found.test_dataloader.dataset.datasets}
     files = found.test_evaluator.datasets
     assert files == {n: d.data_root + d.ann_file for n, d in sets.items()}
@@ -148,7 +204,7 @@ def test_odinw_files():
 
 
 def test_lvis_val_is_minival_with_another_file():
-    one, two = config('lvis', 'lvis-minival'), config('lvis', 'lvis-val')
+    one, two = config('lvis_minival'), config('lvis_val')
     assert [m.fixed_ap for m in two.test_evaluator] == [True, False]
     assert {m.ann_file for m in two.test_evaluator} == {'data/coco/annotations/lvis_od_val.json'}
     assert one.test_dataloader.dataset.ann_file.endswith('minival_inserted_image_name.json')

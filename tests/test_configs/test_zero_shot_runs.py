@@ -119,7 +119,7 @@ def build_model(found, bert):
 @torch.no_grad()
 @pytest.mark.parametrize('folder, name', [(f, n) for f, ns in BENCHMARKS.items() for n in ns])
 def test_benchmark_runs(folder, name, tmp_path, bert):
-    found = Config(move(config(folder, name).to_dict(), str(tmp_path)))
+    found = Config(move(config(name).to_dict(), str(tmp_path)))
     datasets = found.test_dataloader.dataset.get('datasets', [found.test_dataloader.dataset])
     for dataset in datasets:
         next(step for step in dataset.pipeline if step.type == 'ShortSideResize'
@@ -153,9 +153,9 @@ def test_benchmark_runs(folder, name, tmp_path, bert):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize('folder, name', [('lvis', 'lvis-minival'), ('flickr30k', 'flickr30k-val')])
+@pytest.mark.parametrize('folder, name', [('lvis', 'lvis_minival'), ('flickr30k', 'flickr30k_val')])
 def test_several_sizes_as_published(folder, name, tmp_path, bert):
-    found = Config(move(config(folder, name).to_dict(), str(tmp_path)))
+    found = Config(move(config(name).to_dict(), str(tmp_path)))
     model_config = found.model
     augment_tests(found)
     dataset = found.test_dataloader.dataset

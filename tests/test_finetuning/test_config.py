@@ -140,8 +140,8 @@ def test_prompts_that_can_not_be(tmp_path, content, message):
 
 
 @pytest.mark.parametrize('base', ['glip/glip_swin-t_o365-goldg', 'glip/glip_swin-l_mixed',
-                                  'odinw/glip_swin-t-a_o365_odinw13', 'real/glip_nano_bccd',
-                                  'coco/glip_swin-t_o365_coco',
+                                  'odinw/glip_swin-t_o365-goldg_odinw13', 'real/glip_nano_bccd',
+                                  'coco/glip_swin-t_o365-goldg_coco',
                                   'quickstart/glip_nano_grounding-world'])
 def test_any_config_of_a_model_is_a_base(pets, tmp_path, base):
     path = ROOT / f'configs/{base}.py'

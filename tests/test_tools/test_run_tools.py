@@ -185,7 +185,36 @@ test_dataloader['dataset'] = dict(type='ConcatDataset', datasets=[
     assert 'pipeline' not in second
 
 
+def loaded(*arguments):
+    module = runpy.run_path(str(ROOT / 'tools' / 'test.py'), run_name='tool')
+    parser = module['make_parser']()
+    args = parser.parse_args([*map(str, arguments)])
+    config = module['load_config'](parser, args)
+    module['apply_options'](parser, args, config)
+    return config
+
+
+@pytest.mark.parametrize('name', ['configs/glip/glip_swin-t_o365-goldg.py',
+                                  'glip_swin-t_o365-goldg'])
+def test_a_benchmark_takes_the_place_of_the_data(toy, name):
+    (toy / 'a.pth').touch()
+    config = loaded(name, toy / 'a.pth', '--benchmark', 'lvis_minival', '--tta')
+    assert config.test_dataloader.dataset.dataset_name == 'lvis_minival'
+    assert config.model.module.test_cfg.chunked_size == 40
+    assert config.model_name == 'glip_swin-t_o365-goldg' and config.benchmark == 'lvis_minival'
+    assert config.work_dir == 'work_dirs/glip_swin-t_o365-goldg_lvis_minival'
+
+
+def test_a_config_of_an_earlier_release_is_a_model_and_a_benchmark(toy):
+    (toy / 'a.pth').touch()
+    with pytest.warns(FutureWarning, match='glip_swin-l_mixed.py.* --benchmark odinw35'):
+        config = loaded('configs/odinw/glip_swin-l_mixed_odinw35.py', toy / 'a.pth')
+    assert config.benchmark == 'odinw35' and config.model_name == 'glip_swin-l_mixed'
+
+
 @pytest.mark.parametrize('script, arguments, message', [
+    ('test.py', ['--benchmark', 'lvis'], "--benchmark 'lvis': there is no such benchmark; there "
+     "are coco, flickr30k_test"),
     ('train.py', ['--resume', 'gone.pth'], "--resume 'gone.pth' is not a file"),
     ('test.py', ['gone.pth'], "checkpoint 'gone.pth' is not a file"),
     ('test.py', ['toy.py', '--out', 'found.txt'], "--out 'found.txt' must end in .pkl"),

@@ -3,7 +3,7 @@
 Needs no images: predictions and ground truth are read from WORK_DIR/predictions.
 
 Example:
-    python tools/analysis_tools/eval_metric.py work_dirs/glip_swin-t_o365_lvis-minival
+    python tools/analysis_tools/eval_metric.py work_dirs/glip_swin-t_o365_lvis_minival
     python tools/analysis_tools/eval_metric.py work_dirs/odinw --leaderboard odinw.json
 """
 

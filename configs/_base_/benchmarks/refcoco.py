@@ -1,6 +1,6 @@
-# RefCOCO, RefCOCO+ and RefCOCOg in MDETR's files, all eight splits in one run. An expression is one
-# phrase of all its words.
-_base_ = './zero_shot_pipelines.py'
+# RefCOCO, RefCOCO+ and RefCOCOg, eight splits in one run
+# MDETR's files; an expression is one phrase of all its words.
+_base_ = '../datasets/zero_shot_pipelines.py'
 
 benchmark = 'refcoco'
 # images of COCO train2014

@@ -1,4 +1,4 @@
-# LVIS 1.0 val (19,809 images), as minival
+# LVIS 1.0 val (19,809 images, 1,203 classes)
 _base_ = './lvis_minival.py'
 
 benchmark = 'lvis_val'

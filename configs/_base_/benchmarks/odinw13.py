@@ -1,5 +1,6 @@
-# ODinW-13 by plain class names: what the authors' odinw_13 configurations say
-_base_ = ['./zero_shot_pipelines.py', './odinw.json']
+# ODinW-13 by plain class names
+# What the authors' odinw_13 configurations say.
+_base_ = ['../datasets/zero_shot_pipelines.py', '../datasets/odinw.json']
 
 benchmark = 'odinw13'
 data_root = 'data/odinw/'

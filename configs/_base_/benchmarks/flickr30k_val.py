@@ -1,5 +1,5 @@
 # Flickr30k Entities, val split: 1,000 images with five captions each
-_base_ = './flickr30k.py'
+_base_ = '../datasets/flickr30k.py'
 
 benchmark = 'flickr30k_val'
 test_dataloader = dict(

@@ -1,5 +1,5 @@
-# COCO val2017 by its 80 class names, in one prompt
-_base_ = './zero_shot_pipelines.py'
+# COCO val2017, 80 class names in one prompt
+_base_ = '../datasets/zero_shot_pipelines.py'
 
 benchmark = 'coco'
 data_root = 'data/coco/'

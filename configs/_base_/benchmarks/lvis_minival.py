@@ -1,6 +1,7 @@
-# LVIS minival (4,809 images, 1,203 classes) as published: chunks of 40 classes in the order of
-# their ids, 300 detections for each chunk and image, nothing suppressed between chunks.
-_base_ = './zero_shot_pipelines.py'
+# LVIS minival (4,809 images, 1,203 classes)
+# As published: chunks of 40 classes in the order of their ids, 300 detections for each chunk and
+# image, no NMS between chunks.
+_base_ = '../datasets/zero_shot_pipelines.py'
 
 benchmark = 'lvis_minival'
 # LVIS annotates images of COCO

@@ -1,12 +1,12 @@
-# ODinW-13 with the class names and prompts of ODinW-35: what comes near the published averages
-_base_ = ['./zero_shot_pipelines.py', './odinw.json']
+# ODinW-35, four of its sets with prompts
+_base_ = ['../datasets/zero_shot_pipelines.py', '../datasets/odinw.json']
 
-benchmark = 'odinw13_prompts'
+benchmark = 'odinw35'
 data_root = 'data/odinw/'
 # of each set: name, folder, class names, how they stand in the prompt, annotation file, images
 suite = [(d['name'], f"{data_root}{d['root']}/", d['classes'], d.get('prompt'),
           *d['splits'][d['evaluated']])
-         for d in _base_.odinw if d['in_13']]
+         for d in _base_.odinw if d['in_35']]
 
 test_dataloader = dict(
     dataset=dict(

@@ -1,7 +1,0 @@
-_base_ = [
-    '../_base_/models/glip_swin-t.py', '../_base_/datasets/flickr30k_val.py',
-    '../_base_/test_runtime.py'
-]
-
-model_name = 'glip_swin-t_o365-goldg-cc3m-sbu'
-model = dict(test_cfg=_base_.protocol)

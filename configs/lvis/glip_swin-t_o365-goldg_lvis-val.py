@@ -1,7 +1,0 @@
-_base_ = [
-    '../_base_/models/glip_swin-t.py', '../_base_/datasets/lvis_val.py',
-    '../_base_/test_runtime.py'
-]
-
-model_name = 'glip_swin-t_o365-goldg'
-model = dict(test_cfg=_base_.protocol)

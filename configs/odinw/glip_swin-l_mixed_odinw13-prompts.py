@@ -1,6 +1,0 @@
-_base_ = [
-    '../_base_/models/glip_swin-l.py', '../_base_/datasets/odinw13_prompts.py',
-    '../_base_/test_runtime.py'
-]
-
-model_name = 'glip_swin-l_mixed'

@@ -1,6 +1,0 @@
-_base_ = [
-    '../_base_/models/glip_swin-t-a.py', '../_base_/datasets/refcoco.py',
-    '../_base_/test_runtime.py'
-]
-
-model_name = 'glip_swin-t-a_o365'

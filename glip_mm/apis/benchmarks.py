@@ -1,0 +1,72 @@
+"""Benchmarks by name: what is tested, by which metrics and protocol, for any model."""
+
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.fileio import load
+
+from glip_mm.checkpoints.model_index import index_root
+from glip_mm_cli.benchmarks import FOLDER, benchmark_names
+from glip_mm_cli.places import shared_root
+
+#: Prefixes and keys of a config that belong to a training or to what is evaluated in it.
+TRAINING = ('train_', 'val_')
+TRAINING_KEYS = ('optim_wrapper', 'param_scheduler')
+
+
+def apply_benchmark(config: Config, name: str) -> None:
+    """Let a config test a benchmark: whole keys are replaced, and what only trains is removed.
+
+    Args:
+        config: Config of a model, changed in place. ``model.test_cfg`` gains the benchmark's
+            protocol; ``test_*``, ``tta_*`` and ``benchmark`` become the benchmark's.
+        name: One of :func:`glip_mm_cli.benchmarks.benchmark_names`.
+    """
+    remove_training(config)
+    for key in [key for key in config if key.startswith(('test_', 'tta_'))]:
+        config.pop(key)
+    config.test_cfg = dict(type='ResumableTestLoop')
+    for key, value in Config.fromfile(_file(name)).items():
+        config[key] = value
+    protocol = config.pop('protocol', None)
+    if protocol:
+        config.merge_from_dict(dict(model=dict(test_cfg=protocol)))
+
+
+def remove_training(config: Config) -> None:
+    """Remove what only a training needs, so that a test does not build it."""
+    for key in [key for key in config if key.startswith(TRAINING) or key in TRAINING_KEYS]:
+        config.pop(key)
+
+
+def benchmark_table() -> str:
+    """Name, data, metric and published numbers of all benchmarks, as text."""
+    rows = []
+    for name in benchmark_names():
+        file = _file(name)
+        evaluators = Config.fromfile(file).test_evaluator
+        metric = (evaluators[0] if isinstance(evaluators, list) else evaluators).type
+        about = file.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')
+        rows.append((name, about, metric, _published(name) or 'none'))
+    heads = ('benchmark', 'data', 'metric', 'published, percent')
+    widths = [max(map(len, column)) for column in zip(heads, *rows)]
+    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+             for row in (heads, tuple('-' * width for width in widths), *rows)]
+    return '\n'.join(lines)
+
+
+def _file(name: str) -> Path:
+    return (shared_root() or Path()) / FOLDER / f'{name}.py'
+
+
+def _published(benchmark: str) -> str:
+    """``'box AP: GLIP-T (A) 42.9, ...'``: the first metric of each released model."""
+    root, metric, numbers = index_root(), '', []
+    for metafile in load(root / 'model-index.yml').get('Import') or []:
+        content = load(root / metafile)
+        for row in content.get('Models') or [] if isinstance(content, dict) else content:
+            for result in row.get('Results') or []:
+                if result.get('Benchmark') == benchmark:
+                    metric, value = next(iter(result['Metrics'].items()))
+                    numbers.append(f"{row['Metadata']['Published Name']} {value}")
+    return f"{metric}: {', '.join(numbers)}" if numbers else ''
