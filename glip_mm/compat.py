@@ -83,9 +83,9 @@ def stand_in_for_mmcv_ops() -> None:
 
         def missing(*args: Any, **kwargs: Any) -> None:
             raise NotImplementedError(
-                f"the operator '{name}' needs MMCV with compiled operators, and this one has none: "
-                'pip uninstall -y mmcv mmcv-lite && pip install mmcv==2.1.0 (where no wheel fits it is '
-                'compiled; docs/installation.md)')
+                f"the operator '{name}' needs MMCV with compiled operators, and this one has "
+                'none: pip uninstall -y mmcv mmcv-lite && pip install mmcv==2.1.0 (where no wheel '
+                'fits it is compiled; docs/installation.md)')
 
         return missing
 

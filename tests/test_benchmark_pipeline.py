@@ -5,6 +5,8 @@ import numpy as np
 from mmengine.config import Config
 from PIL import Image
 
+from dev.speed.pipeline import steps, with_backend
+
 from . import forked
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +23,7 @@ def test_both_libraries_read_the_same_samples(tmp_path):
                           iscrowd=0) for i in range(4)],
         categories=[dict(id=1, name='raccoon')])))
     done = forked.run(
-        ROOT / 'tools/analysis_tools/benchmark_pipeline.py',
+        ROOT / 'dev/speed/pipeline.py',
         ROOT / 'configs/real/glip_nano_raccoon.py', '--samples', '5', '--rounds', '2',
         '--out', tmp_path / 'out.json', '--cfg-options',
         f'train_dataloader.dataset.datasets.0.data_root={tmp_path}', cwd=ROOT)
@@ -35,9 +37,7 @@ def test_both_libraries_read_the_same_samples(tmp_path):
             row['share_of_time'])
 
 
-def test_every_step_gets_the_library(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / 'tools/analysis_tools'))
-    from benchmark_pipeline import steps, with_backend
+def test_every_step_gets_the_library():
     config = Config.fromfile(ROOT / 'configs/glip/glip_swin-t_o365-goldg.py')
     kinds = {}
     for step in steps(with_backend(config, 'turbojpeg').train_dataloader.dataset):

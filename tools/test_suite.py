@@ -1,7 +1,7 @@
 """Test a checkpoint on many detection sets at once, with one table for all of them.
 
-The sets are COCO-format folders of your own, or those of --benchmark odinw13 or odinw35. Writes suite.csv and
-suite.png into the work directory.
+The sets are COCO-format folders of your own, or those of --benchmark odinw13 or odinw35. Writes
+suite.csv and suite.png into the work directory.
 
 Example:
     python tools/test_suite.py configs/glip/glip_swin-t_o365-goldg.py glip_tiny_c.pth \

@@ -8,7 +8,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import DefaultScope
+from mmengine.registry import DefaultScope, init_default_scope
 from torch import nn
 
 from glip_mm_cli.places import shared_file
@@ -16,7 +16,7 @@ from glip_mm_cli.places import shared_file
 from ..checkpoints import load_glip_checkpoint
 from ..checkpoints.model_index import find_model
 from ..models import GLIP
-from ..registry import MODELS, SCOPE
+from ..registry import DATASETS, MODELS, SCOPE
 
 
 def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None
@@ -91,3 +91,26 @@ def _load(model: nn.Module, weights: str) -> None:
     except (KeyError, TypeError, ValueError) as error:
         reason = ' '.join(str(error.args[0] if error.args else error).split())
         raise ValueError(f"weights '{weights}': {reason}") from error
+
+
+def build_dataset(config: Config, split: str, member: int | None = None) -> object:
+    """Build a dataset of a config.
+
+    Raises:
+        ValueError: If the config has none for the split, or it has no such member.
+        FileNotFoundError: If its data are missing.
+    """
+    loader = config.get(f'{split}_dataloader')
+    if not loader:
+        splits = [s for s in ('train', 'val', 'test') if config.get(f'{s}_dataloader')]
+        raise ValueError(f"the config has no {split}_dataloader; --split can be "
+                         f"{', '.join(splits) or 'nothing: there is none at all'}")
+    dataset_config = loader.dataset
+    if member is not None:
+        datasets = dataset_config.get('datasets')
+        if datasets is None or not 0 <= member < len(datasets):
+            raise ValueError(f'--member {member}: {dataset_config.type} of {split}_dataloader has '
+                             f'{len(datasets) if datasets else "no"} members')
+        dataset_config = datasets[member]
+    init_default_scope(config.get('default_scope', 'glip_mm'))
+    return DATASETS.build(dataset_config)

@@ -96,7 +96,7 @@ def _kept(choices: Sequence[Download], cache: Path) -> Path | None:
             if choice.size in (None, _size(path)):  # a hash of gigabytes costs seconds each time
                 return path
             MMLogger.get_current_instance().warning(
-                f"'{path}' is not used: it has {_size(path)} bytes, the released file {choice.size}")
+                f"'{path}' is not used: it has {_size(path)} bytes, the released one {choice.size}")
     return None
 
 

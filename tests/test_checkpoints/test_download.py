@@ -22,8 +22,8 @@ class Server:
     """Serves one content at any path whose folder says how.
 
     ``/whole`` answers Range, ``/plain`` does not, ``/cut`` closes after a third of what was asked
-    for, ``/gone`` is 404, ``/other`` has other content, ``/slow`` waits, ``/untold`` gives no length
-    and half of the content.
+    for, ``/gone`` is 404, ``/other`` has other content, ``/slow`` waits, ``/untold`` gives no
+    length and half of the content.
     """
 
     def __init__(self, content):

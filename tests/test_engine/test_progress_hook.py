@@ -85,7 +85,8 @@ def test_prints_go_to_the_log(caplog, capsys):
 
 
 def test_long_lists_and_notes_are_shortened_on_the_screen_alone():
-    shown, names = ScreenFormatter(logging.Formatter('%(message)s')), [f'name {i}' for i in range(99)]
+    shown = ScreenFormatter(logging.Formatter('%(message)s'))
+    names = [f'name {i}' for i in range(99)]
     text = f'3 of 99 classes have no boxes: {names}; rename them'
     warned = shown.format(record(logging.WARNING, '', text))
     assert len(warned) < 160 and warned.endswith("', ...]; rename them")

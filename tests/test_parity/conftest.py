@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import pytest
@@ -6,13 +5,12 @@ from mmengine.registry import DefaultScope
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / 'tests' / 'data' / 'golden'
-sys.path.insert(0, str(ROOT / 'tools' / 'analysis_tools'))
 
 
 @pytest.fixture(scope='session')
 def golden_model():
     """Builds the models of golden folders, one at a time: two full-size ones need much memory."""
-    from parity import build_model, load_keys, seeded_weights
+    from dev.parity.architecture import build_model, load_keys, seeded_weights
     built = {}
 
     def build(name: str, with_mlm: bool):

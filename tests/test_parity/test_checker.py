@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from parity import GoldenCase, Row, find_cases, format_table
-from parity.architecture import model_config
-from parity.inference import match_detections
+
+from dev.parity.architecture import model_config
+from dev.parity.golden import GoldenCase, find_cases
+from dev.parity.inference import match_detections
+from dev.parity.table import Row, format_table
 
 from .conftest import GOLDEN
 

@@ -1,9 +1,12 @@
 """Full-size GLIP-T and GLIP-T (A) against outputs of the official code.
 
-The other reference cases run with ``tools/analysis_tools/check_parity.py``.
+The other reference cases run with ``python -m dev.parity``.
 """
 
-from parity import GoldenCase, check_inference, check_training, format_table
+from dev.parity.golden import GoldenCase
+from dev.parity.inference import check_inference
+from dev.parity.table import format_table
+from dev.parity.training import check_training
 
 from .conftest import GOLDEN
 

@@ -4,9 +4,11 @@ import json
 import os
 
 import torch
-from parity import GoldenCase, format_table, load_keys, seeded_weights
-from parity.inference import match_detections
 
+from dev.parity.architecture import load_keys, seeded_weights
+from dev.parity.golden import GoldenCase
+from dev.parity.inference import match_detections
+from dev.parity.table import format_table
 from glip_mm.evaluation.predictions import PredictionStore
 
 from .. import forked

@@ -1,25 +1,17 @@
 """The benchmark beside MMDetection's GLIP, at a size that shows only whether it works."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from dev.speed import __main__ as tool
+from dev.speed import agreement, ceilings, memory, report, session, sides, stages
+from dev.speed import weights as seeded
+from dev.speed.cases import COCO, Case, caption_names, long_vocabulary, make_samples
 from glip_mm.checkpoints import convert_state_dict
-
-TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
-sys.path.insert(0, str(TOOLS))
-specification = importlib.util.spec_from_file_location('speed_benchmark', TOOLS / 'benchmark.py')
-tool = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(tool)
-
-from speed import agreement, ceilings, memory, report, session, sides, stages  # noqa: E402
-from speed import weights as seeded  # noqa: E402
-from speed.cases import COCO, Case, caption_names, long_vocabulary, make_samples  # noqa: E402
 
 SIZE = (96, 160)
 ARGS = ['--nano', '--size', *map(str, SIZE), '--runs', '1', '--warmup', '0', '--device', 'cpu',

@@ -1,15 +1,10 @@
 """The LVIS benchmark scores the same detections by every way."""
 
-import importlib.util
 from argparse import Namespace
-from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'benchmark_lvis_ap.py'
-specification = importlib.util.spec_from_file_location('benchmark_lvis_ap', TOOL)
-tool = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(tool)
+from dev.speed import lvis_ap as tool
 
 
 @pytest.fixture(scope='module')

@@ -13,6 +13,9 @@ TOOLS = sorted(path.relative_to(ROOT).as_posix() for folder in ('tools', 'demo')
                for path in (ROOT / folder).rglob('*.py')
                if "if __name__ == '__main__'" in path.read_text(encoding='utf-8')
                and path.name != 'check_env.py')
+TOOLS += sorted(path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')
+                for path in (ROOT / 'dev').rglob('*.py')
+                if "if __name__ == '__main__'" in path.read_text(encoding='utf-8'))
 LIGHT = """
 import runpy, sys
 from pathlib import Path
@@ -24,29 +27,38 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 sys.argv = sys.argv[1:]
-sys.path[0] = str(Path(sys.argv[0]).parent)
-runpy.run_path(sys.argv[0], run_name='__main__')
+if sys.argv[0].endswith('.py'):
+    sys.path[0] = str(Path(sys.argv[0]).parent)
+    runpy.run_path(sys.argv[0], run_name='__main__')
+else:
+    runpy.run_module(sys.argv[0], run_name='__main__')
 """
 
 
 def light(tool, *arguments, cwd=ROOT):
-    return subprocess.run([sys.executable, '-c', LIGHT, str(ROOT / tool), *arguments], cwd=cwd,
+    tool = str(ROOT / tool) if tool.endswith('.py') else tool
+    return subprocess.run([sys.executable, '-c', LIGHT, tool, *arguments], cwd=cwd,
                           capture_output=True, text=True,
                           env={'PYTHONPATH': str(ROOT), 'COLUMNS': '80'})
+
+
+def named(tool):
+    return Path(tool).name if tool.endswith('.py') else (
+        f"python -m {tool.removesuffix('.__main__')}")
 
 
 @pytest.mark.parametrize('tool', TOOLS)
 def test_help(tool):
     done = light(tool, '--help')
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f'usage: {Path(tool).name} ')
+    assert done.stdout.startswith(f'usage: {named(tool)} ')
 
 
 @pytest.mark.parametrize('tool', TOOLS)
 def test_a_mistyped_flag(tool):
     done = light(tool, '--no-such-flag')
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith(f'usage: {Path(tool).name} ')
+    assert done.stderr.startswith(f'usage: {named(tool)} ')
     assert 'Traceback' not in done.stderr
 
 
@@ -78,9 +90,8 @@ def choices_of(tool, option, parser='make_parser'):
     return next(a for a in make()._actions if option in a.option_strings)
 
 
-def test_parsers_repeat_what_the_package_offers(monkeypatch):
+def test_parsers_repeat_what_the_package_offers():
     # parsers name choices themselves: asking the package would import torch
-    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'analysis_tools'))
     from glip_mm.checkpoints import NAMINGS
     from glip_mm.finetuning.config import TUNING
     from glip_mm.finetuning.prompt_candidates import TEMPLATES
@@ -110,13 +121,23 @@ def test_defaults_of_worlds():
                                          in options.items() if kind in defaults}
 
 
-def test_choices_of_the_benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'analysis_tools'))
-    from speed.cases import WORKS
-    from speed.running import DTYPES
-    from speed.session import EXTRAS
-    from speed.sides import CONFIGS
-    text = ' '.join(light('tools/analysis_tools/benchmark.py', '--help').stdout.split())
+def test_choices_of_the_benchmark():
+    from dev.speed.cases import WORKS
+    from dev.speed.running import DTYPES
+    from dev.speed.session import EXTRAS
+    from dev.speed.sides import CONFIGS
+    text = ' '.join(light('dev.speed', '--help').stdout.split())
     for option, offered in (('--work', WORKS), ('--model', CONFIGS), ('--dtype', DTYPES),
                             ('--skip', EXTRAS)):
         assert f"{option} {{{','.join(offered)}}}" in text
+
+
+def test_developers_tools_answer_to_their_old_names():
+    names = runpy.run_path(str(ROOT / 'tools/analysis_tools/moved.py'))['MODULES']
+    for name, module in names.items():
+        assert (ROOT / f'tools/analysis_tools/{name}.py').is_file()
+        assert module in {tool.removesuffix('.__main__') for tool in TOOLS}
+    done = light('tools/analysis_tools/check_parity.py', '--help')
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == 'warning: check_parity.py is now: python -m dev.parity\n'
+    assert done.stdout.startswith('usage: python -m dev.parity ')

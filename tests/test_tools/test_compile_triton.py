@@ -1,20 +1,16 @@
 """The kernels become machine code without a GPU; the whole table is the tool's."""
 
 import os
-from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / 'tools/analysis_tools'
-
 
 @pytest.fixture
-def tool(monkeypatch):
+def tool():
     pytest.importorskip('triton.backends.nvidia')
     if os.environ.get('TRITON_INTERPRET') == '1':
         pytest.skip('the interpreter compiles nothing')
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import compile_triton
+    from dev.speed import compile_triton
     return compile_triton
 
 

@@ -1,4 +1,4 @@
-"""``tools/analysis_tools/run_ablation.py`` with tools that only pretend to train."""
+"""``python -m dev.ablation`` with tools that only pretend to train."""
 
 import json
 import math
@@ -14,7 +14,6 @@ import pytest
 from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'analysis_tools' / 'run_ablation.py'
 # stands in for tools/train.py and tools/test.py: AP rises with the variant and the seed
 FAKE = '''
 import json, pathlib, sys
@@ -46,9 +45,8 @@ def tool(tmp_path, monkeypatch):
         (tmp_path / 'tools' / f'{kind}.py').write_text(FAKE.format(kind=kind, depth=depth))
     for name in 'ab':
         (tmp_path / f'{name}.py').write_text(f"variant = '{name}'\n")
-    monkeypatch.syspath_prepend(str(TOOL.parent))
-    module = runpy.run_path(str(TOOL), run_name='tool')
-    monkeypatch.setattr('ablation.runs.ROOT', tmp_path)
+    module = runpy.run_module('dev.ablation.__main__', run_name='tool')
+    monkeypatch.setattr('dev.ablation.runs.ROOT', tmp_path)
     return module
 
 
@@ -130,10 +128,10 @@ def test_an_interrupt_leaves_nothing_running(tool, tmp_path):
         f'pathlib.Path({str(tmp_path)!r}, "pid.part").write_text(str(os.getpid()))\n'
         f'os.rename({str(tmp_path / "pid.part")!r}, {str(tmp_path / "pid")!r})\n'
         'time.sleep(120)')
-    script = (f'import runpy, sys; sys.path.insert(0, {str(TOOL.parent)!r})\n'
-              'import pathlib, ablation.runs\n'
-              f'ablation.runs.ROOT = pathlib.Path({str(tmp_path)!r})\n'
-              f'runpy.run_path({str(TOOL)!r}, run_name="__main__")')
+    script = (f'import runpy, sys; sys.path.insert(0, {str(ROOT)!r})\n'
+              'import pathlib, dev.ablation.runs\n'
+              f'dev.ablation.runs.ROOT = pathlib.Path({str(tmp_path)!r})\n'
+              'runpy.run_module("dev.ablation", run_name="__main__")')
     main = subprocess.Popen([sys.executable, '-c', script, '--seeds', '0', '--work-dir',
                              str(tmp_path / 'work'), '--variants', f"A={tmp_path / 'a.py'}"],
                             stderr=subprocess.PIPE, start_new_session=True,
@@ -150,7 +148,7 @@ def test_an_interrupt_leaves_nothing_running(tool, tmp_path):
 
 
 def test_two_at_once_do_not_meet_in_one_folder(tool, monkeypatch, tmp_path):
-    from ablation.runs import lock
+    from dev.ablation.runs import lock
     held = lock(tmp_path / 'work')
     child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE,
                              close_fds=False)

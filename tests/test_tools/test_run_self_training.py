@@ -1,14 +1,11 @@
-"""``tools/analysis_tools/run_self_training.py`` with tools that only pretend to train and label."""
+"""``python -m dev.ablation.self_training`` with tools that only pretend to train and label."""
 
 import json
 import runpy
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'analysis_tools' / 'run_self_training.py'
 TRAIN = '''
 import os, pathlib, sys
 arguments = sys.argv[1:]
@@ -50,9 +47,8 @@ def call(tmp_path, monkeypatch):
     (tmp_path / 'data' / 'self_training_world').mkdir(parents=True)
     (tmp_path / 'data' / 'self_training_world' / 'world.json').touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(TOOL.parent))
-    module = runpy.run_path(str(TOOL), run_name='tool')
-    monkeypatch.setattr('ablation.runs.ROOT', tmp_path)
+    module = runpy.run_module('dev.ablation.self_training', run_name='tool')
+    monkeypatch.setattr('dev.ablation.runs.ROOT', tmp_path)
 
     def main(*arguments):
         monkeypatch.setattr(sys, 'argv', ['run_self_training.py', '--work-dir', 'work',

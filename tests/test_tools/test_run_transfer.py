@@ -1,14 +1,11 @@
-"""``tools/analysis_tools/run_transfer.py`` with a tool that only pretends to tune."""
+"""``python -m dev.ablation.transfer`` with a tool that only pretends to tune."""
 
 import json
 import runpy
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'analysis_tools' / 'run_transfer.py'
 # full tuning gains with shots and seeds, linear never changes
 FINETUNE = '''
 import json, pathlib, sys
@@ -32,9 +29,8 @@ def call(tmp_path, monkeypatch):
     (tmp_path / 'tools' / 'finetune.py').write_text(FINETUNE)
     (tmp_path / 'nano.pth').touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(TOOL.parent))
-    module = runpy.run_path(str(TOOL), run_name='tool')
-    monkeypatch.setattr('ablation.runs.ROOT', tmp_path)
+    module = runpy.run_module('dev.ablation.transfer', run_name='tool')
+    monkeypatch.setattr('dev.ablation.runs.ROOT', tmp_path)
 
     def main(*arguments):
         monkeypatch.setattr(sys, 'argv', ['run_transfer.py', '--work-dir', 'work', '--starts',

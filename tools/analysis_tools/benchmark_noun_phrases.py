@@ -1,54 +1,5 @@
-"""How many captions a second each parser reads on one core.
+"""Is a module of dev now: see moved.py."""
 
-Example:
-    OMP_NUM_THREADS=1 python tools/analysis_tools/benchmark_noun_phrases.py \\
-        data/self_training_world/annotations/pool.jsonl
-"""
+from moved import run
 
-import argparse
-import itertools
-import sys
-import time
-
-CHOICES = (('spacy', 'published'), ('spacy', 'chunks'), ('textblob', 'published'))
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('captions', help='captions, as tools/pseudo_label.py takes them')
-    parser.add_argument('--count', type=int, default=5000, help='captions (default: 5000)')
-    return parser
-
-
-if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
-    make_parser().parse_args()
-
-from glip_mm.pseudo_labels import find_shards
-from glip_mm.text import NounPhraseFinder
-
-
-def main() -> None:
-    """Measure."""
-    args = make_parser().parse_args()
-    try:
-        samples = itertools.chain.from_iterable(find_shards(args.captions))
-        texts = [s.caption for s in itertools.islice(samples, args.count) if s.caption]
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    print('| parser | captions a second |\n| --- | --- |')
-    for name, grammar in CHOICES:
-        try:
-            finder = NounPhraseFinder(name, grammar)
-        except ImportError as error:
-            print(f'| {name} | not installed: {error} |')
-            continue
-        list(finder.pipe(texts[:256]))
-        start = time.process_time()
-        for _ in finder.pipe(texts):
-            pass
-        print(f'| {finder.version} | {len(texts) / (time.process_time() - start):,.0f} |')
-
-
-if __name__ == '__main__':
-    main()
+run(__file__)

@@ -51,34 +51,10 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
 
 import numpy as np
 import torch
-from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
-from glip_mm.registry import DATASETS
+from glip_mm.apis.building import build_dataset
 from glip_mm.visualization import HtmlPage, read_sample, save_image
-
-
-def build_dataset(config: Config, split: str, member: int | None = None) -> object:
-    """Build a dataset of a config.
-
-    Raises:
-        ValueError: If the config has none for the split, or it has no such member.
-        FileNotFoundError: If its data are missing.
-    """
-    loader = config.get(f'{split}_dataloader')
-    if not loader:
-        splits = [s for s in ('train', 'val', 'test') if config.get(f'{s}_dataloader')]
-        raise ValueError(f"the config has no {split}_dataloader; --split can be "
-                         f"{', '.join(splits) or 'nothing: there is none at all'}")
-    dataset_config = loader.dataset
-    if member is not None:
-        datasets = dataset_config.get('datasets')
-        if datasets is None or not 0 <= member < len(datasets):
-            raise ValueError(f'--member {member}: {dataset_config.type} of {split}_dataloader has '
-                             f'{len(datasets) if datasets else "no"} members')
-        dataset_config = datasets[member]
-    init_default_scope(config.get('default_scope', 'glip_mm'))
-    return DATASETS.build(dataset_config)
 
 
 def choose(total: int, index: list[str] | None, num: int, seed: int) -> list[int]:

@@ -14,7 +14,7 @@ def run_experiment(args: argparse.Namespace, make_runs: Callable[[], Sequence[Ru
     """Run what is missing and report; what is wrong ends the tool with one message.
 
     Args:
-        args: Options of :func:`~ablation.options.add_experiment_options`.
+        args: Options of :func:`~dev.ablation.options.add_experiment_options`.
         make_runs: Gives all runs, in their order.
         collect: Writes results.json, results.md and results.png of finished runs, and returns the
             table.

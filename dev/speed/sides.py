@@ -16,7 +16,7 @@ from glip_mm.text.sources import ASSETS
 
 from .weights import seed_weights
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 CONFIGS = {'glip_t_a': 'glip_swin-t-a', 'glip_t_b': 'glip_swin-t', 'glip_l': 'glip_swin-l'}
 REQUIREMENTS = 'requirements/benchmark.txt'
 #: Keys of MMDetection's model that have no counterpart: constants.

@@ -15,7 +15,14 @@ from .cases import CHUNK, Case, vocabulary
 from .ceilings import count_costs
 from .memory import peak_of
 from .running import Runner
-from .sides import build_ours, build_theirs, copy_weights, language_folder, our_config
+from .sides import (
+    ROOT,
+    build_ours,
+    build_theirs,
+    copy_weights,
+    language_folder,
+    our_config,
+)
 from .stages import parts_of_ours, parts_of_theirs, split, synchronizer
 from .timing import Took, interleave, ratios, seconds_of, summarize
 from .weights import calibrate
@@ -176,9 +183,8 @@ class Session:
         order = json.dumps(dict(model=self.model, side=side, case=case._asdict(), bias=bias,
                                 threads=torch.get_num_threads(),
                                 settings=self.settings._asdict()))
-        tool = Path(__file__).parents[1] / 'benchmark.py'
-        done = subprocess.run([sys.executable, str(tool), '--memory-of', order],
-                              capture_output=True, text=True)
+        done = subprocess.run([sys.executable, '-m', 'dev.speed', '--memory-of', order],
+                              capture_output=True, text=True, cwd=ROOT)
         if done.returncode:
             raise RuntimeError(f'the process that measures the memory of {side} failed: '
                                f'{done.stderr.strip()[-2000:]}')

@@ -1,0 +1,1 @@
+"""What developers of glip_mm run: experiments, parity and speed. Not in the wheel."""

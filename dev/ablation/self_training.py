@@ -1,0 +1,142 @@
+"""Self-training in small: a teacher, its student, and students that lack something.
+
+The teacher learns from gold data that name some of the words; its students learn from the same and
+from captions as it labelled them. Every run goes through tools/train.py and tools/test.py in
+WORK_DIR/VARIANT/seedN, labels are made by tools/pseudo_label.py in WORK_DIR/teacher/seedN/labels.
+Started again, the tool continues where it stopped.
+
+Example:
+    python tools/misc/make_grounding_world.py --kind self_training
+    python -m dev.ablation.self_training                            # the claim
+    python -m dev.ablation.self_training --variants all --seeds 0   # what it rests on
+"""
+
+import argparse
+import threading
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .options import ROOT, add_experiment_options
+
+PSEUDO = 'train_dataloader.dataset.datasets.2'
+COPIES = 'train_dataloader.dataset.copies'
+# a tenth of the captions is read ten times as often: all students take the same steps
+VARIANTS: dict[str, list[str]] = dict(
+    teacher=[], student=[],
+    threshold_05=[f'{PSEUDO}.pipeline.0.min_score=0.5'],
+    threshold_07=[f'{PSEUDO}.pipeline.0.min_score=0.7'],
+    captions_1x=[f'{PSEUDO}.ann_file=LABELS/00000.jsonl', f'{COPIES}=[2,2,10]'],
+    captions_3x=[f'{PSEUDO}.ann_file=LABELS/{{00000..00002}}.jsonl', f'{COPIES}=[2,2,3.33]'],
+    shuffled=[])
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog='python -m dev.ablation.self_training', description=__doc__.splitlines()[0])
+    parser.add_argument('--variants', nargs='+', default=['teacher', 'student'], metavar='NAME',
+                        help=f"of {', '.join(VARIANTS)}; or all (default: teacher student)")
+    add_experiment_options(parser, 'work_dirs/self_training', seeds=(0, 1, 2))
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
+                        help='settings for every run, as for tools/train.py')
+    return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+from tqdm import tqdm
+
+from .experiment import run_experiment
+from .report import report
+from .runs import Run
+from .shuffled_labels import shuffle_labels
+
+CONFIGS = ROOT / 'configs' / 'self_training'
+DATA = Path('data/self_training_world')
+LABEL_OPTIONS = ['--threshold', '0.3', '--cross-nms', '0.5', '--counts', '--no-determiners',
+                 '--parser', 'spacy', '--shard-size', '800']
+METRICS = dict(ap_new='new/coco/bbox_mAP', ap_known='known/coco/bbox_mAP',
+               phrase_recall_at_1='grounding/phrases/Recall@1')
+COLUMNS = dict(ap_new='AP new names', ap_known='AP known names',
+               phrase_recall_at_1='phrase recall @ 1')
+
+
+class Teacher(Run):
+    """A run whose model labels the captions of its students."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._labelling = threading.Lock()
+
+    @property
+    def weights(self) -> str:
+        """File of the trained model."""
+        return (self.folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
+
+    def label(self, variant: str, bar: tqdm) -> Mapping[str, str]:
+        """Where the labels for a student are; they are made for the first that asks.
+
+        Raises:
+            RuntimeError: If all runs are to stop.
+        """
+        while not self.state.get('trained'):  # with --jobs, by another thread
+            if self.stop.wait(1):
+                raise RuntimeError(f'{self.name}: stopped; start again to continue')
+        folder = self.folder / 'labels'
+        with self._labelling:
+            if not (folder / 'summary.json').is_file():
+                bar.total += 1
+                self.call('pseudo_label', [
+                    self.config, self.weights,
+                    '--data', str(DATA / 'annotations' / 'pool.jsonl'),
+                    '--images', str(DATA / 'images'), '--out', str(folder), *LABEL_OPTIONS],
+                    bar, options=False)
+        if variant == 'shuffled':
+            shuffle_labels(folder / 'labels', self.folder / 'shuffled' / 'labels')
+            folder = self.folder / 'shuffled'
+        return dict(LABELS=str(folder.resolve()), TEACHER_WEIGHTS=self.weights)
+
+
+def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:
+    """All runs, teachers first: a student waits for its own.
+
+    Raises:
+        FileNotFoundError: If the data are not drawn yet.
+        ValueError: If a variant is unknown.
+    """
+    variants = list(VARIANTS) if args.variants == ['all'] else args.variants
+    unknown = [name for name in variants if name not in VARIANTS]
+    if unknown:
+        raise ValueError(f"--variants '{unknown[0]}' is unknown; use {', '.join(VARIANTS)} or all")
+    if not (DATA / 'world.json').is_file():
+        raise FileNotFoundError(f"'{DATA}' is not there yet: run "
+                                "'python tools/misc/make_grounding_world.py --kind self_training'")
+    teachers = {seed: Teacher(work_dir / 'teacher' / f'seed{seed}', 'teacher',
+                              str(CONFIGS / 'glip_nano_teacher.py'), seed, args.cfg_options,
+                              args.jobs, METRICS) for seed in args.seeds}
+    students = []
+    for seed, teacher in teachers.items():
+        labels = str((teacher.folder / 'labels' / 'labels').resolve())
+        for name in variants:
+            if name != 'teacher':
+                options = [option.replace('LABELS', labels) for option in VARIANTS[name]]
+                students.append(Run(work_dir / name / f'seed{seed}', name,
+                                    str(CONFIGS / 'glip_nano_student.py'), seed,
+                                    [*args.cfg_options, *options], args.jobs, METRICS,
+                                    partial(teacher.label, name)))
+    return [*teachers.values(), *students]
+
+
+def main() -> None:
+    """Run what is missing and report."""
+    args = make_parser().parse_args()
+    work_dir = Path(args.work_dir)
+    run_experiment(args, partial(make_runs, args, work_dir),
+                   partial(report, work_dir, list(VARIANTS), COLUMNS, 'teacher'))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,160 @@
+"""Transfer in small: two pre-trained models, two data sets, some images or all, three ways to tune.
+
+Every run is tools/finetune.py with one seed in WORK_DIR/START/DATA/TUNING_SHOTS/seedN: a model is
+tuned, chosen on val and tested once. Seeds are run one after the other, so that the table is whole
+from the first seed on. Started again, the tool continues where it stopped.
+
+Example:
+    python tools/train.py configs/backbones/glip_efficientnet-lite0_grounding-world.py \
+        --work-dir work_dirs/efficientnet-lite0_world
+    python -m dev.ablation.transfer --jobs 2
+    python -m dev.ablation.transfer --starts nano --data raccoon --shots 0 5 --seeds 3
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .options import ROOT, add_experiment_options
+
+# model -> (checkpoint, data -> config)
+STARTS = {
+    'nano': ('work_dirs/quickstart/epoch_4.pth',
+             dict(raccoon='real/glip_nano_raccoon.py', bccd='real/glip_nano_bccd.py')),
+    'efficientnet-lite0': ('work_dirs/efficientnet-lite0_world/epoch_1.pth',
+                           dict(raccoon='backbones/glip_efficientnet-lite0_raccoon.py',
+                                bccd='backbones/glip_efficientnet-lite0_raccoon.py')),
+}
+DATA = ('raccoon', 'bccd')
+TUNINGS = ('full', 'linear', 'prompt')
+# shots -> (copies of an image in an epoch, epochs): few are tuned for some 60 steps of 4 images
+SCHEDULE = {'1': (80, 3), '3': (27, 3), '5': (16, 3), '10': (8, 3), 'all': (1, 4)}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog='python -m dev.ablation.transfer', description=__doc__.splitlines()[0])
+    parser.add_argument('--starts', nargs='+', choices=STARTS, default=list(STARTS),
+                        help='pre-trained models (default: both)')
+    parser.add_argument('--data', nargs='+', choices=DATA, default=list(DATA),
+                        help='data sets (default: both)')
+    parser.add_argument('--shots', nargs='+', choices=['0', *SCHEDULE], metavar='N',
+                        default=['0', *SCHEDULE],
+                        help=f"images of each class: 0, {', '.join(SCHEDULE)} (default: these)")
+    parser.add_argument('--tunings', nargs='+', choices=TUNINGS, default=list(TUNINGS),
+                        help='default: full linear prompt')
+    parser.add_argument('--data-root', default='data', metavar='FOLDER',
+                        help='holds raccoon/ and bccd/ (default: data)')
+    for start, (checkpoint, _) in STARTS.items():
+        parser.add_argument(f'--{start}-checkpoint', default=checkpoint, metavar='FILE',
+                            help=f'default: {checkpoint}')
+    add_experiment_options(parser, 'work_dirs/transfer', seeds=(3, 30, 300))
+    return parser
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    make_parser().parse_args()
+
+from tqdm import tqdm
+
+from .experiment import run_experiment
+from .runs import Run
+from .transfer_report import transfer_report
+
+CONFIGS = ROOT / 'configs'
+
+
+class Transfer(Run):
+    """One call of ``tools/finetune.py``.
+
+    Args:
+        folder: Its folder.
+        start: Name of the pre-trained model.
+        data: Name of the data set.
+        tuning: What is trained.
+        shots: As for ``tools/finetune.py``.
+        seed: Of the subset and the training.
+        config: Config of the model.
+        arguments: Further ones for ``tools/finetune.py``.
+        jobs: How many runs share the cores.
+    """
+
+    def __init__(self, folder: Path, start: str, data: str, tuning: str, shots: str, seed: int,
+                 config: str, arguments: list[str], jobs: int) -> None:
+        super().__init__(folder, f'{start}, {data}, {tuning}, {shots} shots', config, seed, [],
+                         jobs, {})
+        self.facts = dict(start=start, data=data, tuning=tuning, shots=shots)
+        self.arguments = ['--config', config, '--tuning', tuning, '--shots', shots,
+                          '--seeds', str(seed), '--no-report', *arguments]
+
+    @property
+    def mark(self) -> str:
+        """A hash of all settings."""
+        return hashlib.sha256(f'{super().mark} {self.arguments}'.encode()).hexdigest()[:16]
+
+    @property
+    def steps_left(self) -> int:
+        """Tools that are still to be run."""
+        return int('metrics' not in self.state)
+
+    def train(self, bar: tqdm) -> None:
+        """Tune and test, or continue."""
+        if 'metrics' in self.state:
+            return
+        work_dir = self.folder / 'run'
+        start = time.perf_counter()
+        self.call('finetune', [*self.arguments, '--work-dir', str(work_dir)], bar, options=False)
+        runs = json.loads((work_dir / 'results.json').read_text(encoding='utf-8'))['runs']
+        self.note(**self.facts, metrics=next(iter(runs.values())),
+                  seconds=round(time.perf_counter() - start, 1))
+
+    def test(self, bar: tqdm) -> None:
+        """Nothing: ``tools/finetune.py`` has done it."""
+
+
+def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Transfer]:
+    """All runs, seed by seed; without training there is nothing that a seed changes.
+
+    Raises:
+        FileNotFoundError: If a checkpoint is missing.
+    """
+    runs = []
+    for seed in args.seeds:
+        for data in args.data:
+            for start in args.starts:
+                checkpoint = getattr(args, f'{start}_checkpoint'.replace('-', '_'))
+                if not Path(checkpoint).is_file():
+                    raise FileNotFoundError(f"'{checkpoint}', the weights of '{start}', is not "
+                                            f'there: train it, or say --{start}-checkpoint FILE')
+                config = str(CONFIGS / STARTS[start][1][data])
+                common: dict[str, Any] = dict(start=start, data=data, seed=seed, config=config,
+                                              jobs=args.jobs)
+                fixed = ['--data', str(Path(args.data_root) / data), '--checkpoint', checkpoint,
+                         '--workers', '1']
+                for shots in args.shots:
+                    # zero shots are the same whatever would be tuned
+                    for tuning in args.tunings if shots != '0' else ['full']:
+                        if shots == '0' and seed != args.seeds[0]:
+                            continue
+                        copies, epochs = SCHEDULE.get(shots, (1, 1))
+                        extra = ['--copies', str(copies), '--epochs', str(epochs)]
+                        folder = work_dir / start / data / f'{tuning}_{shots}' / f'seed{seed}'
+                        runs.append(Transfer(folder, tuning=tuning, shots=shots,
+                                             arguments=fixed + extra * (shots != '0'), **common))
+    return runs
+
+
+def main() -> None:
+    """Run what is missing and report."""
+    args = make_parser().parse_args()
+    work_dir = Path(args.work_dir)
+    run_experiment(args, partial(make_runs, args, work_dir), partial(transfer_report, work_dir))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,1 @@
+"""Parity with reference cases of the official implementation, stage by stage."""

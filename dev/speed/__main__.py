@@ -1,0 +1,154 @@
+"""Time and memory of GLIP here and in MMDetection, in one process with the same weights.
+
+The weights are random but seeded by name; MMDetection's ``GLIP`` with ``ATSSVLFusionHead`` gets the
+same ones. Both run once and must find the same (or have the same losses); then they run in turn.
+Memory is measured in a process of its own for each side. MMDetection's port needs
+``requirements/benchmark.txt``, an environment of its own; ``--ours-only`` runs anywhere.
+
+Example:
+    python -m dev.speed
+    python -m dev.speed --work coco80 names3 --model glip_t_b --out speed.json
+    python -m dev.speed --device cuda --dtype bfloat16 --batch 1 8
+    python -m dev.speed --ours-only --compare speed.json
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+
+def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog='python -m dev.speed', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    dtypes = ['float32', 'bfloat16', 'float16']
+    parser.add_argument('--work', nargs='+', default=['coco80', 'names3'],
+                        choices=['coco80', 'names3', 'lvis1203', 'train'])
+    parser.add_argument('--model', nargs='+', choices=['glip_t_a', 'glip_t_b', 'glip_l'],
+                        default=['glip_t_b'])
+    parser.add_argument('--batch', nargs='+', type=int, default=[1])
+    parser.add_argument('--size', nargs=2, type=int, default=[800, 1333],
+                        metavar=('HEIGHT', 'WIDTH'))
+    parser.add_argument('--names', type=int, default=1203, help='vocabulary of lvis1203')
+    parser.add_argument('--tokens', type=int, default=256, help='of the captions of train')
+    parser.add_argument('--runs', type=int, default=5, help='timed runs of each side')
+    parser.add_argument('--warmup', type=int, default=1, help='runs of each side before them')
+    parser.add_argument('--device', help='default: cuda if there is one, else cpu')
+    parser.add_argument('--dtype', choices=dtypes, default='float32',
+                        help='of autocast')
+    parser.add_argument('--their-dtype', choices=dtypes, help="of autocast for MMDetection's "
+                        'model; default: as ours (MMCV has no bfloat16 deformable convolution)')
+    parser.add_argument('--threads', type=int, help='of the CPU; default: as torch chooses')
+    parser.add_argument('--ours-only', action='store_true', help="without MMDetection's model")
+    parser.add_argument('--no-checkpointing', action='store_true',
+                        help='training keeps what the fusion computed, in both models')
+    parser.add_argument('--cold-text', action='store_true',
+                        help='encode prompts anew in each run; MMDetection always does')
+    parser.add_argument('--skip', nargs='+', choices=['stages', 'costs', 'memory'], default=[])
+    parser.add_argument('--nano', action='store_true', help='a model of the size for tests')
+    parser.add_argument('--out', help='JSON file, written after every case')
+    parser.add_argument('--compare', help="JSON file of an earlier run, for our side's progress")
+    parser.add_argument('--memory-of', help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    for name in ('batch', 'size'):
+        if min(getattr(args, name)) < 1:
+            parser.error(f'--{name} must be positive, got {getattr(args, name)}')
+    if args.runs < 1 or args.warmup < 0:
+        parser.error(f'--runs must be 1 or more and --warmup 0 or more, got {args.runs} and '
+                     f'{args.warmup}')
+    return args
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.compat import apply_all
+
+apply_all()
+import torch
+from mmengine.logging import MMLogger
+from tqdm import tqdm
+
+import glip_mm.models  # noqa: F401
+
+from .cases import Case
+from .ceilings import measure_ceilings
+from .report import SCHEMA, against, machine, markdown, versions, write_json
+from .session import EXTRAS, Session, Settings, measure_memory
+from .sides import check_port
+
+
+def benchmark(args: argparse.Namespace) -> Dict[str, Any]:
+    """Measure all that was asked for.
+
+    Args:
+        args: Of :func:`parse_args`.
+
+    Returns:
+        The record that is written as JSON.
+
+    Raises:
+        ImportError: If MMDetection's port cannot be used.
+    """
+    if not args.ours_only:
+        check_port()
+    settings = Settings(args.runs, args.warmup, args.device, args.dtype, args.nano, args.ours_only,
+                        not args.no_checkpointing, args.cold_text, tuple(args.skip),
+                        args.their_dtype)
+    cases: List[Case] = [Case(work, batch, tuple(args.size), args.names, args.tokens)
+                         for work in args.work for batch in args.batch]
+    record: Dict[str, Any] = dict(
+        schema=SCHEMA, command=' '.join(['python', *map(shlex.quote, sys.argv)]),
+        machine=machine(args.device), versions=versions(),
+        settings=dict(settings._asdict(), skip=list(settings.skip)),
+        ceilings=measure_ceilings(args.device, args.dtype, *((.05, 128) if args.nano else ())),
+        results=[])
+    sides = 1 if args.ours_only else 2
+    ticks = sides * (args.runs + args.warmup + len(EXTRAS) - len(set(args.skip))) + sides - 1
+    with tqdm(total=ticks * len(cases) * len(args.model), unit='run') as bar:
+        for model in args.model:
+            session = Session(model, settings)
+            for case in cases:
+                bar.set_description(f'{model} {case.work} batch {case.batch}')
+                try:
+                    result = session.measure(case, record['ceilings'], lambda _: bar.update())
+                except RuntimeError as error:  # a Disagreement, or too little memory
+                    result = dict(model=model, work=case.work, title=case.title(),
+                                  batch=case.batch, size=list(case.size),
+                                  error=f'{type(error).__name__}: {error}')
+                    MMLogger.get_current_instance().error(result['error'])
+                record['results'].append(result)
+                if args.out:
+                    write_json(args.out, record)
+    return record
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Measure and print; 1 if anything failed or disagreed."""
+    args = parse_args(argv)
+    args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    warnings.filterwarnings('ignore')
+    if args.memory_of:
+        print(json.dumps(measure_memory(args.memory_of)))
+        return 0
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    earlier = json.loads(Path(args.compare).read_text(encoding='utf-8')) if args.compare else None
+    try:
+        record = benchmark(args)
+    except ImportError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(markdown(record))
+    if earlier is not None:
+        print('\n' + against(record, earlier))
+    return int(any('error' in r for r in record['results']))
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
