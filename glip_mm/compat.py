@@ -7,11 +7,12 @@ import importlib.util
 import os.path as osp
 import sys
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pickle import UnpicklingError
 from types import ModuleType
-from typing import Any, Callable, Iterator, List, Tuple, Union
+from typing import Any
 
 #: Distributions that provide the module ``mmcv``.
 MMCV_DISTRIBUTIONS = ('mmcv', 'onedl-mmcv', 'mmcv-lite')
@@ -174,7 +175,7 @@ def import_mmdet() -> ModuleType:
 
 
 @contextmanager
-def _accepted_versions() -> Iterator[List[Tuple[str, str, str]]]:
+def _accepted_versions() -> Iterator[list[tuple[str, str, str]]]:
     from mmengine.utils import digit_version
     hidden = []
     for name, (limit, untried, shown) in MMDET_CEILINGS.items():
@@ -202,8 +203,8 @@ def allow_resume_checkpoints() -> None:
     torch.serialization.add_safe_globals(_plain_data())
 
 
-@functools.lru_cache(maxsize=None)
-def _plain_data() -> List[Union[Callable, Tuple[Callable, str]]]:
+@functools.cache
+def _plain_data() -> list[Callable | tuple[Callable, str]]:
     import numpy as np
     from mmengine.logging import HistoryBuffer
 
@@ -271,7 +272,7 @@ def import_lvis() -> ModuleType:
     return module
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def load_turbojpeg() -> None:
     """Let ``mmcv.imfrombytes(content, backend='turbojpeg')`` find its decoder.
 

@@ -2,10 +2,9 @@
 
 import importlib
 import sys
-from typing import Optional
 
 
-def peak_rss(children: bool = False) -> Optional[int]:
+def peak_rss(children: bool = False) -> int | None:
     """Largest resident set so far.
 
     Args:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 import pytest
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 IMPORTED = ['glip_mm', 'mmengine.runner', 'mmdet.apis', 'mmdet.datasets.transforms',
             'mmdet.evaluation', 'mmdet.models', 'mmdet.visualization', 'matplotlib.pyplot',
             'transformers.models.bert.modeling_bert', 'transformers.models.auto.modeling_auto']
-Word = Union[str, Path, int, float]
+Word = str | Path | int | float
 
 
 def context() -> BaseContext:
@@ -48,15 +48,15 @@ class Program:
         env: Environment. Default: that of the tests.
     """
 
-    def __init__(self, *words: Word, cwd: Optional[Union[str, Path]] = None,
-                 env: Optional[Mapping[str, str]] = None) -> None:
+    def __init__(self, *words: Word, cwd: str | Path | None = None,
+                 env: Mapping[str, str] | None = None) -> None:
         self._streams = tempfile.TemporaryDirectory()
         self._process = context().Process(target=_begin, args=(
             [str(word) for word in words], str(cwd or Path.cwd()),
             dict(os.environ if env is None else env), self._streams.name))
         self._process.start()
 
-    def poll(self) -> Optional[int]:
+    def poll(self) -> int | None:
         """Exit status, negative if a signal ended it; None while it runs."""
         return self._process.exitcode
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Optional
 
 from glip_mm.visualization import write_atomically
 from glip_mm.visualization.curves import mean_and_deviation, plot_bars, plus_minus, save_figure
@@ -20,7 +19,7 @@ def values_of(runs: Sequence[Mapping], variant: str, metric: str) -> dict[int, f
 
 
 def make_table(runs: Sequence[Mapping], columns: Mapping[str, str] = COLUMNS,
-               baseline: Optional[str] = None) -> str:
+               baseline: str | None = None) -> str:
     """Mean ± deviation of every variant, and paired differences.
 
     Args:
@@ -77,7 +76,7 @@ def draw(runs: Sequence[Mapping], path: Path, columns: Mapping[str, str] = COLUM
 
 
 def report(work_dir: Path, variants: Sequence[str], columns: Mapping[str, str] = COLUMNS,
-           baseline: Optional[str] = None) -> str:
+           baseline: str | None = None) -> str:
     """Collect finished runs, write results.json, results.md and results.png.
 
     Args:

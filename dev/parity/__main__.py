@@ -13,12 +13,12 @@ Exit status: 0 if everything is within tolerance, 1 otherwise.
 
 import argparse
 import time
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import List, Optional, Sequence
 
 
-def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.parity', description=__doc__.split('\n')[0])
@@ -45,8 +45,8 @@ from .table import Row, format_table
 from .training import check_training
 
 
-def check_folder(cases: Sequence[GoldenCase], rule: Optional[Path],
-                 gradients: bool) -> 'list[tuple[GoldenCase, float, List[Row]]]':
+def check_folder(cases: Sequence[GoldenCase], rule: Path | None,
+                 gradients: bool) -> 'list[tuple[GoldenCase, float, list[Row]]]':
     """Check cases of one model folder with as few models as possible.
 
     Args:
@@ -73,7 +73,7 @@ def check_folder(cases: Sequence[GoldenCase], rule: Optional[Path],
     return results
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Check all cases; returns the exit status."""
     args = parse_args(argv)
     init_default_scope('glip_mm')

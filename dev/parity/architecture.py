@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +17,13 @@ from glip_mm.text.sources import ASSETS
 
 from .table import Row
 
-Shapes = Dict[str, Tuple[int, ...]]
+Shapes = dict[str, tuple[int, ...]]
 
 # not visible in any shape; the same in every release
 FUSION_HEADS, TEXT_HEAD_WIDTH = 8, 64
 
 
-def load_keys(folder: Path) -> Dict[str, Dict[str, Any]]:
+def load_keys(folder: Path) -> dict[str, dict[str, Any]]:
     """Entries of a model folder's ``keys.json``: official key -> shape, dtype, checksums."""
     return json.loads((folder / 'keys.json').read_text(encoding='utf-8'))['keys']
 
@@ -37,8 +37,8 @@ def _count(shapes: Shapes, template: str) -> int:
 
 def _swin(shapes: Shapes) -> dict:
     stage = 'backbone.body.layers.{}.blocks.{}.'
-    tables: List[Tuple[int, ...]] = []
-    depths: List[int] = []
+    tables: list[tuple[int, ...]] = []
+    depths: list[int] = []
     while stage.format(len(depths), 0) + 'norm1.weight' in shapes:
         i = len(depths)
         depths.append(_count(shapes, stage.format(i, '{}') + 'norm1.weight'))
@@ -81,7 +81,7 @@ def model_config(shapes: Shapes, folder: Path, with_mlm: bool = False) -> dict:
     Returns:
         Config of the detector.
     """
-    inner = ['backbone.fpn.fpn_inner{}.weight'.format(i) for i in (2, 3, 4)]
+    inner = [f'backbone.fpn.fpn_inner{i}.weight' for i in (2, 3, 4)]
     channels = shapes[inner[0]][0]
     tower = 'rpn.head.dyhead_tower.{}.'
     fused = tower.format(0) + 'b_attn.gamma_v' in shapes
@@ -109,8 +109,8 @@ def model_config(shapes: Shapes, folder: Path, with_mlm: bool = False) -> dict:
         test_cfg=dict(score_thr=0.05, nms_pre=1000, iou_threshold=0.6, max_per_img=100))
 
 
-def seeded_weights(keys: Dict[str, Dict[str, Any]], rule: Path,
-                   with_mlm: bool = False) -> Tuple[Dict[str, Tensor], Row]:
+def seeded_weights(keys: dict[str, dict[str, Any]], rule: Path,
+                   with_mlm: bool = False) -> tuple[dict[str, Tensor], Row]:
     """Make the weights of a case anew from the names of its parameters.
 
     Args:
@@ -142,8 +142,8 @@ def seeded_weights(keys: Dict[str, Dict[str, Any]], rule: Path,
     return state, Row('weights', worst, 1e-6, 'sums, relative')
 
 
-def build_model(keys: Dict[str, Dict[str, Any]], state: Dict[str, Tensor],
-                with_mlm: Optional[bool] = None) -> Tuple[nn.Module, Report]:
+def build_model(keys: dict[str, dict[str, Any]], state: dict[str, Tensor],
+                with_mlm: bool | None = None) -> tuple[nn.Module, Report]:
     """Build our model and load official weights through the converter.
 
     Args:

@@ -1,8 +1,9 @@
 """Records what the reference stored, while the model runs."""
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -15,7 +16,7 @@ from .golden import GoldenCase
 LEVELS = ('p3', 'p4', 'p5', 'p6', 'p7')
 
 
-class Captured(Dict[str, np.ndarray]):
+class Captured(dict[str, np.ndarray]):
     """Tensors by the reference's names."""
 
     def put(self, name: str, value: Tensor) -> None:
@@ -29,7 +30,7 @@ class Captured(Dict[str, np.ndarray]):
 
 
 @contextlib.contextmanager
-def recording(model: nn.Module) -> Iterator[Tuple[Captured, List[Any]]]:
+def recording(model: nn.Module) -> Iterator[tuple[Captured, list[Any]]]:
     """Record all stages of the next run.
 
     Args:
@@ -60,7 +61,7 @@ def recording(model: nn.Module) -> Iterator[Tuple[Captured, List[Any]]]:
             got.put(f'head.centerness.{level}', o.centerness.reshape(batch, 1, h, w))
 
     def attention(i: int):
-        def keep(out: Tuple[Tensor, Tensor]) -> None:
+        def keep(out: tuple[Tensor, Tensor]) -> None:
             visual, text = out
             parts = visual.transpose(1, 2).split([h * w for h, w in shapes], dim=2)
             got.put_levels(f'tower.fuse{i}', [p.unflatten(2, s) for p, s in zip(parts, shapes)])
@@ -92,7 +93,7 @@ def recording(model: nn.Module) -> Iterator[Tuple[Captured, List[Any]]]:
 
 
 def load_batch(case: GoldenCase, model: nn.Module,
-               training: bool) -> Tuple[Tensor, List[DetDataSample]]:
+               training: bool) -> tuple[Tensor, list[DetDataSample]]:
     """Images of a case, preprocessed by the model.
 
     Args:

@@ -4,8 +4,9 @@ Letters: B images, N positions, L text tokens.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any
 
 import numpy as np
 
@@ -23,13 +24,13 @@ class GoldenCase:
         arrays: Contents of the NPZ file.
     """
 
-    def __init__(self, path: Union[str, Path]) -> None:
+    def __init__(self, path: str | Path) -> None:
         path = Path(path)
         self.path = path.with_suffix('') if path.suffix in ('.json', '.npz') else path
-        self.meta: Dict[str, Any] = json.loads(
+        self.meta: dict[str, Any] = json.loads(
             self.path.with_suffix('.json').read_text(encoding='utf-8'))
         with np.load(self.path.with_suffix('.npz')) as arrays:
-            self.arrays: Dict[str, np.ndarray] = {k: arrays[k] for k in arrays.files}
+            self.arrays: dict[str, np.ndarray] = {k: arrays[k] for k in arrays.files}
 
     @property
     def name(self) -> str:
@@ -46,12 +47,12 @@ class GoldenCase:
         """``[B, 256]`` bool, real tokens."""
         return self.arrays['attention_mask'].astype(bool)
 
-    def names(self, prefix: str) -> List[str]:
+    def names(self, prefix: str) -> list[str]:
         """Stored tensors whose name starts with ``prefix``."""
         return [k for k in self.meta['tensors'] if k.startswith(prefix)]
 
-    def compare(self, name: str, mine: Optional[np.ndarray], tolerance: float,
-                token_axis: Optional[int] = None, relative: bool = False) -> Row:
+    def compare(self, name: str, mine: np.ndarray | None, tolerance: float,
+                token_axis: int | None = None, relative: bool = False) -> Row:
         """Compare a tensor with its stored samples.
 
         Args:
@@ -91,7 +92,7 @@ class GoldenCase:
         return Row(name, float(difference), tolerance, note)
 
 
-def find_cases(paths: Sequence[Union[str, Path]]) -> List[GoldenCase]:
+def find_cases(paths: Sequence[str | Path]) -> list[GoldenCase]:
     """Cases named on a command line.
 
     Args:
@@ -104,7 +105,7 @@ def find_cases(paths: Sequence[Union[str, Path]]) -> List[GoldenCase]:
     Raises:
         FileNotFoundError: If a path is neither.
     """
-    found: List[Path] = []
+    found: list[Path] = []
     for path in map(Path, paths):
         if (path / 'keys.json').is_file():
             found += sorted(p for p in path.glob('*.npz') if p.with_suffix('.json').is_file())

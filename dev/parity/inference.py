@@ -1,6 +1,6 @@
 """Inference cases: every stage and the final detections."""
 
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from .table import Row
 SCORES, BOXES = 1e-4, 0.01
 
 
-def case_prompt(case: GoldenCase, model: nn.Module) -> Tuple[Prompt, Row]:
+def case_prompt(case: GoldenCase, model: nn.Module) -> tuple[Prompt, Row]:
     """The prompt of a case, and whether its words own the stored tokens.
 
     Args:
@@ -29,7 +29,7 @@ def case_prompt(case: GoldenCase, model: nn.Module) -> Tuple[Prompt, Row]:
         with the characters of the stored tokens.
     """
     caption = case.meta['prompt']
-    stored: Dict[str, List[int]] = case.meta['positive_map_label_to_token']
+    stored: dict[str, list[int]] = case.meta['positive_map_label_to_token']
     wanted = [stored[str(label + 1)] for label in range(len(stored))]
     prompt = Prompt.from_names(caption.split('. '))
     if prompt.caption != caption or len(prompt.entities) != len(wanted):
@@ -41,7 +41,7 @@ def case_prompt(case: GoldenCase, model: nn.Module) -> Tuple[Prompt, Row]:
 
 
 def match_detections(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
-                     mine: InstanceData, stage: str) -> List[Row]:
+                     mine: InstanceData, stage: str) -> list[Row]:
     """Compare two sets of detections, whatever their order.
 
     Args:
@@ -76,7 +76,7 @@ def match_detections(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
             Row(f'{stage} boxes', box_diff, BOXES, 'pixels')]
 
 
-def check_inference(case: GoldenCase, model: nn.Module) -> List[Row]:
+def check_inference(case: GoldenCase, model: nn.Module) -> list[Row]:
     """Run an inference case.
 
     Args:
@@ -109,16 +109,16 @@ def check_inference(case: GoldenCase, model: nn.Module) -> List[Row]:
     return rows
 
 
-def _detections(case: GoldenCase, model: nn.Module, inputs: torch.Tensor, samples: List[Any],
-                output: Any) -> List[Row]:
+def _detections(case: GoldenCase, model: nn.Module, inputs: torch.Tensor, samples: list[Any],
+                output: Any) -> list[Row]:
     """Post-process the recorded head output under the stored settings."""
-    rows: List[Row] = []
+    rows: list[Row] = []
     model.ground, model.extract_feat = lambda *_: output, lambda _: output.feats
 
-    def detect(rescale: bool = False) -> List[InstanceData]:
+    def detect(rescale: bool = False) -> list[InstanceData]:
         return [s.pred_instances for s in model.predict(inputs, samples, rescale=rescale)]
 
-    def compare(kind: str, found: List[InstanceData]) -> None:
+    def compare(kind: str, found: list[InstanceData]) -> None:
         for i, result in enumerate(found):
             stored = [case.arrays[f'det{i}.{kind}{k}'] for k in ('boxes', 'scores', 'labels')]
             rows.extend(match_detections(*stored, result, f'det{i}.{kind}'.rstrip('.')))

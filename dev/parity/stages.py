@@ -1,6 +1,6 @@
 """Comparison of everything a forward pass computes, with the published tolerances."""
 
-from typing import List, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from torch import nn
@@ -31,7 +31,7 @@ def compare_tokens(case: GoldenCase, model: nn.Module, captions: Sequence[str]) 
     return Row('token ids', 0.0 if same else np.inf, 0.0)
 
 
-def compare_stages(case: GoldenCase, got: Captured) -> List[Row]:
+def compare_stages(case: GoldenCase, got: Captured) -> list[Row]:
     """All stored stages of the forward pass.
 
     Args:

@@ -1,6 +1,7 @@
 """One line a stage: largest difference, tolerance, verdict."""
 
-from typing import List, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class Row(NamedTuple):
@@ -35,7 +36,7 @@ def format_table(rows: Sequence[Row]) -> str:
         A table with the columns stage, difference, tolerance, verdict and note.
     """
     width = max([len('stage'), *(len(r.stage) for r in rows)])
-    lines: List[str] = [f'{"stage":<{width}}  {"max diff":>10}  {"tolerance":>9}  verdict  note']
+    lines: list[str] = [f'{"stage":<{width}}  {"max diff":>10}  {"tolerance":>9}  verdict  note']
     lines += [f'{r.stage:<{width}}  {r.difference:>10.3g}  {r.tolerance:>9.0e}  '
               f'{"ok" if r.passed else "MISS":<7}  {r.note}'.rstrip() for r in rows]
     return '\n'.join(lines)

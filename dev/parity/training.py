@@ -1,6 +1,6 @@
 """Training cases: losses, assignment, targets and gradients, with all randomness off."""
 
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ def silence(model: nn.Module) -> None:
     model.language_model.encoder.eval()
 
 
-def training_samples(case: GoldenCase, model: nn.Module) -> Tuple[Tensor, List[Any]]:
+def training_samples(case: GoldenCase, model: nn.Module) -> tuple[Tensor, list[Any]]:
     """Images with their captions; every box is an entity of its own."""
     inputs, samples = load_batch(case, model, training=True)
     for i, sample in enumerate(samples):
@@ -54,7 +54,7 @@ def training_samples(case: GoldenCase, model: nn.Module) -> Tuple[Tensor, List[A
     return inputs, samples
 
 
-def _stored_words(case: GoldenCase) -> Tuple[Tensor, Tensor, Tensor]:
+def _stored_words(case: GoldenCase) -> tuple[Tensor, Tensor, Tensor]:
     """Masked ids, mask and labels as they were drawn, cropped to the longest caption."""
     mask = torch.from_numpy(case.text_mask)
     longest = int(mask.sum(dim=1).max())
@@ -62,7 +62,7 @@ def _stored_words(case: GoldenCase) -> Tuple[Tensor, Tensor, Tensor]:
     return ids[:, :longest], mask[:, :longest], labels[:, :longest]
 
 
-def check_training(case: GoldenCase, model: nn.Module, gradients: bool = True) -> List[Row]:
+def check_training(case: GoldenCase, model: nn.Module, gradients: bool = True) -> list[Row]:
     """Run a training case.
 
     Args:
@@ -74,7 +74,7 @@ def check_training(case: GoldenCase, model: nn.Module, gradients: bool = True) -
         One row a stage.
     """
     silence(model)
-    assigned: List[Any] = []
+    assigned: list[Any] = []
 
     def assign(*args: Any) -> Any:
         assigned.append(type(model.bbox_head).assign(model.bbox_head, *args))
@@ -103,7 +103,7 @@ def check_training(case: GoldenCase, model: nn.Module, gradients: bool = True) -
     return rows
 
 
-def _targets(case: GoldenCase, model: nn.Module, assignment: Any) -> List[Row]:
+def _targets(case: GoldenCase, model: nn.Module, assignment: Any) -> list[Row]:
     image, anchor = assignment.positives.cpu().numpy().T
     owner = assignment.gt_index.cpu().numpy()
     encoded = model.bbox_head.regression_targets(assignment).detach().cpu().numpy()
@@ -129,7 +129,7 @@ def _centerness(assignment: Any) -> np.ndarray:
     return centerness_target(assignment.anchors, assignment.boxes).cpu().numpy()
 
 
-def _losses(case: GoldenCase, losses: Dict[str, Tensor]) -> List[Row]:
+def _losses(case: GoldenCase, losses: dict[str, Tensor]) -> list[Row]:
     rows = []
     for name, stored in case.meta['losses'].items():
         if name not in OUR_LOSS:
@@ -143,11 +143,11 @@ def _losses(case: GoldenCase, losses: Dict[str, Tensor]) -> List[Row]:
     return rows + [Row('total_loss', abs(total - stored) / abs(stored), LOSSES, 'relative')]
 
 
-def _gradients(case: GoldenCase, model: nn.Module, losses: Dict[str, Tensor]) -> List[Row]:
+def _gradients(case: GoldenCase, model: nn.Module, losses: dict[str, Tensor]) -> list[Row]:
     """Norms of all parameters and samples of some, per loss and in total."""
     named = {k: p for k, p in model.named_parameters() if p.requires_grad}
     total = {k: torch.zeros_like(p) for k, p in named.items()}
-    rows: List[Row] = []
+    rows: list[Row] = []
     terms = [t for t in OUR_LOSS if t in case.meta['losses']]
     for i, term in enumerate(terms):
         grads = torch.autograd.grad(losses[OUR_LOSS[term]], list(named.values()),
@@ -166,7 +166,7 @@ def _tolerance(key: str) -> float:
     return BRANCH_WEIGHT_GRADIENTS if '.AttnConv.' in key else GRADIENTS
 
 
-def _compare_gradients(case: GoldenCase, grads: Dict[str, Tensor], term: str) -> List[Row]:
+def _compare_gradients(case: GoldenCase, grads: dict[str, Tensor], term: str) -> list[Row]:
     official, _ = convert_state_dict(grads, 'official')
     norms = {k: v[term] for k, v in case.meta['grad_norms'].items() if term in v}
     floor = 1e-6 * max(norms.values())

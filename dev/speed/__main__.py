@@ -17,11 +17,12 @@ import json
 import shlex
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 
-def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.speed', description=__doc__,
@@ -83,7 +84,7 @@ from .session import EXTRAS, Session, Settings, measure_memory
 from .sides import check_port
 
 
-def benchmark(args: argparse.Namespace) -> Dict[str, Any]:
+def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     """Measure all that was asked for.
 
     Args:
@@ -100,9 +101,9 @@ def benchmark(args: argparse.Namespace) -> Dict[str, Any]:
     settings = Settings(args.runs, args.warmup, args.device, args.dtype, args.nano, args.ours_only,
                         not args.no_checkpointing, args.cold_text, tuple(args.skip),
                         args.their_dtype)
-    cases: List[Case] = [Case(work, batch, tuple(args.size), args.names, args.tokens)
+    cases: list[Case] = [Case(work, batch, tuple(args.size), args.names, args.tokens)
                          for work in args.work for batch in args.batch]
-    record: Dict[str, Any] = dict(
+    record: dict[str, Any] = dict(
         schema=SCHEMA, command=' '.join(['python', *map(shlex.quote, sys.argv)]),
         machine=machine(args.device), versions=versions(),
         settings=dict(settings._asdict(), skip=list(settings.skip)),
@@ -128,7 +129,7 @@ def benchmark(args: argparse.Namespace) -> Dict[str, Any]:
     return record
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; 1 if anything failed or disagreed."""
     args = parse_args(argv)
     args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')

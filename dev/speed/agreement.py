@@ -1,7 +1,8 @@
 """Whether both models compute the same, without which a comparison of their times means nothing."""
 
 import contextlib
-from typing import Any, Dict, Iterator, List, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -50,8 +51,8 @@ class Disagreement(RuntimeError):
     """The two models do not compute the same."""
 
 
-def compare_detections(ours: List[Dict[str, Tensor]], theirs: List[Dict[str, Tensor]],
-                       tolerances: Tolerances) -> Dict[str, Any]:
+def compare_detections(ours: list[dict[str, Tensor]], theirs: list[dict[str, Tensor]],
+                       tolerances: Tolerances) -> dict[str, Any]:
     """Match detections of the same label, score and place.
 
     Args:
@@ -85,7 +86,7 @@ def compare_detections(ours: List[Dict[str, Tensor]], theirs: List[Dict[str, Ten
                 score_difference=score_gap, box_difference=box_gap)
 
 
-def compare_losses(ours: Dict[str, Tensor], theirs: Dict[str, Tensor]) -> Dict[str, Any]:
+def compare_losses(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> dict[str, Any]:
     """Losses of both, and the largest relative difference."""
     pairs = {mine: (float(ours[mine]), float(theirs[other])) for mine, other in LOSSES.items()}
     worst = max(abs(a - b) / max(abs(b), 1e-12) for a, b in pairs.values())
@@ -128,7 +129,7 @@ def all_candidates(ours: nn.Module, theirs: nn.Module) -> Iterator[None]:
             settings.update(values)
 
 
-def check(ours: Runner, theirs: Runner, tolerances: Tolerances) -> Dict[str, Any]:
+def check(ours: Runner, theirs: Runner, tolerances: Tolerances) -> dict[str, Any]:
     """Run both once and compare.
 
     Args:

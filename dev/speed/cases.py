@@ -1,7 +1,8 @@
 """What is measured: images, prompts and captions."""
 
 import random
-from typing import Callable, List, NamedTuple, Sequence, Tuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +41,7 @@ class Case(NamedTuple):
 
     work: str
     batch: int
-    size: Tuple[int, int]
+    size: tuple[int, int]
     names: int = 1203
     tokens: int = 256
 
@@ -62,7 +63,7 @@ class Case(NamedTuple):
         return f'{what}, batch {self.batch}, {self.size[0]} x {self.size[1]}'
 
 
-def long_vocabulary(count: int) -> List[str]:
+def long_vocabulary(count: int) -> list[str]:
     """Distinct names, about as long as those of LVIS, in a fixed random order.
 
     Raises:
@@ -74,14 +75,14 @@ def long_vocabulary(count: int) -> List[str]:
     return random.Random(0).sample(names, count)
 
 
-def vocabulary(case: Case) -> List[str]:
+def vocabulary(case: Case) -> list[str]:
     """Names of a case's prompt."""
     if case.work == 'lvis1203':
         return long_vocabulary(case.names)
     return list(COCO[:3] if case.work == 'names3' else COCO)
 
 
-def caption_names(tokens: int, count_tokens: Callable[[Sequence[str]], List[int]]) -> List[str]:
+def caption_names(tokens: int, count_tokens: Callable[[Sequence[str]], list[int]]) -> list[str]:
     """Names whose caption has exactly so many tokens, [CLS] and [SEP] included.
 
     Args:
@@ -91,7 +92,7 @@ def caption_names(tokens: int, count_tokens: Callable[[Sequence[str]], List[int]
     Raises:
         ValueError: If no such list exists.
     """
-    names: List[str] = []
+    names: list[str] = []
     for name in long_vocabulary(400):
         length = count_tokens(['. '.join([*names, name])])[0]
         if length > tokens - 2:
@@ -106,7 +107,7 @@ def caption_names(tokens: int, count_tokens: Callable[[Sequence[str]], List[int]
     raise ValueError(f'no caption of {tokens} tokens could be made: choose 8 to 256')
 
 
-def make_images(batch: int, size: Tuple[int, int]) -> List[Tensor]:
+def make_images(batch: int, size: tuple[int, int]) -> list[Tensor]:
     """Images ``[3, h, w]`` uint8: coloured blobs and some noise."""
     images = []
     for seed in range(batch):
@@ -118,8 +119,8 @@ def make_images(batch: int, size: Tuple[int, int]) -> List[Tensor]:
     return images
 
 
-def make_samples(case: Case, count_tokens: Callable[[Sequence[str]], List[int]],
-                 num_boxes: int = 10) -> List[DetDataSample]:
+def make_samples(case: Case, count_tokens: Callable[[Sequence[str]], list[int]],
+                 num_boxes: int = 10) -> list[DetDataSample]:
     """Fresh data samples in MMDetection's conventions, which both models read."""
     height, width = case.size
     if case.training:

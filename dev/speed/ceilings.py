@@ -3,7 +3,8 @@
 import contextlib
 import importlib
 import time
-from typing import Any, Callable, Dict, Iterator, List
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +36,7 @@ def _best(work: Callable[[], object], device: str, seconds: float) -> float:
 
 
 def measure_ceilings(device: str, dtype: str, seconds: float = 1.0,
-                     side: int = 0) -> Dict[str, float]:
+                     side: int = 0) -> dict[str, float]:
     """Matrix product and copy of this machine.
 
     Args:
@@ -98,7 +99,7 @@ class OpCosts(TorchDispatchMode):
         return out
 
 
-def count_costs(run: Callable[[], object], ceilings: Dict[str, float]) -> Dict[str, Any]:
+def count_costs(run: Callable[[], object], ceilings: dict[str, float]) -> dict[str, Any]:
     """FLOPs of a run and its bounds at the ceilings.
 
     Args:
@@ -120,7 +121,7 @@ def count_costs(run: Callable[[], object], ceilings: Dict[str, float]) -> Dict[s
 class _Watched:
     """MMCV's compiled operations, with a list that receives what a deformable convolution costs."""
 
-    def __init__(self, extension: Any, found: List[int]) -> None:
+    def __init__(self, extension: Any, found: list[int]) -> None:
         self._extension, self._found = extension, found
 
     def __getattr__(self, name: str) -> Any:
@@ -139,10 +140,10 @@ class _Watched:
 
 
 @contextlib.contextmanager
-def _counting_deform_conv() -> Iterator[List[int]]:
+def _counting_deform_conv() -> Iterator[list[int]]:
     """Multiplications and additions of MMCV's compiled operator, hidden from torch's counter."""
     module = importlib.import_module('mmcv.ops.modulated_deform_conv')
-    found: List[int] = []
+    found: list[int] = []
     if not has_mmcv_ops():  # what stands in is made of products that the counter sees
         yield found
         return

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, NamedTuple
 
 KERNELS = ('_forward', '_backward_points', '_backward_weight')
 #: Name -> (Triton's type, whether products may round to TF32).
@@ -109,7 +109,7 @@ def compile_kernel(kernel: str, type_: str, architecture: int, channels: int = 2
     return Usage(kernel, type_, architecture, *(max(column) for column in zip(*found)))
 
 
-def launch_options(channels: int, stride: int, tf32: bool) -> Dict[str, Any]:
+def launch_options(channels: int, stride: int, tf32: bool) -> dict[str, Any]:
     """What the kernels are launched with, constants and number of warps."""
     x, offset, weight = (torch.empty(size, device='meta') for size in (
         (1, 8, 8, channels), (1, 18, 8, 8), (3, 3, channels, channels)))
@@ -121,7 +121,7 @@ def launch_options(channels: int, stride: int, tf32: bool) -> Dict[str, Any]:
         torch.backends.cuda.matmul.allow_tf32 = before
 
 
-def registers_and_stack(cubin: bytes) -> List[int]:
+def registers_and_stack(cubin: bytes) -> list[int]:
     """Registers and bytes of stack of a thread; the kernels use the stack for spilling alone."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / 'kernel.cubin'

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 CAP = 10_000
 WAYS = ('glip_mm', 'lvis', 'faster-coco-eval')
@@ -111,13 +111,13 @@ class Clock:
     def __init__(self) -> None:
         self._start = time.perf_counter(), time.process_time()
 
-    def read(self) -> Dict[str, float]:
+    def read(self) -> dict[str, float]:
         """Both; on a busy machine only those of the processor can be compared."""
         return dict(seconds=time.perf_counter() - self._start[0],
                     cpu_seconds=time.process_time() - self._start[1])
 
 
-def score_glip_mm(folder: Path) -> Dict[str, Any]:
+def score_glip_mm(folder: Path) -> dict[str, Any]:
     """By LVISFixedAPMetric, fed image by image."""
     from glip_mm.evaluation import LVISFixedAPMetric
     columns = np.load(folder / 'detections.npz')
@@ -133,7 +133,7 @@ def score_glip_mm(folder: Path) -> Dict[str, Any]:
     return dict(times, metrics={name: found[f'lvis/{name}'] for name in NAMES})
 
 
-def capped_lists(folder: Path) -> List[dict]:
+def capped_lists(folder: Path) -> list[dict]:
     """The best of each category in the form that the packages want."""
     columns = np.load(folder / 'detections.npz')
     image, label, boxes, score = (columns[k] for k in ('image', 'label', 'boxes', 'score'))
@@ -147,7 +147,7 @@ def capped_lists(folder: Path) -> List[dict]:
         score[order].astype(np.float64).tolist())]
 
 
-def score_lvis(folder: Path) -> Dict[str, Any]:
+def score_lvis(folder: Path) -> dict[str, Any]:
     """By the ``lvis`` package."""
     from glip_mm.compat import import_lvis
     import_lvis()
@@ -164,7 +164,7 @@ def score_lvis(folder: Path) -> Dict[str, Any]:
     return dict(times, metrics={name: float(found[name]) for name in NAMES})
 
 
-def score_faster_coco_eval(folder: Path) -> Dict[str, Any]:
+def score_faster_coco_eval(folder: Path) -> dict[str, Any]:
     """By faster-coco-eval, in its LVIS style."""
     from faster_coco_eval import COCO, COCOeval_faster
     results = capped_lists(folder)
@@ -188,7 +188,7 @@ def score_faster_coco_eval(folder: Path) -> Dict[str, Any]:
         name: float(part[part > -1].mean()) for name, part in zip(NAMES, parts)})
 
 
-def measure(way: str, folder: Path) -> Dict[str, Any]:
+def measure(way: str, folder: Path) -> dict[str, Any]:
     """Run a way in a process of its own."""
     command = [sys.executable, __file__, '--score', way, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -4,7 +4,7 @@ import ctypes
 import gc
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import torch
 
@@ -49,7 +49,7 @@ def reset_peak() -> bool:
     return True
 
 
-def peak_of(runner: Runner) -> Dict[str, Any]:
+def peak_of(runner: Runner) -> dict[str, Any]:
     """Memory of one run after a run that warmed everything up.
 
     Args:

@@ -18,7 +18,8 @@ import json
 import statistics
 import time
 from collections import Counter
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mmengine.config import Config, DictAction
 

@@ -4,8 +4,9 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any
 
 import torch
 
@@ -25,7 +26,7 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def machine(device: str) -> Dict[str, Any]:
+def machine(device: str) -> dict[str, Any]:
     """What the numbers were measured on."""
     found = dict(processor=processor(), cores=os.cpu_count(), threads=torch.get_num_threads(),
                  system=platform.platform(), python=platform.python_version())
@@ -34,7 +35,7 @@ def machine(device: str) -> Dict[str, Any]:
     return found
 
 
-def versions() -> Dict[str, str]:
+def versions() -> dict[str, str]:
     """Versions of the packages that matter, where they are installed."""
     import transformers
     found = dict(transformers=transformers.__version__)
@@ -46,7 +47,7 @@ def versions() -> Dict[str, str]:
     return found
 
 
-def write_json(path: str, record: Dict[str, Any]) -> None:
+def write_json(path: str, record: dict[str, Any]) -> None:
     """Write the record, whole or not at all."""
     write_atomically(path, (json.dumps(record, indent=2) + '\n').encode())
 
@@ -56,11 +57,11 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join(lines + ['| ' + ' | '.join(row) + ' |' for row in rows])
 
 
-def _seconds(side: Dict[str, Any]) -> str:
+def _seconds(side: dict[str, Any]) -> str:
     return f"{side['seconds']['median']:.3g}" if side else ''
 
 
-def _mebibytes(side: Dict[str, Any]) -> str:
+def _mebibytes(side: dict[str, Any]) -> str:
     memory = side.get('memory')
     if not memory:
         return ''
@@ -68,11 +69,11 @@ def _mebibytes(side: Dict[str, Any]) -> str:
     return f"{mark}{memory['run']:,.0f} of {memory['peak']:,.0f}"
 
 
-def _ratio(ratio: Dict[str, float]) -> str:
+def _ratio(ratio: dict[str, float]) -> str:
     return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else ''
 
 
-def time_table(results: Sequence[Dict[str, Any]]) -> str:
+def time_table(results: Sequence[dict[str, Any]]) -> str:
     """Times, ratios and memory of all that was measured."""
     rows = []
     for r in results:
@@ -90,7 +91,7 @@ def time_table(results: Sequence[Dict[str, Any]]) -> str:
                    'by CPU time', 'glip_mm, MiB', 'MMDetection, MiB', 'times less'), rows)
 
 
-def stage_table(results: Sequence[Dict[str, Any]]) -> str:
+def stage_table(results: Sequence[dict[str, Any]]) -> str:
     """Seconds by stage."""
     rows = []
     for r in results:
@@ -102,7 +103,7 @@ def stage_table(results: Sequence[Dict[str, Any]]) -> str:
     return _table(('model', 'work', 'side', 'seconds', *STAGES), rows) if rows else ''
 
 
-def cost_table(results: Sequence[Dict[str, Any]]) -> str:
+def cost_table(results: Sequence[dict[str, Any]]) -> str:
     """Arithmetic, and the share of the machine's ceilings that a run reaches."""
     rows = []
     for r in results:
@@ -116,16 +117,16 @@ def cost_table(results: Sequence[Dict[str, Any]]) -> str:
                    'of the roofline', 'of the matrix ceiling'), rows) if rows else ''
 
 
-def _other(settings: Dict[str, Any]) -> str:
+def _other(settings: dict[str, Any]) -> str:
     theirs = settings['their_dtype']
     return f' (MMDetection: {theirs})' if theirs and not settings['ours_only'] else ''
 
 
-def markdown(record: Dict[str, Any]) -> str:
+def markdown(record: dict[str, Any]) -> str:
     """Everything that a page of benchmarks should say."""
     where, ceilings = record['machine'], record['ceilings']
     settings = record['settings']
-    lines: List[str] = [
+    lines: list[str] = [
         f"{where.get('gpu', where['processor'])}, {where['threads']} threads; Python "
         f"{where['python']}, " + ', '.join(f'{k} {v}' for k, v in record['versions'].items()),
         '', '```bash', record['command'], '```', '',
@@ -140,9 +141,9 @@ def markdown(record: Dict[str, Any]) -> str:
     return '\n'.join(lines)
 
 
-def against(record: Dict[str, Any], other: Dict[str, Any]) -> str:
+def against(record: dict[str, Any], other: dict[str, Any]) -> str:
     """Our times beside those of an earlier record, where both measured the same."""
-    def key(r: Dict[str, Any]) -> tuple:
+    def key(r: dict[str, Any]) -> tuple:
         return r['model'], r['title']
 
     before = {key(r): r for r in other['results'] if 'sides' in r}

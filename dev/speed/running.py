@@ -1,7 +1,9 @@
 """One run of one side: the whole image to boxes, or one training step."""
 
 import contextlib
-from typing import Any, Callable, ContextManager, Dict, List, Optional
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from mmdet.structures import DetDataSample
@@ -12,7 +14,7 @@ from .cases import Case, make_images, make_samples
 DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
 
 
-def autocast(device: str, dtype: str) -> ContextManager:
+def autocast(device: str, dtype: str) -> AbstractContextManager:
     """Mixed precision, or nothing for float32."""
     if dtype == 'float32':
         return contextlib.nullcontext()
@@ -40,8 +42,8 @@ class Runner:
         self.device, self.dtype, self.one_at_a_time = device, dtype, one_at_a_time
         self.inclusive_boxes, self.cold_text = inclusive_boxes, cold_text
         self.images = make_images(case.batch, case.size)
-        self.optimizer: Optional[torch.optim.Optimizer] = None
-        self._samples: List[DetDataSample] = []
+        self.optimizer: torch.optim.Optimizer | None = None
+        self._samples: list[DetDataSample] = []
         model.test_cfg['chunked_size'] = case.chunked_size
         model.train(case.training)
 
@@ -59,7 +61,7 @@ class Runner:
         return self._train() if self.case.training else self._predict()
 
     @torch.no_grad()
-    def _predict(self) -> List[Dict[str, Tensor]]:
+    def _predict(self) -> list[dict[str, Tensor]]:
         step = 1 if self.one_at_a_time else self.case.batch
         found = []
         with autocast(self.device, self.dtype):
@@ -70,14 +72,14 @@ class Runner:
         return [dict(boxes=s.pred_instances.bboxes, scores=s.pred_instances.scores,
                      labels=s.pred_instances.labels) for s in found]
 
-    def losses(self) -> Dict[str, Tensor]:
+    def losses(self) -> dict[str, Tensor]:
         """Losses of the forward pass of a training step."""
         data = self.model.data_preprocessor(
             dict(inputs=list(self.images), data_samples=self._samples), True)
         with autocast(self.device, self.dtype):
             return self.model(**data, mode='loss')
 
-    def _train(self) -> Dict[str, float]:
+    def _train(self) -> dict[str, float]:
         if self.optimizer is None:
             # the weights stay what they are: the next step does the same work
             parameters = [p for p in self.model.parameters() if p.requires_grad]

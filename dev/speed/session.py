@@ -4,8 +4,9 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from mmdet.structures import DetDataSample
@@ -59,7 +60,7 @@ class Settings(NamedTuple):
     checkpointing: bool = True
     cold_text: bool = False
     skip: Sequence[str] = ()
-    their_dtype: Optional[str] = None
+    their_dtype: str | None = None
 
     def dtype_of(self, side: str) -> str:
         """Precision of one side."""
@@ -78,7 +79,7 @@ class Session:
         ImportError: If MMDetection's port cannot be used.
     """
 
-    def __init__(self, model: str, settings: Settings, only: Optional[str] = None) -> None:
+    def __init__(self, model: str, settings: Settings, only: str | None = None) -> None:
         self.model, self.settings = model, settings
         with tempfile.TemporaryDirectory() as folder:
             language = language_folder(Path(folder), settings.nano)
@@ -116,8 +117,8 @@ class Session:
                       inclusive_boxes=side == 'theirs',
                       one_at_a_time=side == 'theirs' and case.chunked_size > 0)
 
-    def measure(self, case: Case, ceilings: Dict[str, float],
-                tick: Callable[[str], None] = lambda what: None) -> Dict[str, Any]:
+    def measure(self, case: Case, ceilings: dict[str, float],
+                tick: Callable[[str], None] = lambda what: None) -> dict[str, Any]:
         """Everything about one case.
 
         Args:
@@ -135,7 +136,7 @@ class Session:
         bias = self.choose_bias(case)
         self.set_bias(bias)
         probe = case._replace(names=min(case.names, PROBED))
-        record: Dict[str, Any] = dict(
+        record: dict[str, Any] = dict(
             model=self.model, work=case.work, title=case.title(), batch=case.batch,
             size=list(case.size), bias=bias,
             profiled=(probe if case.work == 'lvis1203' else case).title(), sides={})
@@ -160,8 +161,8 @@ class Session:
             record['ratio'] = _ratios(times, record['sides'])
         return record
 
-    def _profile(self, side: str, case: Case, ceilings: Dict[str, float],
-                 record: Dict[str, Any], tick: Callable[[str], None]) -> None:
+    def _profile(self, side: str, case: Case, ceilings: dict[str, float],
+                 record: dict[str, Any], tick: Callable[[str], None]) -> None:
         runner = self.runner(side, case)
         parts = (parts_of_ours if side == 'ours' else parts_of_theirs)(self.sides[side])
         if 'stages' not in self.settings.skip:
@@ -179,7 +180,7 @@ class Session:
             tick('costs')
         runner.forget()
 
-    def _memory(self, side: str, case: Case, bias: float) -> Dict[str, Any]:
+    def _memory(self, side: str, case: Case, bias: float) -> dict[str, Any]:
         order = json.dumps(dict(model=self.model, side=side, case=case._asdict(), bias=bias,
                                 threads=torch.get_num_threads(),
                                 settings=self.settings._asdict()))
@@ -191,7 +192,7 @@ class Session:
         return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure_memory(order: str) -> Dict[str, Any]:
+def measure_memory(order: str) -> dict[str, Any]:
     """What the child process of :meth:`Session.measure` does."""
     given = json.loads(order)
     torch.set_num_threads(given['threads'])
@@ -206,15 +207,15 @@ def measure_memory(order: str) -> Dict[str, Any]:
     return peak_of(session.runner(given['side'], case))
 
 
-def _counter(tokenizer: Any) -> Callable[[Sequence[str]], List[int]]:
-    def count_tokens(texts: Sequence[str]) -> List[int]:
+def _counter(tokenizer: Any) -> Callable[[Sequence[str]], list[int]]:
+    def count_tokens(texts: Sequence[str]) -> list[int]:
         return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False,
                                               verbose=False)['input_ids']]
     return count_tokens
 
 
-def _ratios(times: Dict[str, List[Took]], sides: Dict[str, Dict[str, Any]]) -> Dict[str, Any]:
-    found: Dict[str, Any] = {}
+def _ratios(times: dict[str, list[Took]], sides: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for name, index in (('seconds', 0), ('cpu_seconds', 1)):
         found[name] = ratios(*([t[index] for t in times[side]] for side in ('ours', 'theirs')))
     memory = [sides[side].get('memory') for side in ('ours', 'theirs')]

@@ -3,8 +3,9 @@
 import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
@@ -161,7 +162,7 @@ def copy_weights(ours: nn.Module, theirs: nn.Module) -> None:
     """
     state, _ = convert_state_dict(ours.state_dict(), 'mmdet')
     result = theirs.load_state_dict(state, strict=False)
-    left: List[str] = [k for k in (*result.missing_keys, *result.unexpected_keys)
+    left: list[str] = [k for k in (*result.missing_keys, *result.unexpected_keys)
                        if not k.endswith(CONSTANTS)]
     if left:
         raise KeyError(f'{len(left)} weights of one model have no place in the other: {left[:5]}')

@@ -2,14 +2,14 @@
 
 import contextlib
 import time
-from typing import Callable, Dict, Iterator, List, Tuple
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
 
 STAGES = ('backbone', 'neck', 'text', 'fusion', 'dynamic conv', 'head', 'post-processing', 'rest')
 #: (object, name of its method, stage)
-Parts = List[Tuple[object, str, str]]
+Parts = list[tuple[object, str, str]]
 
 
 def parts_of_ours(model: nn.Module) -> Parts:
@@ -44,14 +44,14 @@ class StageClock:
     """
 
     def __init__(self, synchronize: Callable[[], None]) -> None:
-        self.seconds: Dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        self.seconds: dict[str, float] = dict.fromkeys(STAGES, 0.0)
         self.cpu_seconds = dict(self.seconds)
         self._synchronize = synchronize
-        self._open: List[str] = ['rest']
+        self._open: list[str] = ['rest']
         self._last = self._now()
 
     @staticmethod
-    def _now() -> Tuple[float, float]:
+    def _now() -> tuple[float, float]:
         return time.perf_counter(), time.process_time()
 
     def _switch(self) -> None:

@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from .running import Runner
 
@@ -23,8 +24,8 @@ def seconds_of(runner: Runner) -> Took:
     return Took(time.perf_counter() - start[0], time.process_time() - start[1])
 
 
-def interleave(runners: Dict[str, Runner], runs: int, warmup: int,
-               tick: Callable[[], None] = lambda: None) -> Dict[str, List[Took]]:
+def interleave(runners: dict[str, Runner], runs: int, warmup: int,
+               tick: Callable[[], None] = lambda: None) -> dict[str, list[Took]]:
     """Run the sides in turn.
 
     Args:
@@ -36,7 +37,7 @@ def interleave(runners: Dict[str, Runner], runs: int, warmup: int,
     Returns:
         Times of the timed runs of each side.
     """
-    seconds: Dict[str, List[Took]] = {side: [] for side in runners}
+    seconds: dict[str, list[Took]] = {side: [] for side in runners}
     for run in range(-warmup, runs):
         for side, runner in runners.items():
             took = seconds_of(runner)
@@ -46,13 +47,13 @@ def interleave(runners: Dict[str, Runner], runs: int, warmup: int,
     return seconds
 
 
-def summarize(seconds: Sequence[float]) -> Dict[str, Any]:
+def summarize(seconds: Sequence[float]) -> dict[str, Any]:
     """Median and spread."""
     return dict(median=statistics.median(seconds), low=min(seconds), high=max(seconds),
                 runs=list(seconds))
 
 
-def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Dict[str, float]:
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
     """Theirs over ours of neighbouring runs: how many times as fast ours is."""
     pairs = [b / a for a, b in zip(ours, theirs)]
     return dict(median=statistics.median(pairs), low=min(pairs), high=max(pairs))

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from mmdet.structures import DetDataSample

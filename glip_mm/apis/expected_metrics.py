@@ -1,7 +1,7 @@
 """Published numbers of the released models, under the names that our metrics give them."""
 
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional
+from typing import NamedTuple
 
 from mmengine.fileio import load
 
@@ -12,7 +12,7 @@ TOLERANCE = 0.3
 _LVIS = {'box AP': 'lvis/AP', 'box APr': 'lvis/APr', 'box APc': 'lvis/APc', 'box APf': 'lvis/APf'}
 _FLICKR = {f'R@{k}': f'phrases/any/Recall@{k}' for k in (1, 5, 10)}
 #: Benchmark -> name in the metafile -> name of the metric. ODinW's sets are called what they are.
-KEYS: Dict[str, Dict[str, str]] = {
+KEYS: dict[str, dict[str, str]] = {
     'coco': {'box AP': 'coco/bbox_mAP'},
     'lvis_minival': _LVIS, 'lvis_val': _LVIS,
     'flickr30k_val': _FLICKR, 'flickr30k_test': _FLICKR,
@@ -24,15 +24,15 @@ class Expected(NamedTuple):
     """What a test of a released model should give."""
 
     #: Name of the metric -> value, 0..1.
-    metrics: Dict[str, float]
+    metrics: dict[str, float]
     #: How much a value may differ, 0..1.
     tolerance: float
     #: Who published the numbers.
     source: str
 
 
-def expected_metrics(model: Optional[str], benchmark: Optional[str], root: Optional[Path] = None
-                     ) -> Optional[Expected]:
+def expected_metrics(model: str | None, benchmark: str | None, root: Path | None = None
+                     ) -> Expected | None:
     """Look up what a released model is known to reach.
 
     Args:

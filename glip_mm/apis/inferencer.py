@@ -91,7 +91,7 @@ class GLIPInferencer:
             self.pipeline = ImagePipeline(self.cfg)
         self.palette, self.font, self.show_progress = palette, font, show_progress
         self.prompt: Prompt | None = None
-        self._window: 'GroundingVisualizer | None' = None
+        self._window: GroundingVisualizer | None = None
 
     def set_prompt(self, texts: Any, spans: Any = None, custom_entities: bool = False) -> Prompt:
         """Set what calls without ``texts`` look for; its text is encoded once, by the first.

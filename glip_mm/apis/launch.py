@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -92,7 +91,7 @@ def build_runner(config: Config) -> Runner:
     return RUNNERS.build(config) if 'runner_type' in config else ScreenRunner.from_cfg(config)
 
 
-def newest_checkpoint(folder: str) -> Optional[str]:
+def newest_checkpoint(folder: str) -> str | None:
     """The newest complete checkpoint of a training, whatever its ``last_checkpoint`` says.
 
     Args:

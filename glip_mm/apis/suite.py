@@ -1,9 +1,10 @@
 """Many COCO-format folders as one test: finding them, and the config that tests them."""
 
 import json
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple
 
 from mmengine.config import Config, ConfigDict
 
@@ -34,7 +35,7 @@ class FoundDataset(NamedTuple):
     num_images: int
 
 
-def find_datasets(paths: Sequence[str], split: str = 'test') -> List[FoundDataset]:
+def find_datasets(paths: Sequence[str], split: str = 'test') -> list[FoundDataset]:
     """COCO-format sets in folders.
 
     A path is an annotation file; or the folder of a set, in a layout of :data:`ANNOTATIONS`
@@ -51,7 +52,7 @@ def find_datasets(paths: Sequence[str], split: str = 'test') -> List[FoundDatase
         FileNotFoundError: If a path holds no set, or a set's images are not found.
         ValueError: If an annotation file is not of this format, or two sets have the same name.
     """
-    found: List[FoundDataset] = []
+    found: list[FoundDataset] = []
     for text in paths:
         path = Path(text)
         if path.is_file():
@@ -79,7 +80,7 @@ def find_datasets(paths: Sequence[str], split: str = 'test') -> List[FoundDatase
     return found
 
 
-def _annotation_file(folder: Path, split: str) -> Optional[Path]:
+def _annotation_file(folder: Path, split: str) -> Path | None:
     for name in ALIASES.get(split, (split, )):
         for pattern in ANNOTATIONS:
             path = folder / pattern.format(name, name)
@@ -88,7 +89,7 @@ def _annotation_file(folder: Path, split: str) -> Optional[Path]:
     return None
 
 
-def _below(folder: Path, split: str) -> Iterator[Tuple[Path, Path]]:
+def _below(folder: Path, split: str) -> Iterator[tuple[Path, Path]]:
     """Folders of sets and their annotation files; nothing is looked for inside a set."""
     for path in sorted(p for p in folder.iterdir() if p.is_dir()):
         ann_file = _annotation_file(path, split)
@@ -121,7 +122,7 @@ def _open(name: str, ann_file: Path, folder: Path, split: str) -> FoundDataset:
 
 
 def suite_config(config: Config, datasets: Sequence[FoundDataset],
-                 prompts: Optional[str] = None) -> Config:
+                 prompts: str | None = None) -> Config:
     """A config that tests these sets with the model and the image pipeline of another.
 
     Args:
@@ -160,7 +161,7 @@ def suite_config(config: Config, datasets: Sequence[FoundDataset],
     return config
 
 
-def present_part(config: Config) -> List[str]:
+def present_part(config: Config) -> list[str]:
     """Leave out of an ODinW config, changed in place, the sets whose annotations are missing.
 
     Returns:
@@ -186,7 +187,7 @@ def present_part(config: Config) -> List[str]:
     return missing
 
 
-def test_pipeline_of(config: Config) -> List[dict]:
+def test_pipeline_of(config: Config) -> list[dict]:
     """How a config's tests read images, with what a suite's metric needs to know of each.
 
     Raises:
@@ -207,7 +208,7 @@ def test_pipeline_of(config: Config) -> List[dict]:
     return pipeline
 
 
-def _read_prompts(path: Optional[str], datasets: Sequence[FoundDataset]) -> dict:
+def _read_prompts(path: str | None, datasets: Sequence[FoundDataset]) -> dict:
     if path is None:
         return {}
     try:

@@ -1,7 +1,7 @@
 """Low-rank adapters (LoRA) in state dicts: telling them, and adding them to the weights."""
 
 from collections import OrderedDict
-from typing import Mapping, Tuple
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ def is_adapter(name: str) -> bool:
     return '.lora_' in name
 
 
-def merge_adapters(state: Mapping[str, Tensor], alpha: float) -> Tuple[
+def merge_adapters(state: Mapping[str, Tensor], alpha: float) -> tuple[
         'OrderedDict[str, Tensor]', int]:
     """Weights of the plain model that computes what a model with adapters does.
 

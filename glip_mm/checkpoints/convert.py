@@ -1,7 +1,8 @@
 """State dicts from any of the three namings to any other."""
 
 from collections import OrderedDict
-from typing import Any, Dict, Iterable, Mapping, Tuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,7 +45,7 @@ def _table(naming: str, fused: bool) -> NameTable:
 
 
 def find_weights(checkpoint: Mapping[str, Any],
-                 use_ema: bool = False) -> Tuple[Dict[str, Tensor], str]:
+                 use_ema: bool = False) -> tuple[dict[str, Tensor], str]:
     """Take the weights out of whatever a training program saved around them.
 
     The official release keeps averaged weights beside the others, in ``model_ema``. MMEngine's
@@ -82,7 +83,7 @@ def find_weights(checkpoint: Mapping[str, Any],
 
 
 def normalise_state_dict(checkpoint: Mapping[str, Any],
-                         use_ema: bool = False) -> Tuple['OrderedDict[str, Tensor]', Report]:
+                         use_ema: bool = False) -> tuple['OrderedDict[str, Tensor]', Report]:
     """Bring official, MMDetection and own checkpoints to our names.
 
     Args:
@@ -128,7 +129,7 @@ def normalise_state_dict(checkpoint: Mapping[str, Any],
 
 
 def convert_state_dict(checkpoint: Mapping[str, Any], target: str = 'ours',
-                       use_ema: bool = False) -> Tuple['OrderedDict[str, Tensor]', Report]:
+                       use_ema: bool = False) -> tuple['OrderedDict[str, Tensor]', Report]:
     """Convert between namings.
 
     Args:
@@ -171,13 +172,13 @@ def convert_state_dict(checkpoint: Mapping[str, Any], target: str = 'ours',
     return converted, report
 
 
-def _use_mlm_bias_copy(plain: Dict[str, Tensor]) -> None:
+def _use_mlm_bias_copy(plain: dict[str, Tensor]) -> None:
     """Keep the decoder's bias where a file holds only the copy ``mlm_head.bias``."""
     for key in [k for k in plain if k.endswith('.mlm_head.bias')]:
         plain.setdefault(key[:-len('bias')] + 'decoder.bias', plain[key])
 
 
-def _add_official_constants(state: Dict[str, Tensor], report: Report) -> None:
+def _add_official_constants(state: dict[str, Tensor], report: Report) -> None:
     """Write what the official model registers and we do not, so that it loads strictly."""
     head = 'rpn.head.'
     channels = state[head + 'bbox_pred.weight'].shape[1]

@@ -1,6 +1,6 @@
 """Weights between a base model and what fine-tuning made of it (WiSE-FT, arXiv 2109.01903)."""
 
-from typing import Dict, List, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ SHOWN = 5
 
 
 def interpolate_weights(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor],
-                        alpha: float) -> Dict[str, Tensor]:
+                        alpha: float) -> dict[str, Tensor]:
     """``(1 - alpha) * base + alpha * tuned``, entry by entry.
 
     What is not floating-point (counters, index tables) is the tuned model's. At ``alpha`` 0 and 1
@@ -60,7 +60,7 @@ def check_same_model(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) ->
                          'checkpoint that the tuning started from as the base')
 
 
-def parse_alphas(text: str) -> List[float]:
+def parse_alphas(text: str) -> list[float]:
     """Alphas of the command line.
 
     Args:
@@ -89,6 +89,6 @@ def parse_alphas(text: str) -> List[float]:
     return [round(first + i * step, 10) for i in range(count + 1)]
 
 
-def _few(names: List[str]) -> str:
+def _few(names: list[str]) -> str:
     more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
     return ', '.join(names[:SHOWN]) + more

@@ -1,7 +1,8 @@
 """Weights into a model: everything placed, or an error that names what was not."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Union
+from typing import Any
 
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
@@ -24,7 +25,7 @@ OPTIONAL_PARTS = {
 _CONSTANTS = ('relative_position_index', 'num_batches_tracked', 'position_ids')
 
 
-def fit_to_model(state: Dict[str, Tensor], model: nn.Module, report: Report) -> None:
+def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: Report) -> None:
     """Make a state dict in our naming fit a model exactly, in place.
 
     Optional parts that the model lacks are dropped and reported; those that the file lacks, and
@@ -74,7 +75,7 @@ def fit_to_model(state: Dict[str, Tensor], model: nn.Module, report: Report) -> 
     _refuse(homeless, missing, wrong, report)
 
 
-def _refuse(homeless: List[str], missing: List[str], wrong: List[str], report: Report) -> None:
+def _refuse(homeless: list[str], missing: list[str], wrong: list[str], report: Report) -> None:
     found = f'checkpoint in {report.naming} naming'
     if homeless or missing:
         parts = []
@@ -93,7 +94,7 @@ def _refuse(homeless: List[str], missing: List[str], wrong: List[str], report: R
                          'config that belongs to this checkpoint')
 
 
-def adapt_state_dict(model: nn.Module, state_dict: Dict[str, Any]) -> Report:
+def adapt_state_dict(model: nn.Module, state_dict: dict[str, Any]) -> Report:
     """Turn what a loader hands to ``_load_from_state_dict`` into a state dict for the model.
 
     Makes ``load_from=``, ``Runner.load_checkpoint`` and ``model.load_state_dict`` accept every
@@ -119,7 +120,7 @@ def adapt_state_dict(model: nn.Module, state_dict: Dict[str, Any]) -> Report:
     return report
 
 
-def load_glip_checkpoint(model: nn.Module, checkpoint: Union[str, Path, Mapping[str, Any]],
+def load_glip_checkpoint(model: nn.Module, checkpoint: str | Path | Mapping[str, Any],
                          use_ema: bool = False) -> Report:
     """Load a released or own checkpoint.
 

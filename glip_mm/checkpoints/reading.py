@@ -1,8 +1,9 @@
 """Reading and writing checkpoint files without running anything they contain."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Mapping, Union
+from typing import Any
 
 import torch
 
@@ -11,7 +12,7 @@ from ..compat import allow_resume_checkpoints
 from .model_index import checkpoint_file
 
 
-def read_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint file; nothing but data is unpickled.
 
     Args:
@@ -48,7 +49,7 @@ def _reason(error: Exception) -> str:
     return (str(error).strip() or repr(error)).splitlines()[0][:120].split('. This file can')[0]
 
 
-def write_checkpoint(checkpoint: Mapping[str, Any], path: Union[str, Path]) -> None:
+def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
     """Write a checkpoint all or nothing: a broken run leaves no half file.
 
     Args:

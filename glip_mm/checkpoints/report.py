@@ -1,8 +1,8 @@
 """What happened to a state dict on its way into a model."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, List
 
 
 @dataclass
@@ -25,9 +25,9 @@ class Report:
     ddp_prefix: bool = False
     num_entries: int = 0
     num_kept: int = 0
-    dropped: Dict[str, str] = field(default_factory=dict)
-    added: Dict[str, str] = field(default_factory=dict)
-    absent: List[str] = field(default_factory=list)
+    dropped: dict[str, str] = field(default_factory=dict)
+    added: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         where = f" in '{self.container}'" if self.container else ''
@@ -41,7 +41,7 @@ class Report:
         return '\n'.join(lines)
 
     @staticmethod
-    def _grouped(verb: str, reasons: Dict[str, str]) -> List[str]:
+    def _grouped(verb: str, reasons: dict[str, str]) -> list[str]:
         groups = defaultdict(list)
         for key, why in reasons.items():
             groups[why].append(key)

@@ -1,8 +1,8 @@
 """A bidirectional table of parameter names: one row serves both directions."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Optional, Sequence, Tuple
 
 from torch import Tensor
 
@@ -38,9 +38,9 @@ class Rule:
 
     ours: str
     theirs: str
-    tower: Optional[Tuple[int, int]] = None
-    to_ours: Optional[Transform] = None
-    to_theirs: Optional[Transform] = None
+    tower: tuple[int, int] | None = None
+    to_ours: Transform | None = None
+    to_theirs: Transform | None = None
     writable: bool = True
     _ours_re: 're.Pattern[str]' = field(init=False, repr=False, compare=False)
     _theirs_re: 're.Pattern[str]' = field(init=False, repr=False, compare=False)
@@ -49,7 +49,7 @@ class Rule:
         object.__setattr__(self, '_ours_re', _pattern(self.ours))
         object.__setattr__(self, '_theirs_re', _pattern(self.theirs))
 
-    def name_in_ours(self, key: str) -> Optional[str]:
+    def name_in_ours(self, key: str) -> str | None:
         """Our name of their ``key``, or ``None`` if this row is not about it."""
         match = self._theirs_re.fullmatch(key)
         if match is None:
@@ -63,7 +63,7 @@ class Rule:
             groups['k'] = str(k // step)
         return self.ours.format(**groups)
 
-    def name_in_theirs(self, key: str) -> Optional[str]:
+    def name_in_theirs(self, key: str) -> str | None:
         """Their name of our ``key``, or ``None`` if this row is not about it."""
         match = self._ours_re.fullmatch(key) if self.writable else None
         if match is None:
@@ -86,10 +86,10 @@ class NameTable:
     """
 
     rules: Sequence[Rule]
-    dropped: Dict[str, str]
-    unwritten: Dict[str, str]
+    dropped: dict[str, str]
+    unwritten: dict[str, str]
 
-    def to_ours(self, key: str) -> Optional[Tuple[str, Optional[Transform]]]:
+    def to_ours(self, key: str) -> tuple[str, Transform | None] | None:
         """Our name of their ``key`` and the value's transform, or ``None``."""
         for rule in self.rules:
             name = rule.name_in_ours(key)
@@ -97,7 +97,7 @@ class NameTable:
                 return name, rule.to_ours
         return None
 
-    def to_theirs(self, key: str) -> Optional[Tuple[str, Optional[Transform]]]:
+    def to_theirs(self, key: str) -> tuple[str, Transform | None] | None:
         """Their name of our ``key`` and the value's transform, or ``None``."""
         for rule in self.rules:
             name = rule.name_in_theirs(key)
@@ -105,14 +105,14 @@ class NameTable:
                 return name, rule.to_theirs
         return None
 
-    def why_dropped(self, key: str) -> Optional[str]:
+    def why_dropped(self, key: str) -> str | None:
         """Reason to drop their ``key``, or ``None``."""
         return _first(self.dropped, key)
 
-    def why_unwritten(self, key: str) -> Optional[str]:
+    def why_unwritten(self, key: str) -> str | None:
         """Reason why our ``key`` is not written in this naming, or ``None``."""
         return _first(self.unwritten, key)
 
 
-def _first(reasons: Dict[str, str], key: str) -> Optional[str]:
+def _first(reasons: dict[str, str], key: str) -> str | None:
     return next((why for pattern, why in reasons.items() if re.search(pattern, key)), None)

@@ -2,8 +2,9 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any
 
 from .data_error import DataError
 
@@ -42,8 +43,8 @@ def read_coco(path: str, needed: Sequence[str] = ('images', 'categories')) -> di
     return content
 
 
-def categories_of(content: dict, path: str, classes: Optional[Sequence[str]] = None
-                  ) -> Tuple[Tuple[int, ...], Tuple[str, ...]]:
+def categories_of(content: dict, path: str, classes: Sequence[str] | None = None
+                  ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Category ids in label order, and what the classes are called.
 
     Args:
@@ -110,7 +111,7 @@ def check_coco(content: dict, path: str) -> None:
 
 def _rows(path: str, rows: Sequence[Any], what: str, needed: str,
           good: Callable[[dict], Any]) -> None:
-    bad: List[Any] = [row for row in rows if not isinstance(row, dict) or not good(row)]
+    bad: list[Any] = [row for row in rows if not isinstance(row, dict) or not good(row)]
     if bad:
         raise DataError(f"'{path}': {len(bad)} of {len(rows)} rows are no complete {what}, the "
                          f'first: {str(bad[0])[:200]}; each needs {needed}')

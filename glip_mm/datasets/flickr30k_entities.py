@@ -7,7 +7,7 @@ follows it are types. ``Annotations/ID.xml`` gives the boxes of things.
 
 import re
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 _PHRASE = re.compile(r'\[/EN#(\d+)((?:/[^\s/\]]+)+)\s+([^\]]*)\]')
@@ -18,9 +18,9 @@ class Phrase(NamedTuple):
 
     words: str
     #: ``[begin, end)`` characters of the sentence.
-    span: Tuple[int, int]
+    span: tuple[int, int]
     #: Such as ``('people',)``; seldom more than one.
-    types: Tuple[str, ...]
+    types: tuple[str, ...]
     #: Which thing; several phrases may name the same one.
     thing: str
 
@@ -31,10 +31,10 @@ class ImageBoxes(NamedTuple):
     width: int
     height: int
     #: Thing -> boxes, xyxy from 0. Things without a box (scenes, things not seen) are left out.
-    boxes: Dict[str, List[List[float]]]
+    boxes: dict[str, list[list[float]]]
 
 
-def parse_sentence(line: str) -> Tuple[str, List[Phrase]]:
+def parse_sentence(line: str) -> tuple[str, list[Phrase]]:
     """A sentence without its marks, words separated by single blanks, and its phrases.
 
     Args:
@@ -44,8 +44,8 @@ def parse_sentence(line: str) -> Tuple[str, List[Phrase]]:
         >>> parse_sentence('[/EN#1/people A man] runs .')
         ('A man runs .', [Phrase(words='A man', span=(0, 5), types=('people',), thing='1')])
     """
-    words: List[str] = []
-    phrases: List[Phrase] = []
+    words: list[str] = []
+    phrases: list[Phrase] = []
     position = 0
 
     def length() -> int:
@@ -64,7 +64,7 @@ def parse_sentence(line: str) -> Tuple[str, List[Phrase]]:
     return ' '.join(words), phrases
 
 
-def read_sentences(path: Path) -> List[Tuple[str, List[Phrase]]]:
+def read_sentences(path: Path) -> list[tuple[str, list[Phrase]]]:
     """All sentences of an image; a sentence's number is its position in the list.
 
     Raises:
@@ -89,7 +89,7 @@ def read_boxes(path: Path) -> ImageBoxes:
     try:
         root = ElementTree.parse(path).getroot()
         width, height = (int(root.findtext(f'size/{key}', '')) for key in ('width', 'height'))
-        boxes: Dict[str, List[List[float]]] = {}
+        boxes: dict[str, list[list[float]]] = {}
         for thing in root.iter('object'):
             corners = thing.find('bndbox')
             if corners is None:

@@ -1,8 +1,9 @@
 """Detection, grounding and image-text data of any size as one kind of data set."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,12 +55,12 @@ class GroundingDataset(BaseDataset):
         ValueError: If there is no sample, or an argument is not understood.
     """
 
-    def __init__(self, ann_file: str, data_root: str = '', data_prefix: Optional[dict] = None,
-                 format: str = 'odvg', label_map_file: Optional[str] = None,
-                 metainfo: Optional[dict] = None, filter_cfg: Optional[dict] = None,
-                 pipeline: Sequence[Union[dict, Any]] = (), test_mode: bool = False,
+    def __init__(self, ann_file: str, data_root: str = '', data_prefix: dict | None = None,
+                 format: str = 'odvg', label_map_file: str | None = None,
+                 metainfo: dict | None = None, filter_cfg: dict | None = None,
+                 pipeline: Sequence[dict | Any] = (), test_mode: bool = False,
                  lazy_init: bool = False, on_bad: str = 'replace', max_bad: float = 0.01,
-                 index_dir: Optional[str] = None, return_classes: bool = True) -> None:
+                 index_dir: str | None = None, return_classes: bool = True) -> None:
         if on_bad not in ('replace', 'stop'):
             raise ValueError(f"GroundingDataset.on_bad must be 'replace' or 'stop', got {on_bad!r}")
         unknown = set(filter_cfg or {}) - {'filter_empty_gt'}
@@ -68,7 +69,7 @@ class GroundingDataset(BaseDataset):
         self.format, self.label_map_file, self.index_dir = format, label_map_file, index_dir
         self.on_bad = 'stop' if test_mode else on_bad
         self.max_bad = max_bad
-        self.label_map: Optional[dict] = None
+        self.label_map: dict | None = None
         super().__init__(
             ann_file=ann_file, data_root=data_root, data_prefix=data_prefix or dict(img=''),
             metainfo=metainfo, filter_cfg=filter_cfg, pipeline=list(pipeline),
@@ -95,7 +96,7 @@ class GroundingDataset(BaseDataset):
                              + (' with boxes: filter_cfg.filter_empty_gt=True drops all others'
                                 if len(self.table) else ''))
 
-    def _select(self, path: Path) -> Optional[MappedTable]:
+    def _select(self, path: Path) -> MappedTable | None:
         if not (self.filter_cfg or {}).get('filter_empty_gt'):
             return None
 
@@ -136,7 +137,7 @@ class GroundingDataset(BaseDataset):
         indices = np.asarray(indices, np.int64)
         return indices if self.selection is None else self.selection.take('row', indices)
 
-    def sizes(self, indices: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+    def sizes(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Widths and heights of samples, each ``[n]``, from the index alone."""
         self.full_init()
         rows = self._rows(indices)
@@ -196,7 +197,7 @@ class GroundingDataset(BaseDataset):
                 info[key] = content[key]
 
     def _add_grounding(self, info: dict, content: dict) -> None:
-        instances: List[dict] = []
+        instances: list[dict] = []
         phrases = {}
         for label, region in enumerate(content['regions']):
             boxes, scores = region['bbox'], region.get('score')
@@ -215,7 +216,7 @@ class GroundingDataset(BaseDataset):
     def _other_caption(self, rng: Any) -> str:
         return self.caption(int(rng.randint(len(self))))
 
-    def get_cat_ids(self, idx: int) -> List[int]:
+    def get_cat_ids(self, idx: int) -> list[int]:
         """Labels of a sample's boxes."""
         return [i['bbox_label'] for i in self.get_data_info(idx)['instances']]
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from mmdet.datasets import BaseDetDataset
 from mmengine.logging import MMLogger
@@ -22,17 +22,17 @@ class PhraseDataset(BaseDetDataset):
     ``dataset_name``. All of them belong into ``meta_keys`` of ``PackDetInputs``.
     """
 
-    def __init__(self, *args: Any, dataset_name: Optional[str] = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, dataset_name: str | None = None, **kwargs: Any) -> None:
         self.dataset_name = dataset_name
         kwargs['return_classes'] = True
         kwargs.setdefault('serialize_data', False)
         super().__init__(*args, **kwargs)
 
-    def filter_data(self) -> List[dict]:
+    def filter_data(self) -> list[dict]:
         """All samples: an evaluation leaves none out."""
         return self.data_list
 
-    def _sample(self, image: dict, caption: str, spans: Any, boxes: List[List[list]],
+    def _sample(self, image: dict, caption: str, spans: Any, boxes: list[list[list]],
                 **fields: Any) -> dict:
         instances = [dict(bbox=list(box), bbox_label=label, ignore_flag=0)
                      for label, target in enumerate(boxes) for box in target]
@@ -62,7 +62,7 @@ class Flickr30kEntitiesDataset(PhraseDataset):
         ValueError: If no sentence is left.
     """
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """One entry for every sentence that has a phrase with a box."""
         split = Path(self.ann_file)
         if not split.is_file():
@@ -117,10 +117,10 @@ class MDETRPhraseDataset(PhraseDataset):
         self.target = target
         super().__init__(*args, **kwargs)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """One entry for every sentence with a box."""
         content = read_coco(self.ann_file, needed=('images', 'annotations'))
-        boxes: Dict[Any, List[dict]] = defaultdict(list)
+        boxes: dict[Any, list[dict]] = defaultdict(list)
         for annotation in content.get('annotations', ()):
             boxes[annotation['image_id']].append(annotation)
         samples = []
@@ -136,18 +136,18 @@ class MDETRPhraseDataset(PhraseDataset):
             raise ValueError(f"'{self.ann_file}' has no sentence with a box")
         return samples
 
-    def _expression(self, image: dict, found: List[dict]) -> dict:
+    def _expression(self, image: dict, found: list[dict]) -> dict:
         caption = image['caption']
         return self._sample(image, caption, -1, [[xyxy(a['bbox']) for a in found]],
                             phrases=[caption], phrase_types=None, sentence_id=image['id'])
 
-    def _phrases(self, image: dict, found: List[dict]) -> dict:
+    def _phrases(self, image: dict, found: list[dict]) -> dict:
         spans = image.get('tokens_positive_eval')
         if not spans:
             raise ValueError(f"'{self.ann_file}': image {image['id']} has no tokens_positive_eval; "
                              "use the evaluation files, or target='expression'")
         index = {_key(span): label for label, span in reversed(list(enumerate(spans)))}
-        targets: List[List[list]] = [[] for _ in spans]
+        targets: list[list[list]] = [[] for _ in spans]
         for annotation in found:
             label = index.get(_key(annotation.get('tokens_positive') or annotation.get('tokens')
                                    or ()))
@@ -164,7 +164,7 @@ class MDETRPhraseDataset(PhraseDataset):
             phrase_types=None, sentence_id=image.get('sentence_id', image['id']))
 
 
-def xyxy(box: List[float]) -> List[float]:
+def xyxy(box: list[float]) -> list[float]:
     """Corners of a box given as corner and size."""
     x, y, w, h = box
     return [x, y, x + w, y + h]

@@ -1,7 +1,6 @@
 """What happens to samples that cannot be used: replaced and counted, or the end."""
 
 import multiprocessing
-from typing import Dict
 
 from mmengine.logging import MMLogger
 
@@ -32,7 +31,7 @@ class BadSampleCounter:
         return self._counts[len(CAUSES)]
 
     @property
-    def causes(self) -> Dict[str, int]:
+    def causes(self) -> dict[str, int]:
         """Bad samples by cause."""
         return {c: n for c, n in zip(CAUSES, self._counts) if n}
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from mmdet.datasets import BaseDetDataset
 
@@ -44,7 +44,7 @@ class ZeroShotDataset(BaseDetDataset):
             ``metainfo``.
     """
 
-    def __init__(self, *args: Any, dataset_name: Optional[str] = None,
+    def __init__(self, *args: Any, dataset_name: str | None = None,
                  image_names: str = 'file_name', return_classes: bool = True,
                  **kwargs: Any) -> None:
         if image_names not in ('file_name', 'coco_url'):
@@ -55,7 +55,7 @@ class ZeroShotDataset(BaseDetDataset):
         kwargs.setdefault('serialize_data', False)
         super().__init__(*args, return_classes=True, **kwargs)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """One entry for every image, ascending by image id."""
         content = read_coco(self.ann_file)
         ids, names = categories_of(content, self.ann_file, self._metainfo.get('classes'))
@@ -63,7 +63,7 @@ class ZeroShotDataset(BaseDetDataset):
         if self.dataset_name is None:
             self.dataset_name = Path(self.ann_file).resolve().parent.name
         label = {category: i for i, category in enumerate(ids)}
-        boxes: Dict[Any, List[dict]] = defaultdict(list)
+        boxes: dict[Any, list[dict]] = defaultdict(list)
         for annotation in content.get('annotations', ()):
             # the background's boxes, if it has any, belong to no class
             if annotation['category_id'] in label:
@@ -71,7 +71,7 @@ class ZeroShotDataset(BaseDetDataset):
         return [self._sample(image, boxes[image['id']], label)
                 for image in sorted(content['images'], key=lambda image: image['id'])]
 
-    def _sample(self, image: dict, annotations: List[dict], label: Dict[int, int]) -> dict:
+    def _sample(self, image: dict, annotations: list[dict], label: dict[int, int]) -> dict:
         name = image.get(self.image_names)
         if not name:
             raise DataError(f"'{self.ann_file}': image {image['id']} has no {self.image_names}; "
@@ -106,6 +106,6 @@ class ZeroShotDataset(BaseDetDataset):
         with naming_the_image(info['img_path'], f"'{self.ann_file}' image {info['img_id']}"):
             return self.pipeline(info)
 
-    def filter_data(self) -> List[dict]:
+    def filter_data(self) -> list[dict]:
         """All samples: an evaluation leaves none out."""
         return self.data_list

@@ -1,6 +1,7 @@
 """Whether an exported model finds what the original finds."""
 
-from typing import Callable, NamedTuple, Sequence, Tuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ SCORE_TOLERANCE = 1e-4
 TIES = 0.01
 
 #: Boxes ``[n, 4]``, scores ``[n]`` and labels ``[n]``.
-Found = Tuple[np.ndarray, np.ndarray, np.ndarray]
+Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Difference(NamedTuple):
@@ -111,7 +112,7 @@ def to_input(pixels: np.ndarray, metadata: Metadata) -> np.ndarray:
     return np.ascontiguousarray(image.transpose(2, 0, 1)[None])
 
 
-def drawn_image(size: Tuple[int, int], seed: int = 0) -> np.ndarray:
+def drawn_image(size: tuple[int, int], seed: int = 0) -> np.ndarray:
     """An image of coloured rectangles, ``[h, w, 3]`` uint8, for checks without a picture."""
     rng = np.random.default_rng(seed)
     height, width = size

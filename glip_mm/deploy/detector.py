@@ -1,6 +1,5 @@
 """The detector of one vocabulary: an image in, boxes out, in standard operators."""
 
-from typing import Tuple
 
 import torch
 import torch.nn.functional as F
@@ -84,7 +83,7 @@ class FixedVocabularyDetector(nn.Module):
             self.register_buffer('projected', projected)
             self.register_buffer('bias', bias)
 
-    def forward(self, image: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Find candidates; suppression within a name is still to be done.
 
         Args:
@@ -126,7 +125,7 @@ class FixedVocabularyDetector(nn.Module):
         return F.pad(image, (0, right, 0, down), value=self.pad_value)
 
     def _level(self, x: Tensor, level: int, projected: Tensor, bias: Tensor
-               ) -> Tuple[Tensor, Tensor, Tensor]:
+               ) -> tuple[Tensor, Tensor, Tensor]:
         """Best candidates of a level: inclusive boxes ``[K, P, 4]``, scores and names ``[K, P]``.
 
         The candidates of :func:`select_detections`, with the thresholds of the same meaning.

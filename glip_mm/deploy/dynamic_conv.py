@@ -1,6 +1,6 @@
 """The dynamic convolution in operators that every runtime has."""
 
-from typing import List, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -64,7 +64,7 @@ class PortableDyConv(nn.Module):
         self.scale_attention = original.scale_attention
         self.activation = original.activation
 
-    def forward(self, feats: Sequence[Tensor]) -> List[Tensor]:
+    def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """Maps ``[B, C, h, w]`` of all levels, finest first, to maps of the same shapes."""
         return [self._level(feats, level) for level in range(len(feats))]
 

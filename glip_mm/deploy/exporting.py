@@ -1,7 +1,8 @@
 """Export in one call: encode, convert, compare, write."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Callable, List, Sequence, Tuple, Union
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,10 +25,10 @@ FORMATS = ('onnx', 'torch-export', 'aot')
 OTHER_SIZES = ((288, 416), (448, 256))
 
 
-def export(model: GLIP, prompt: Prompt, path: Union[str, Path], format: str = 'onnx',
-           size: Tuple[int, int] = (800, 1344), dynamic: bool = False, nms: bool = False,
+def export(model: GLIP, prompt: Prompt, path: str | Path, format: str = 'onnx',
+           size: tuple[int, int] = (800, 1344), dynamic: bool = False, nms: bool = False,
            normalize: bool = True, rgb: bool = False, compare: bool = True,
-           images: Sequence[np.ndarray] = (), **described: Any) -> List[Difference]:
+           images: Sequence[np.ndarray] = (), **described: Any) -> list[Difference]:
     """Write a detector of a fixed vocabulary to a file, after comparing it with the original.
 
     Args:

@@ -1,8 +1,9 @@
 """What an exported file says of itself."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any
 
 from ..version import __version__
 from .detector import FixedVocabularyDetector
@@ -34,18 +35,18 @@ class Metadata:
         version: Of this package.
     """
 
-    names: List[str]
-    captions: List[str]
+    names: list[str]
+    captions: list[str]
     model_name: str = 'GLIP'
     nms: bool = False
-    suppression: Dict[str, Any] = field(default_factory=dict)
+    suppression: dict[str, Any] = field(default_factory=dict)
     channels: str = 'bgr'
     normalized: bool = False
-    mean: List[float] = field(default_factory=lambda: [0.0] * 3)
-    std: List[float] = field(default_factory=lambda: [1.0] * 3)
-    size: Optional[Tuple[int, int]] = None
+    mean: list[float] = field(default_factory=lambda: [0.0] * 3)
+    std: list[float] = field(default_factory=lambda: [1.0] * 3)
+    size: tuple[int, int] | None = None
     smallest: int = 1
-    resize: List[Dict[str, Any]] = field(default_factory=list)
+    resize: list[dict[str, Any]] = field(default_factory=list)
     decoder: str = 'cv2'
     version: str = __version__
 
@@ -64,7 +65,7 @@ class Metadata:
                    suppression=rule._asdict(), channels=detector.channels,
                    normalized=not detector.normalize, mean=mean, std=std, **given)
 
-    def to_strings(self) -> Dict[str, str]:
+    def to_strings(self) -> dict[str, str]:
         """Keys and values for the file."""
         content = asdict(self)
         size = 'any size' if self.size is None else 'x'.join(map(str, self.size))

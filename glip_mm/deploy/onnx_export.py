@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +66,7 @@ def to_onnx(detector: FixedVocabularyDetector, metadata: Metadata, example: torc
     return model.SerializeToString()
 
 
-def _legacy() -> Dict[str, Any]:
+def _legacy() -> dict[str, Any]:
     """PyTorch 2.9 made the other exporter the default; older ones do not know the word."""
     import inspect
     known = inspect.signature(torch.onnx.export).parameters
@@ -79,8 +79,8 @@ def share_equal_initializers(graph: Any) -> None:
     Args:
         graph: An ONNX graph, changed in place.
     """
-    first: Dict[Any, str] = {}
-    other: Dict[str, str] = {}
+    first: dict[Any, str] = {}
+    other: dict[str, str] = {}
     kept = []
     for tensor in graph.initializer:
         key = (tensor.data_type, tuple(tensor.dims), tensor.raw_data) if tensor.raw_data else None

@@ -1,6 +1,7 @@
 """Suppression inside an ONNX graph, added node by node: no exporter has to know about it."""
 
-from typing import Any, List, Sequence, Union
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class GraphTail:
         self.graph.initializer.append(self.from_array(np.asarray(value, dtype), name))
         return name
 
-    def add(self, kind: str, *inputs: str, outputs: Union[int, Sequence[str]] = 1,
+    def add(self, kind: str, *inputs: str, outputs: int | Sequence[str] = 1,
             **attributes: Any) -> Any:
         """Name of the output of a new node; a list of names if there are several."""
         if isinstance(outputs, int):
@@ -98,7 +99,7 @@ def append_suppression(model: Any, inputs: Sequence[str], labels: np.ndarray, nu
 
 
 def _merge(tail: GraphTail, best: str, index: str, boxes: str, count: int,
-           rule: Suppression) -> List[str]:
+           rule: Suppression) -> list[str]:
     if rule.merge_iou_threshold is not None:
         chosen = tail.add('Unsqueeze', tail.add('Gather', boxes, index),
                           tail.constant([0], np.int64))
@@ -118,6 +119,6 @@ def _suppress(tail: GraphTail, boxes: str, scores: str, most: int, iou_threshold
                     tail.constant([iou_threshold], np.float32), tail.constant([0], np.float32))
 
 
-def _first(tail: GraphTail, values: Sequence[str], count: str) -> List[str]:
+def _first(tail: GraphTail, values: Sequence[str], count: str) -> list[str]:
     start = tail.constant([0], np.int64)
     return [tail.add('Slice', value, start, count) for value in values]

@@ -1,7 +1,8 @@
 """Images in the size that an exported model takes, as the test pipeline of its config makes it."""
 
 import json
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import mmcv
 import mmdet.datasets.transforms  # noqa: F401
@@ -13,7 +14,7 @@ from ..registry import SCOPE, TRANSFORMS
 from .metadata import Metadata
 
 
-def resize_steps(pipeline: Sequence[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+def resize_steps(pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The steps of a test pipeline that resize, in plain values for a file.
 
     Args:
@@ -49,7 +50,7 @@ def resize(image: np.ndarray, metadata: Metadata) -> np.ndarray:
     return mmcv.imresize(image, (size[1], size[0]), backend=backend or 'cv2')
 
 
-def fit(image: np.ndarray, metadata: Metadata) -> Tuple[np.ndarray, Tuple[int, int]]:
+def fit(image: np.ndarray, metadata: Metadata) -> tuple[np.ndarray, tuple[int, int]]:
     """Resize an image, and pad it if the model has a fixed size.
 
     Args:

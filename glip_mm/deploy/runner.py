@@ -1,7 +1,8 @@
 """Run an exported ONNX file on images."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, NamedTuple, Sequence, Union
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ class Detections(NamedTuple):
     boxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
-    names: List[str]
+    names: list[str]
 
 
 class ONNXDetector:
@@ -47,14 +48,14 @@ class ONNXDetector:
         ['cat', 'dog']
     """
 
-    def __init__(self, path: Union[str, Path], threads: int = 0,
+    def __init__(self, path: str | Path, threads: int = 0,
                  providers: Sequence[str] = ('CPUExecutionProvider',)) -> None:
         self.session = session(path, threads, providers)
         self.metadata = Metadata.from_strings(self.session.get_modelmeta().custom_metadata_map)
         self.rule = Suppression(**self.metadata.suppression)
 
     @property
-    def names(self) -> List[str]:
+    def names(self) -> list[str]:
         """Name of each label."""
         return self.metadata.names
 

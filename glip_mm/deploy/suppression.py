@@ -1,6 +1,6 @@
 """From candidates to detections, in PyTorch: what an exported model without NMS leaves to do."""
 
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,9 +19,9 @@ class Suppression(NamedTuple):
         merge_max_per_img: Detections of all prompts; -1: all.
     """
 
-    iou_threshold: Optional[float] = 0.6
+    iou_threshold: float | None = 0.6
     max_per_img: int = 100
-    merge_iou_threshold: Optional[float] = None
+    merge_iou_threshold: float | None = None
     merge_max_per_img: int = -1
 
     @classmethod
@@ -37,7 +37,7 @@ DEFAULT = Suppression()
 
 
 def suppress(boxes: Tensor, scores: Tensor, labels: Tensor,
-             rule: Suppression = DEFAULT) -> Tuple[Tensor, Tensor, Tensor]:
+             rule: Suppression = DEFAULT) -> tuple[Tensor, Tensor, Tensor]:
     """Detections of one image.
 
     Args:
@@ -60,7 +60,7 @@ def suppress(boxes: Tensor, scores: Tensor, labels: Tensor,
                                  rule.merge_max_per_img))
 
 
-def _order(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: Optional[float],
+def _order(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float | None,
            most: int) -> Tensor:
     order = (scores.argsort(descending=True, stable=True) if iou_threshold is None
              else class_aware_nms(to_inclusive(boxes), scores, labels, iou_threshold))
@@ -68,5 +68,5 @@ def _order(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: Optiona
 
 
 def _take(boxes: Tensor, scores: Tensor, labels: Tensor, order: Tensor
-          ) -> Tuple[Tensor, Tensor, Tensor]:
+          ) -> tuple[Tensor, Tensor, Tensor]:
     return boxes[order], scores[order], labels[order]

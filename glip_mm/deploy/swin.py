@@ -5,7 +5,6 @@ attention mask slice by slice: while a model is exported, the first freezes the 
 second becomes hundreds of scatters.
 """
 
-from typing import Tuple
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +24,7 @@ class PortableWindowAttention(nn.Module):
         self.w_msa = original.w_msa
         self.window, self.shift = original.window_size, original.shift_size
 
-    def forward(self, query: Tensor, hw_shape: Tuple[int, int]) -> Tensor:
+    def forward(self, query: Tensor, hw_shape: tuple[int, int]) -> Tensor:
         """Tokens ``[B, h w, C]`` of a map of ``hw_shape`` to tokens of the same shape."""
         window, shift = self.window, self.shift
         height, width = hw_shape
@@ -75,8 +74,8 @@ class PortablePatchMerging(nn.Module):
                              'exported, only one of (2, 2)')
         self.norm, self.reduction = original.norm, original.reduction
 
-    def forward(self, x: Tensor, input_size: Tuple[int, int]
-                ) -> Tuple[Tensor, Tuple[int, int]]:
+    def forward(self, x: Tensor, input_size: tuple[int, int]
+                ) -> tuple[Tensor, tuple[int, int]]:
         """Tokens ``[B, h w, C]`` to tokens ``[B, h w / 4, 2 C]`` and their height and width."""
         height, width = input_size[0] // 2, input_size[1] // 2
         batch, channels = x.shape[0], x.shape[2]

@@ -4,8 +4,8 @@ import io
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Tuple, Union
 
 import torch
 
@@ -41,7 +41,7 @@ def to_pt2(program: torch.export.ExportedProgram, metadata: Metadata) -> bytes:
     return buffer.getvalue()
 
 
-def load_pt2(content: Union[bytes, str, Path]) -> Tuple[Callable, Metadata]:
+def load_pt2(content: bytes | str | Path) -> tuple[Callable, Metadata]:
     """Callable and metadata of :func:`to_pt2`'s content or of a file."""
     extra = {KEY: ''}
     source = io.BytesIO(content) if isinstance(content, bytes) else str(content)
@@ -60,7 +60,7 @@ def to_aot(program: torch.export.ExportedProgram, metadata: Metadata) -> bytes:
         return Path(path).read_bytes()
 
 
-def load_aot(content: Union[bytes, str, Path]) -> Tuple[Callable, Metadata]:
+def load_aot(content: bytes | str | Path) -> tuple[Callable, Metadata]:
     """Callable and metadata of :func:`to_aot`'s content or of a file."""
     from torch._inductor import aoti_load_package
     if not isinstance(content, bytes):

@@ -1,6 +1,6 @@
 """A vocabulary as constants: what an exported model knows of its text."""
 
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,8 +21,8 @@ class FixedVocabulary(NamedTuple):
         labels: ``[K, E]`` int64, their labels; -1 where a prompt has fewer names.
     """
 
-    names: List[str]
-    captions: List[str]
+    names: list[str]
+    captions: list[str]
     text: TextFeatures
     token_map: Tensor
     labels: Tensor

@@ -1,7 +1,6 @@
 """Files that are complete or absent."""
 
 from pathlib import Path
-from typing import Union
 
 from mmengine.fileio import LocalBackend, register_backend
 
@@ -16,7 +15,7 @@ class AtomicBackend(LocalBackend):
     saves, or whose disk is full, keeps the checkpoints it had.
     """
 
-    def put(self, obj: Union[bytes, memoryview], filepath: Union[str, Path]) -> None:
+    def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
         """Write bytes.
 
         Raises:

@@ -7,8 +7,9 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from mmengine._strategy import BaseStrategy
 from mmengine.evaluator import Evaluator

@@ -9,7 +9,8 @@ Letters: ``R`` rows (pixels of all images), ``C`` channels, ``P`` output pixels 
 ``T`` samples of an output pixel, ``O`` output channels.
 """
 
-from typing import Any, Iterator, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,7 @@ def _pieces(index: Tensor) -> Iterator[slice]:
 
 def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int], stride: Sequence[int],
                      kernel: Sequence[int] = (3, 3), padding: Sequence[int] = (1, 1),
-                     dilation: Sequence[int] = (1, 1)) -> Tuple[Tensor, Tensor]:
+                     dilation: Sequence[int] = (1, 1)) -> tuple[Tensor, Tensor]:
     """Locate what each of the ``T`` taps of a deformable convolution reads.
 
     Pairs are (vertical, horizontal).
@@ -52,12 +53,12 @@ def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int], stride: 
     offset = offset.reshape(batch, taps, 2, out_h, out_w)
     offset = offset.permute(0, 3, 4, 1, 2)  # [B, h', w', T, 2]
 
-    def origins(axis: int, length: int) -> Tuple[Tensor, Tensor]:
+    def origins(axis: int, length: int) -> tuple[Tensor, Tensor]:
         pixels = torch.arange(length, device=mask.device, dtype=mask.dtype) * stride[axis]
         steps = torch.arange(kernel[axis], device=mask.device, dtype=mask.dtype) * dilation[axis]
         return pixels, steps - padding[axis]
 
-    def ends(at: Tensor, limit: int) -> Tuple[Tensor, Tensor]:
+    def ends(at: Tensor, limit: int) -> tuple[Tensor, Tensor]:
         low = at.detach().floor()
         part = at - low
         pixel = torch.stack((low, low + 1), dim=-1)
@@ -117,12 +118,12 @@ class _GatherMatmul(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         with torch.autocast(grad.device.type, enabled=False):  # also of who differentiates inside
             return _GatherMatmul.gradients(ctx, grad)
 
     @staticmethod
-    def gradients(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:
+    def gradients(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         rows, index, corner_weight, weight = ctx.saved_tensors
         wants_rows, _, wants_corners, wants_weight, wants_bias = ctx.needs_input_grad
         grad = grad.contiguous()

@@ -3,7 +3,7 @@
 Letters: ``G`` groups of the convolution, ``D`` groups of offsets, ``T`` taps of the kernel.
 """
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor

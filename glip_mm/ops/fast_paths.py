@@ -11,8 +11,8 @@ What nobody has measured yet is off unless it is asked for: ``GLIP_MM_FAST=trito
 """
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, Set
 
 #: Name -> the module that holds the fast path.
 FAST_PATHS = dict(
@@ -26,7 +26,7 @@ FAST_PATHS = dict(
 OPT_IN = dict(triton_deform_conv='triton_deform_conv.py')
 
 
-def _named(names: Set[str]) -> Set[str]:
+def _named(names: set[str]) -> set[str]:
     unknown = names - set(FAST_PATHS) - {'all'}
     if unknown:
         raise ValueError(f'GLIP_MM_PLAIN names {sorted(unknown)}; there are fast paths of '
@@ -34,7 +34,7 @@ def _named(names: Set[str]) -> Set[str]:
     return set(FAST_PATHS) if 'all' in names else names
 
 
-def _chosen(names: Set[str]) -> Set[str]:
+def _chosen(names: set[str]) -> set[str]:
     unknown = names - set(OPT_IN)
     if unknown:
         raise ValueError(f'GLIP_MM_FAST names {sorted(unknown)}; it can name {sorted(OPT_IN)}, '
@@ -42,7 +42,7 @@ def _chosen(names: Set[str]) -> Set[str]:
     return names
 
 
-def _listed(variable: str) -> Set[str]:
+def _listed(variable: str) -> set[str]:
     return set(filter(None, os.environ.get(variable, '').split(',')))
 
 

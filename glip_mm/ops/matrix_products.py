@@ -6,7 +6,6 @@ convolution with a 1x1 kernel: the same sums, about twice as fast on an AMD proc
 AVX-512 and no slower elsewhere. Everything that is not float32 on a CPU goes to PyTorch.
 """
 
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +26,7 @@ def _by_convolution(x: Tensor, weight: Tensor) -> bool:
             and not torch.is_autocast_enabled('cpu'))
 
 
-def linear(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x @ weight.T + bias``.
 
     Args:

@@ -4,7 +4,8 @@ Functions have the names, arguments and in-place results of the compiled ones, s
 wrappers (``mmcv.ops``) call either. :func:`glip_mm.compat.stand_in_for_mmcv_ops` puts them there.
 """
 
-from typing import Any, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,7 +69,7 @@ def modulated_deform_conv_backward(input: Tensor, weight: Tensor, bias: Tensor, 
 
 def _convolve(input: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
               size: Sequence[int], geometry: dict) -> Tensor:
-    def pair(name: str) -> Tuple[int, int]:
+    def pair(name: str) -> tuple[int, int]:
         return geometry[f'{name}_h'], geometry[f'{name}_w']
 
     if not geometry['with_bias']:

@@ -1,6 +1,5 @@
 """How many things a phrase speaks of."""
 
-from typing import Optional, Tuple
 
 _WORDS = ('one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten')
 _COUNTS = {'a': 1, 'an': 1, 'another': 1, 'this': 1, 'that': 1, 'both': 2,
@@ -8,7 +7,7 @@ _COUNTS = {'a': 1, 'an': 1, 'another': 1, 'this': 1, 'that': 1, 'both': 2,
            **{str(number): number for number in range(1, 11)}}
 
 
-def said_count(caption: str, span: Tuple[int, int]) -> Optional[int]:
+def said_count(caption: str, span: tuple[int, int]) -> int | None:
     """The number that a phrase begins with, or that stands right before it.
 
     Args:

@@ -6,9 +6,9 @@ import json
 import tarfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Union
 
 from tqdm import tqdm
 
@@ -44,7 +44,7 @@ class ShardFiles:
                 begun.unlink()
 
 
-def label(shards: Sequence[Shard], teacher: Teacher, folder: Union[str, Path], batch_size: int = 8,
+def label(shards: Sequence[Shard], teacher: Teacher, folder: str | Path, batch_size: int = 8,
           workers: int = 2, rank: int = 0, world_size: int = 1, poll: float = 2.) -> Counter:
     """Label all shards that are not labelled yet.
 
@@ -91,7 +91,7 @@ def label(shards: Sequence[Shard], teacher: Teacher, folder: Union[str, Path], b
 
 
 def label_if_free(shard: Shard, teacher: Teacher, folder: Path, batch_size: int,
-                  pool: ThreadPoolExecutor, bar: tqdm) -> Optional[Counter]:
+                  pool: ThreadPoolExecutor, bar: tqdm) -> Counter | None:
     """Label a shard, unless another process works on it.
 
     Returns:
@@ -110,8 +110,8 @@ def label_if_free(shard: Shard, teacher: Teacher, folder: Path, batch_size: int,
 def _label_shard(shard: Shard, teacher: Teacher, files: ShardFiles, batch_size: int,
                  pool: ThreadPoolExecutor, bar: tqdm) -> Counter:
     files.clean()
-    rows: List[Union[dict, Reject, None]] = []
-    samples: List[Sample] = []
+    rows: list[dict | Reject | None] = []
+    samples: list[Sample] = []
     counts: Counter = Counter()
     size = batch_size * BATCHES_OF_WINDOW
     for window in _ahead(shard, size, teacher, pool):
@@ -137,7 +137,7 @@ def _label_shard(shard: Shard, teacher: Teacher, files: ShardFiles, batch_size: 
 
 
 def _ahead(shard: Iterable[Sample], size: int, teacher: Teacher, pool: ThreadPoolExecutor
-           ) -> Iterator[List[Union[Ready, Reject]]]:
+           ) -> Iterator[list[Ready | Reject]]:
     """Windows of prepared samples; the next one is prepared while one is labelled."""
     samples = iter(shard)
 
@@ -151,7 +151,7 @@ def _ahead(shard: Iterable[Sample], size: int, teacher: Teacher, pool: ThreadPoo
         window = following
 
 
-def _batches(window: Sequence[Union[Ready, Reject]], batch_size: int) -> Iterator[List[int]]:
+def _batches(window: Sequence[Ready | Reject], batch_size: int) -> Iterator[list[int]]:
     """Indices of samples of like shape: of nothing but the window, so the same in any run."""
     ready = [i for i, found in enumerate(window) if isinstance(found, Ready)]
     ready.sort(key=lambda i: (tuple(window[i].data['inputs'].shape[-2:]), i))
@@ -176,7 +176,7 @@ def _write_tar(path: Path, rows: Sequence[tuple]) -> None:
 
 def finish(shards: Sequence[Shard], folder: Path) -> None:
     """Join the rejects of all shards, and count."""
-    counts: Dict[str, int] = Counter()
+    counts: dict[str, int] = Counter()
     with replacing(folder / 'rejects.jsonl') as out:
         for shard in shards:
             for line in ShardFiles(folder, shard).rejects.read_bytes().splitlines(keepends=True):

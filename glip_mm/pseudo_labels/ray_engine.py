@@ -10,11 +10,12 @@ import logging
 import os
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, NamedTuple
 
 from mmengine.logging import MMLogger
 from tqdm import tqdm
@@ -39,7 +40,7 @@ class Actors(NamedTuple):
     """
 
     least: int = 1
-    most: Optional[int] = None
+    most: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> 'Actors':
@@ -80,9 +81,9 @@ class _Labeller:
         self.folder, self.batch_size = folder, batch_size
         self.pool = ThreadPoolExecutor(max(workers, 1))
 
-    def __call__(self, row: Dict[str, Any]) -> Dict[str, Any]:
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         shard, error = self.shards[row['index']], ''
-        counts: Optional[Counter] = None
+        counts: Counter | None = None
         try:
             with tqdm(disable=True) as bar:
                 counts = label_if_free(shard, self.teacher, self.folder, self.batch_size,
@@ -93,8 +94,8 @@ class _Labeller:
 
 
 def label_with_ray(shards: Sequence[Shard], build_teacher: Callable[[], Teacher],
-                   folder: Union[str, Path], batch_size: int = 8, workers: int = 2,
-                   actors: Actors = AUTOMATIC, gpu: bool = False, address: Optional[str] = None,
+                   folder: str | Path, batch_size: int = 8, workers: int = 2,
+                   actors: Actors = AUTOMATIC, gpu: bool = False, address: str | None = None,
                    poll: float = 2.) -> Counter:
     """Label all shards that are not labelled yet, as :func:`~.labeller.label` does.
 
@@ -125,7 +126,7 @@ def label_with_ray(shards: Sequence[Shard], build_teacher: Callable[[], Teacher]
     counts: Counter = Counter()
     with tqdm(total=len(shards), initial=len(shards) - len(left), unit='shard',
               desc='labelling') as bar:
-        lost: List[Shard] = []
+        lost: list[Shard] = []
         with _cluster(address, gpu) if left else nullcontext():
             while left:
                 busy = []
@@ -166,8 +167,8 @@ def _wait_for_others(shards: Sequence[Shard], folder: Path, poll: float) -> None
         time.sleep(poll)
 
 
-def _rows(count: int, actors: Actors, gpu: bool, options: Dict[str, Any]
-          ) -> Iterator[Dict[str, Any]]:
+def _rows(count: int, actors: Actors, gpu: bool, options: dict[str, Any]
+          ) -> Iterator[dict[str, Any]]:
     """Results as they come; those of failed shards are missing."""
     import ray.data
 
@@ -187,7 +188,7 @@ def _rows(count: int, actors: Actors, gpu: bool, options: Dict[str, Any]
 
 
 @contextmanager
-def _cluster(address: Optional[str], gpu: bool) -> Iterator[None]:
+def _cluster(address: str | None, gpu: bool) -> Iterator[None]:
     """Connect to a cluster, or start one, unless that was done before."""
     # read when Ray is imported; it would tell its makers how it is used
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
@@ -200,7 +201,7 @@ def _cluster(address: Optional[str], gpu: bool) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    where: Dict[str, Any] = dict(address=address) if address else dict(
+    where: dict[str, Any] = dict(address=address) if address else dict(
         address='local', include_dashboard=False)
     # what actors write goes to Ray's log files, and not through the progress bar
     ray.init(**where, log_to_driver=False, logging_level=logging.WARNING)

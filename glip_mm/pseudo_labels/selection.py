@@ -1,6 +1,7 @@
 """Which of a teacher's boxes become labels."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ class BoxSelection(NamedTuple):
     counts: bool = False
 
     def choose(self, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
-               limits: Sequence[Optional[int]]) -> List[np.ndarray]:
+               limits: Sequence[int | None]) -> list[np.ndarray]:
         """Indices of the boxes of each phrase, best first.
 
         Args:
@@ -60,7 +61,7 @@ def _best_of_all_phrases(boxes: np.ndarray, labels: np.ndarray, iou: float) -> n
     return kept
 
 
-def grounding_record(caption: str, phrases: Sequence[Tuple[str, Tuple[int, int]]],
+def grounding_record(caption: str, phrases: Sequence[tuple[str, tuple[int, int]]],
                      boxes: np.ndarray, scores: np.ndarray,
                      chosen: Sequence[np.ndarray]) -> dict:
     """``grounding`` of an ODVG row.

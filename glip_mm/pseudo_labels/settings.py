@@ -1,8 +1,9 @@
 """What labels depend on, so that a run goes on only with the settings it began with."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from torch import nn
@@ -31,12 +32,12 @@ class LabelSettings(NamedTuple):
 
     selection: BoxSelection = BoxSelection()
     batch_size: int = 8
-    dtype: Optional[str] = None
+    dtype: str | None = None
     determiners: bool = True
     shard_size: int = 1000
     phrases: str = ''
 
-    def facts(self, model: nn.Module, config: Config, shards: Sequence[Shard]) -> Dict[str, Any]:
+    def facts(self, model: nn.Module, config: Config, shards: Sequence[Shard]) -> dict[str, Any]:
         """Everything that labels depend on, by name."""
         pipeline = config.get('test_dataloader', {}).get('dataset', {})
         return dict(
@@ -48,7 +49,7 @@ class LabelSettings(NamedTuple):
             **{k: v for k, v in self._asdict().items() if k != 'selection'})
 
 
-def check_settings(folder: Path, facts: Dict[str, Any]) -> None:
+def check_settings(folder: Path, facts: dict[str, Any]) -> None:
     """Write what a run depends on, or compare it with what the folder was begun with.
 
     Raises:

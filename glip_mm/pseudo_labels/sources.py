@@ -8,9 +8,10 @@ import csv
 import itertools
 import json
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 #: What the column or field of the image's file may be called, and that of the caption.
@@ -24,11 +25,11 @@ class Sample(NamedTuple):
     #: File name as the data name it; for a shard the name within it.
     name: str
     #: None if there is none.
-    caption: Optional[str]
+    caption: str | None
     #: Encoded bytes, or a file.
-    image: Union[bytes, Path, None]
+    image: bytes | Path | None
     #: Of a tar shard: the other fields of its JSON.
-    fields: Dict[str, object]
+    fields: dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Shard:
     #: Folder that relative image files start from.
     images: Path
     #: First and last but one of the lines or files; None: all of a tar file.
-    lines: Optional[Tuple[int, int]]
+    lines: tuple[int, int] | None
 
     @property
     def is_tar(self) -> bool:
@@ -56,8 +57,8 @@ class Shard:
         return _row_samples(self.file, self.images, *self.lines)
 
 
-def find_shards(path: Union[str, Path], images: Union[str, Path, None] = None,
-                shard_size: int = 1000) -> List[Shard]:
+def find_shards(path: str | Path, images: str | Path | None = None,
+                shard_size: int = 1000) -> list[Shard]:
     """The shards of a source.
 
     Args:
@@ -99,7 +100,7 @@ def find_shards(path: Union[str, Path], images: Union[str, Path, None] = None,
             for i, start in enumerate(starts)]
 
 
-def _images_of(folder: Path) -> List[Path]:
+def _images_of(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
 
 

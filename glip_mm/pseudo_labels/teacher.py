@@ -1,8 +1,9 @@
 """A trained GLIP that looks for the noun phrases of captions."""
 
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, NamedTuple
 
 import mmcv
 import numpy as np
@@ -39,7 +40,7 @@ class Ready(NamedTuple):
     sample: Sample
     phrases: Phrases
     #: Height and width of the image.
-    size: Tuple[int, int]
+    size: tuple[int, int]
     #: ``inputs`` and ``data_samples``.
     data: dict
 
@@ -59,8 +60,8 @@ class Teacher:
     """
 
     def __init__(self, model: nn.Module, pipeline: Any, selection: BoxSelection,
-                 dtype: Optional[str] = None,
-                 find_phrases: Optional[Callable[[str], Phrases]] = None,
+                 dtype: str | None = None,
+                 find_phrases: Callable[[str], Phrases] | None = None,
                  determiners: bool = True) -> None:
         self.model, self.selection = model.eval(), selection
         self.pipeline = pipeline
@@ -73,7 +74,7 @@ class Teacher:
         head.test_cfg.update(score_thr=min(selection.threshold, head.test_cfg.get('score_thr', 1)),
                              iou_threshold=selection.nms_iou, max_per_img=-1)
 
-    def prepare(self, sample: Sample) -> Union[Ready, Reject]:
+    def prepare(self, sample: Sample) -> Ready | Reject:
         """Decode an image and find the phrases of its caption; safe in threads."""
         if not sample.caption:
             return Reject(sample, 'no caption')
@@ -95,7 +96,7 @@ class Teacher:
             return Reject(sample, 'broken image', str(error))
         return Ready(sample, phrases, size, data)
 
-    def _pixels(self, image: Union[bytes, Path]) -> Union[str, np.ndarray]:
+    def _pixels(self, image: bytes | Path) -> str | np.ndarray:
         if isinstance(image, Path):
             return str(image)
         try:
@@ -107,7 +108,7 @@ class Teacher:
         return pixels
 
     @torch.no_grad()
-    def label(self, batch: Sequence[Ready]) -> List[Union[dict, Reject]]:
+    def label(self, batch: Sequence[Ready]) -> list[dict | Reject]:
         """ODVG rows of a batch, or why a sample has none."""
         autocast: Any = nullcontext() if self.dtype is None else torch.autocast(
             self.device.type, self.dtype)
@@ -117,7 +118,7 @@ class Teacher:
                 data_samples=[ready.data['data_samples'] for ready in batch]))
         return [self._row(ready, sample.pred_instances) for ready, sample in zip(batch, found)]
 
-    def _row(self, ready: Ready, found: Any) -> Union[dict, Reject]:
+    def _row(self, ready: Ready, found: Any) -> dict | Reject:
         height, width = ready.size
         boxes = found.bboxes.float().cpu().numpy().clip(0, (width, height) * 2)
         scores = found.scores.float().cpu().numpy()
@@ -131,7 +132,7 @@ class Teacher:
                                                chosen))
 
 
-def without_determiner(words: str, span: Tuple[int, int]) -> Tuple[str, Tuple[int, int]]:
+def without_determiner(words: str, span: tuple[int, int]) -> tuple[str, tuple[int, int]]:
     """A phrase from its first word on that is no determiner.
 
     Example:

@@ -2,7 +2,6 @@
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Optional
 
 from .parsers import load_parser
 from .spans import Span, strip_span
@@ -88,7 +87,7 @@ class NounPhraseFinder:
                 yield _phrases(caption, [span for _, span in found], parts)
 
 
-def find_noun_phrases(caption: str, tagger: Optional[Tagger] = None) -> Phrases:
+def find_noun_phrases(caption: str, tagger: Tagger | None = None) -> Phrases:
     """Noun phrases of one caption, by the published grammar.
 
     Args:

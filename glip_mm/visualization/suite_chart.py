@@ -2,12 +2,12 @@
 
 import io
 import math
-from typing import Sequence, Tuple
+from collections.abc import Sequence
 
 from glip_mm.atomic_files import write_atomically
 
 
-def draw_suite(values: Sequence[Tuple[str, float]], path: str, title: str = '') -> None:
+def draw_suite(values: Sequence[tuple[str, float]], path: str, title: str = '') -> None:
     """Draw AP over data sets, best first, with the mean as a line.
 
     Args:

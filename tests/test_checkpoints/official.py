@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Dict
 
 import torch
 from torch import Tensor
@@ -12,7 +11,7 @@ GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
 COUNTS = {'glip_a': (541, 534), 'glip_t': (745, 738), 'glip_l': (1021, 1014)}
 
 
-def _block_copies(keys: Dict[str, list]) -> Dict[str, list]:
+def _block_copies(keys: dict[str, list]) -> dict[str, list]:
     """GLIP-L's names from GLIP-T's: 18 blocks in stage 2 and 8 fusion blocks (shapes stay T's)."""
     more = {}
     for key, shape in keys.items():
@@ -26,7 +25,7 @@ def _block_copies(keys: Dict[str, list]) -> Dict[str, list]:
     return {**keys, **more}
 
 
-def official_shapes(name: str, with_mlm: bool = False) -> Dict[str, list]:
+def official_shapes(name: str, with_mlm: bool = False) -> dict[str, list]:
     """Official key -> shape."""
     source = 'glip_t' if name == 'glip_l' else name
     entries = json.loads((GOLDEN / source / 'keys.json').read_text())['keys']
@@ -34,7 +33,7 @@ def official_shapes(name: str, with_mlm: bool = False) -> Dict[str, list]:
     return _block_copies(shapes) if name == 'glip_l' else shapes
 
 
-def official_state(name: str, with_mlm: bool = False) -> Dict[str, Tensor]:
+def official_state(name: str, with_mlm: bool = False) -> dict[str, Tensor]:
     """Random values; tensors that no rule reorders are cut to 8 entries a dimension."""
     generator = torch.Generator().manual_seed(0)
     state = {}

@@ -1,7 +1,7 @@
 """The evaluation configs say what the protocols say."""
 
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ MODELS = ['glip_swin-t-a_o365', 'glip_swin-t_o365', 'glip_swin-t_o365-goldg',
           'glip_swin-t_o365-goldg-cc3m-sbu', 'glip_swin-l_mixed']
 
 
-@lru_cache(maxsize=None)
+@cache
 def config(benchmark, model=MODELS[1]):
     found = Config.fromfile(ROOT / f'glip/{model}.py')
     apply_benchmark(found, benchmark)

@@ -1,7 +1,7 @@
 """A GLIP small enough for tests, made of the same components as the real one."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence
 
 import torch
 from mmdet.structures import DetDataSample
@@ -30,7 +30,7 @@ def write_tiny_bert(folder: Path, width: int = 32, num_layers: int = 1) -> str:
 RESNET = dict(type='ResNet', depth=18, base_channels=4, out_indices=(1, 2, 3))
 
 
-def nano_config(language_model: str, backbone: Optional[dict] = None,
+def nano_config(language_model: str, backbone: dict | None = None,
                 in_channels: Sequence[int] = (8, 16, 32), channels: int = 32, fuse: bool = True,
                 **extra) -> dict:
     return dict(

@@ -13,7 +13,8 @@ import platform
 import re
 import subprocess
 import sys
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 #: What is said of the operators, and what going without compiled ones costs.
 OPERATORS = {
@@ -28,7 +29,7 @@ OPERATORS = {
 class Need(NamedTuple):
     """One dependency."""
 
-    names: Tuple[str, ...]  # of distributions that provide it, the usual one first
+    names: tuple[str, ...]  # of distributions that provide it, the usual one first
     floor: str = ''  # lowest version that works
     tested: str = ''  # lowest version that was never tried: newer ones get a warning
     mend: str = ''  # default: pip install, with the range
@@ -94,7 +95,7 @@ class Row(NamedTuple):
     mend: str
 
 
-def numbers(version: str) -> List[int]:
+def numbers(version: str) -> list[int]:
     """``'2.13.0+cpu'`` -> ``[2, 13, 0]``."""
     release = re.match(r'[0-9]+(?:\.[0-9]+)*', version)
     return [int(part) for part in release.group().split('.')] if release else []
@@ -106,7 +107,7 @@ def wanted_range(floor: str, tested: str) -> str:
                                       f'(<{tested})' if tested else '') if part)
 
 
-def installed(names: Sequence[str]) -> List[Tuple[str, str]]:
+def installed(names: Sequence[str]) -> list[tuple[str, str]]:
     """Those of the distributions that are installed, with their versions."""
     found = []
     for name in names:
@@ -118,17 +119,16 @@ def installed(names: Sequence[str]) -> List[Tuple[str, str]]:
     return found
 
 
-def broken(probe: str) -> Optional[str]:
+def broken(probe: str) -> str | None:
     """Last line of the error of a piece of code, run by itself; None if it runs."""
     if not probe:
         return None
-    done = subprocess.run([sys.executable, '-c', probe], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run([sys.executable, '-c', probe], capture_output=True, text=True)
     lines = done.stderr.strip().splitlines()
     return None if done.returncode == 0 else (lines[-1] if lines else 'crashes at import')
 
 
-def judge(need: Need, found: List[Tuple[str, str]]) -> Row:
+def judge(need: Need, found: list[tuple[str, str]]) -> Row:
     """Compare what is installed with what is wanted."""
     name = found[0][0] if found else need.names[0]
     version = found[0][1] if found else '-'
@@ -167,7 +167,7 @@ def judge_python() -> Row:
     return Row('python', wanted_range(*PYTHON), version, verdict, mend)
 
 
-def check() -> Tuple[List[Row], bool]:
+def check() -> tuple[list[Row], bool]:
     """All rows, and whether everything required is there."""
     rows = [judge_python()] + [judge(need, installed(need.names)) for need in NEEDS]
     return rows, not any(row.verdict.startswith(('missing', 'too old', 'broken')) for row in rows)
@@ -182,7 +182,7 @@ def table(rows: Sequence[Row]) -> str:
                      for line in lines)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv)
     rows, complete = check()

@@ -14,7 +14,6 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Dict, List
 
 from mmengine.config import DictAction
 
@@ -81,7 +80,7 @@ def main() -> None:
         parser.error(f'several configs are called {[t.name for t in tasks]}: write NAME=CONFIG')
     out = Path(args.out)
     source = f'{identity_of(args.base)} {identity_of(args.tuned)}'
-    values: Dict[str, List[float]] = {task.name: [] for task in tasks}
+    values: dict[str, list[float]] = {task.name: [] for task in tasks}
     for alpha in tqdm(alphas, 'alpha', unit='model'):
         path = out / f'alpha_{alpha:g}.pth'
         note = out / f'alpha_{alpha:g}.json'
@@ -105,7 +104,7 @@ def _tested(out: Path, alpha: float, tasks: list) -> bool:
     return all((out / f'alpha_{alpha:g}' / t.name / 'test_once.json').is_file() for t in tasks)
 
 
-def write_results(out: Path, alphas: List[float], values: Dict[str, List[float]]) -> None:
+def write_results(out: Path, alphas: list[float], values: dict[str, list[float]]) -> None:
     """Write interpolation.json, .csv and .png, and show the table."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')

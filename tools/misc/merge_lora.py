@@ -9,11 +9,12 @@ to rounding. Neither peft nor the model is needed.
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any
 
 
-def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('src', help='checkpoint with adapters')
@@ -57,7 +58,7 @@ def stored_alpha(checkpoint: Mapping[str, Any]) -> float:
     return float(Tuning(tuning).options['alpha'])
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Merge; returns the exit status."""
     args = parse_args(argv)
     if args.dst.exists() and not args.force:

@@ -7,8 +7,9 @@ Example:
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 # summary key -> key of tools/test.py's metrics, as a share of 1
 METRICS = dict(
@@ -34,7 +35,7 @@ class Promise(NamedTuple):
     """What the quickstart promises of every run, and whether a summary keeps it."""
 
     text: str
-    is_kept: Callable[[Dict[str, float]], bool]
+    is_kept: Callable[[dict[str, float]], bool]
 
 
 PROMISES = (
@@ -69,7 +70,7 @@ from glip_mm.datasets.grounding_world import SYNONYMS, held_out_pairs, seen_pair
 from glip_mm.text import Prompt
 
 
-def read_metrics(folder: Path) -> Dict[str, float]:
+def read_metrics(folder: Path) -> dict[str, float]:
     """Metrics of the newest test run below a folder.
 
     Raises:
@@ -87,14 +88,14 @@ def read_metrics(folder: Path) -> Dict[str, float]:
                             f'with --work-dir {folder} first')
 
 
-def summarise(metrics: Dict[str, float], cost: Dict[str, float]) -> Dict[str, float]:
+def summarise(metrics: dict[str, float], cost: dict[str, float]) -> dict[str, float]:
     """The content of summary.json; rates in percent."""
     summary = {key: round(100 * metrics[name], 2) for key, name in METRICS.items()}
     summary.update({key: cost[key] for key in COSTS})
     return summary
 
 
-def table(summary: Dict[str, float]) -> str:
+def table(summary: dict[str, float]) -> str:
     """The summary and what was promised of it, for people."""
     lines = [f'{text:<32}{summary[key]:>10.1f}' for key, text in ROWS.items()]
     promises = [f"{'PASS' if promise.is_kept(summary) else 'FAIL'}  {promise.text}"
@@ -103,7 +104,7 @@ def table(summary: Dict[str, float]) -> str:
     return '\n'.join([rule, *lines, rule, *promises, rule])
 
 
-def choose_examples(root: Path) -> List[Tuple[str, Prompt]]:
+def choose_examples(root: Path) -> list[tuple[str, Prompt]]:
     """Eight test images with prompts: the first that qualify, whatever the model makes of them.
 
     Four are asked for all pairs never seen or for held-out words, four for the phrases of their
@@ -111,7 +112,7 @@ def choose_examples(root: Path) -> List[Tuple[str, Prompt]]:
     """
     unseen = json.loads((root / 'annotations/test_unseen.json').read_text(encoding='utf-8'))
     files = {image['id']: image['file_name'] for image in unseen['images']}
-    counts: Dict[int, int] = {}
+    counts: dict[int, int] = {}
     for annotation in unseen['annotations']:
         counts[annotation['image_id']] = counts.get(annotation['image_id'], 0) + 1
     rich = [files[i] for i in sorted(counts) if counts[i] >= 2]

@@ -10,11 +10,12 @@ bare; nothing but data is unpickled. The target is written all or nothing.
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any
 
 
-def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('src', help='checkpoint file, or its address')
@@ -33,7 +34,7 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
 from glip_mm.checkpoints import convert_state_dict, read_checkpoint, write_checkpoint
 
 
-def packed(state: Dict[str, Any], naming: str) -> Dict[str, Any]:
+def packed(state: dict[str, Any], naming: str) -> dict[str, Any]:
     """Put weights into the container that readers of the naming expect.
 
     Args:
@@ -48,7 +49,7 @@ def packed(state: Dict[str, Any], naming: str) -> Dict[str, Any]:
     return {'meta': {}, 'state_dict': dict(state)}
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Convert; returns the exit status."""
     args = parse_args(argv)
     if args.dst.exists() and not args.force:

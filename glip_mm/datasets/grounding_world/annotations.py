@@ -1,8 +1,9 @@
 """The world's annotation files: COCO JSON and ODVG JSON lines, as real data come."""
 
 import json
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,9 +21,9 @@ class Picture(NamedTuple):
 
     file_name: str
     side: int
-    things: Tuple[Thing, ...]
-    boxes: Tuple[Box, ...]
-    caption: Optional[Caption]
+    things: tuple[Thing, ...]
+    boxes: tuple[Box, ...]
+    caption: Caption | None
 
 
 def _dump(path: Path, content: object) -> None:
@@ -80,7 +81,7 @@ def write_odvg_detection(path: Path, label_map_path: Path, pictures: Sequence[Pi
             for thing, box in zip(picture.things, picture.boxes)])) for picture in pictures))
 
 
-def _regions(picture: Picture) -> List[Dict[str, object]]:
+def _regions(picture: Picture) -> list[dict[str, object]]:
     caption = picture.caption
     assert caption is not None
     return [dict(bbox=[list(picture.boxes[i]) for i in phrase.things], phrase=phrase.words,

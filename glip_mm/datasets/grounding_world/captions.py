@@ -1,6 +1,7 @@
 """Captions that are true of a scene, with the boxes of every phrase."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,15 +21,15 @@ class Phrase(NamedTuple):
     """Words of a caption and the objects they name."""
 
     words: str
-    things: Tuple[int, ...]     # indices of all objects that the words fit
+    things: tuple[int, ...]     # indices of all objects that the words fit
 
 
 class Caption(NamedTuple):
     """A caption; ``spans[i]`` is the [begin, end) of ``phrases[i].words`` in it."""
 
     text: str
-    phrases: Tuple[Phrase, ...]
-    spans: Tuple[Tuple[int, int], ...]
+    phrases: tuple[Phrase, ...]
+    spans: tuple[tuple[int, int], ...]
 
 
 def _describe(thing: Thing, things: Sequence[Thing], rng: np.random.Generator,
@@ -60,7 +61,7 @@ def _determiner(phrase: Phrase) -> str:
 
 
 def _relation(first: Phrase, second: Phrase, things: Sequence[Thing],
-              rng: np.random.Generator, relations: Sequence[Tuple[int, str, str]]) -> str:
+              rng: np.random.Generator, relations: Sequence[tuple[int, str, str]]) -> str:
     """A word that is true of how the first phrase's objects lie to the second's."""
     true = ['and', 'next to']
     for axis, before, after in relations:
@@ -75,8 +76,8 @@ def _relation(first: Phrase, second: Phrase, things: Sequence[Thing],
 
 def write_caption(things: Sequence[Thing], rng: np.random.Generator,
                   max_phrases: int = 3,
-                  relations: Sequence[Tuple[int, str, str]] = RELATIONS,
-                  descriptive: bool = False) -> Optional[Caption]:
+                  relations: Sequence[tuple[int, str, str]] = RELATIONS,
+                  descriptive: bool = False) -> Caption | None:
     """Describe some of the objects of a scene.
 
     Args:
@@ -91,7 +92,7 @@ def write_caption(things: Sequence[Thing], rng: np.random.Generator,
         A caption, or None for a scene without objects.
     """
     wanted = int(rng.integers(1, max_phrases + 1))
-    phrases: List[Phrase] = []
+    phrases: list[Phrase] = []
     taken: set = set()
     for i in rng.permutation(len(things)):
         phrase = _describe(things[i], things, rng, descriptive)

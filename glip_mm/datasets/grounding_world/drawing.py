@@ -1,6 +1,6 @@
 """From objects to pixels and tight boxes."""
 
-from typing import List, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -9,10 +9,10 @@ from .scene import Thing
 from .vocabulary import COLOURS
 
 FINE = 4  # masks are drawn this many times larger and averaged down: smooth edges
-Box = Tuple[int, int, int, int]
+Box = tuple[int, int, int, int]
 
 
-def _polygon(shape: str) -> List[Tuple[float, float]]:
+def _polygon(shape: str) -> list[tuple[float, float]]:
     """Corners of a shape that has corners, in units of the half width."""
     if shape == 'square':
         return [(-.9, -.9), (.9, -.9), (.9, .9), (-.9, .9)]
@@ -81,7 +81,7 @@ def _background(side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_scene(things: Sequence[Thing], side: int,
-               rng: np.random.Generator) -> Tuple[np.ndarray, List[Box]]:
+               rng: np.random.Generator) -> tuple[np.ndarray, list[Box]]:
     """Draw objects over a texture.
 
     Args:

@@ -1,6 +1,6 @@
 """Several sentences an image, in the files of Flickr30k Entities."""
 
-from typing import Dict, List, Sequence, Tuple
+from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -12,9 +12,9 @@ SENTENCES = 5
 _PICTURE = 'a picture'
 
 
-def write_sentences(things: Sequence[Thing], rng: np.random.Generator) -> List[Caption]:
+def write_sentences(things: Sequence[Thing], rng: np.random.Generator) -> list[Caption]:
     """Different captions of one scene, at most five."""
-    found: Dict[str, Caption] = {}
+    found: dict[str, Caption] = {}
     for _ in range(2 * SENTENCES):
         caption = write_caption(things, rng)
         if caption is not None and len(found) < SENTENCES:
@@ -22,14 +22,14 @@ def write_sentences(things: Sequence[Thing], rng: np.random.Generator) -> List[C
     return list(found.values())
 
 
-def phrase_types(phrase: Phrase) -> Tuple[str, ...]:
+def phrase_types(phrase: Phrase) -> tuple[str, ...]:
     """What a phrase is of: shapes or any objects, and whether it is a group."""
     kind = 'objects' if phrase.words.split()[-1].startswith('object') else 'shapes'
     return (kind, 'groups') if len(phrase.things) > 1 else (kind, )
 
 
-def entities_files(captions: Sequence[Caption], boxes: Sequence[Tuple[int, int, int, int]],
-                   file_name: str, side: int) -> Tuple[str, str]:
+def entities_files(captions: Sequence[Caption], boxes: Sequence[tuple[int, int, int, int]],
+                   file_name: str, side: int) -> tuple[str, str]:
     """Sentence and annotation file of one image.
 
     Phrases of the same objects share their number in all sentences. The words "a picture" are a
@@ -44,7 +44,7 @@ def entities_files(captions: Sequence[Caption], boxes: Sequence[Tuple[int, int, 
     Returns:
         Content of ``Sentences/ID.txt`` and of ``Annotations/ID.xml``.
     """
-    numbers: Dict[Tuple[int, ...], int] = {(): 0}
+    numbers: dict[tuple[int, ...], int] = {(): 0}
     lines = []
     for caption in captions:
         marked, end = '', 0

@@ -1,6 +1,7 @@
 """A vocabulary of 512 names with a long tail, annotated as LVIS is: some of what is there."""
 
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Category(NamedTuple):
         return f'{self.size} {pattern}{self.pair.name}'
 
 
-def all_categories() -> List[Category]:
+def all_categories() -> list[Category]:
     """The 512 categories, in the order of their ids."""
     return [Category(size, pattern, pair) for size in SIZES for pattern in PATTERNS
             for pair in all_pairs()]
@@ -66,7 +67,7 @@ def draw_test_look(rng: np.random.Generator) -> Look:
     return chosen.pair, chosen.pattern, chosen.size
 
 
-def frequencies() -> List[Tuple[str, int]]:
+def frequencies() -> list[tuple[str, int]]:
     """``'r'``, ``'c'`` or ``'f'`` and the number of training images of each category."""
     rng = np.random.default_rng(_SEED + 1)
     shown = rng.random((TRAINING_IMAGES, 4)).argsort(axis=1)[:, 0] + 1  # 1 to 4 kinds an image
@@ -77,7 +78,7 @@ def frequencies() -> List[Tuple[str, int]]:
 
 
 def lvis_annotations(file_names: Sequence[str], side: int, things: Sequence[Sequence[Thing]],
-                     boxes: Sequence[Sequence[Tuple[int, int, int, int]]], seed: int) -> dict:
+                     boxes: Sequence[Sequence[tuple[int, int, int, int]]], seed: int) -> dict:
     """What an LVIS file says of images.
 
     Categories in an image are of four kinds there: those with boxes, all of them or (listed as
@@ -95,11 +96,11 @@ def lvis_annotations(file_names: Sequence[str], side: int, things: Sequence[Sequ
         The content of the JSON file.
     """
     categories = all_categories()
-    ids: Dict[Category, int] = {category: i for i, category in enumerate(categories, 1)}
+    ids: dict[Category, int] = {category: i for i, category in enumerate(categories, 1)}
     images, annotations = [], []
     for number, (name, found, places) in enumerate(zip(file_names, things, boxes), 1):
         rng = np.random.default_rng([seed, number])
-        members: Dict[int, List[Tuple[int, int, int, int]]] = {}
+        members: dict[int, list[tuple[int, int, int, int]]] = {}
         for thing, box in zip(found, places):
             members.setdefault(ids[category_of(thing)], []).append(box)
         incomplete = [i for i, own in members.items() if len(own) > 1 and

@@ -1,13 +1,14 @@
 """What stands where in an image of the grounding world."""
 
-from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from .vocabulary import PATTERNS, SIZES, Pair
 
 #: Colour and shape, pattern, size.
-Look = Tuple[Pair, str, str]
+Look = tuple[Pair, str, str]
 
 
 class Thing(NamedTuple):
@@ -22,7 +23,7 @@ class Thing(NamedTuple):
 
 
 def _place(rng: np.random.Generator, radius: float, side: int,
-           things: Sequence[Thing]) -> Optional[np.ndarray]:
+           things: Sequence[Thing]) -> np.ndarray | None:
     """A free centre ``(x, y)``, or None where 20 draws found none."""
     for _ in range(20):
         centre = rng.uniform(radius + 2, side - radius - 2, size=2)
@@ -40,7 +41,7 @@ def any_look(pairs: Sequence[Pair],
 
 
 def sample_scene(rng: np.random.Generator, draw_look: Callable[[np.random.Generator], Look],
-                 side: int, max_things: int = 5) -> List[Thing]:
+                 side: int, max_things: int = 5) -> list[Thing]:
     """Draw 2 to ``max_things`` objects that do not overlap.
 
     Args:
@@ -54,7 +55,7 @@ def sample_scene(rng: np.random.Generator, draw_look: Callable[[np.random.Genera
     """
     wanted = int(rng.integers(2, max_things + 1))
     copies = int(rng.integers(2, 4)) if rng.random() < 0.35 else 1
-    things: List[Thing] = []
+    things: list[Thing] = []
     look = None
     while wanted > 0:
         if look is None or copies <= 0:

@@ -7,8 +7,9 @@ thing is large and red), which is how a teacher's labels can teach a student wha
 never told (GLIP, section 3.3).
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,12 +37,12 @@ def is_new(pair: Pair) -> bool:
     return pair.colour in NEW_COLOURS or pair.shape in NEW_SHAPES
 
 
-def known_pairs() -> List[Pair]:
+def known_pairs() -> list[Pair]:
     """The 30 pairs that the gold data show and name."""
     return [pair for pair in all_pairs() if not is_new(pair)]
 
 
-def new_pairs() -> List[Pair]:
+def new_pairs() -> list[Pair]:
     """The 34 pairs that the gold data neither show nor name."""
     return [pair for pair in all_pairs() if is_new(pair)]
 
@@ -67,7 +68,7 @@ class SelfTrainingOptions(NamedTuple):
     seed: int = 0
 
     @property
-    def counts(self) -> Dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Number of images of each split."""
         return dict(gold=self.gold, pool=self.pool, val=self.val, test=self.test)
 
@@ -83,12 +84,12 @@ class SelfTrainingOptions(NamedTuple):
         return any_look(known_pairs(), [p for p in PATTERNS if p not in NEW_PATTERNS])
 
     def caption(self, split: str, things: Sequence[Thing],
-                rng: np.random.Generator) -> Optional[Caption]:
+                rng: np.random.Generator) -> Caption | None:
         """A caption; those of the gold data say no new relation, those of the pool say more."""
         relations = [r for r in RELATIONS if split != 'gold' or not set(r) & set(NEW_RELATIONS)]
         return write_caption(things, rng, relations=relations, descriptive=split == 'pool')
 
-    def annotate(self, folder: Path, split: str, pictures: List[Picture]) -> None:
+    def annotate(self, folder: Path, split: str, pictures: list[Picture]) -> None:
         """Write the annotation files of a split."""
         if split == 'pool':
             write_captions(folder / 'pool.jsonl', pictures)

@@ -1,25 +1,25 @@
 """The words of the grounding world, and which of them training never sees."""
 
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
-COLOURS: Dict[str, Tuple[int, int, int]] = {
+COLOURS: dict[str, tuple[int, int, int]] = {
     'red': (214, 34, 38), 'orange': (245, 134, 20), 'yellow': (248, 224, 40),
     'green': (36, 158, 62), 'blue': (38, 84, 214), 'purple': (134, 46, 172),
     'white': (246, 246, 244), 'black': (22, 22, 26)}
 """Colour words and their RGB values."""
 
-SHAPES: Dict[str, str] = {
+SHAPES: dict[str, str] = {
     'circle': 'circles', 'square': 'squares', 'triangle': 'triangles', 'star': 'stars',
     'heart': 'hearts', 'cross': 'crosses', 'ring': 'rings', 'arrow': 'arrows'}
 """Shape words and their plurals."""
 
-PATTERNS: Tuple[str, ...] = ('plain', 'striped', 'dotted', 'checkered')
+PATTERNS: tuple[str, ...] = ('plain', 'striped', 'dotted', 'checkered')
 """``plain`` is never said; the others are words of captions."""
 
-SIZES: Dict[str, Tuple[float, float]] = {'small': (0.08, 0.10), 'large': (0.14, 0.18)}
+SIZES: dict[str, tuple[float, float]] = {'small': (0.08, 0.10), 'large': (0.14, 0.18)}
 """Size words and the range of the half width, in image widths."""
 
-SYNONYMS: Dict[str, str] = {
+SYNONYMS: dict[str, str] = {
     'red': 'scarlet', 'purple': 'violet', 'circle': 'disk', 'square': 'box'}
 """Seen word -> a word that no training text holds."""
 
@@ -41,7 +41,7 @@ class Pair(NamedTuple):
         return ' '.join(SYNONYMS.get(word, word) for word in self)
 
 
-def all_pairs() -> List[Pair]:
+def all_pairs() -> list[Pair]:
     """The 64 pairs, in the order of the category ids."""
     return [Pair(colour, shape) for colour in COLOURS for shape in SHAPES]
 
@@ -56,11 +56,11 @@ def is_held_out(pair: Pair) -> bool:
     return (3 * colour + shape) % 5 == 0
 
 
-def seen_pairs() -> List[Pair]:
+def seen_pairs() -> list[Pair]:
     """The pairs that training may show and name."""
     return [pair for pair in all_pairs() if not is_held_out(pair)]
 
 
-def held_out_pairs() -> List[Pair]:
+def held_out_pairs() -> list[Pair]:
     """The pairs that only validation and test show and name."""
     return [pair for pair in all_pairs() if is_held_out(pair)]

@@ -4,10 +4,11 @@ import io
 import json
 import os
 import zlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import NamedTuple
 
 import numpy as np
 from mmengine.logging import MMLogger
@@ -58,7 +59,7 @@ class WorldOptions(NamedTuple):
     seed: int = 0
 
     @property
-    def counts(self) -> Dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Number of images of each split."""
         return dict(train_detection=self.detection, train_grounding=self.grounding, val=self.val,
                     test=self.test, long_tail=self.long_tail)
@@ -76,11 +77,11 @@ class WorldOptions(NamedTuple):
         return any_look(seen_pairs() if split in TRAINING_SPLITS else all_pairs())
 
     def caption(self, split: str, things: Sequence[Thing],
-                rng: np.random.Generator) -> Optional[Caption]:
+                rng: np.random.Generator) -> Caption | None:
         """A caption, where a split has them."""
         return None if split in ('train_detection', 'long_tail') else write_caption(things, rng)
 
-    def annotate(self, folder: Path, split: str, pictures: List[Picture]) -> None:
+    def annotate(self, folder: Path, split: str, pictures: list[Picture]) -> None:
         """Write the annotation files of a split."""
         if split == 'train_detection':
             write_coco(folder / f'{split}.json', pictures, seen_pairs())
@@ -97,7 +98,7 @@ class WorldOptions(NamedTuple):
 
 
 #: What says what a world is made of.
-Options = Union[WorldOptions, SelfTrainingOptions]
+Options = WorldOptions | SelfTrainingOptions
 
 
 def _make_picture(index: int, split: str, root: str, options: 'Options') -> Picture:
@@ -135,7 +136,7 @@ def _is_complete(root: Path, options: Options) -> bool:
     return False
 
 
-def write_world(root: str, options: Optional[Options] = None, workers: int = 0) -> bool:
+def write_world(root: str, options: Options | None = None, workers: int = 0) -> bool:
     """Write a world, or complete one whose making was interrupted.
 
     Layout: ``images/{split}/*.jpg``, ``annotations/*.json[l]`` and, written last,

@@ -11,9 +11,9 @@ searched for, only numbered.
 
 import itertools
 import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -86,12 +86,12 @@ def locked(path: Path) -> AbstractContextManager[bool]:
     return exclusive(path.with_name(f'.{path.name}.lock'))
 
 
-def fingerprint(files: Iterable[Path]) -> List[list]:
+def fingerprint(files: Iterable[Path]) -> list[list]:
     """What changes when files change: their names, sizes and times of change."""
     return [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in map(Path, files)]
 
 
-def open_or_build(path: Path, files: Sequence[Path], columns: Sequence[Tuple[str, pa.DataType]],
+def open_or_build(path: Path, files: Sequence[Path], columns: Sequence[tuple[str, pa.DataType]],
                   rows: Callable[[], Iterator[tuple]], kind: str = '') -> MappedTable:
     """Open a table, after building it if it is missing or its files have changed.
 
@@ -129,7 +129,7 @@ def open_or_build(path: Path, files: Sequence[Path], columns: Sequence[Tuple[str
     return MappedTable(path)
 
 
-def _build(path: Path, columns: Sequence[Tuple[str, pa.DataType]], rows: Iterator[tuple],
+def _build(path: Path, columns: Sequence[tuple[str, pa.DataType]], rows: Iterator[tuple],
            wanted: list) -> None:
     schema = pa.schema(columns, metadata={b'glip_mm': json.dumps(wanted).encode()})
     with replacing(path) as file, pa.ipc.new_file(file, schema) as writer:

@@ -7,9 +7,10 @@ import re
 import tarfile
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import pyarrow as pa
 from tqdm import tqdm
@@ -27,7 +28,7 @@ COLUMNS = [('file', pa.int32()), ('line', pa.int64()), ('offset', pa.int64()),
            ('width', pa.int32()), ('height', pa.int32()), ('boxes', pa.int32())]
 MAX_OPEN = 64  # files a process keeps open: shards come in random order
 
-_files: Dict[Tuple[int, str], int] = OrderedDict()
+_files: dict[tuple[int, str], int] = OrderedDict()
 _position = threading.Lock()
 
 
@@ -83,7 +84,7 @@ def read_cell(path: str, offset: int, length: int) -> bytes:
     return decode_cell(read_bytes(path, offset, length))
 
 
-def _summary(record: object) -> Tuple[int, int, int]:
+def _summary(record: object) -> tuple[int, int, int]:
     """Width, height and number of boxes of a record; -1 for what it does not say rightly.
 
     A box one pixel thin or less is none, and one that is ignored is none either: an image with
@@ -131,14 +132,14 @@ class Source:
         if format not in FORMATS:
             raise ValueError(f"format='{format}' is none of {', '.join(FORMATS)}")
         self.path, self.format = path, format
-        self.label_map_file: Optional[str] = None
-        self.images: Optional[Path] = None  # of a TSV bundle
+        self.label_map_file: str | None = None
+        self.images: Path | None = None  # of a TSV bundle
         self.files = self._shards() if format in ('tar', 'odvg') else [Path(path)]
         for file in self.files:
             if not file.is_file():
                 raise FileNotFoundError(f"'{file}' is missing: check data_root and ann_file")
 
-    def _shards(self) -> List[Path]:
+    def _shards(self) -> list[Path]:
         names = expand_braces(self.path)
         if '*' not in self.path:
             return [Path(name) for name in names]
@@ -186,7 +187,7 @@ class Source:
         file = self.files[row['file']]
         return f'{file}:{row["line"]}' if row['line'] >= 0 else f'{file}, byte {row["offset"]}'
 
-    def image(self, row: dict) -> Optional[Tuple[str, Callable[[], bytes]]]:
+    def image(self, row: dict) -> tuple[str, Callable[[], bytes]] | None:
         """File that holds a row's image, and what reads it; None if it is a file by itself."""
         if row['image_offset'] < 0 or not (self.images or self.format == 'tar'):
             return None
@@ -209,7 +210,7 @@ class Source:
                             ) from error
 
 
-def expand_braces(pattern: str) -> List[str]:
+def expand_braces(pattern: str) -> list[str]:
     """``'{08..10}.tar'`` to ``['08.tar', '09.tar', '10.tar']``, any number of braces."""
     match = re.search(r'\{(\d+)\.\.(\d+)\}', pattern)
     if not match:
@@ -237,7 +238,7 @@ def _tar_rows(number: int, path: Path) -> Iterator[Row]:
     passed over: nothing was found in their image.
     """
     with tarfile.open(path) as shard:
-        members: Dict[str, Dict[str, tarfile.TarInfo]] = {}
+        members: dict[str, dict[str, tarfile.TarInfo]] = {}
         for member in tqdm(shard, desc=f'indexing {path.name}', unit='file', mininterval=1):
             key, _, suffix = member.name.rpartition('.')
             kind = 'image' if suffix.lower() in IMAGE_SUFFIXES else suffix

@@ -2,7 +2,7 @@
 
 import contextlib
 import random
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ def seeded(seed: int) -> Iterator[None]:
         torch.set_rng_state(states[2])
 
 
-def shares(total: int, ratios: Sequence[float]) -> List[int]:
+def shares(total: int, ratios: Sequence[float]) -> list[int]:
     """Split a total by ratios into whole numbers that add up to it (largest remainders)."""
     exact = np.asarray(ratios, float) / sum(ratios) * total
     counts = np.floor(exact).astype(int)
@@ -75,10 +75,10 @@ class GroundingStream(Dataset):
         seed: Of order and augmentation. Default: the run's (``randomness.seed``).
     """
 
-    def __init__(self, datasets: Sequence[Union[dict, Dataset]],
-                 copies: Optional[Sequence[float]] = None,
-                 ratios: Optional[Sequence[float]] = None,
-                 samples_per_epoch: Optional[int] = None, seed: Optional[int] = None) -> None:
+    def __init__(self, datasets: Sequence[dict | Dataset],
+                 copies: Sequence[float] | None = None,
+                 ratios: Sequence[float] | None = None,
+                 samples_per_epoch: int | None = None, seed: int | None = None) -> None:
         if not datasets:
             raise ValueError('GroundingStream.datasets is empty: give at least one')
         for key, value in (('copies', copies), ('ratios', ratios)):
@@ -121,7 +121,7 @@ class GroundingStream(Dataset):
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    def locate(self, draws: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+    def locate(self, draws: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Member and sample of draws.
 
         Args:

@@ -1,6 +1,7 @@
 """Which process reads which draws of a stream, in which batches."""
 
-from typing import Any, Dict, Iterator, List, Optional
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from mmengine.dist import get_dist_info
@@ -24,7 +25,7 @@ class StreamSampler(Sampler):
         seed: The run's, which MMEngine gives; for a stream that has none of its own.
     """
 
-    def __init__(self, dataset: GroundingStream, seed: Optional[int] = None) -> None:
+    def __init__(self, dataset: GroundingStream, seed: int | None = None) -> None:
         if not isinstance(dataset, GroundingStream):
             raise TypeError(f'StreamSampler reads a GroundingStream, got {type(dataset).__name__}: '
                             'set train_dataloader.dataset.type or sampler.type')
@@ -84,7 +85,7 @@ class StreamBatchSampler(Sampler):
         return len(self.sampler) // self.total_batch
 
     @property
-    def order(self) -> Dict[str, Any]:
+    def order(self) -> dict[str, Any]:
         """All that the order of draws depends on."""
         stream = self.sampler.dataset
         return dict(images_per_step=self.total_batch, samples_per_epoch=list(stream.counts),
@@ -97,11 +98,11 @@ class StreamBatchSampler(Sampler):
         """
         self.start = batch
 
-    def __iter__(self) -> Iterator[List[int]]:
+    def __iter__(self) -> Iterator[list[int]]:
         first = self.start
         end = first - first % len(self) + len(self)
         self.start = end  # without start_at() the next epoch goes on
-        members: List[np.ndarray] = []
+        members: list[np.ndarray] = []
         for batch in range(first, end):
             window, place = divmod(batch, self.window)
             if not members or place == 0:
@@ -109,7 +110,7 @@ class StreamBatchSampler(Sampler):
             mine = members[place][self.sampler.rank * self.batch_size:][:self.batch_size]
             yield mine.tolist()
 
-    def _window(self, window: int) -> List[np.ndarray]:
+    def _window(self, window: int) -> list[np.ndarray]:
         """The draws of each batch of all processes in a window."""
         size = self.window * self.total_batch
         draws = np.arange(window * size, (window + 1) * size)

@@ -14,7 +14,8 @@ makes the model's boxes exactly the published ones:
 Boxes are xyxy ``[K, 4]``, NumPy arrays or tensors. ``W``, ``H`` is an image's width and height.
 """
 
-from typing import Any, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def to_half_open(boxes: Any) -> Any:
     return boxes + _row(boxes, (0, 0, 1, 1))
 
 
-def rescale_boxes(boxes: Any, scale_factor: Tuple[float, float]) -> Any:
+def rescale_boxes(boxes: Any, scale_factor: tuple[float, float]) -> Any:
     """Boxes of a resized image.
 
     Args:
@@ -59,7 +60,7 @@ def flip_boxes(boxes: Any, width: float) -> Any:
     return to_half_open(mirrored + _row(boxes, (width - 1, 0, width - 1, 0)))
 
 
-def clip_boxes(boxes: Any, size: Tuple[int, int]) -> Tuple[Any, Any]:
+def clip_boxes(boxes: Any, size: tuple[int, int]) -> tuple[Any, Any]:
     """Boxes limited to an image, and which of them still hold something.
 
     Args:

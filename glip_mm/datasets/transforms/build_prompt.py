@@ -3,8 +3,9 @@
 import json
 import logging
 import zlib
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, Hashable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -81,11 +82,11 @@ class BuildPrompt(BaseTransform):
     def __init__(self, tokenizer: str = 'bert-base-uncased', max_tokens: int = 256,
                  num_negatives: int = 85, full_prob: float = 0.5, separator: str = '. ',
                  shuffle: bool = True, fixed: bool = False, keep_cut: bool = False,
-                 method: str = 'optimized', control: Optional[Sequence[float]] = None,
+                 method: str = 'optimized', control: Sequence[float] | None = None,
                  max_classes: int = -1, negatives: str = 'all',
-                 name_variants: Union[None, str, Mapping[str, Sequence[str]]] = None,
+                 name_variants: None | str | Mapping[str, Sequence[str]] = None,
                  split_alternatives: bool = False,
-                 caption_prompt: Optional[CaptionPrompt] = None,
+                 caption_prompt: CaptionPrompt | None = None,
                  add_detection_prefix: bool = False) -> None:
         for key, value, allowed in (('method', method, ('optimized', 'simple')),
                                     ('negatives', negatives, ('all', 'listed'))):
@@ -102,7 +103,7 @@ class BuildPrompt(BaseTransform):
         self.caption_prompt = caption_prompt
         self.prefix = DETECTION_PREFIX if add_detection_prefix else ''
         self._tokenizer: Any = None
-        self._vocabularies: Dict[Hashable, ClassVocabulary] = {}
+        self._vocabularies: dict[Hashable, ClassVocabulary] = {}
         self._reported = False
 
     @property
@@ -118,7 +119,7 @@ class BuildPrompt(BaseTransform):
         """Number of tokens of a text, without [CLS] and [SEP]."""
         return len(self.tokenizer(text, add_special_tokens=False, verbose=False)['input_ids'])
 
-    def vocabulary(self, text: Union[Mapping, Sequence[str]]) -> ClassVocabulary:
+    def vocabulary(self, text: Mapping | Sequence[str]) -> ClassVocabulary:
         """Names of a label map with their tokens, counted when they are first seen."""
         # by what it says, not by which object it is: data sets hand out copies
         key = tuple(text.items() if isinstance(text, Mapping) else enumerate(text))
@@ -131,7 +132,7 @@ class BuildPrompt(BaseTransform):
                 self.name_variants, self.split_alternatives, self.caption_prompt)
         return found
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Build the prompt.
 
         Args:
@@ -206,7 +207,7 @@ class BuildPrompt(BaseTransform):
         return rng.permutation(forms) if self.shuffle else np.sort(forms)
 
     def _candidates(self, results: dict, vocabulary: ClassVocabulary,
-                    ambiguous: np.ndarray) -> Optional[np.ndarray]:
+                    ambiguous: np.ndarray) -> np.ndarray | None:
         """Rows of the classes that may be drawn as negatives; None for all."""
         candidates = None
         if self.negatives == 'listed' and results.get('negatives') is not None:
@@ -223,7 +224,7 @@ class BuildPrompt(BaseTransform):
 
     def _from_caption(self, results: dict) -> None:
         phrases, caption = results['phrases'], results['text']
-        regions: List[int] = sorted(phrases)
+        regions: list[int] = sorted(phrases)
         try:
             prompt = caption_prompt_of(caption, [phrases[i] for i in regions])
         except (ValueError, TypeError, KeyError) as error:
@@ -265,7 +266,7 @@ class BuildPrompt(BaseTransform):
             if key in results:
                 results[key] = results[key][keep]
 
-    def _report_dropped(self, dropped: int, total: int, path: Optional[str]) -> None:
+    def _report_dropped(self, dropped: int, total: int, path: str | None) -> None:
         if not self._reported:
             self._reported = True
             print_log(f"{dropped} of {total} boxes of '{path}' are left out: the prompt of "
@@ -287,8 +288,8 @@ def caption_prompt_of(caption: str, phrases: Sequence[Mapping]) -> Prompt:
                                [p['phrase'] for p in phrases])
 
 
-def read_variants(value: Union[None, str, Mapping[str, Sequence[str]]]
-                  ) -> Dict[str, Tuple[str, ...]]:
+def read_variants(value: None | str | Mapping[str, Sequence[str]]
+                  ) -> dict[str, tuple[str, ...]]:
     """Name variants from a config or a JSON file.
 
     Raises:

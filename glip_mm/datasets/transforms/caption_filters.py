@@ -1,6 +1,5 @@
 """Which pseudo boxes of a caption are good enough."""
 
-from typing import List, Optional
 
 import numpy as np
 import torch
@@ -40,7 +39,7 @@ class FilterPseudoBoxes(BaseTransform):
         complete: Whether every phrase must have a box left.
     """
 
-    def __init__(self, min_score: Optional[float] = 0.5, nms_iou: float = -1, min_boxes: int = 1,
+    def __init__(self, min_score: float | None = 0.5, nms_iou: float = -1, min_boxes: int = 1,
                  count: str = 'boxes', complete: bool = False) -> None:
         if count not in ('boxes', 'entities'):
             raise ValueError("FilterPseudoBoxes.count must be 'boxes' or 'entities', got "
@@ -48,7 +47,7 @@ class FilterPseudoBoxes(BaseTransform):
         self.min_score, self.nms_iou = min_score, nms_iou
         self.min_boxes, self.count, self.complete = min_boxes, count, complete
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Filter.
 
         Args:
@@ -57,7 +56,7 @@ class FilterPseudoBoxes(BaseTransform):
         Returns:
             The same dict, or None.
         """
-        instances: List[dict] = results.get('instances', [])
+        instances: list[dict] = results.get('instances', [])
         if any('score' not in instance for instance in instances):
             return results
         entries = ({instance['bbox_label'] for instance in instances}
@@ -77,7 +76,7 @@ class FilterPseudoBoxes(BaseTransform):
         return results
 
 
-def suppress(instances: List[dict], iou: float) -> List[dict]:
+def suppress(instances: list[dict], iou: float) -> list[dict]:
     """Instances that no better one overlaps by more than ``iou``, in their order.
 
     As published the overlap is that of the inclusive corners, without counting the last pixel.

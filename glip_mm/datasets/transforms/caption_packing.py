@@ -1,6 +1,7 @@
 """Captions of other images as negatives."""
 
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -21,7 +22,7 @@ class Packed(NamedTuple):
     """
 
     caption: str
-    span: Tuple[int, int]
+    span: tuple[int, int]
 
 
 def count_packed(most: int, full_prob: float, none_prob: float, rng: Random) -> int:
@@ -45,7 +46,7 @@ def count_packed(most: int, full_prob: float, none_prob: float, rng: Random) -> 
     return int(rng.randint(0, most)) if most > 0 else 0
 
 
-def select_fitting(lengths: Sequence[int], budget: int, rng: Random) -> List[int]:
+def select_fitting(lengths: Sequence[int], budget: int, rng: Random) -> list[int]:
     """Negatives that fit, in the order in which they were tried (random).
 
     As published, one that is too long is passed over and shorter ones may still come.
@@ -108,7 +109,7 @@ class PackCaptions(BaseTransform):
     def __init__(self, num_negatives: int = 20, full_prob: float = 0.5, none_prob: float = 0.4,
                  max_tokens: int = 256, tokenizer: str = 'bert-base-uncased',
                  safeguard: bool = True,
-                 captions: Union[None, str, Sequence[str]] = None) -> None:
+                 captions: None | str | Sequence[str] = None) -> None:
         self.num_negatives = num_negatives
         self.full_prob, self.none_prob = full_prob, none_prob
         self.max_tokens, self.tokenizer_name = max_tokens, tokenizer
@@ -116,7 +117,7 @@ class PackCaptions(BaseTransform):
         self.source = CaptionSource(captions)
         self._tokenizer: Any = None
 
-    def count_tokens(self, texts: Sequence[str]) -> List[int]:
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, [CLS] and [SEP] counted."""
         if self._tokenizer is None:
             from glip_mm.compat import load_tokenizer
@@ -124,7 +125,7 @@ class PackCaptions(BaseTransform):
             self._tokenizer = load_tokenizer(resolve_language_model(self.tokenizer_name))
         return [len(ids) for ids in self._tokenizer(list(texts), verbose=False)['input_ids']]
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Pack.
 
         Args:
@@ -173,12 +174,12 @@ class ReplaceCaption(BaseTransform):
         captions: See :class:`CaptionSource`.
     """
 
-    def __init__(self, prob: float, captions: Union[None, str, Sequence[str]] = None) -> None:
+    def __init__(self, prob: float, captions: None | str | Sequence[str] = None) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'ReplaceCaption.prob must be in [0, 1], got {prob!r}')
         self.prob, self.source = prob, CaptionSource(captions)
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Replace.
 
         Args:

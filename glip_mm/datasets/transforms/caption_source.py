@@ -1,8 +1,9 @@
 """Where captions of other images come from: text only, no image is ever read for them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any
 
 from ..bad_sample import BadSample
 
@@ -18,11 +19,11 @@ class CaptionSource:
             randomness.
     """
 
-    def __init__(self, captions: Union[None, str, Sequence[str]] = None) -> None:
+    def __init__(self, captions: None | str | Sequence[str] = None) -> None:
         self.path = captions if isinstance(captions, str) else None
         self._captions = None if captions is None or self.path else check(captions, 'captions')
 
-    def draw(self, results: dict, count: int, rng: Random) -> List[str]:
+    def draw(self, results: dict, count: int, rng: Random) -> list[str]:
         """Captions of other images.
 
         Args:
@@ -50,7 +51,7 @@ class CaptionSource:
         return found
 
 
-def read_captions(path: str) -> List[str]:
+def read_captions(path: str) -> list[str]:
     """Captions of a file: a JSON list, or one a line (empty lines are skipped)."""
     text = Path(path).read_text(encoding='utf-8')
     if path.endswith('.json'):
@@ -58,7 +59,7 @@ def read_captions(path: str) -> List[str]:
     return check([line.strip() for line in text.splitlines() if line.strip()], path)
 
 
-def check(captions: Optional[Sequence[str]], name: str) -> List[str]:
+def check(captions: Sequence[str] | None, name: str) -> list[str]:
     """Captions as a list.
 
     Raises:

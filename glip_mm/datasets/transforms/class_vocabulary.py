@@ -3,7 +3,8 @@
 Letters: ``C`` classes, ``V`` ways to write them (at least one a class).
 """
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -40,17 +41,17 @@ class ClassVocabulary:
     """
 
     def __init__(self, names: Mapping[int, str], count_tokens: CountTokens, separator: str = '. ',
-                 variants: Optional[Mapping[str, Sequence[str]]] = None,
+                 variants: Mapping[str, Sequence[str]] | None = None,
                  split_alternatives: bool = False,
-                 caption_prompt: Optional[CaptionPrompt] = None) -> None:
+                 caption_prompt: CaptionPrompt | None = None) -> None:
         ordered = dict(sorted(names.items()))
         self.labels = np.fromiter(ordered, dtype=np.int64, count=len(ordered))
-        self.names: List[str] = list(ordered.values())
+        self.names: list[str] = list(ordered.values())
         self.separator = separator
         self.can_be_negative = np.array([name != BACKGROUND for name in self.names], dtype=bool)
         more = max(0, count_tokens(separator.rstrip() or separator) - 1)
         self._row = {int(label): row for row, label in enumerate(self.labels)}
-        self._overrides: List[Dict[str, str]] = []
+        self._overrides: list[dict[str, str]] = []
         forms, reads = [], {}
         for name, override in zip(self.names, overrides_by_position(self.names, caption_prompt)):
             texts = [override['name']] if 'name' in override else ways_to_write(
@@ -86,7 +87,7 @@ class ClassVocabulary:
         """What any form of these rows reads like."""
         return self.reading[np.isin(self.row_of_form, rows)]
 
-    def label_of(self, forms: np.ndarray) -> List[int]:
+    def label_of(self, forms: np.ndarray) -> list[int]:
         """Labels of forms."""
         return self.labels[self.row_of_form[forms]].tolist()
 
@@ -108,7 +109,7 @@ class ClassVocabulary:
                                  self.separator, overrides)
 
 
-def ways_to_write(name: str, variants: Sequence[str], split_alternatives: bool) -> Tuple[str, ...]:
+def ways_to_write(name: str, variants: Sequence[str], split_alternatives: bool) -> tuple[str, ...]:
     """The name (or its alternatives ``a/b``) and its variants, each once.
 
     Example:

@@ -1,6 +1,6 @@
 """Mirroring an image together with what is said about it."""
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from mmdet.datasets.transforms import RandomFlip
 
@@ -39,7 +39,7 @@ class FlipWithWords(RandomFlip):
         self.words, self.swapper = words, WordSwapper(pairs)
 
     def _flip_on_direction(self, results: dict) -> None:
-        direction: Optional[str] = self._choose_direction()
+        direction: str | None = self._choose_direction()
         if direction in ('horizontal', 'diagonal'):
             if self.words == 'skip' and self._says_side(results):
                 direction = None

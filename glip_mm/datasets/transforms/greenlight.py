@@ -1,6 +1,5 @@
 """Which words masked-language modelling may learn."""
 
-from typing import List, Tuple
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -45,7 +44,7 @@ class GreenlightSpans(BaseTransform):
             The same dict.
         """
         prompt = results['prompt']
-        spans: List[Tuple[int, int]]
+        spans: list[tuple[int, int]]
         if 'phrases' not in results:
             labels = np.unique(results.get('gt_bboxes_labels', ())).astype(int).tolist()
             spans = [span for label in labels for span in prompt.entities[label].spans]

@@ -1,7 +1,6 @@
 """Reading an image wherever it lies."""
 
 import io
-from typing import Optional
 
 import mmcv
 import numpy as np
@@ -15,7 +14,7 @@ from glip_mm.registry import TRANSFORMS
 from ..bad_sample import BadSample
 
 
-def deep_grey(content: bytes) -> Optional[Image.Image]:
+def deep_grey(content: bytes) -> Image.Image | None:
     """A grey image of 16 bits; None if the bytes are anything else, be it no image at all."""
     try:
         image = Image.open(io.BytesIO(content))
@@ -51,7 +50,7 @@ class LoadImage(LoadImageFromFile):
         if imdecode_backend == 'turbojpeg':
             load_turbojpeg()  # here, so that an error is not taken for a broken image
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Read the image.
 
         Raises:

@@ -3,14 +3,14 @@
 Classes are rows of a :class:`ClassVocabulary`, ways to write them are forms.
 """
 
-from typing import Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 
 from .class_vocabulary import ClassVocabulary, Random
 
 #: (one negative only, none, as many as possible, drop positives)
-Control = Tuple[float, float, float, float]
+Control = tuple[float, float, float, float]
 #: What the released models were trained with: half the time as many as possible.
 PUBLISHED_CONTROL: Control = (0.0, 0.0, 0.5, 0.0)
 
@@ -52,7 +52,7 @@ def count_negatives(most: int, control: Control, rng: Random) -> int:
 
 
 def keep_positives(rows: np.ndarray, vocabulary: ClassVocabulary, max_tokens: int,
-                   rng: Random) -> Tuple[np.ndarray, int]:
+                   rng: Random) -> tuple[np.ndarray, int]:
     """Choose the positive classes that fit in a prompt, and how they are written.
 
     The published screen: in random order until one no longer fits; that one and all after it are
@@ -76,7 +76,7 @@ def keep_positives(rows: np.ndarray, vocabulary: ClassVocabulary, max_tokens: in
 
 def draw_negatives(positives: np.ndarray, vocabulary: ClassVocabulary, budget: int, rng: Random,
                    num_negatives: int = 85, control: Control = PUBLISHED_CONTROL,
-                   max_classes: int = -1, candidates: Optional[np.ndarray] = None) -> np.ndarray:
+                   max_classes: int = -1, candidates: np.ndarray | None = None) -> np.ndarray:
     """Draw the classes of a prompt that the image does not show.
 
     Published: positives among the drawn classes are lost, so fewer may remain; the rest is taken

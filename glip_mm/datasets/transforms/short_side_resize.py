@@ -1,6 +1,5 @@
 """The published resizing rule."""
 
-from typing import Tuple
 
 import mmcv
 from mmdet.datasets.transforms import Resize
@@ -11,7 +10,7 @@ from .box_conventions import clip_boxes, rescale_boxes
 from .clip_boxes import is_inclusive
 
 
-def short_side_size(size: Tuple[int, int], short: int, longest: int) -> Tuple[int, int]:
+def short_side_size(size: tuple[int, int], short: int, longest: int) -> tuple[int, int]:
     """Height and width after resizing the short side (GLIP's evaluation).
 
     The short side becomes ``short``, or less so that the long side stays near ``longest``; the
@@ -46,7 +45,7 @@ class ShortSideResize(Resize):
             ``'half_open'``: scaled and then limited, as MMDetection does it.
     """
 
-    def __init__(self, scale: Tuple[int, int], backend: str = 'pillow',
+    def __init__(self, scale: tuple[int, int], backend: str = 'pillow',
                  convention: str = 'inclusive', **kwargs) -> None:
         super().__init__(scale=scale, backend=backend, **dict(kwargs, keep_ratio=True))
         self.inclusive = is_inclusive(convention, 'ShortSideResize.convention')

@@ -1,7 +1,8 @@
 """Exchange words such as left and right in a text, and keep track of where everything went."""
 
 import re
-from typing import Any, List, NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Swapped(NamedTuple):
     begins: np.ndarray
     ends: np.ndarray
 
-    def span(self, begin: int, end: int) -> Tuple[int, int]:
+    def span(self, begin: int, end: int) -> tuple[int, int]:
         """New span of the old one. A span that cuts an exchanged word takes in all of it."""
         return int(self.begins[begin]), int(self.ends[end])
 
@@ -69,7 +70,7 @@ class WordSwapper:
             The new text and where its characters were.
         """
         begins, ends = np.arange(len(text) + 1), np.arange(len(text) + 1)
-        parts: List[str] = []
+        parts: list[str] = []
         done = shift = 0
         for match in self.pattern.finditer(text):
             word, (begin, end) = self._word(match.group()), match.span()

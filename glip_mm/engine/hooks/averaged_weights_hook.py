@@ -1,6 +1,6 @@
 """Evaluates and keeps the moving average of the weights."""
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
@@ -35,8 +35,8 @@ class AveragedWeightsHook(EMAHook):
 
     def __init__(self, momentum: float = 0.001, strict_load: bool = True, **kwargs: Any) -> None:
         super().__init__(momentum=momentum, strict_load=strict_load, **kwargs)
-        self.ema_model: Optional[BaseAveragedModel] = None
-        self._resumed: Optional[dict] = None
+        self.ema_model: BaseAveragedModel | None = None
+        self._resumed: dict | None = None
         self._started = False
 
     def before_run(self, runner: Runner) -> None:
@@ -83,7 +83,7 @@ class AveragedWeightsHook(EMAHook):
             super().before_val_epoch(runner)
 
     def after_val_epoch(self, runner: Runner,
-                        metrics: Optional[Dict[str, float]] = None) -> None:
+                        metrics: dict[str, float] | None = None) -> None:
         """Go back to the raw weights."""
         if self.ema_model is not None:
             super().after_val_epoch(runner, metrics)
@@ -93,7 +93,7 @@ class AveragedWeightsHook(EMAHook):
         self.before_val_epoch(runner)
 
     def after_test_epoch(self, runner: Runner,
-                         metrics: Optional[Dict[str, float]] = None) -> None:
+                         metrics: dict[str, float] | None = None) -> None:
         """Go back to the raw weights."""
         self.after_val_epoch(runner, metrics)
 

@@ -1,7 +1,7 @@
 """Writes weights between the start and the end of a fine-tuning when it ends."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -34,7 +34,7 @@ class InterpolatedWeightsHook(Hook):
     # the last checkpoint has been written by then
     priority = 'VERY_LOW'
 
-    def __init__(self, base: Optional[str], alphas: Sequence[float] = (0.5, )) -> None:
+    def __init__(self, base: str | None, alphas: Sequence[float] = (0.5, )) -> None:
         if not base:
             raise ValueError('InterpolatedWeightsHook.base is the checkpoint before tuning; give '
                              'the load_from of the config')

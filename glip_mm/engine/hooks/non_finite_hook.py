@@ -1,6 +1,6 @@
 """What happens when a loss or a gradient is not a finite number."""
 
-from typing import Any, List, Optional, Tuple
+from typing import Any
 
 import torch
 from mmengine.dist import all_gather_object, all_reduce
@@ -44,9 +44,9 @@ class NonFiniteHook(Hook):
         self.policy, self.max_in_a_row = policy, max_in_a_row
         self.skipped = 0
         self._in_a_row = 0
-        self._guard: Optional[_StepGuard] = None
-        self._losses: List[Tuple[str, Tensor]] = []
-        self._samples: List[str] = []
+        self._guard: _StepGuard | None = None
+        self._losses: list[tuple[str, Tensor]] = []
+        self._samples: list[str] = []
 
     def before_train(self, runner: Runner) -> None:
         """Stand before the optimizer's step."""
@@ -60,7 +60,7 @@ class NonFiniteHook(Hook):
             self._guard = _StepGuard(wrapper, _core(runner.model))
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
-                         outputs: Optional[dict] = None) -> None:
+                         outputs: dict | None = None) -> None:
         """Report a step that was left out."""
         if self._guard is None:
             return
@@ -108,8 +108,8 @@ class _StepGuard:
 
     def __init__(self, wrapper: OptimWrapper, model: nn.Module) -> None:
         self.wrapper, self.model = wrapper, model
-        self.verdict: Optional[tuple] = None
-        self._loss: Optional[Tensor] = None
+        self.verdict: tuple | None = None
+        self._loss: Tensor | None = None
         self._update_params, self._step = wrapper.update_params, wrapper.step
         wrapper.update_params, wrapper.step = self.update_params, self.step  # type: ignore
 
@@ -144,7 +144,7 @@ class _StepGuard:
         scaler = getattr(self.wrapper, 'loss_scaler', None)
         return scaler is not None and scaler.is_enabled()
 
-    def _first_bad_gradient(self) -> Optional[str]:
+    def _first_bad_gradient(self) -> str | None:
         bad = [name for name, p in self.model.named_parameters()
                if p.grad is not None and not torch.isfinite(p.grad).all()]
         return f'{bad[0]} and {len(bad) - 1} more' if len(bad) > 1 else ''.join(bad) or None
@@ -154,7 +154,7 @@ def _core(model: nn.Module) -> nn.Module:
     return model.module if is_model_wrapper(model) else model
 
 
-def _broken_state(model: nn.Module) -> Optional[str]:
+def _broken_state(model: nn.Module) -> str | None:
     for kind, tensors in (('parameter', model.named_parameters()),
                           ('buffer', model.named_buffers())):
         for name, tensor in tensors:
@@ -163,7 +163,7 @@ def _broken_state(model: nn.Module) -> Optional[str]:
     return None
 
 
-def _names(data_batch: Any) -> List[str]:
+def _names(data_batch: Any) -> list[str]:
     samples = data_batch.get('data_samples') if isinstance(data_batch, dict) else None
     if not isinstance(samples, (list, tuple)):
         return []
@@ -172,7 +172,7 @@ def _names(data_batch: Any) -> List[str]:
             for info in infos]
 
 
-def _describe(reports: List[dict]) -> str:
+def _describe(reports: list[dict]) -> str:
     parts = []
     # a bad loss makes the gradients of all processes bad: then only where it arose matters
     some_loss = any(r['losses'] for r in reports)

@@ -1,8 +1,9 @@
 """How far a run is, on the screen."""
 
 import sys
+from collections.abc import Mapping
 from time import monotonic
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -57,9 +58,9 @@ def clock(seconds: float) -> str:
     return f'{hours}:{minutes:02d}:{seconds:02d}' if hours else f'{minutes}:{seconds:02d}'
 
 
-def metric_lines(metrics: Mapping[str, Any]) -> List[str]:
+def metric_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Join metrics that differ in the last part of their name: ``'coco: AP 0.4  AP50 0.6'``."""
-    groups: Dict[str, List[str]] = {}
+    groups: dict[str, list[str]] = {}
     for key, value in metrics.items():
         group, _, name = key.rpartition('/')
         shown = f'{value:.4g}' if isinstance(value, (int, float)) else str(value)
@@ -74,7 +75,7 @@ class ProgressHook(Hook):
     priority = 'VERY_LOW'
 
     def __init__(self) -> None:
-        self._shown: Optional[Progress] = None
+        self._shown: Progress | None = None
 
     def _begin(self, title: str, total: int, done: int = 0, lines: int = 10) -> None:
         self._shown = Progress(title, total, done, lines) if is_main_process() else None
@@ -83,7 +84,7 @@ class ProgressHook(Hook):
         if self._shown is not None:
             self._shown.step(note)
 
-    def _end(self, runner: Optional[Runner] = None, metrics: Optional[dict] = None) -> None:
+    def _end(self, runner: Runner | None = None, metrics: dict | None = None) -> None:
         if self._shown is not None:
             self._shown.close()
             for line in metric_lines(metrics or {}):
@@ -95,7 +96,7 @@ class ProgressHook(Hook):
         self._begin('training', runner.max_iters, runner.iter)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
-                         outputs: Optional[dict] = None) -> None:
+                         outputs: dict | None = None) -> None:
         """Count an iteration."""
         history = runner.message_hub.log_scalars.get('train/loss')
         note = f'loss {history.current():.3g}' if history is not None else ''
@@ -115,7 +116,7 @@ class ProgressHook(Hook):
         """Count a batch."""
         self._step()
 
-    def after_val_epoch(self, runner: Runner, metrics: Optional[dict] = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """End, and go on with a training by iterations."""
         self._end(runner, metrics)
         if 0 < runner.iter < runner.max_iters:
@@ -131,6 +132,6 @@ class ProgressHook(Hook):
         """Count a batch."""
         self._step()
 
-    def after_test_epoch(self, runner: Runner, metrics: Optional[dict] = None) -> None:
+    def after_test_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """End."""
         self._end(runner, metrics)

@@ -1,7 +1,6 @@
 """Randomness inside the network that a resumed training repeats."""
 
 import random
-from typing import Optional
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ class StepSeedHook(Hook):
         seed: Default: the runner's (``randomness.seed``).
     """
 
-    def __init__(self, seed: Optional[int] = None) -> None:
+    def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:

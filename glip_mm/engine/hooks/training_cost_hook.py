@@ -3,7 +3,6 @@
 import json
 import time
 from pathlib import Path
-from typing import Dict
 
 import torch
 from mmengine.dist import is_main_process
@@ -40,7 +39,7 @@ class TrainingCostHook(Hook):
         """Start the clock."""
         self._start = time.perf_counter()
 
-    def cost(self, runner: Runner) -> Dict[str, float]:
+    def cost(self, runner: Runner) -> dict[str, float]:
         """What has been spent so far."""
         seconds = self._before + time.perf_counter() - self._start
         peak = (peak_rss(children=True) or 0) / 2**20

@@ -1,8 +1,9 @@
 """Mixed precision in the type that the device is good at."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Dict, Iterator, Optional, Union
+from typing import Any
 
 import torch
 from mmengine.device import get_device
@@ -47,7 +48,7 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
         ValueError: For another ``dtype``, or float16 on a CPU.
     """
 
-    def __init__(self, dtype: str = 'auto', loss_scale: Union[str, float, dict] = 'dynamic',
+    def __init__(self, dtype: str = 'auto', loss_scale: str | float | dict = 'dynamic',
                  use_fsdp: bool = False, **kwargs: Any) -> None:
         OptimWrapper.__init__(self, **kwargs)  # AmpOptimWrapper's own refuses a CPU
         if dtype not in DTYPES:
@@ -72,7 +73,7 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
             yield
 
     @staticmethod
-    def _scaler(loss_scale: Union[str, float, dict], enabled: bool, use_fsdp: bool) -> Any:
+    def _scaler(loss_scale: str | float | dict, enabled: bool, use_fsdp: bool) -> Any:
         if use_fsdp:
             from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler as Scaler
         else:
@@ -88,9 +89,9 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
         raise ValueError(f"optim_wrapper.loss_scale is {loss_scale!r}: give 'dynamic', a number or "
                          "GradScaler's arguments")
 
-    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load optimizer and loss scale; a run may go on in the other type."""
-        state: Optional[dict] = state_dict.get('loss_scaler')
+        state: dict | None = state_dict.get('loss_scaler')
         if not state or not self.loss_scaler.is_enabled():
             state_dict.pop('loss_scaler', None)
         super().load_state_dict(state_dict)

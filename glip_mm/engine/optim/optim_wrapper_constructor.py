@@ -1,6 +1,6 @@
 """Builds the optimizer with the published parameter groups."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from mmengine.logging import MMLogger
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
@@ -35,7 +35,7 @@ class GLIPOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             ``weight_decay``.
     """
 
-    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         super().__init__(optim_wrapper_cfg, dict(paramwise_cfg or {}))
         # MMEngine's rules apply only where this is not empty
         self.paramwise_cfg.setdefault('custom_keys', {})
@@ -64,9 +64,9 @@ class GLIPOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         custom = self.paramwise_cfg['custom_keys'][max(keys, key=len)] if keys else {}
         return Multipliers(lr * custom.get('lr_mult', 1.0), decay * custom.get('decay_mult', 1.0))
 
-    def add_params(self, params: List[dict], module: nn.Module, **kwargs: Any) -> None:
+    def add_params(self, params: list[dict], module: nn.Module, **kwargs: Any) -> None:
         """Append the groups of a model's trainable parameters; each tensor is in one of them."""
-        groups: Dict[Multipliers, dict] = {}
+        groups: dict[Multipliers, dict] = {}
         for name, param in module.named_parameters():
             if not param.requires_grad:
                 continue

@@ -1,7 +1,8 @@
 """Which learning rate and weight decay a parameter of GLIP has, and the table that shows it."""
 
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import nn
 from torch.optim import Optimizer
@@ -79,8 +80,8 @@ class TableRow(NamedTuple):
     module: str
     tensors: int
     parameters: int
-    lr: Optional[float]
-    weight_decay: Optional[float]
+    lr: float | None
+    weight_decay: float | None
     trainable: str
 
 
@@ -108,7 +109,7 @@ def why_frozen(model: nn.Module, name: str) -> str:
     return reason
 
 
-def table_rows(model: nn.Module, optimizer: Optimizer) -> List[TableRow]:
+def table_rows(model: nn.Module, optimizer: Optimizer) -> list[TableRow]:
     """What an optimizer really does with each part of a model.
 
     Args:
@@ -119,7 +120,7 @@ def table_rows(model: nn.Module, optimizer: Optimizer) -> List[TableRow]:
         Rows in the model's order.
     """
     group_of = {id(p): group for group in optimizer.param_groups for p in group['params']}
-    counts: Dict[Tuple, List[int]] = {}
+    counts: dict[tuple, list[int]] = {}
     for name, param in model.named_parameters():
         group = group_of.get(id(param))
         if group is not None and param.requires_grad:
@@ -137,7 +138,7 @@ def table_rows(model: nn.Module, optimizer: Optimizer) -> List[TableRow]:
 
 def format_table(rows: Sequence[TableRow]) -> str:
     """The rows as aligned text, with the sums below."""
-    def number(value: Optional[float]) -> str:
+    def number(value: float | None) -> str:
         return '-' if value is None else f'{value:g}'
 
     lines = [('module', 'tensors', 'parameters', 'lr', 'weight decay', 'trainable')]

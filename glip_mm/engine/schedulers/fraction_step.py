@@ -1,6 +1,7 @@
 """Steps at fractions of the whole training."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 from mmengine.optim.scheduler.param_scheduler import INF, MultiStepParamScheduler, OptimizerType

@@ -1,6 +1,7 @@
 """Fully sharded training."""
 
-from typing import Any, Iterable, Sequence, Union
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from mmengine._strategy.fsdp import FSDP, FSDPStrategy
@@ -92,7 +93,7 @@ class GLIPFSDPStrategy(FSDPStrategy):
             return
         super()._setup_distributed(launcher, backend, **kwargs)
 
-    def _init_state_dict_cfg(self, state_dict_cfg: Union[str, dict]) -> None:
+    def _init_state_dict_cfg(self, state_dict_cfg: str | dict) -> None:
         super()._init_state_dict_cfg(state_dict_cfg)
         if get_device() == 'cpu':
             # what is on the CPU already is not copied there, and freed with the gathered shards

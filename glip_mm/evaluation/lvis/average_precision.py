@@ -8,7 +8,6 @@ docs/benchmarks.md), while the arrays that a test run holds anyway need a few so
 """
 
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
 
 import numpy as np
 
@@ -38,10 +37,10 @@ class LVISResult:
     precision: np.ndarray
     recall: np.ndarray
     frequency: np.ndarray
-    names: Tuple[str, ...]
+    names: tuple[str, ...]
 
     @property
-    def metrics(self) -> Dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR, ARs, ARm, ARl."""
         all_areas = self.precision[..., 0]
         found = dict(AP=all_areas, AP50=all_areas[THRESHOLDS == 0.5],
@@ -140,7 +139,7 @@ def _scored(truth: LVISGroundTruth, detections: Detections) -> Detections:
 
 
 def _curves(state: np.ndarray, starts: np.ndarray, gt_counts: np.ndarray
-            ) -> List[Tuple[int, np.ndarray, float]]:
+            ) -> list[tuple[int, np.ndarray, float]]:
     """Precision at :data:`RECALLS` and recall of each category with a match and a box that counts.
 
     Only matches are looked at: between two of them recall stands still and precision falls.

@@ -1,6 +1,7 @@
 """Detections of a whole data set as columns, and the caps that the two protocols put on them."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Detections(NamedTuple):
         return Detections(*(column[index] for column in self))
 
 
-def detections_of_results(truth: LVISGroundTruth, results: Sequence[Dict[str, Any]]
+def detections_of_results(truth: LVISGroundTruth, results: Sequence[dict[str, Any]]
                           ) -> Detections:
     """Detections of a results file: entries ``image_id, category_id, bbox, score``.
 
@@ -91,7 +92,7 @@ class DetectionStore:
         slack: Detections beyond those that wait for the next cut.
     """
 
-    def __init__(self, most: Optional[int], slack: int = 1_000_000) -> None:
+    def __init__(self, most: int | None, slack: int = 1_000_000) -> None:
         self.most, self.slack = most, slack
         self._kept, self._waiting, self._rows = Detections.empty(), [], 0
 
@@ -104,7 +105,7 @@ class DetectionStore:
 
     def detections(self) -> Detections:
         """Those that the cap lets through."""
-        waiting: List[Detections] = self._waiting
+        waiting: list[Detections] = self._waiting
         if waiting:
             kept = Detections.concatenate([self._kept, *waiting])
             self._kept = kept if self.most is None else most_per_category(kept, self.most)

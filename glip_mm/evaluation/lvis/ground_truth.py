@@ -1,9 +1,10 @@
 """The annotations of an LVIS file as arrays."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple, Union
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class LVISGroundTruth:
 
     image_ids: np.ndarray
     category_ids: np.ndarray
-    names: Tuple[str, ...]
+    names: tuple[str, ...]
     frequency: np.ndarray
     pair: np.ndarray
     boxes: np.ndarray
@@ -43,7 +44,7 @@ class LVISGroundTruth:
     not_exhaustive: np.ndarray
 
     @classmethod
-    def load(cls, path: Union[str, Path]) -> 'LVISGroundTruth':
+    def load(cls, path: str | Path) -> 'LVISGroundTruth':
         """Read an annotation file; outlines, the largest part of it, are dropped while reading.
 
         Raises:
@@ -54,7 +55,7 @@ class LVISGroundTruth:
             return cls.from_dict(json.load(file, object_pairs_hook=_without_outlines), str(path))
 
     @classmethod
-    def from_dict(cls, content: Dict[str, Any], source: str = 'annotations') -> 'LVISGroundTruth':
+    def from_dict(cls, content: dict[str, Any], source: str = 'annotations') -> 'LVISGroundTruth':
         """Take the content of an annotation file.
 
         Args:
@@ -94,7 +95,7 @@ class LVISGroundTruth:
         scored = _table(len(images), K, _pairs(images, 'neg_category_ids', category_of))
         scored[pair] = True
 
-        def column(key: str, default: Any, width: Tuple[int, ...] = ()) -> np.ndarray:
+        def column(key: str, default: Any, width: tuple[int, ...] = ()) -> np.ndarray:
             rows = np.array([box.get(key, default) for box in boxes], dtype=np.float64)
             return rows.reshape(-1, *width)[order]
 
@@ -108,19 +109,19 @@ class LVISGroundTruth:
             _table(len(images), K, _pairs(images, 'not_exhaustive_category_ids', category_of)))
 
 
-def _without_outlines(items: List[Tuple[str, Any]]) -> Dict[str, Any]:
+def _without_outlines(items: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in items if key != 'segmentation'}
 
 
-def _pairs(images: List[dict], key: str, category_of: Dict[int, int]
-           ) -> Iterator[Tuple[int, int]]:
+def _pairs(images: list[dict], key: str, category_of: dict[int, int]
+           ) -> Iterator[tuple[int, int]]:
     for index, image in enumerate(images):
         for category in image[key]:
             if category in category_of:  # files cut down to some categories keep whole lists
                 yield index, category_of[category]
 
 
-def _table(images: int, K: int, pairs: Iterator[Tuple[int, int]]) -> np.ndarray:
+def _table(images: int, K: int, pairs: Iterator[tuple[int, int]]) -> np.ndarray:
     table = np.zeros(images * K, dtype=bool)
     for image, category in pairs:
         table[image * K + category] = True

@@ -9,7 +9,7 @@ Letters: ``N`` detections, ``G`` boxes, ``E`` (detection, box) couples whose IoU
 lowest threshold, ``A`` ranges of area, ``T`` thresholds.
 """
 
-from typing import Iterator, Tuple
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def iou_of_couples(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def near_couples(pair: np.ndarray, boxes: np.ndarray, gt_pair: np.ndarray, gt_boxes: np.ndarray,
-                 lowest: float) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+                 lowest: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Detections and boxes of one image and category whose IoU reaches the lowest threshold.
 
     Args:
@@ -82,7 +82,7 @@ def rounds_of(groups: np.ndarray) -> np.ndarray:
 
 
 def match(det: np.ndarray, gt: np.ndarray, iou: np.ndarray, gt_pair: np.ndarray,
-          gt_ignored: np.ndarray, thresholds: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+          gt_ignored: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Let the detections take boxes.
 
     A box that counts goes before any that is ignored; of equal IoUs the later box in the file is

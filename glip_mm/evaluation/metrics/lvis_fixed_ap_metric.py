@@ -1,7 +1,8 @@
 """LVIS AP: the fixed one that GLIP is published with, and the standard one."""
 
 from collections import OrderedDict
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.dist import (
@@ -67,7 +68,7 @@ class LVISFixedAPMetric(BaseMetric):
 
     def __init__(self, ann_file: str, fixed_ap: bool = True, topk: int = 10_000,
                  max_per_image: int = 300, classwise: bool = False, collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+                 prefix: str | None = None) -> None:
         self.default_prefix = 'lvis' if fixed_ap else 'lvis_standard'
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.ann_file, self.fixed_ap, self.topk = ann_file, fixed_ap, topk
@@ -76,13 +77,13 @@ class LVISFixedAPMetric(BaseMetric):
             self.truth = LVISGroundTruth.load(path)
         self._image_of = {int(v): i for i, v in enumerate(self.truth.image_ids)}
         #: of the last evaluation: curves, AP of each category
-        self.result: Optional[LVISResult] = None
+        self.result: LVISResult | None = None
         self._start()
 
     def _start(self) -> None:
         # standard AP's cap has been applied to every image that arrives here
         self._store = DetectionStore(self.topk if self.fixed_ap else None)
-        self._seen: Dict[int, None] = {}
+        self._seen: dict[int, None] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Take the detections of some images.
@@ -119,7 +120,7 @@ class LVISFixedAPMetric(BaseMetric):
                                 array_of(found['scores']))
         return detections if self.fixed_ap else most_per_image(detections, self.max_per_image)
 
-    def evaluate(self, size: int) -> Dict[str, float]:
+    def evaluate(self, size: int) -> dict[str, float]:
         """Gather what the processes hold, capped, and score it on the first.
 
         Args:
@@ -131,14 +132,14 @@ class LVISFixedAPMetric(BaseMetric):
         part = LVISPart(np.array(list(self._seen), dtype=np.int64), self._store.detections())
         self._start()
         parts = collect_results([part], get_world_size(), self.collect_device)
-        metrics: List[Optional[dict]] = [None]
+        metrics: list[dict | None] = [None]
         if is_main_process():
             metrics = [{f'{self.prefix}/{name}': value
                         for name, value in self.compute_metrics(parts).items()}]
         broadcast_object_list(metrics)
         return metrics[0]
 
-    def compute_metrics(self, results: Sequence[LVISPart]) -> Dict[str, float]:
+    def compute_metrics(self, results: Sequence[LVISPart]) -> dict[str, float]:
         """Score what the processes have seen.
 
         Args:

@@ -5,8 +5,9 @@ import csv
 import io
 import json
 from collections import OrderedDict, defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -70,10 +71,10 @@ class ODinWMetric(BaseMetric):
     default_prefix = 'odinw'
 
     def __init__(self, datasets: Mapping[str, str],
-                 num_classes: Optional[Mapping[str, int]] = None,
-                 suite_size: Optional[int] = None, out_file: Optional[str] = None,
+                 num_classes: Mapping[str, int] | None = None,
+                 suite_size: int | None = None, out_file: str | None = None,
                  max_dets: int = MAX_DETS, renumber: bool = False,
-                 collect_device: str = 'cpu', prefix: Optional[str] = None) -> None:
+                 collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if not datasets:
             raise ValueError('ODinWMetric.datasets must name at least one data set, got none')
@@ -81,7 +82,7 @@ class ODinWMetric(BaseMetric):
         self.suite_size = len(self.datasets) if suite_size is None else suite_size
         self.out_file, self.max_dets, self.renumber = out_file, max_dets, renumber
         #: Of the last evaluation, in the order of ``datasets``.
-        self.rows: List[SuiteRow] = []
+        self.rows: list[SuiteRow] = []
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the detections of a batch.
@@ -106,7 +107,7 @@ class ODinWMetric(BaseMetric):
                 found['bboxes'].float().cpu().numpy(), found['scores'].float().cpu().numpy(),
                 found['labels'].cpu().numpy(), self.max_dets)))
 
-    def compute_metrics(self, results: List[tuple]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
         """AP of each set.
 
         Args:
@@ -115,12 +116,12 @@ class ODinWMetric(BaseMetric):
         Returns:
             The values named in the class.
         """
-        found: Dict[str, Dict[Any, tuple]] = defaultdict(dict)
+        found: dict[str, dict[Any, tuple]] = defaultdict(dict)
         for name, image, *detections in results:
             found[name][image] = detections
         self.rows = [self._evaluate(name, path, found[name])
                      for name, path in self.datasets.items()]
-        metrics: Dict[str, float] = OrderedDict((row.name, row.AP) for row in self.rows)
+        metrics: dict[str, float] = OrderedDict((row.name, row.AP) for row in self.rows)
         values = [row.AP for row in self.rows if not np.isnan(row.AP)]
         note = '' if len(values) == self.suite_size else f'_of_{len(values)}'
         metrics[f'mean{note}'] = float(np.mean(values)) if values else float('nan')
@@ -134,7 +135,7 @@ class ODinWMetric(BaseMetric):
             write_atomically(self.out_file, suite_csv(self.rows).encode())
         return metrics
 
-    def _evaluate(self, name: str, path: str, found: Dict[Any, tuple]) -> SuiteRow:
+    def _evaluate(self, name: str, path: str, found: dict[Any, tuple]) -> SuiteRow:
         truth = quiet_coco(path, self.renumber)
         ids = sorted(truth.getCatIds())
         wanted = self.num_classes.get(name, len(ids))
@@ -164,7 +165,7 @@ def best_detections(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
     return boxes[best], scores[best], labels[best]
 
 
-def quiet_coco(path: Union[str, Path], renumber: bool = False) -> COCO:
+def quiet_coco(path: str | Path, renumber: bool = False) -> COCO:
     """Annotations, read without a word, with what pycocotools needs and exported files may lack.
 
     Args:
@@ -182,7 +183,7 @@ def quiet_coco(path: Union[str, Path], renumber: bool = False) -> COCO:
     return truth
 
 
-def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> List[dict]:
+def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> list[dict]:
     """Detections in COCO's form.
 
     Args:
@@ -204,7 +205,7 @@ def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> List[dict]:
     return rows
 
 
-def _coco_stats(truth: COCO, rows: List[dict], ids: Sequence[int], max_dets: int) -> np.ndarray:
+def _coco_stats(truth: COCO, rows: list[dict], ids: Sequence[int], max_dets: int) -> np.ndarray:
     if not rows:
         return np.zeros(len(STATS))
     with contextlib.redirect_stdout(io.StringIO()):

@@ -1,7 +1,8 @@
 """Phrase grounding recall."""
 
 from collections import OrderedDict
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -56,9 +57,9 @@ class SentenceResult(NamedTuple):
         types: Of each phrase.
     """
 
-    identity: Optional[Tuple]
-    ranks: List[Tuple[int, ...]]
-    types: List[Tuple[str, ...]]
+    identity: tuple | None
+    ranks: list[tuple[int, ...]]
+    types: list[tuple[str, ...]]
 
 
 @METRICS.register_module()
@@ -94,7 +95,7 @@ class PhraseGroundingMetric(BaseMetric):
 
     def __init__(self, topk: Sequence[int] = (1, 5, 10), iou_threshold: float = 0.5,
                  protocol: str = 'any', collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+                 prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if protocol not in PROTOCOLS:
             raise ValueError(f"{type(self).__name__}.protocol must be 'any', 'merged' or 'both', "
@@ -124,8 +125,8 @@ class PhraseGroundingMetric(BaseMetric):
                 identity = (sample.get('dataset_name'), sample.get('img_id'),
                             sample['sentence_id'])
             truth, found = sample.get('gt_instances'), sample['pred_instances']
-            ranks: List[Tuple[int, ...]] = []
-            types: List[Tuple[str, ...]] = []
+            ranks: list[tuple[int, ...]] = []
+            types: list[tuple[str, ...]] = []
             if truth is not None and 'bboxes' in truth:
                 gt_labels = array_of(truth['labels'])
                 ranks = self._ranks(*(np.asarray(array_of(x), dtype=np.float64) for x in (
@@ -134,7 +135,7 @@ class PhraseGroundingMetric(BaseMetric):
                 types = self._types(sample, gt_labels)
             self.results.append(SentenceResult(identity, ranks, types))
 
-    def _types(self, sample: dict, gt_labels: np.ndarray) -> List[Tuple[str, ...]]:
+    def _types(self, sample: dict, gt_labels: np.ndarray) -> list[tuple[str, ...]]:
         known = sample.get('phrase_types')
         labels = np.unique(gt_labels).astype(int).tolist()
         if known is None:
@@ -147,7 +148,7 @@ class PhraseGroundingMetric(BaseMetric):
                 tuple(dict.fromkeys(known[label] or ())) for label in labels]
 
     def _ranks(self, gt_boxes: np.ndarray, gt_labels: np.ndarray, boxes: np.ndarray,
-               labels: np.ndarray, scores: np.ndarray) -> List[Tuple[int, ...]]:
+               labels: np.ndarray, scores: np.ndarray) -> list[tuple[int, ...]]:
         """Of each phrase, by label, its rank by each protocol."""
         ranks = []
         boxes = boxes.reshape(-1, 4)
@@ -160,7 +161,7 @@ class PhraseGroundingMetric(BaseMetric):
                           self.iou_threshold) for protocol in PROTOCOLS[self.protocol]))
         return ranks
 
-    def compute_metrics(self, results: List[SentenceResult]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[SentenceResult]) -> dict[str, float]:
         """Shares over all phrases of all sentences, each sentence once.
 
         Args:
@@ -176,10 +177,10 @@ class PhraseGroundingMetric(BaseMetric):
             logger.warning(f'{len(results) - len(sentences)} sentences came more than once, by '
                            'image and sentence_id: each counts once, as it came first')
         phrases = [pair for _, ranks, types in sentences for pair in zip(ranks, types)]
-        metrics: Dict[str, float] = OrderedDict()
+        metrics: dict[str, float] = OrderedDict()
         for index, protocol in enumerate(PROTOCOLS[self.protocol]):
             head = f'{protocol}/' if self.protocol == 'both' else ''
-            groups: Dict[str, List[int]] = {'': []}
+            groups: dict[str, list[int]] = {'': []}
             for ranks, types in phrases:
                 for name in ('', *types):
                     groups.setdefault(name, []).append(ranks[index])
@@ -190,9 +191,9 @@ class PhraseGroundingMetric(BaseMetric):
         logger.info(f'{self.prefix}: ' + '  '.join(f'{k} {v:.4g}' for k, v in metrics.items()))
         return metrics
 
-    def _shares(self, ranks: List[int]) -> Dict[str, float]:
+    def _shares(self, ranks: list[int]) -> dict[str, float]:
         found = np.array(ranks, dtype=np.int64)
-        shares: Dict[str, float] = {
+        shares: dict[str, float] = {
             f'{self.share}@{k}': float(((found > 0) & (found <= k)).mean()) if ranks
             else float('nan') for k in self.topk}
         shares['upper_bound'] = float((found > 0).mean()) if ranks else float('nan')
@@ -200,8 +201,8 @@ class PhraseGroundingMetric(BaseMetric):
         return shares
 
 
-def _without_repetitions(results: List[SentenceResult]) -> List[SentenceResult]:
-    first: Dict[Any, SentenceResult] = {}
+def _without_repetitions(results: list[SentenceResult]) -> list[SentenceResult]:
+    first: dict[Any, SentenceResult] = {}
     for index, result in enumerate(results):
         first.setdefault(index if result.identity is None else result.identity, result)
     return list(first.values())

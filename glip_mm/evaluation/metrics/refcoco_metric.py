@@ -1,6 +1,6 @@
 """Precision at k of referring expressions."""
 
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -36,15 +36,15 @@ class RefCOCOMetric(PhraseGroundingMetric):
     share = 'Precision'
 
     def __init__(self, topk: Sequence[int] = (1, 5, 10), iou_threshold: float = 0.5,
-                 collect_device: str = 'cpu', prefix: Optional[str] = None) -> None:
+                 collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(topk, iou_threshold, 'any', collect_device, prefix)
 
     def _ranks(self, gt_boxes: np.ndarray, gt_labels: np.ndarray, boxes: np.ndarray,
-               labels: np.ndarray, scores: np.ndarray) -> List[Tuple[int, ...]]:
+               labels: np.ndarray, scores: np.ndarray) -> list[tuple[int, ...]]:
         if not len(gt_boxes):
             return []
         return [(first_hit(boxes.reshape(-1, 4), scores, gt_boxes, self.iou_threshold),)]
 
-    def _types(self, sample: dict, gt_labels: np.ndarray) -> List[Tuple[str, ...]]:
+    def _types(self, sample: dict, gt_labels: np.ndarray) -> list[tuple[str, ...]]:
         name = sample.get('dataset_name')
         return [(name,) if name else ()] if len(gt_labels) else []

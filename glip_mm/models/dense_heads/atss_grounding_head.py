@@ -1,7 +1,8 @@
 """Boxes, centerness and region-word logits; their losses and decoding."""
 
 import math
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -55,10 +56,10 @@ class ATSSGroundingHead(BaseModule):
     """
 
     def __init__(self, in_channels: int = 256, language_dim: int = 768, num_levels: int = 5,
-                 anchor_generator: Optional[dict] = None, assigner: Optional[dict] = None,
-                 loss_region_word: Optional[dict] = None, loss_box_weight: float = 2.0,
-                 prior_prob: float = 0.01, test_cfg: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 anchor_generator: dict | None = None, assigner: dict | None = None,
+                 loss_region_word: dict | None = None, loss_box_weight: float = 2.0,
+                 prior_prob: float = 0.01, test_cfg: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.anchor_generator = TASK_UTILS.build(anchor_generator or dict(
             type='mmdet.AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1,
@@ -85,7 +86,7 @@ class ATSSGroundingHead(BaseModule):
         self.bias_lang = nn.Parameter(torch.zeros(language_dim))
         self.bias0 = nn.Parameter(torch.tensor([-math.log((1 - prior_prob) / prior_prob)]))
 
-    def forward(self, feats: Sequence[Tensor], text: Tensor) -> List[LevelOutput]:
+    def forward(self, feats: Sequence[Tensor], text: Tensor) -> list[LevelOutput]:
         """Dense outputs of every level.
 
         Args:
@@ -106,13 +107,13 @@ class ATSSGroundingHead(BaseModule):
                 self.centerness(x).flatten(1), to_inclusive(level_anchors)))
         return outputs
 
-    def _anchors(self, sizes: Sequence[Tuple[int, int]], device: torch.device) -> List[Tensor]:
+    def _anchors(self, sizes: Sequence[tuple[int, int]], device: torch.device) -> list[Tensor]:
         # left on the CPU they would be copied for each level of each image, waiting for a GPU
         generator = self.anchor_generator
         generator.base_anchors = [anchors.to(device) for anchors in generator.base_anchors]
         return generator.grid_priors(sizes, device=device)
 
-    def project_text(self, text: Tensor) -> Tuple[Tensor, Tensor]:
+    def project_text(self, text: Tensor) -> tuple[Tensor, Tensor]:
         """Words in the visual space and their bias.
 
         The normalised text is halved before the projection but not in the bias: released
@@ -166,7 +167,7 @@ class ATSSGroundingHead(BaseModule):
         return Assignment(*(torch.cat(p) for p in zip(*parts)))
 
     def loss(self, levels: Sequence[LevelOutput], mask: Tensor, token_map: Tensor,
-             assignment: Assignment) -> Dict[str, Tensor]:
+             assignment: Assignment) -> dict[str, Tensor]:
         """Losses of the three outputs.
 
         Args:
@@ -202,6 +203,6 @@ class ATSSGroundingHead(BaseModule):
         return encode(assignment.anchors, assignment.boxes)
 
     def predict(self, levels: Sequence[LevelOutput], token_map: Tensor,
-                image_sizes: Sequence[Tuple[int, int]]) -> List[InstanceData]:
+                image_sizes: Sequence[tuple[int, int]]) -> list[InstanceData]:
         """Detections in the network's frame; see :func:`select_detections`."""
         return select_detections(levels, token_map, image_sizes, **self.test_cfg)

@@ -1,6 +1,7 @@
 """From dense head outputs to detections, by the published protocol."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmengine.structures import InstanceData
@@ -27,9 +28,9 @@ class LevelOutput(NamedTuple):
 
 
 def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
-                      image_sizes: Sequence[Tuple[int, int]], score_thr: float = 0.05,
-                      nms_pre: int = 1000, iou_threshold: Optional[float] = 0.6,
-                      max_per_img: int = 100, score_agg: str = 'MEAN') -> List[InstanceData]:
+                      image_sizes: Sequence[tuple[int, int]], score_thr: float = 0.05,
+                      nms_pre: int = 1000, iou_threshold: float | None = 0.6,
+                      max_per_img: int = 100, score_agg: str = 'MEAN') -> list[InstanceData]:
     """Threshold, rank, decode and suppress.
 
     Candidates are (anchor, entity) pairs whose entity score alone exceeds the threshold; the
@@ -72,8 +73,8 @@ def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
 
 
 def rank_candidates(levels: Sequence[LevelOutput], token_map: Tensor,
-                    image_sizes: Sequence[Tuple[int, int]], score_thr: float, nms_pre: int,
-                    score_agg: str) -> Tuple[Tensor, Tensor, Tensor]:
+                    image_sizes: Sequence[tuple[int, int]], score_thr: float, nms_pre: int,
+                    score_agg: str) -> tuple[Tensor, Tensor, Tensor]:
     """The best ``nms_pre`` pairs of each level, decoded; never waits for a GPU.
 
     Args:
@@ -110,7 +111,7 @@ def rank_candidates(levels: Sequence[LevelOutput], token_map: Tensor,
     return boxes, scores, labels
 
 
-def merge_chunks(found: InstanceData, iou_threshold: Optional[float] = None,
+def merge_chunks(found: InstanceData, iou_threshold: float | None = None,
                  max_per_img: int = -1) -> InstanceData:
     """Detections of one image from several chunks of a vocabulary, best first.
 

@@ -10,7 +10,7 @@ Constants are Python numbers here: making a tensor of them would wait for a GPU 
 """
 
 import math
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from mmcv.ops import nms

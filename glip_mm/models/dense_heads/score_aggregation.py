@@ -1,6 +1,6 @@
 """From token probabilities to entity scores."""
 
-from typing import Callable, Dict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ def _onehot(probs: Tensor, token_map: Tensor) -> Tensor:
 
 #: Published aggregations: arithmetic mean (all released results), maximum, geometric mean, and
 #: the first ``E`` token columns as they are.
-AGGREGATIONS: Dict[str, Callable[[Tensor, Tensor], Tensor]] = dict(
+AGGREGATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = dict(
     MEAN=_mean, MAX=_max, POWER=_power, ONEHOT=_onehot)
 
 

@@ -1,7 +1,8 @@
 """One text for each class, with what is known of it, in place of one prompt for all."""
 
 import inspect
-from typing import Dict, List, Optional, Sequence, Tuple, TypeVar, Union
+from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -39,10 +40,10 @@ class ClassTextBatcher(PromptBatcher):
         batch_size: Texts that go through the language model together.
     """
 
-    def __init__(self, language_model: BertLanguageModel, knowledge: Optional[str] = None,
-                 knowledge_type: Union[None, str, Sequence[str]] = None, max_definitions: int = 5,
+    def __init__(self, language_model: BertLanguageModel, knowledge: str | None = None,
+                 knowledge_type: None | str | Sequence[str] = None, max_definitions: int = 5,
                  aggregate: str = 'first', strict: bool = False,
-                 max_classes_per_batch: Optional[int] = None, batch_size: int = 64) -> None:
+                 max_classes_per_batch: int | None = None, batch_size: int = 64) -> None:
         super().__init__(language_model)
         if aggregate not in AGGREGATES:
             raise ValueError(f"model.class_texts.aggregate is '{aggregate}': choose one of "
@@ -98,7 +99,7 @@ class ClassTextBatcher(PromptBatcher):
 
     # ---------------------------------------------------------------- texts
 
-    def texts(self, prompt: Prompt) -> List[str]:
+    def texts(self, prompt: Prompt) -> list[str]:
         """Text of each class.
 
         Args:
@@ -120,7 +121,7 @@ class ClassTextBatcher(PromptBatcher):
 
     # ---------------------------------------------------------------- what the network sees
 
-    def chunks(self, prompt: Prompt, max_classes: Optional[int] = None) -> List[Chunk]:
+    def chunks(self, prompt: Prompt, max_classes: int | None = None) -> list[Chunk]:
         """The whole prompt, or parts of at most ``max_classes`` names; tokens set no limit."""
         count = len(prompt.entities)
         if max_classes is None or count <= max_classes or prompt.pieces is None:
@@ -165,7 +166,7 @@ class ClassTextBatcher(PromptBatcher):
     # ---------------------------------------------------------------- training
 
     def for_training(self, prompts: Sequence[Prompt], gt_instances: Sequence[InstanceData]
-                     ) -> Tuple[Sequence[Prompt], Sequence[InstanceData]]:
+                     ) -> tuple[Sequence[Prompt], Sequence[InstanceData]]:
         """Compare all images of a batch with the same classes, as published.
 
         These are the classes that have boxes and, up to ``max_classes_per_batch``, others that
@@ -181,7 +182,7 @@ class ClassTextBatcher(PromptBatcher):
             One prompt ``B`` times, and the boxes with their labels in it; a class that was left
             out has the label ``E``, which owns no token.
         """
-        written: Dict[str, str] = {}
+        written: dict[str, str] = {}
         for prompt in prompts:
             self.texts(prompt)  # refuses captions
             for name, text in zip(prompt.names, super().texts(prompt)):
@@ -201,5 +202,5 @@ class ClassTextBatcher(PromptBatcher):
         return [shared] * len(prompts), relabelled
 
 
-def _shuffled(items: Sequence[T]) -> List[T]:
+def _shuffled(items: Sequence[T]) -> list[T]:
     return [items[i] for i in torch.randperm(len(items)).tolist()]

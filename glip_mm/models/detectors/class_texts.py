@@ -1,6 +1,6 @@
 """The text that stands for a class: its name, and what is known of it."""
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 from mmengine.logging import MMLogger
 
@@ -20,12 +20,12 @@ class ClassTexts:
         strict: Raise an error for a class without a definition, instead of a warning.
     """
 
-    def __init__(self, language_model: BertLanguageModel, knowledge: Optional[Knowledge] = None,
+    def __init__(self, language_model: BertLanguageModel, knowledge: Knowledge | None = None,
                  strict: bool = False) -> None:
         self.language_model, self.knowledge, self.strict = language_model, knowledge, strict
-        self._texts: Dict[Tuple[str, str], str] = {}
+        self._texts: dict[tuple[str, str], str] = {}
 
-    def __call__(self, names: Sequence[str], written: Sequence[str]) -> List[str]:
+    def __call__(self, names: Sequence[str], written: Sequence[str]) -> list[str]:
         """Text of each class.
 
         Args:
@@ -44,7 +44,7 @@ class ClassTexts:
             self._texts.update(zip(new, texts))
         return [self._texts[key] for key in keys]
 
-    def _compose(self, keys: Sequence[Tuple[str, str]]) -> List[str]:
+    def _compose(self, keys: Sequence[tuple[str, str]]) -> list[str]:
         if self.knowledge is None:
             return [written for _, written in keys]
         texts, bare = [], []
@@ -70,7 +70,7 @@ class ClassTexts:
                              'the bare names')
         MMLogger.get_current_instance().warning(f'{text}: the bare names are used')
 
-    def _report_long(self, keys: Sequence[Tuple[str, str]], texts: Sequence[str]) -> None:
+    def _report_long(self, keys: Sequence[tuple[str, str]], texts: Sequence[str]) -> None:
         room = self.language_model.max_tokens - 2  # [CLS] and [SEP]
         long = [name for (name, _), count in zip(keys, self.language_model.count_tokens(texts))
                 if count > room]

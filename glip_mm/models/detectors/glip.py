@@ -1,6 +1,7 @@
 """The GLIP detector: wires image side, text side, fusion and head."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmdet.models.detectors.base import BaseDetector
@@ -42,8 +43,8 @@ class GroundingOutput(NamedTuple):
         text: Text after fusion.
     """
 
-    levels: List[LevelOutput]
-    feats: List[Tensor]
+    levels: list[LevelOutput]
+    feats: list[Tensor]
     text: TextFeatures
 
 
@@ -85,14 +86,14 @@ class GLIP(BaseDetector):
         init_cfg: As everywhere in MMEngine.
     """
 
-    def __init__(self, backbone: dict, neck: Optional[dict], language_model: dict,
-                 fusion_neck: dict, bbox_head: dict, mlm_head: Optional[dict] = None,
-                 prompt_table: Optional[dict] = None, contrastive_loss: Optional[dict] = None,
-                 inter_image_loss: Optional[dict] = None, class_texts: Optional[dict] = None,
-                 with_cp: Optional[bool] = None, tuning: Union[None, str, dict] = None,
-                 train_cfg: Optional[dict] = None, test_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(self, backbone: dict, neck: dict | None, language_model: dict,
+                 fusion_neck: dict, bbox_head: dict, mlm_head: dict | None = None,
+                 prompt_table: dict | None = None, contrastive_loss: dict | None = None,
+                 inter_image_loss: dict | None = None, class_texts: dict | None = None,
+                 with_cp: bool | None = None, tuning: None | str | dict = None,
+                 train_cfg: dict | None = None, test_cfg: dict | None = None,
+                 data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.test_cfg = ConfigDict(test_cfg or {})
         head_test_cfg = {k: v for k, v in self.test_cfg.items()
@@ -117,7 +118,7 @@ class GLIP(BaseDetector):
             self.bbox_head = MODELS.build(
                 dict(bbox_head, language_dim=width, test_cfg=head_test_cfg))
 
-            def optional(cfg: Optional[dict], kind: str, **given) -> Optional[nn.Module]:
+            def optional(cfg: dict | None, kind: str, **given) -> nn.Module | None:
                 if cfg is None:
                     return None
                 return MODELS.build({'type': kind, 'language_dim': width, **given, **cfg})
@@ -154,7 +155,7 @@ class GLIP(BaseDetector):
 
     # ---------------------------------------------------------------- forward
 
-    def extract_feat(self, batch_inputs: Tensor) -> List[Tensor]:
+    def extract_feat(self, batch_inputs: Tensor) -> list[Tensor]:
         """Pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first."""
         return list(self.neck(self.backbone(batch_inputs)))
 
@@ -184,7 +185,7 @@ class GLIP(BaseDetector):
         return GroundingOutput(self.bbox_head(feats, words), feats, text)
 
     def _forward(self, batch_inputs: Tensor,
-                 batch_data_samples: Optional[SampleList] = None) -> List[LevelOutput]:
+                 batch_data_samples: SampleList | None = None) -> list[LevelOutput]:
         if not batch_data_samples:
             raise ValueError("mode='tensor' needs data_samples: they hold the text to look for")
         prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
@@ -193,7 +194,7 @@ class GLIP(BaseDetector):
 
     # ---------------------------------------------------------------- training
 
-    def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> Dict[str, Tensor]:
+    def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Losses of a batch; images without boxes are background.
 
         Args:
@@ -232,7 +233,7 @@ class GLIP(BaseDetector):
         return (text.hidden if self.fusion_neck.fuse else text.embedded).float()
 
     def _training_text(self, prompts: Sequence[Prompt], samples: SampleList
-                       ) -> Tuple[TextFeatures, Optional[Tensor]]:
+                       ) -> tuple[TextFeatures, Tensor | None]:
         if self.mlm_head is None:
             return self.encode_text(prompts), None
         ids, mask, labels = self.mask_text(prompts, samples)
@@ -242,7 +243,7 @@ class GLIP(BaseDetector):
         return text, labels
 
     def mask_text(self, prompts: Sequence[Prompt],
-                  samples: SampleList) -> Tuple[Tensor, Tensor, Tensor]:
+                  samples: SampleList) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens with some words masked.
 
         Only words of entities that have boxes are learned, or those of a sample's
@@ -272,7 +273,7 @@ class GLIP(BaseDetector):
 
     def _contrastive(self, feats: Sequence[Tensor], text: TextFeatures, out: GroundingOutput,
                      token_map: Tensor, assignment: Assignment,
-                     prompts: Sequence[Prompt]) -> Dict[str, Tensor]:
+                     prompts: Sequence[Prompt]) -> dict[str, Tensor]:
         losses = {}
         image = assignment.positives[:, 0]
         if self.contrastive_loss is not None or self.inter_image_loss is not None:
@@ -347,7 +348,7 @@ class GLIP(BaseDetector):
         if fused:  # a tower that reads no words is the same for all chunks
             feats = self.fusion_neck(feats)[0]
         batch = self.test_cfg.get('chunk_batch') or chunks_at_once(feats)
-        found: List[List[InstanceData]] = [[] for _ in prompts]
+        found: list[list[InstanceData]] = [[] for _ in prompts]
         for start in range(0, len(pairs), batch):
             images = [image for image, _ in pairs[start:start + batch]]
             chunks = [chunk for _, chunk in pairs[start:start + batch]]
@@ -366,7 +367,7 @@ class GLIP(BaseDetector):
                    for parts, prompt, sample in zip(found, prompts, batch_data_samples)]
         return self.add_pred_to_datasample(batch_data_samples, results)
 
-    def _finish(self, parts: List[InstanceData], prompt: Prompt, sample, rescale: bool
+    def _finish(self, parts: list[InstanceData], prompt: Prompt, sample, rescale: bool
                 ) -> InstanceData:
         result = InstanceData.cat(parts)
         if len(parts) > 1:

@@ -1,7 +1,7 @@
 """Test-time augmentation by the published recipe."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmdet.structures import DetDataSample, SampleList
@@ -35,15 +35,15 @@ class GLIPTTAModel(BaseTTAModel):
         data_preprocessor: As in MMEngine.
     """
 
-    def __init__(self, module: Union[dict, nn.Module], tta_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None) -> None:
+    def __init__(self, module: dict | nn.Module, tta_cfg: dict | None = None,
+                 data_preprocessor: dict | None = None) -> None:
         super().__init__(module, data_preprocessor)
         settings = dict(ranges={}, iou_threshold=0.6, max_per_img=1000)
         unknown = set(tta_cfg or {}) - set(settings)
         if unknown:
             raise ValueError(f'tta_model.tta_cfg knows {sorted(settings)}, got {sorted(unknown)}')
         settings.update(tta_cfg or {})
-        self.ranges: Dict[int, Tuple[float, float]] = {
+        self.ranges: dict[int, tuple[float, float]] = {
             int(side): tuple(limits) for side, limits in settings['ranges'].items()}
         self.iou_threshold = settings['iou_threshold']
         self.max_per_img = settings['max_per_img']
@@ -106,7 +106,7 @@ class GLIPTTAModel(BaseTTAModel):
         Returns:
             The first view's samples with the merged detections.
         """
-        merged: List[DetDataSample] = []
+        merged: list[DetDataSample] = []
         for views in data_samples_list:
             names = [name for view in views for name in view.pred_instances.label_names]
             parts = [InstanceData(bboxes=v.bboxes, scores=v.scores, labels=v.labels)

@@ -1,7 +1,8 @@
 """Prompts as the network needs them: pieces that fit the language model, and token maps."""
 
 from collections import OrderedDict
-from typing import Hashable, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import torch
 from mmengine.logging import MMLogger
@@ -31,10 +32,10 @@ class PromptBatcher:
 
     def __init__(self, language_model: BertLanguageModel) -> None:
         self.language_model = language_model
-        self._cache: 'OrderedDict[Hashable, object]' = OrderedDict()
+        self._cache: OrderedDict[Hashable, object] = OrderedDict()
         self._warned: set = set()
 
-    def chunks(self, prompt: Prompt, max_classes: Optional[int] = None) -> List[Chunk]:
+    def chunks(self, prompt: Prompt, max_classes: int | None = None) -> list[Chunk]:
         """Cut a prompt at its token budget, or after ``max_classes`` names.
 
         A caption cannot be cut: one that is too long loses its end, with a warning.
@@ -44,7 +45,7 @@ class PromptBatcher:
             self._remember(key, self._split(prompt, max_classes))
         return self._cache[key]  # type: ignore[return-value]
 
-    def _split(self, prompt: Prompt, max_classes: Optional[int]) -> List[Chunk]:
+    def _split(self, prompt: Prompt, max_classes: int | None) -> list[Chunk]:
         if prompt.pieces is None:
             return [Chunk(prompt, torch.arange(len(prompt.entities)))]
         budget = self.language_model.max_tokens - 2  # [CLS] and [SEP]
@@ -53,7 +54,7 @@ class PromptBatcher:
             return [Chunk(prompt, torch.arange(len(prompt.entities)))]
         return [Chunk(prompt.select(group), torch.tensor(group)) for group in groups]
 
-    def texts(self, prompt: Prompt) -> List[str]:
+    def texts(self, prompt: Prompt) -> list[str]:
         """What each class name looks like in a prompt; nothing for a caption."""
         return [prompt.caption[begin:end] for begin, end in prompt.pieces or ()]
 
@@ -66,7 +67,7 @@ class PromptBatcher:
         return self.language_model.encode([p.caption for p in prompts])
 
     def for_training(self, prompts: Sequence[Prompt], gt_instances: Sequence[InstanceData]
-                     ) -> Tuple[Sequence[Prompt], Sequence[InstanceData]]:
+                     ) -> tuple[Sequence[Prompt], Sequence[InstanceData]]:
         """Prompts and boxes of a batch as they are learned: here, as they come."""
         return prompts, gt_instances
 
@@ -111,7 +112,7 @@ class PromptBatcher:
             self._cache.popitem(last=False)
 
 
-def by_chunk(chunks: Sequence[Sequence[Chunk]]) -> List[Tuple[int, Chunk]]:
+def by_chunk(chunks: Sequence[Sequence[Chunk]]) -> list[tuple[int, Chunk]]:
     """(image, chunk) pairs ordered so that images that share a chunk stand together."""
     longest = max(len(c) for c in chunks)
     return [(i, c[k]) for k in range(longest) for i, c in enumerate(chunks) if k < len(c)]

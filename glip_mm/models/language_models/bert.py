@@ -2,8 +2,8 @@
 
 import contextlib
 from collections import OrderedDict
+from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Dict, Hashable, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -44,8 +44,8 @@ class BertLanguageModel(BaseModule):
 
     def __init__(self, name: str = 'bert-base-uncased', pretrained: bool = True,
                  frozen: bool = False, max_tokens: int = 256, num_layers: int = 1,
-                 depth: Optional[int] = None, mask_special: bool = False, with_cp: bool = False,
-                 cache_tokens: int = 65536, init_cfg: Optional[dict] = None) -> None:
+                 depth: int | None = None, mask_special: bool = False, with_cp: bool = False,
+                 cache_tokens: int = 65536, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.name, self.pretrained, self.frozen = name, pretrained, frozen
         self.max_tokens, self.num_layers, self.mask_special = max_tokens, num_layers, mask_special
@@ -67,7 +67,7 @@ class BertLanguageModel(BaseModule):
                 gradient_checkpointing_kwargs=dict(use_reentrant=False))
         if frozen:
             self.encoder.requires_grad_(False)
-        self._cache: 'OrderedDict[Hashable, Tensor]' = OrderedDict()
+        self._cache: OrderedDict[Hashable, Tensor] = OrderedDict()
         self._cache_tokens, self._cached = cache_tokens, 0
         self._untrained = pretrained  # until init_weights or a checkpoint brings the weights
         self.train(self.training)
@@ -102,7 +102,7 @@ class BertLanguageModel(BaseModule):
         return self.encoder.config.hidden_size
 
     @property
-    def layer_config(self) -> Dict[str, object]:
+    def layer_config(self) -> dict[str, object]:
         """Arguments of a fusion text layer shaped like one layer of this encoder."""
         config = self.encoder.config
         return dict(language_dim=config.hidden_size, num_heads=config.num_attention_heads,
@@ -135,7 +135,7 @@ class BertLanguageModel(BaseModule):
         self._untrained = False
         super()._load_from_state_dict(*args, **kwargs)
 
-    def count_tokens(self, texts: Sequence[str]) -> List[int]:
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, without [CLS] and [SEP]."""
         if not texts:
             return []
@@ -236,7 +236,7 @@ class BertLanguageModel(BaseModule):
         """
         self._warn_if_untrained()
         constant = self._constant
-        found: Dict[str, Tensor] = {}
+        found: dict[str, Tensor] = {}
         for text in dict.fromkeys(texts):
             key = (aggregate, text)
             if constant and key in self._cache:
@@ -267,7 +267,7 @@ class BertLanguageModel(BaseModule):
                 f"the pretrained weights of language model '{self.name}' were not loaded: call "
                 'init_weights() of the model (training does) or load a checkpoint')
 
-    def _cached_rows(self, captions: List[str]) -> List[Tensor]:
+    def _cached_rows(self, captions: list[str]) -> list[Tensor]:
         """Hidden states ``[l, D]`` of each caption without its padding."""
         missing = [c for c in captions if c not in self._cache]
         if missing:

@@ -1,6 +1,6 @@
 """Prompt tuning: a learned vector for each token position (GLIP, section 5.2)."""
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ class PromptTable(nn.Module):
     """
 
     def __init__(self, language_dim: int, num_positions: int = 1000, one_prompt: bool = False,
-                 prompt: Optional[str] = None) -> None:
+                 prompt: str | None = None) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(num_positions, language_dim))
         self.one_prompt = one_prompt
@@ -60,7 +60,7 @@ class PromptTable(nn.Module):
                     'nothing sampled), or set model.tuning.one_prompt=False')
 
     def forward(self, text: TextFeatures,
-                captions: Optional[Sequence[str]] = None) -> TextFeatures:
+                captions: Sequence[str] | None = None) -> TextFeatures:
         """Shift both text representations, padding included as published.
 
         Args:

@@ -1,6 +1,6 @@
 """What travels between tokenizer, language model, fusion and head."""
 
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -18,7 +18,7 @@ class TokenBatch(NamedTuple):
 
     input_ids: Tensor
     mask: Tensor
-    offsets: List[np.ndarray]
+    offsets: list[np.ndarray]
 
 
 class TextFeatures(NamedTuple):

@@ -1,6 +1,6 @@
 """Masking words for masked-language modelling."""
 
-from typing import Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from .text_features import TokenBatch
 
 
-def greenlight_row(offsets: np.ndarray, spans: Optional[Sequence[Tuple[int, int]]]) -> np.ndarray:
+def greenlight_row(offsets: np.ndarray, spans: Sequence[tuple[int, int]] | None) -> np.ndarray:
     """Which tokens of a caption may be learned.
 
     A token of which a character lies in a span; the special tokens have no characters. A span
@@ -31,9 +31,9 @@ def greenlight_row(offsets: np.ndarray, spans: Optional[Sequence[Tuple[int, int]
     return ((first < end) & (last > begin) & (first < last)).any(axis=0).astype(np.int64)
 
 
-def mask_tokens(tokens: TokenBatch, greenlight: Optional[Tensor], mask_id: int, vocab_size: int,
+def mask_tokens(tokens: TokenBatch, greenlight: Tensor | None, mask_id: int, vocab_size: int,
                 probability: float = 0.15, corrupt_unlearned: bool = False,
-                generator: Optional[torch.Generator] = None) -> Tuple[Tensor, Tensor]:
+                generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
     """BERT's masking: of the chosen tokens 80 % [MASK], 10 % random, 10 % unchanged.
 
     Args:

@@ -1,6 +1,6 @@
 """From the tokens of a text to one vector."""
 
-from typing import Callable, Dict
+from collections.abc import Callable
 
 from torch import Tensor
 
@@ -18,4 +18,4 @@ def _mean(text: TextFeatures) -> Tensor:
 
 #: Published ways (GLIPKNOW.LAN_FEATURE_AGG_TYPE), ``[B, L, D] -> [B, D]``: the token [CLS], or the
 #: mean of all real tokens.
-AGGREGATES: Dict[str, Callable[[TextFeatures], Tensor]] = dict(first=_first, mean=_mean)
+AGGREGATES: dict[str, Callable[[TextFeatures], Tensor]] = dict(first=_first, mean=_mean)

@@ -1,6 +1,5 @@
 """Bi-directional cross-attention between visual and text tokens (GLIP, section 3.2)."""
 
-from typing import Tuple
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +54,7 @@ class BiAttention(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
 
-    def forward(self, visual: Tensor, text: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, visual: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Exchange information both ways.
 
         The residual goes around the *normalised* input: ``LN(x) + gamma * update``. Released
@@ -83,7 +82,7 @@ class BiAttention(nn.Module):
         return visual, text + self.gamma_l * self._project_pooled(pooled, mass)
 
     def _at_once(self, visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
-                 mask: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+                 mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The plain formula of :mod:`.tiled_attention`, all scores in memory."""
         scores = clamp(keys.to(visual.dtype) @ visual.transpose(1, 2) + key_bias[..., None])
         batch, _, num_tokens = scores.shape
@@ -96,7 +95,7 @@ class BiAttention(nn.Module):
         to_text = self.dropout(scores.softmax(dim=3)).flatten(1, 2)  # [B, HL, N]
         return update, to_text @ visual.to(to_text.dtype), to_text.float().sum(dim=2)
 
-    def _text_side(self, text: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    def _text_side(self, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keys ``[B, HL, C]`` with bias ``[B, HL]``, and values ``[B, HL, C]``; float32."""
         split = (self.num_heads, self.head_dim)
         with torch.autocast(text.device.type, enabled=False):

@@ -1,8 +1,7 @@
 """Modulated deformable convolution (DCNv2) behind one function."""
 
-from functools import lru_cache
+from functools import cache
 from types import ModuleType
-from typing import Optional
 
 import torch
 from mmcv.ops import modulated_deform_conv2d as mmcv_modulated_deform_conv2d
@@ -51,8 +50,8 @@ def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Ten
         return deform_conv2d(x, offset, mask, weight, bias, (stride, stride), (1, 1))
 
 
-@lru_cache(maxsize=None)
-def _triton_kernels() -> Optional[ModuleType]:
+@cache
+def _triton_kernels() -> ModuleType | None:
     """The module of the kernels; None, with one warning, where Triton is missing."""
     try:
         from . import triton_deform_conv

@@ -1,6 +1,6 @@
 """One block of the dynamic head (Dai et al., 2021): deformable convolution across levels."""
 
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -53,7 +53,7 @@ class DyConv(nn.Module):
         nn.init.zeros_(self.scale_attention.bias)
         self.activation = DynamicReLU(channels)
 
-    def forward(self, feats: Sequence[Tensor]) -> List[Tensor]:
+    def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """Process all levels.
 
         Args:
@@ -90,7 +90,7 @@ class DyConv(nn.Module):
             branches: Which branches ``convolved`` are; 1 comes first.
             convolved: ``[B, C, h, w]``; branch 0 of the coarser level's size.
         """
-        total: Optional[Tensor] = None
+        total: Tensor | None = None
         for branch, x in zip(branches, convolved):
             x = self.branches[branch].norm(x)
             if branch == 0:
@@ -112,7 +112,7 @@ def flatten_levels(feats: Sequence[Tensor]) -> Tensor:
     return once(flatten, *feats)
 
 
-def split_levels(tokens: Tensor, like: Sequence[Tensor]) -> List[Tensor]:
+def split_levels(tokens: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """Inverse of :func:`flatten_levels` with the sizes of ``like``."""
     batch, _, channels = tokens.shape
     parts = tokens.transpose(1, 2).split([x.shape[-2] * x.shape[-1] for x in like], dim=2)

@@ -3,7 +3,7 @@
 The plain formula is ``function(x)``.
 """
 
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 

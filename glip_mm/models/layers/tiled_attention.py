@@ -14,7 +14,8 @@ again in the backward pass: what it keeps is of the size of its arguments.
 Letters: ``N`` visual tokens, ``C`` channels, ``L`` words, ``H`` heads, ``n`` tokens of a tile.
 """
 
-from typing import Any, Iterator, List, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ MIN_TILE = 64
 
 def tiled_two_way_attention(visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
                             constant: Tensor, mask: Tensor, num_heads: int,
-                            dropout: float = 0.) -> Tuple[Tensor, Tensor, Tensor]:
+                            dropout: float = 0.) -> tuple[Tensor, Tensor, Tensor]:
     """Visual tokens read the words, and words the visual tokens.
 
     Under autocast the matrix products are in its type; scores, softmax and sums are float32.
@@ -90,7 +91,7 @@ class _Image:
             heads = heads.masked_fill(self.hidden, -torch.inf)
         return heads.softmax(dim=2).view_as(scores)
 
-    def factors(self, scores: Tensor, tile: slice) -> Tuple[Optional[Tensor], Optional[Tensor]]:
+    def factors(self, scores: Tensor, tile: slice) -> tuple[Tensor | None, Tensor | None]:
         """Dropout's 0 or 1 / keep for both directions; the same whenever a tile is asked again."""
         if self.keep == 1:
             return None, None
@@ -113,7 +114,7 @@ def random_mask(like: Tensor, keep: float, generator: torch.Generator) -> Tensor
     return (drawn.view(torch.int16)[:like.numel()] <= round(keep * 65536) - 32769).view_as(like)
 
 
-def _times(x: Tensor, factor: Optional[Tensor]) -> Tensor:
+def _times(x: Tensor, factor: Tensor | None) -> Tensor:
     return x if factor is None else x * factor
 
 
@@ -122,7 +123,7 @@ class _TwoWayAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
                 constant: Tensor, mask: Tensor, num_heads: int, dropout: float, seed: int,
-                dtype: torch.dtype) -> Tuple[Tensor, Tensor, Tensor]:
+                dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         ctx.settings = num_heads, dropout, seed, dtype
         out = torch.empty_like(visual, memory_format=torch.contiguous_format)
         pooled, mass, norm = [], [], []
@@ -138,11 +139,11 @@ class _TwoWayAttention(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_out: Tensor, grad_pooled: Tensor,
-                 grad_mass: Tensor) -> Tuple[Any, ...]:
+                 grad_mass: Tensor) -> tuple[Any, ...]:
         visual, keys, key_bias, values, mask, pooled, mass, norm = ctx.saved_tensors
         num_heads, dropout, seed, dtype = ctx.settings
         with torch.autocast(visual.device.type, enabled=False):
-            grads: List[Tuple[Tensor, ...]] = []
+            grads: list[tuple[Tensor, ...]] = []
             for b in range(len(visual)):
                 image = _Image(keys[b], key_bias[b], mask[b], num_heads, dropout, seed + b, dtype)
                 # sum over the tokens of T dT, of which the softmax's backward takes T times
@@ -157,7 +158,7 @@ class _TwoWayAttention(torch.autograd.Function):
 
 
 def _forward_image(image: _Image, visual: Tensor, values: Tensor, constant: Tensor,
-                   out: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+                   out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     size = len(image.keys)
     top = visual.new_full((size,), -torch.inf, dtype=image.wide)
     total, mass = torch.zeros_like(top), torch.zeros_like(top)
@@ -182,7 +183,7 @@ def _forward_image(image: _Image, visual: Tensor, values: Tensor, constant: Tens
 
 
 def _backward_image(image: _Image, visual: Tensor, values: Tensor, norm: Tensor, grad_out: Tensor,
-                    grad_pooled: Tensor, grad_mass: Tensor, inner: Tensor) -> Tuple[Tensor, ...]:
+                    grad_pooled: Tensor, grad_mass: Tensor, inner: Tensor) -> tuple[Tensor, ...]:
     grad_visual = torch.empty_like(visual, dtype=image.wide)
     grad_keys = torch.zeros_like(image.keys, dtype=image.wide)
     grad_values, grad_bias = torch.zeros_like(grad_keys), torch.zeros_like(norm)

@@ -14,7 +14,7 @@ Letters: ``P`` output pixels of all images, ``C`` and ``O`` input and output cha
 input's size and ``h', w'`` the output's.
 """
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 import torch
 import triton
@@ -179,7 +179,7 @@ def _backward_weight(grad_ptr, x_ptr, offset_ptr, mask_ptr, grad_weight_ptr,
 
 
 def triton_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor,
-                         bias: Optional[Tensor], stride: int) -> Tensor:
+                         bias: Tensor | None, stride: int) -> Tensor:
     """3x3 DCNv2 with padding 1, one group and one deformable group.
 
     Memory beside arguments and results: a channels-last copy of ``x`` if it isn't in that order
@@ -252,7 +252,7 @@ class _DeformConv(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, offset, mask, weight = ctx.saved_tensors
         num_p, sizes, options = _launch(x, offset, weight, ctx.stride)
         out = grad.to(x.dtype).contiguous()
@@ -276,7 +276,7 @@ class _DeformConv(torch.autograd.Function):
 
 
 def _launch(x: Tensor, offset: Tensor, weight: Tensor,
-            stride: int) -> Tuple[int, Tuple[int, ...], Dict[str, Any]]:
+            stride: int) -> tuple[int, tuple[int, ...], dict[str, Any]]:
     """Output pixels, sizes ``(h, w, h', w')`` and launch options of the kernels."""
     channels, outputs = weight.shape[-2:]
     sizes = (*x.shape[1:3], *offset.shape[-2:])

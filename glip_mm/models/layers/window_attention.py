@@ -1,6 +1,5 @@
 """Swin's window attention without its matrix of weights."""
 
-from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +17,7 @@ class _WindowMSA(WindowMSA):
     no fused kernel and MMDetection's own steps are taken.
     """
 
-    def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         learns = self.training and torch.is_grad_enabled()
         if not is_fast('window_attention') or (learns and not x.is_cuda):
             return super().forward(x, mask)

@@ -1,6 +1,5 @@
 """Contrastive losses between regions and words; no released model uses them."""
 
-from typing import Tuple
 
 import torch
 import torch.nn.functional as F
@@ -112,7 +111,7 @@ class InterImageContrastiveLoss(nn.Module):
 
     @staticmethod
     def _gather(visual: Tensor, words: Tensor,
-                positives: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+                positives: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Add the words of other processes as negatives; gradients stay in this process."""
         counts = [int(c) for c in all_gather(torch.tensor(len(words), device=words.device))]
         if len(counts) == 1:

@@ -1,6 +1,6 @@
 """Feature pyramid with the DropBlock of GLIP's training."""
 
-from typing import Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -44,7 +44,7 @@ class FPNDropBlock(FPN):
         for conv in list(self.fpn_convs)[:self.backbone_end_level - self.start_level - 1]:
             conv.register_forward_pre_hook(self._drop)
 
-    def _drop(self, module: torch.nn.Module, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
+    def _drop(self, module: torch.nn.Module, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         if self.training and self.drop_prob > 0:
             return (drop_block(inputs[0], self.drop_prob, self.drop_size),)
         return (inputs[0],)

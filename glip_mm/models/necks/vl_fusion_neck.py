@@ -1,6 +1,6 @@
 """The tower that lets image and text see each other before any box is predicted."""
 
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -18,14 +18,14 @@ from ..layers.dynamic_conv import flatten_levels, split_levels
 class FusionBlock(nn.Module):
     """Bi-directional fusion, then a text layer and a dynamic convolution side by side."""
 
-    def __init__(self, attention: Optional[BiAttention], text: Optional[FusionTextLayer],
+    def __init__(self, attention: BiAttention | None, text: FusionTextLayer | None,
                  conv: DyConv, with_cp: bool) -> None:
         super().__init__()
         self.attention, self.text, self.conv = attention, text, conv
         self.with_cp = with_cp
 
-    def forward(self, feats: List[Tensor],
-                text: Optional[TextFeatures]) -> Tuple[List[Tensor], Optional[TextFeatures]]:
+    def forward(self, feats: list[Tensor],
+                text: TextFeatures | None) -> tuple[list[Tensor], TextFeatures | None]:
         if self.attention is not None and self.text is not None:
             args = (flatten_levels(feats), text.hidden, text.mask)
             # tiles are computed again in the backward pass anyway
@@ -63,9 +63,9 @@ class VLFusionNeck(BaseModule):
 
     def __init__(self, in_channels: int = 256, num_layers: int = 6, fuse: bool = True,
                  embed_dim: int = 2048, num_heads: int = 8, dropout: float = 0.1,
-                 text_layer: Optional[dict] = None, num_groups: int = 16, with_cp: bool = False,
-                 layer_scale: Optional[float] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 text_layer: dict | None = None, num_groups: int = 16, with_cp: bool = False,
+                 layer_scale: float | None = None,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if fuse and not text_layer:
             raise ValueError('fusion_neck.text_layer is empty: the detector sets it from its '
@@ -82,8 +82,8 @@ class VLFusionNeck(BaseModule):
             self.layers.append(FusionBlock(attention, text, DyConv(in_channels, num_groups),
                                            with_cp))
 
-    def forward(self, feats: Sequence[Tensor], text: Optional[TextFeatures] = None
-                ) -> Tuple[List[Tensor], Optional[TextFeatures]]:
+    def forward(self, feats: Sequence[Tensor], text: TextFeatures | None = None
+                ) -> tuple[list[Tensor], TextFeatures | None]:
         """Run the tower.
 
         Args:

@@ -1,7 +1,7 @@
 """Linear layers with an adapter of ``peft``; imported only where it is installed."""
 
 import re
-from typing import Sequence
+from collections.abc import Sequence
 
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora.layer import Linear as LoraLinear

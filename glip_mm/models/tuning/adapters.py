@@ -1,7 +1,7 @@
 """Low-rank adapters (LoRA, arXiv 2106.09685) inside a detector, by the library ``peft``."""
 
 import re
-from typing import Dict, List, Optional, Sequence, Set
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -9,13 +9,13 @@ _INSTALL = ("model.tuning='lora' needs the library peft ({error}): pip install -
             'accelerate')
 
 
-def linear_layers(model: nn.Module, parts: Sequence[str]) -> List[str]:
+def linear_layers(model: nn.Module, parts: Sequence[str]) -> list[str]:
     """Names of all linear layers in some parts of a model."""
     return [name for name, module in model.named_modules()
             if isinstance(module, nn.Linear) and name.partition('.')[0] in parts]
 
 
-def choose_layers(names: Sequence[str], targets: Optional[Sequence[str]]) -> List[str]:
+def choose_layers(names: Sequence[str], targets: Sequence[str] | None) -> list[str]:
     """Those of the layers that a config asks for.
 
     Args:
@@ -47,7 +47,7 @@ def choose_layers(names: Sequence[str], targets: Optional[Sequence[str]]) -> Lis
 
 def add_adapters(model: nn.Module, r: int = 8, alpha: float = 16, dropout: float = 0.0,
                  parts: Sequence[str] = ('backbone', 'language_model', 'fusion_neck'),
-                 targets: Optional[Sequence[str]] = None) -> None:
+                 targets: Sequence[str] | None = None) -> None:
     """Put ``alpha / r`` times a product of two thin matrices beside linear layers.
 
     The product starts at zero. In state dicts a layer's own weights keep their names, so that any
@@ -79,12 +79,12 @@ def add_adapters(model: nn.Module, r: int = 8, alpha: float = 16, dropout: float
     inject(model, names, r=r, alpha=alpha, dropout=dropout)
 
 
-def adapted_layers(model: nn.Module) -> Dict[str, nn.Module]:
+def adapted_layers(model: nn.Module) -> dict[str, nn.Module]:
     """Layers with adapters by name."""
     return {name: module for name, module in model.named_modules() if hasattr(module, 'lora_A')}
 
 
-def adapted_parts(model: nn.Module) -> Set[str]:
+def adapted_parts(model: nn.Module) -> set[str]:
     """Parts of the model that hold adapters."""
     return {name.partition('.')[0] for name in adapted_layers(model)}
 

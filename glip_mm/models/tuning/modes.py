@@ -1,6 +1,6 @@
 """The ways to tune a detector: which parameters learn and which parts stay in evaluation mode."""
 
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
 
 #: The published linear probe: box, centerness and region-word outputs, nine tensors. The learned
 #: scale of each pyramid level is not among them.
@@ -24,15 +24,15 @@ class Mode(NamedTuple):
         official: Name of the published preset (``SOLVER.TUNING_HIGHLEVEL_OVERRIDE``), if any.
     """
 
-    trained: Tuple[str, ...]
-    evaluated: Tuple[str, ...]
+    trained: tuple[str, ...]
+    evaluated: tuple[str, ...]
     official: str = ''
 
 
 #: ``full`` leaves the parts as their own configs say. ``linear`` keeps the dropout of the fusion,
 #: as published. The published code meant v3 and v4 as they are here, but its frozen head took the
 #: linear part out again: v3 trained what v1 does, and v4 what v2 does (``strict_official``).
-MODES: Dict[str, Mode] = dict(
+MODES: dict[str, Mode] = dict(
     full=Mode(('',), (), 'full'),
     head=Mode(HEAD, _ENCODERS),
     linear=Mode(LINEAR, _ENCODERS, 'linear_prob'),

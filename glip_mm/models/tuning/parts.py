@@ -1,7 +1,8 @@
 """The table of what is trained, part by part."""
 
 import re
-from typing import Dict, List, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import nn
 
@@ -48,7 +49,7 @@ def part_of(name: str) -> str:
                 name.partition('.')[0])
 
 
-def part_rows(model: nn.Module) -> List[PartRow]:
+def part_rows(model: nn.Module) -> list[PartRow]:
     """Trained and all parameters of each part, in the order of the data.
 
     Args:
@@ -57,7 +58,7 @@ def part_rows(model: nn.Module) -> List[PartRow]:
     Returns:
         One row for each part that the model has.
     """
-    counts: Dict[str, List[int]] = {}
+    counts: dict[str, list[int]] = {}
     for name, param in model.named_parameters():
         count = counts.setdefault(part_of(name), [0, 0])
         count[0] += param.numel() if param.requires_grad else 0

@@ -1,6 +1,6 @@
 """Freezes what is not trained, and keeps it so."""
 
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -14,9 +14,9 @@ _LORA_OPTIONS = dict(r=8, alpha=16, dropout=0.0, targets=None, linear=True,
                      parts=('backbone', 'language_model', 'fusion_neck'))
 
 
-def _options_of(name: str) -> Dict[str, Any]:
+def _options_of(name: str) -> dict[str, Any]:
     """Options of a mode with their defaults."""
-    options: Dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if name in ('linear_language', 'linear_prompt'):
         options['strict_official'] = False
     if name.endswith('prompt'):
@@ -46,7 +46,7 @@ class Tuning:
         ValueError: For an unknown mode or option.
     """
 
-    def __init__(self, config: Union[str, dict]) -> None:
+    def __init__(self, config: str | dict) -> None:
         options = dict(type=config) if isinstance(config, str) else dict(config)
         self.name: str = options.pop('type', None)
         if self.name not in MODES:
@@ -69,7 +69,7 @@ class Tuning:
         chosen = {k: v for k, v in self.options.items() if v != _options_of(self.name)[k]}
         return ', '.join([self.name, *(f'{k}={v!r}' for k, v in chosen.items())])
 
-    def prompt_table(self, config: Optional[dict]) -> Optional[dict]:
+    def prompt_table(self, config: dict | None) -> dict | None:
         """Config of the prompt table: the detector's own, and what this mode needs of one."""
         if not self.name.endswith('prompt'):
             return config
@@ -114,9 +114,9 @@ class Tuning:
         if self.name == 'lora':
             reset_adapters(model)
 
-    def why_frozen(self, name: str) -> Optional[str]:
+    def why_frozen(self, name: str) -> str | None:
         """The setting that froze a parameter, ``None`` if it was not this one."""
-        trained: Tuple[str, ...] = self.trained
+        trained: tuple[str, ...] = self.trained
         if name.startswith(trained) or is_adapter(name):
             return None
         return f"tuning='{self.name}'"
