@@ -16,7 +16,6 @@ import json
 import math
 import shlex
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,6 @@ from mmengine.config import Config
 
 from glip_mm_cli.options import parse_early
 from glip_mm_cli.training_options import add_training_options
-
-TOOLS = Path(__file__).resolve().parent
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -58,6 +55,7 @@ from glip_mm.evaluation.predictions import PredictionStore
 from glip_mm.finetuning import odinw_rows
 from glip_mm.finetuning.open_splits import ODINW, data_name
 from glip_mm.finetuning.results import suite_summary
+from glip_mm.finetuning.run import call_tool
 from glip_mm.finetuning.start import find_start
 from glip_mm.visualization.suite_chart import draw_suite
 
@@ -119,14 +117,7 @@ def run_set(data: str, folder: Path, options: list[str]) -> dict[str, Any] | Non
     # of changed annotations the run itself says what it does
     if not (finished and done.read_text(encoding='utf-8') == command and not any(
             path.stat().st_mtime > done.stat().st_mtime for path in Path(data).rglob('*.json'))):
-        call = [sys.executable, str(TOOLS / 'finetune.py'), '--data', data, '--work-dir',
-                str(folder), '--no-report', *options]
-        print('$ ' + shlex.join(call), flush=True)
-        try:
-            status = subprocess.run(call).returncode
-        except KeyboardInterrupt:
-            sys.exit('interrupted: the same command goes on from here')
-        if status:
+        if call_tool('finetune.py', '--data', data, '--work-dir', folder, '--no-report', *options):
             return None
         write_atomically(done, command.encode())
     return read_summary(folder / 'results.json')
