@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from glip_mm.checkpoints import Report, load_glip_checkpoint
 from glip_mm.registry import MODELS
-from glip_mm.text.sources import ASSETS
+from glip_mm.text.language_model_files import ASSETS
 
 from .table import Row
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from glip_mm.checkpoints import convert_state_dict
 from glip_mm.registry import MODELS
-from glip_mm.text.sources import ASSETS
+from glip_mm.text.language_model_files import ASSETS
 
 from .weights import seed_weights
 

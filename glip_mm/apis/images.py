@@ -12,11 +12,11 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
+from ..image_suffixes import IMAGE_SUFFIXES
 from ..text import Prompt
 
 Input = str | PathLike | np.ndarray
 
-EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp')
 
 #: They turn annotations into ground truth and prompts; here nothing is annotated.
 _NEED_ANNOTATIONS = ('LoadAnnotations', 'BuildPrompt')
@@ -52,10 +52,10 @@ def list_images(inputs: Input | Sequence[Input]) -> list[str | np.ndarray]:
     if '://' in path or not Path(path).is_dir():
         return [path]
     files = sorted(str(file) for file in Path(path).iterdir()
-                   if file.suffix.lower() in EXTENSIONS and file.is_file())
+                   if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
     if not files:
         raise ValueError(f"inputs: the folder '{path}' holds no image "
-                         f"({' '.join(EXTENSIONS)})")
+                         f"({' '.join(IMAGE_SUFFIXES)})")
     return files
 
 

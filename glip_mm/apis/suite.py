@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config, ConfigDict
 
 from glip_mm.datasets.coco_file import categories_of, read_coco
-from glip_mm.datasets.other_formats import other_format
+from glip_mm.datasets.unknown_format import other_format
 
 from .benchmarks import remove_training
 

@@ -1,6 +1,5 @@
 """Detection, grounding and image-text data of any size as one kind of data set."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ from mmengine.dataset import BaseDataset
 from glip_mm.registry import DATASETS
 
 from .bad_sample import BadSample, naming_the_image
+from .bad_sample_counter import BadSampleCounter
+from .label_map import read_label_map
 from .odvg_rules import HARMLESS, REMEDIES, check_row
-from .replacement import BadSampleCounter, replacement
 from .storage import MappedTable, Source, open_or_build
 from .storage.sources import COLUMNS
+from .stream.permutation import mix
 
 #: Replacements in a row before the data set gives up.
 MAX_ATTEMPTS = 100
@@ -116,14 +117,9 @@ class GroundingDataset(BaseDataset):
         if path is None:
             return
         try:
-            content = json.loads(Path(path).read_text(encoding='utf-8'))
-            self.label_map = {int(label): name for label, name in content.items()}
-        except FileNotFoundError:
-            raise FileNotFoundError(f"label map '{path}' is missing: check label_map_file"
-                                    ) from None
-        except (ValueError, AttributeError) as error:
-            raise ValueError(f"label map '{path}' is not a JSON object of label and name "
-                             f'({error})') from error
+            self.label_map = read_label_map(path)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'{error}: check label_map_file') from None
         self._metainfo.setdefault('classes', tuple(
             self.label_map[label] for label in sorted(self.label_map)))
 
@@ -245,6 +241,6 @@ class GroundingDataset(BaseDataset):
                 if self.on_bad == 'stop':
                     raise
                 self.counter.count_bad(error)
-            chosen = replacement(idx, attempt, len(self))
+            chosen = mix(idx, attempt) % len(self)  # always the same
         raise RuntimeError(f"'{self.ann_file}': {MAX_ATTEMPTS} samples in a row could not be used, "
                            f'the first at {self.where(idx)}: see the messages before')

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from .label_map import read_label_map
 from .odvg_rules import REMEDIES, Problem, RowCheck, check_row
 
 _CHUNK = 1 << 24
@@ -85,18 +86,13 @@ class _Part(NamedTuple):
     keys: bytes
 
 
-def load_label_map(path: str | Path) -> dict[int, str]:
-    """Read a label map.
+def checked_label_map(path: str | Path) -> dict[int, str]:
+    """Read a label map and check its names.
 
     Raises:
         ValueError: If it is not ``{"0": "name", ...}``, or two labels have the same name.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
-        names = {int(label): name for label, name in content.items()}
-    except (ValueError, AttributeError):
-        raise ValueError(f"'{path}' is no label map: it must be {{\"0\": \"name\", ...}}, as the "
-                         'converters write it') from None
+    names = read_label_map(path)
     first: dict[str, int] = {}
     for label, name in names.items():
         if not isinstance(name, str) or not name.strip():
@@ -245,7 +241,7 @@ def validate_odvg(file: str | Path, label_map: Mapping[int, str] | str | Path | 
         raise ValueError('check_images needs image_root, the folder of the images')
     path = str(file)
     if label_map is not None and not isinstance(label_map, Mapping):
-        label_map = load_label_map(label_map)
+        label_map = checked_label_map(label_map)
     size = os.path.getsize(path)
     result = Validation(path)
     task = partial(_check_part, path=path, end=size, label_map=label_map,

@@ -15,8 +15,8 @@ from glip_mm.datasets.coco_file import read_coco
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.models.tuning.modes import MODES
 
+from .class_prompts import ClassPrompts
 from .data import digest_of
-from .prompts import ClassPrompts
 from .replay import Replay
 from .splits import Split, Splits
 

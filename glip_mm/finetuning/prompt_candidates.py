@@ -9,7 +9,7 @@ import yaml
 
 from glip_mm.text import clean_name
 
-from .prompts import as_override, check_entry, has_words
+from .class_prompts import as_override, check_entry, has_words
 
 #: ``{prefix, name, suffix}`` of one class; ``{}`` is the plain name.
 Override = Mapping[str, str]

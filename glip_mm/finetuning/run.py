@@ -16,11 +16,11 @@ from glip_mm.atomic_files import write_atomically
 from glip_mm.visualization.report import make_report
 from glip_mm_cli.places import shared_root
 
+from .class_prompts import read_class_prompts
 from .config import RunSettings, finetune_config, write_config
 from .data import with_shots
 from .odinw import prepared_file
 from .open_splits import ODINW, data_name, open_splits
-from .prompts import read_class_prompts
 from .replay import read_replay
 from .results import aggregate, read_results, results_table
 from .retention import measure_retention, tuned_task, write_retention

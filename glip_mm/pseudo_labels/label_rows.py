@@ -1,6 +1,5 @@
 """Rows of labels wherever they lie: the folder of a run, JSON lines, tar shards."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -136,21 +135,6 @@ def _pattern(path: Path) -> tuple[Path, str]:
     raise FileNotFoundError(f"'{path}' is missing: give the --out folder of tools/pseudo_label.py, "
                             'or a file of ODVG rows')
 
-
-def read_label_map(path: str | Path | None) -> dict[int, str] | None:
-    """Label -> name; None without a file.
-
-    Raises:
-        ValueError: If the file is no such thing.
-    """
-    if path is None:
-        return None
-    try:
-        return {int(label): str(name) for label, name in json.loads(
-            Path(path).read_text(encoding='utf-8')).items()}
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"label map '{path}' is not a JSON object of label and name ({error})"
-                         ) from error
 
 
 def phrase_text(phrase: str | Sequence[str]) -> str:

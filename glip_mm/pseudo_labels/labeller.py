@@ -13,9 +13,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from glip_mm.atomic_files import replacing, write_atomically
+from glip_mm.file_lock import exclusive
 
-from .claims import claim
-from .sources import Sample, Shard
+from .captioned_images import Sample, Shard
 from .teacher import Ready, Reject, Teacher
 
 #: Batches whose images are sorted by shape together; a batch of equal shapes has no padding.
@@ -99,7 +99,9 @@ def label_if_free(shard: Shard, teacher: Teacher, folder: Path, batch_size: int,
         works on it.
     """
     files = ShardFiles(folder, shard)
-    with claim(files.claim) as mine:
+    # the claim ends with the process that holds it, however that ends; several machines need a
+    # shared file system with locks (NFS 4, Lustre with flock)
+    with exclusive(files.claim, wait=False) as mine:
         if not mine:
             return None
         if files.labels.exists():

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 from mmengine.logging import MMLogger
 from tqdm import tqdm
 
-from .claims import claim
+from glip_mm.file_lock import exclusive
+
+from .captioned_images import Shard
 from .labeller import ShardFiles, finish, label_if_free
-from .sources import Shard
 from .teacher import Teacher
 
 INSTALL = 'pip install -r requirements/ray.txt'
@@ -161,7 +162,7 @@ def _wait_for_others(shards: Sequence[Shard], folder: Path, poll: float) -> None
     while shards:
         for shard in shards:
             files = ShardFiles(folder, shard)
-            with claim(files.claim) as mine:
+            with exclusive(files.claim, wait=False) as mine:
                 if mine or files.labels.exists():
                     return
         time.sleep(poll)

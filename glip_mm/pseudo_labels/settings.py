@@ -12,8 +12,8 @@ from glip_mm.atomic_files import write_atomically
 from glip_mm.evaluation.fingerprint import weights_digest
 from glip_mm.version import __version__
 
+from .captioned_images import Shard
 from .selection import BoxSelection
-from .sources import Shard
 
 FILE = 'settings.json'
 

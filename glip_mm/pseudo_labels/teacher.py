@@ -13,9 +13,9 @@ from torch import nn
 from glip_mm.text import Prompt
 from glip_mm.text.noun_phrases import NounPhraseFinder, Phrases
 
+from .captioned_images import Sample
 from .counts import said_count
 from .selection import BoxSelection, grounding_record
-from .sources import Sample
 
 #: Words that a phrase may begin with and that say nothing of what it is.
 DETERMINERS = ('a', 'an', 'the', 'this', 'that', 'these', 'those', 'some', 'any', 'each', 'every')

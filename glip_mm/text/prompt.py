@@ -1,10 +1,12 @@
 """The prompt: a caption, and for every class or phrase where its words stand in it."""
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from .caption_prompt import CaptionPrompt, overrides_by_position
-from .names import check_names, clean_name
+from .names import check_names, clean_name, split_custom_entities
 from .spans import Span, check_caption, check_spans, flatten_spans, is_pair, word_spans
 
 
@@ -186,8 +188,53 @@ class Prompt:
         Raises:
             ValueError: If the sample has no text or its fields contradict each other.
         """
-        from .data_sample import read_prompt
-        return read_prompt(sample)
+        get = sample.get if hasattr(sample, 'get') else partial(getattr, sample)
+        prompt = get('prompt', None)
+        if prompt is not None:
+            if not isinstance(prompt, cls):
+                raise TypeError(f"data sample field 'prompt' must be a Prompt, got {prompt!r}; "
+                                "plain names or captions go into 'text'")
+            return prompt
+        text = get('text', None)
+        positive = get('tokens_positive', None)
+        caption_prompt = get('caption_prompt', None)
+        if text is None:
+            raise ValueError("the data sample has neither 'prompt' nor 'text'; set "
+                             "return_classes=True in the dataset and keep 'text' in the "
+                             'meta_keys of PackDetInputs')
+        if isinstance(text, Mapping):
+            text = list(text.values())
+        if isinstance(text, str) and positive is None and get('custom_entities', False):
+            text = split_custom_entities(text)
+        if not isinstance(text, str):
+            if positive is not None:
+                raise ValueError("tokens_positive marks phrases of a caption, but 'text' is the "
+                                 f'list of names {list(text)!r}; give one or the other')
+            return cls.from_names(text, caption_prompt=caption_prompt)
+        if caption_prompt is not None:
+            raise ValueError("caption_prompt changes class names, but 'text' is the caption "
+                             f'{text!r}; set custom_entities=True or give a list of names')
+        if positive is None:
+            return cls.from_noun_phrases(text)
+        if isinstance(positive, Integral):
+            if positive != -1:
+                raise ValueError('tokens_positive must be -1 (all words) or a list of spans per '
+                                 f'phrase, got {positive!r}')
+            return cls.from_all_words(text)
+        if isinstance(positive, Mapping):
+            return cls._from_label_spans(text, positive)
+        return cls.from_caption(text, positive)
+
+    @classmethod
+    def _from_label_spans(cls, caption: str, spans: Mapping[Any, Any]) -> 'Prompt':
+        """``{label: spans}``, as MMDetection's negative sampling leaves it: gaps are negatives."""
+        known = {int(label): value for label, value in spans.items()}
+        if not known:
+            check_caption(caption)
+            return cls(caption, ())
+        labels = sorted(known)
+        found = dict(zip(labels, cls.from_caption(caption, [known[i] for i in labels]).entities))
+        return cls(caption, tuple(found.get(i, Entity('', ())) for i in range(labels[-1] + 1)))
 
     def select(self, indices: Sequence[int]) -> 'Prompt':
         """The same prompt with only some of its entities, each with its own prefix and suffix.

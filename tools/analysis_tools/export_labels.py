@@ -45,8 +45,9 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     make_parser().parse_args()
 
+from glip_mm.datasets.label_map import read_label_map
 from glip_mm.pseudo_labels.export import ClassList, Collection, export_labels
-from glip_mm.pseudo_labels.label_rows import LabelRows, read_label_map
+from glip_mm.pseudo_labels.label_rows import LabelRows
 
 
 def main() -> None:
@@ -58,7 +59,8 @@ def main() -> None:
                                   '--out')
         classes = ClassList.from_arguments(args.classes) if args.classes else None
         collection = Collection(
-            LabelRows(args.labels, read_label_map(args.label_map)), args.images, args.min_score,
+            LabelRows(args.labels, args.label_map and read_label_map(args.label_map)),
+            args.images, args.min_score,
             classes, args.min_count, args.merge_iou, args.image_url)
         images, boxes = export_labels(collection, args.to, args.out)
     except (OSError, ValueError) as error:

@@ -31,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     make_parser().parse_args()
 
-from glip_mm.pseudo_labels.label_rows import read_label_map
+from glip_mm.datasets.label_map import read_label_map
 from glip_mm.pseudo_labels.review import make_review
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     args = make_parser().parse_args()
     try:
         page = make_review(args.labels, args.images, args.out, args.samples, args.seed,
-                           read_label_map(args.label_map))
+                           args.label_map and read_label_map(args.label_map))
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f'review: {page}')

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .boxes import MALFORMED, four_numbers
+from .conversion_report import Report
 from .json_container import iterate_container
-from .report import Report
 
 NO_IMAGE = 'box of an image that is not listed'
 NO_SIZE = 'image without a positive whole width and height'

@@ -8,7 +8,7 @@ than one pixel wide and high. MMDetection's reader keeps every such box too.
 from collections.abc import Sequence
 from math import isfinite
 
-from .report import Report
+from .conversion_report import Report
 
 MALFORMED = 'box that is not four finite numbers'
 NOT_POSITIVE = 'box of no width or height'

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from .box_table import Container, Image, read_container
 from .boxes import fit_box
+from .conversion_report import WITH_ITS_ROW, Report
 from .records import Records
-from .report import WITH_ITS_ROW, Report
 
 CROWD = 'crowd box'
 NO_CATEGORY = 'box of a category that is not listed'

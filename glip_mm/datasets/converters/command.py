@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from .records import Records, write_jsonl, write_label_map
+from ..label_map import write_label_map
+from .records import Records, write_jsonl
 
 
 def beside(path: str | Path, ending: str) -> Path:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from .box_table import Image, read_container
 from .coco import contiguous_labels, detection_records
+from .conversion_report import Report
 from .records import Records
-from .report import Report
 
 
 def _file_name(image: dict) -> object:

@@ -9,9 +9,9 @@ from pathlib import Path
 from .box_table import Container, read_container
 from .boxes import fit_box
 from .coco import CROWD
+from .conversion_report import WITH_ITS_ROW, Report
 from .phrases import NO_SPAN, Regions, good_spans
 from .records import Records
-from .report import WITH_ITS_ROW, Report
 
 #: Kind of the file -> whether a box without spans belongs to the whole sentence.
 KINDS = {'goldg': False, 'flickr': False, 'refcoco': True, 'phrasecut': True}

@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image as PillowImage
 
 from .boxes import MALFORMED, fit_box, four_numbers
+from .conversion_report import WITH_ITS_ROW, Report
 from .records import Records
-from .report import WITH_ITS_ROW, Report
 
 COLUMNS = ('ImageID', 'LabelName', 'XMin', 'XMax', 'YMin', 'YMax', 'IsGroupOf')
 NO_IMAGE = 'image that is missing or broken'

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .report import Report
+from .conversion_report import Report
 
 BAD_SPAN = 'span that is empty or ends past the caption'
 NO_SPAN = 'box without a phrase'

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ...atomic_files import replacing, write_atomically
-from .report import Report
+from ...atomic_files import replacing
+from .conversion_report import Report
 
 
 @dataclass
@@ -68,16 +68,3 @@ def write_jsonl(records: Records | Iterable[dict], path: str | Path,
     with replacing(path) as file:
         file.writelines(chunks())
     return lines
-
-
-def write_label_map(label_map: dict[int, str], path: str | Path) -> None:
-    """Write a label map, ``{"0": "person", ...}``, completely or not at all.
-
-    Args:
-        label_map: Label -> class name.
-        path: The file; its folder is made if missing.
-    """
-    path = Path(path)
-    content = json.dumps({str(label): label_map[label] for label in sorted(label_map)},
-                         ensure_ascii=False, indent=0)
-    write_atomically(path, content.encode() + b'\n')

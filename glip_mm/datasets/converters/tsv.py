@@ -10,9 +10,9 @@ from PIL import Image as PillowImage
 
 from ...atomic_files import write_atomically
 from .boxes import MALFORMED, fit_box, four_numbers
+from .conversion_report import Report
 from .phrases import NO_SPAN, Regions, good_spans
 from .records import Records
-from .report import Report
 from .tsv_files import RowFile, TSVBundle
 
 NO_SIZE = 'row without the size of its image'

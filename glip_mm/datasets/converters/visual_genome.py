@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .boxes import MALFORMED, fit_box, four_numbers
+from .conversion_report import Report
 from .json_container import iterate_array
 from .records import Records
-from .report import Report
 
 RARE = 'box of a name that is rare or missing'
 UNKNOWN_IMAGE = 'image without an entry in image_data.json'

@@ -15,14 +15,15 @@ from typing import NamedTuple
 import pyarrow as pa
 from tqdm import tqdm
 
+from ...image_suffixes import IMAGE_SUFFIXES
 from ..bad_sample import BadSample
 from ..converters import FORMATS as CONTAINERS
-from ..converters import TSVBundle, decode_cell, write_jsonl, write_label_map
+from ..converters import TSVBundle, decode_cell, write_jsonl
+from ..label_map import write_label_map
 from .mapped_table import fingerprint, locked
 
 #: What a data set may be: rows are read in place; other annotations are first written as rows.
 FORMATS = ('odvg', 'tar', *CONTAINERS)
-IMAGE_SUFFIXES = ('jpg', 'jpeg', 'png', 'webp')
 COLUMNS = [('file', pa.int32()), ('line', pa.int64()), ('offset', pa.int64()),
            ('length', pa.int32()), ('image_offset', pa.int64()), ('image_length', pa.int32()),
            ('width', pa.int32()), ('height', pa.int32()), ('boxes', pa.int32())]
@@ -241,7 +242,7 @@ def _tar_rows(number: int, path: Path) -> Iterator[Row]:
         members: dict[str, dict[str, tarfile.TarInfo]] = {}
         for member in tqdm(shard, desc=f'indexing {path.name}', unit='file', mininterval=1):
             key, _, suffix = member.name.rpartition('.')
-            kind = 'image' if suffix.lower() in IMAGE_SUFFIXES else suffix
+            kind = 'image' if f'.{suffix.lower()}' in IMAGE_SUFFIXES else suffix
             members.setdefault(key, {})[kind] = member
         for found in members.values():
             if 'json' in found and 'image' in found:

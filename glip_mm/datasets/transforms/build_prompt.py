@@ -111,7 +111,7 @@ class BuildPrompt(BaseTransform):
         """The fast tokenizer, loaded on first use: each worker process has its own."""
         if self._tokenizer is None:
             from glip_mm.compat import load_tokenizer
-            from glip_mm.text.sources import resolve_language_model
+            from glip_mm.text.language_model_files import resolve_language_model
             self._tokenizer = load_tokenizer(resolve_language_model(self.tokenizer_name))
         return self._tokenizer
 

@@ -121,7 +121,7 @@ class PackCaptions(BaseTransform):
         """Tokens of each text, [CLS] and [SEP] counted."""
         if self._tokenizer is None:
             from glip_mm.compat import load_tokenizer
-            from glip_mm.text.sources import resolve_language_model
+            from glip_mm.text.language_model_files import resolve_language_model
             self._tokenizer = load_tokenizer(resolve_language_model(self.tokenizer_name))
         return [len(ids) for ids in self._tokenizer(list(texts), verbose=False)['input_ids']]
 

@@ -15,8 +15,8 @@ from ..tested_datasets import TestedDataset
 from .annotations import check_annotations, check_metric, read_annotations
 from .boxes import check_boxes
 from .findings import Findings, PreflightError
-from .images import check_images
-from .prompts import check_prompt
+from .image_checks import check_images
+from .prompt_checks import check_prompt
 from .training import check_training_set, check_vocabularies
 
 __all__ = ['Findings', 'PreflightError', 'check_test', 'check_training']

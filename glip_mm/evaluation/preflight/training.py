@@ -15,8 +15,8 @@ from ..tested_datasets import TestedDataset
 from .annotations import check_annotations, read_annotations
 from .boxes import check_boxes
 from .findings import Findings, both_sides
-from .images import check_images, some_samples
-from .prompts import check_names, unwrapped
+from .image_checks import check_images, some_samples
+from .prompt_checks import check_names, unwrapped
 
 #: Bytes of an annotation file that are read before a training: a few seconds.
 LARGEST = 1 << 26

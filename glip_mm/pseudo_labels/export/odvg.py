@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from glip_mm.datasets.converters import write_label_map
+from glip_mm.datasets.label_map import write_label_map
 
 from ..label_rows import region_boxes
 from .collection import Collection, ExportBox, ExportImage

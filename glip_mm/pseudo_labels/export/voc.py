@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path, PurePosixPath
 
 from .collection import Collection, ExportImage
-from .images import ImageFolder
+from .image_folder import ImageFolder
 
 #: Characters that XML cannot hold, escaped or not.
 _FORBIDDEN = {code: None for code in range(32) if chr(code) not in '\t\n\r'}

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from .collection import Collection
-from .images import ImageFolder
+from .image_folder import ImageFolder
 
 
 def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:

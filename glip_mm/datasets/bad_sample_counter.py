@@ -1,4 +1,4 @@
-"""What happens to samples that cannot be used: replaced and counted, or the end."""
+"""Counts of samples that were replaced, and the end of a run that replaces too many."""
 
 import multiprocessing
 
@@ -6,7 +6,6 @@ from mmengine.logging import MMLogger
 
 from .bad_sample import BadSample
 from .odvg_rules import REMEDIES
-from .stream.permutation import mix
 
 #: Counted by name; any other cause counts as the last.
 CAUSES = (*REMEDIES, 'other')
@@ -58,8 +57,3 @@ class BadSampleCounter:
             raise RuntimeError(
                 f'{self.name}: {bad} of {read} samples are bad ({summary}), more than '
                 f'max_bad={self.max_bad}. The last: {error}. Mend the data, or raise max_bad')
-
-
-def replacement(index: int, attempt: int, length: int) -> int:
-    """The sample that stands in for a bad one: always the same."""
-    return mix(index, attempt) % length

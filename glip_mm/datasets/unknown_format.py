@@ -3,9 +3,10 @@
 from itertools import islice
 from pathlib import Path
 
+from ..image_suffixes import IMAGE_SUFFIXES
+
 #: Files that are looked at: enough to see what a folder is.
 LOOKED_AT = 20_000
-IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'}
 OTHERS = {'.csv', '.tfrecord', '.jsonl', '.parquet'}
 EXPORT = ('export it as COCO JSON from the tool that it was labelled with (CVAT, Label Studio, '
           'RoboFlow and others do)')
@@ -22,7 +23,7 @@ def other_format(folder: str | Path) -> str:
     first = next((path for path in files if path.suffix.lower() == '.json'), None)
     if first is not None:
         return f"; '{first}' is there: if it is a COCO-format file, give it one of these names"
-    stems = {path.stem for path in files if path.suffix.lower() in IMAGES}
+    stems = {path.stem for path in files if path.suffix.lower() in IMAGE_SUFFIXES}
     if any(path.suffix == '.txt' and path.stem in stems for path in files):
         return f'; it looks like YOLO (a .txt file for each image): {EXPORT}'
     if '.xml' in suffixes:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
+from ..image_suffixes import IMAGE_SUFFIXES
+
 #: What the column or field of the image's file may be called, and that of the caption.
 FILE_KEYS = ('filename', 'file_name', 'image', 'path', 'filepath')
 CAPTION_KEYS = ('caption', 'text')
