@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config, ConfigDict
 
 from glip_mm.datasets.coco_file import categories_of, read_coco
+from glip_mm.datasets.meta_keys import TEST_META_KEYS
 from glip_mm.datasets.unknown_format import other_format
 
 from .benchmarks import remove_training
@@ -21,8 +22,6 @@ ANNOTATIONS = (
     '{}/annotations_without_background.json', '{}_annotations_without_background.json',
     '{}/_annotations.coco.json', '{}.json', '{}/annotations.json', 'annotations/{}.json',
     'annotations/instances_{}.json', '{}_annotations.json', '{}/{}.json')
-META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',
-             'custom_entities', 'caption_prompt', 'dataset_name')
 
 
 class FoundDataset(NamedTuple):
@@ -204,7 +203,7 @@ def test_pipeline_of(config: Config) -> list[dict]:
                        'how images are read is not known')
     pipeline = [ConfigDict(step) for step in deepcopy(pipeline)]
     pack = pipeline[-1]
-    pack.meta_keys = tuple(dict.fromkeys((*pack.get('meta_keys', ()), *META_KEYS)))
+    pack.meta_keys = tuple(dict.fromkeys((*pack.get('meta_keys', ()), *TEST_META_KEYS)))
     return pipeline
 
 

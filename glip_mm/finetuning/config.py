@@ -12,6 +12,7 @@ from mmengine.config import Config
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import read_coco
+from glip_mm.datasets.meta_keys import TRAIN_META_KEYS
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.models.tuning.modes import MODES
 
@@ -28,8 +29,6 @@ MONITOR = 'finetune/mean'
 COPIES = {1: 8, 3: 4, 5: 2, 10: 1}
 #: Negative classes of a training prompt where not all fit: published for Objects365.
 MANY = 85
-META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
-             'flip_direction', 'prompt')
 #: Learning rate and weight decay of the prompt offset, as published.
 PROMPT_RATE = (0.05, 0.25)
 #: The same for the modes that do not take the base config's rate and a decay of 0.05.
@@ -216,7 +215,7 @@ def _train_pipeline(base: Config, test_pipeline: list[dict], build: dict) -> lis
             # it would change words, and with them the places of all names that follow
             step = dict(type='RandomFlip', prob=step.get('prob', 0.5))
         elif kind == 'PackDetInputs':
-            step = dict(type=step['type'], meta_keys=META_KEYS)
+            step = dict(type=step['type'], meta_keys=TRAIN_META_KEYS)
         steps.append(_loading(dict(step)))
     return steps
 
