@@ -1,4 +1,4 @@
-"""Reading the prompt of a data sample by MMDetection's conventions."""
+"""Reading of a data sample's prompt by MMDetection's conventions."""
 from collections.abc import Mapping
 from functools import partial
 from numbers import Integral
@@ -10,7 +10,7 @@ from .spans import check_caption
 
 
 def read_prompt(sample: Any) -> Prompt:
-    """See :meth:`Prompt.from_data_sample`."""
+    """Read the prompt of a data sample, see :meth:`Prompt.from_data_sample`."""
     get = sample.get if hasattr(sample, 'get') else partial(getattr, sample)
     prompt = get('prompt', None)
     if prompt is not None:
@@ -50,7 +50,7 @@ def read_prompt(sample: Any) -> Prompt:
 
 
 def _from_label_spans(caption: str, spans: Mapping[Any, Any]) -> Prompt:
-    """``{label: spans}``, as MMDetection's negative sampling leaves it: gaps are negatives."""
+    """Build a prompt from MMDetection's ``{label: spans}``; unlabelled gaps are negatives."""
     known = {int(label): value for label, value in spans.items()}
     if not known:
         check_caption(caption)
