@@ -1,4 +1,4 @@
-"""One worker a shard, also among processes that know nothing of each other."""
+"""Exclusive claims of shards by independent processes."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -7,16 +7,16 @@ from ..file_lock import exclusive
 
 
 def claim(path: Path) -> AbstractContextManager[bool]:
-    """Try to be the only one who works on something.
+    """Try to claim a unit of work exclusively.
 
-    The claim ends with the process that holds it, however that ends, so nobody has to find out
-    whether its owner still lives. Several machines need a shared file system with locks (NFS 4,
+    The claim ends with the process that holds it, however that ends, so stale claims do not
+    exist. Several machines need a shared file system with locks (NFS 4,
     Lustre with ``flock``).
 
     Args:
-        path: File that stands for it; made if missing.
+        path: Lock file; created if missing.
 
     Returns:
-        A context: whether it is ours. If not, another process works on it.
+        A context manager that yields whether the claim succeeded. If not, another process has it.
     """
     return exclusive(path, wait=False)
