@@ -2,7 +2,7 @@
 
 Writes the config that it runs, trains with tools/train.py, chooses the best checkpoint on the val
 split, tests it once with tools/test.py, and ends with a table and a page. A run that was
-interrupted goes on when the same command is given again; what is finished is not repeated.
+interrupted continues when the same command is given again; finished parts are not repeated.
 
 Example:
     python tools/finetune.py --data data/raccoon --checkpoint glip_swin-t_o365-goldg \
@@ -26,12 +26,12 @@ from glip_mm_cli.options import parse_early
 from glip_mm_cli.training_options import add_training_options
 
 TOOLS = Path(__file__).resolve().parent
-#: Published: seeds of the leaderboard's few-shot files.
+#: Published seeds of the leaderboard's few-shot files.
 SEEDS = (3, 30, 300)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         usage='%(prog)s --data FOLDER|odinw:NAME --checkpoint FILE|NAME [options]',
@@ -79,7 +79,7 @@ from glip_mm.visualization.report import make_report
 
 
 def find_splits(args: argparse.Namespace, seed: int, out: Path) -> Splits:
-    """The data of one run."""
+    """Find the splits of a run."""
     train_file = args.train_file
     splits = open_splits(args.data, out, args.val_fraction, args.sets, args.odinw_root,
                          args.test_split)
@@ -89,7 +89,7 @@ def find_splits(args: argparse.Namespace, seed: int, out: Path) -> Splits:
 
 
 def run_tool(name: str, *options: object) -> None:
-    """Run a tool as a user would; end with its status if it fails."""
+    """Run a tool as a user would; exit with its status if it fails."""
     command = [sys.executable, str(TOOLS / name), *map(str, options)]
     print('$ ' + shlex.join(command), flush=True)
     try:
@@ -101,7 +101,7 @@ def run_tool(name: str, *options: object) -> None:
 
 
 def best_checkpoint(folder: Path) -> Path:
-    """The best on val of a training."""
+    """Find the checkpoint of a training that is best on val."""
     found = sorted(folder.glob('best_*.pth'), key=lambda p: p.stat().st_mtime_ns)
     if not found:
         sys.exit(f"error: '{folder}' holds no best_*.pth: no evaluation gave a number; the "
@@ -110,16 +110,16 @@ def best_checkpoint(folder: Path) -> Path:
 
 
 def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) -> dict[str, float]:
-    """Train and test once.
+    """Train and test a model once.
 
     Args:
         args: Parsed options.
-        folder: For everything of this seed.
-        seed: Of subset and training.
-        config: The written config.
+        folder: Folder of this seed.
+        seed: Random seed of subset and training.
+        config: Path of the written config.
 
     Returns:
-        Test metrics, shares of 1.
+        Test metrics in 0..1.
     """
     table = folder / 'test' / 'suite.csv'
     if not (folder / 'test' / 'metrics.json').is_file():
@@ -136,19 +136,19 @@ def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) ->
 
 def prepare(args: argparse.Namespace, work_dir: Path, seeds: list[int], kept: list[Task]
             ) -> tuple[dict[int, Path], Splits]:
-    """Write the configs of all seeds; all that can be wrong is found before the first training.
+    """Write the configs of all seeds; errors are found before the first training.
 
     Args:
         args: Parsed options.
-        work_dir: For everything.
-        seeds: Of the runs.
-        kept: Gains the tests of ``--retention``.
+        work_dir: Work directory of all seeds.
+        seeds: Random seeds of the runs.
+        kept: List that gains the tests of ``--retention``.
 
     Returns:
-        Seed -> config, and the data of the last.
+        Seed -> config, and the splits of the last.
 
     Raises:
-        ImportError, KeyError, OSError, TypeError, ValueError: For what is wrong.
+        ImportError, KeyError, OSError, TypeError, ValueError: If a setting or file is invalid.
     """
     file, args.checkpoint = find_start(args.checkpoint, args.config, work_dir)
     base = Config.fromfile(file)
@@ -165,7 +165,7 @@ def prepare(args: argparse.Namespace, work_dir: Path, seeds: list[int], kept: li
         content = finetune_config(base, splits, replace(settings, seed=seed), args.checkpoint,
                                   prompts, replay)
         if args.shots == 0:
-            # nothing is trained: no parameter is named
+            # without training there is no tuning mode
             content.get('model', {}).pop('tuning', None)
         configs[seed] = write_config(folder / 'config.py', file, content, command,
                                      args.cfg_options)
@@ -175,7 +175,7 @@ def prepare(args: argparse.Namespace, work_dir: Path, seeds: list[int], kept: li
 
 
 def main() -> None:
-    """Fine-tune."""
+    """Run the fine-tuning."""
     parser = make_parser()
     args = parser.parse_args()
     if args.train_file and not args.shots:
@@ -189,7 +189,7 @@ def main() -> None:
     shots = 'all' if args.shots is None else args.shots
     work_dir = Path(args.work_dir or
                     f'work_dirs/finetune/{data_name(args.data)}/{args.tuning}_{shots}')
-    # the tools that are started end with this one
+    # child processes must end with this one
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kept: list[Task] = []
     try:
@@ -208,7 +208,7 @@ def main() -> None:
 
 def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
            runs: dict[str, dict[str, float]], configs: list[Path], kept: list[Task]) -> None:
-    """Write results.md, results.json, what was kept, and the page."""
+    """Write results.md, results.json, the retention table and the page."""
     table, name = results_table(runs), splits.name
     doubts = [*splits.doubts]
     if all(run['AP'] == 0 for run in runs.values()):
