@@ -15,7 +15,7 @@ TRAINING_KEYS = ('optim_wrapper', 'param_scheduler')
 
 
 def apply_benchmark(config: Config, name: str) -> None:
-    """Let a config test a benchmark: whole keys are replaced, and what only trains is removed.
+    """Make a config test a benchmark: replace whole keys, and remove those of the training.
 
     Args:
         config: Config of a model, changed in place. ``model.test_cfg`` gains the benchmark's

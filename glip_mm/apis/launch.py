@@ -95,7 +95,7 @@ def newest_checkpoint(folder: str) -> str | None:
     """Find the newest complete checkpoint of a training, even if ``last_checkpoint`` differs.
 
     Args:
-        folder: The work directory.
+        folder: Work directory of the training.
 
     Returns:
         Its path; None if there is none.
@@ -122,7 +122,7 @@ def drawing_hook(config: Config, **settings: object) -> ConfigDict:
     """Enable the config's visualization hook.
 
     Args:
-        config: The config, changed in place.
+        config: Config to change in place.
         settings: Arguments of the hook to override.
 
     Raises:
@@ -140,7 +140,7 @@ def augment_tests(config: Config) -> None:
     """Enable test-time augmentation: wrap the model in ``tta_model`` and use ``tta_pipeline``.
 
     Args:
-        config: The config, changed in place.
+        config: Config to change in place.
 
     Raises:
         KeyError: If the config has no ``tta_model`` or ``tta_pipeline``.

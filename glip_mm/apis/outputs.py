@@ -17,7 +17,7 @@ class OutputNames:
 
         Args:
             path: File or address of the image; ``None`` for an array.
-            index: Its position in the run.
+            index: Index of the image in the run.
 
         Returns:
             ``name.suffix`` with a suffix of a writable image format. A repeated stem gets a number

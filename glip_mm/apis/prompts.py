@@ -18,7 +18,7 @@ def make_prompt(texts: Texts,
         texts: A list of class names; a caption; with ``custom_entities``, names in one
             string (``'cat. remote control'``); ``'$: coco'``, the class names of a data set
             that MMDetection knows; or a prompt, returned as it is.
-        spans: For a caption: per phrase a list of ``[begin, end)`` characters, or -1 for the
+        spans: Phrases of a caption: for each a list of ``[begin, end)`` characters, or -1 for the
             whole caption as one phrase. Default: its noun phrases are looked up.
         custom_entities: Whether a string holds names.
 

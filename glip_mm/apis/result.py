@@ -26,7 +26,7 @@ class GroundingResult:
         labels: ``[K]`` int64, index of the entity in the prompt.
         names: Name of each box: the class name as given, or the words of the phrase.
         prompt: Prompt of the image.
-        path: The image's file or address; ``None`` for an array.
+        path: File or address of the image; ``None`` for an array.
         size: Width and height of the image in pixels.
     """
 

@@ -1,4 +1,4 @@
-"""One path for every test: run it, write ``metrics.json``, compare with published results."""
+"""Running of tests: evaluate, write ``metrics.json``, compare with published results."""
 
 import json
 import math

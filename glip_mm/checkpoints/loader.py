@@ -101,7 +101,7 @@ def adapt_state_dict(model: nn.Module, state_dict: dict[str, Any]) -> Report:
     naming and container. MMEngine passes the whole container where it finds no ``state_dict``.
 
     Args:
-        model: The detector.
+        model: Detector to load into.
         state_dict: State dict or container; changed in place.
 
     Returns:

@@ -77,7 +77,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class NameTable:
-    """All rules of a naming.
+    """Rules of a naming.
 
     Args:
         rules: Rules in order; the first match wins.

@@ -80,7 +80,7 @@ def check_coco(content: dict, path: str) -> None:
         path: Path of the file, for error messages.
 
     Raises:
-        DataError: For the first kind of fault, with the first row that has it.
+        DataError: If rows are faulty, for the first kind of fault; names the first such row.
     """
     for key in ('images', 'annotations', 'categories'):
         if not isinstance(content.get(key, []), list):

@@ -47,7 +47,7 @@ class GroundingDataset(BaseDataset):
         on_bad: Policy for bad samples, ``'replace'`` or ``'stop'``; testing always stops.
         max_bad: Share of bad samples above which the training ends even with ``'replace'``.
         index_dir: Folder of the index; default: beside the data.
-        pipeline, metainfo, test_mode, lazy_init: As in MMEngine's ``BaseDataset``.
+        pipeline, metainfo, test_mode, lazy_init: Arguments of MMEngine's ``BaseDataset``.
         return_classes: Accepted for MMDetection's configs; always true here.
 
     Raises:

@@ -100,7 +100,7 @@ class Prompt:
         """Build a prompt from a caption with marked phrases.
 
         Args:
-            caption: Any text.
+            caption: Text with the phrases.
             spans: List of ``[begin, end)`` characters for every phrase (a flat pair, or the
                 deeper nesting of ODVG files, is accepted, too).
             names: Names of the phrases; default: their words.
@@ -143,7 +143,7 @@ class Prompt:
         """Build a prompt from a caption whose noun phrases are found by a tagger.
 
         Args:
-            caption: Any English text.
+            caption: English text.
             tagger: Function from words to Penn Treebank tags; default: spaCy or textblob, see
                 :class:`~.noun_phrases.NounPhraseFinder`.
 

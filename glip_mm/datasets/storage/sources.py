@@ -78,7 +78,7 @@ def read_cell(path: str, offset: int, length: int) -> bytes:
     """Read an image of a TSV bundle.
 
     Raises:
-        OSError, EOFError: As :func:`read_bytes`.
+        OSError, EOFError: See :func:`read_bytes`.
         ValueError: If it is not base64.
     """
     return decode_cell(read_bytes(path, offset, length))

@@ -18,7 +18,7 @@ class Swapped(NamedTuple):
     """A text after the exchange of words.
 
     Attributes:
-        text: The new text.
+        text: New text.
         begins: ``[len(old) + 1]`` new position of a span's beginning for each old position.
         ends: ``[len(old) + 1]`` new position of a span's end for each old position.
     """

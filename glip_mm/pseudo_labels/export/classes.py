@@ -56,7 +56,7 @@ class ClassList:
 
         Raises:
             FileNotFoundError: If a name looks like that of a file and there is none.
-            ValueError: As for the class.
+            ValueError: If the list is invalid, see the class.
         """
         arguments = list(arguments)
         if len(arguments) == 1 and Path(arguments[0]).is_file():
