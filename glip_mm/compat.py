@@ -164,7 +164,7 @@ def import_mmdet() -> ModuleType:
     with _accepted_versions() as hidden:
         module = importlib.import_module('mmdet')
     for name, version, untried in hidden:
-        # a fork refuses nothing
+        # forks have no version limits
         if (hasattr(module, f'{name}_maximum_version')
                 and digit_version(version) >= digit_version(untried)):
             warnings.warn(f'{name} {version} was never tried with MMDetection '

@@ -29,7 +29,7 @@ OPERATORS = {
 class Need(NamedTuple):
     """A dependency."""
 
-    names: tuple[str, ...]  # of distributions that provide it, the usual one first
+    names: tuple[str, ...]  # distributions that provide it, the usual one first
     floor: str = ''  # lowest version that works
     tested: str = ''  # lowest version that was never tried: newer ones get a warning
     mend: str = ''  # command that fixes it; default: pip install, with the range
