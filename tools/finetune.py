@@ -2,7 +2,7 @@
 
 Writes the config that it runs, trains with tools/train.py, chooses the best checkpoint on the val
 split, tests it once with tools/test.py, and ends with a table and a page. A run that was
-interrupted goes on when the same command is given again; what is finished is not repeated.
+interrupted continues when the same command is given again; finished parts are not repeated.
 
 Example:
     python tools/finetune.py --data data/raccoon --checkpoint glip_swin-t_o365-goldg \
@@ -20,12 +20,12 @@ from pathlib import Path
 from glip_mm_cli.options import parse_early
 from glip_mm_cli.training_options import add_training_options
 
-#: Published: seeds of the leaderboard's few-shot files.
+#: Published seeds of the leaderboard's few-shot files.
 SEEDS = (3, 30, 300)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         usage='%(prog)s --data FOLDER|odinw:NAME --checkpoint FILE|NAME [options]',
@@ -55,7 +55,7 @@ from glip_mm.finetuning.run import default_work_dir, prepare, run_seeds
 
 
 def main() -> None:
-    """Fine-tune."""
+    """Run the fine-tuning."""
     parser = make_parser()
     args = parser.parse_args()
     if args.train_file and not args.shots:
@@ -67,7 +67,7 @@ def main() -> None:
         parser.error(f'--seeds {seeds}: give each once, and none of 2^32 or more')
     seeds = seeds[:1] if args.shots == 0 else seeds
     work_dir = Path(args.work_dir or default_work_dir(args))
-    # the tools that are started end with this one
+    # child processes must end with this one
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kept: list[Task] = []
     try:

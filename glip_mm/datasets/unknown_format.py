@@ -1,11 +1,11 @@
-"""What a folder holds that is no COCO-format data set, and how to make it one."""
+"""Detection of annotation formats other than COCO in a folder, and how to convert them."""
 
 from itertools import islice
 from pathlib import Path
 
 from ..image_suffixes import IMAGE_SUFFIXES
 
-#: Files that are looked at: enough to see what a folder is.
+#: Maximum number of files to look at.
 LOOKED_AT = 20_000
 OTHERS = {'.csv', '.tfrecord', '.jsonl', '.parquet'}
 EXPORT = ('export it as COCO JSON from the tool that it was labelled with (CVAT, Label Studio, '
@@ -13,10 +13,10 @@ EXPORT = ('export it as COCO JSON from the tool that it was labelled with (CVAT,
 
 
 def other_format(folder: str | Path) -> str:
-    """A sentence about annotations in another format or under another name; empty if none.
+    """Describe annotations in another format or under another name; empty if there are none.
 
     Args:
-        folder: Where no COCO-format file was found under a usual name.
+        folder: Folder without a COCO-format file under a usual name.
     """
     files = sorted(p for p in islice(Path(folder).rglob('*'), LOOKED_AT) if p.is_file())
     suffixes = {path.suffix.lower() for path in files}

@@ -1,4 +1,4 @@
-"""Fine-tuning on one's own data: splits, few-shot subsets, prompts, and the config of the run."""
+"""Fine-tuning on custom data: splits, few-shot subsets, prompts, and the config of the run."""
 
 from .class_prompts import ClassPrompts, read_class_prompts
 from .config import RunSettings, finetune_config, write_config

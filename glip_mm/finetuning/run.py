@@ -29,7 +29,7 @@ from .start import check_start, find_start
 
 
 def find_splits(args: argparse.Namespace, seed: int, out: Path) -> Splits:
-    """The data of one run."""
+    """Find the splits of a run."""
     train_file = args.train_file
     splits = open_splits(args.data, out, args.val_fraction, args.sets, args.odinw_root,
                          args.test_split)
@@ -56,7 +56,7 @@ def run_tool(name: str, *options: object) -> None:
 
 
 def best_checkpoint(folder: Path) -> Path:
-    """The best on val of a training."""
+    """Find the checkpoint of a training that is best on val."""
     found = sorted(folder.glob('best_*.pth'), key=lambda p: p.stat().st_mtime_ns)
     if not found:
         sys.exit(f"error: '{folder}' holds no best_*.pth: no evaluation gave a number; the "
@@ -65,16 +65,16 @@ def best_checkpoint(folder: Path) -> Path:
 
 
 def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) -> dict[str, float]:
-    """Train and test once.
+    """Train and test a model once.
 
     Args:
         args: Parsed options.
-        folder: For everything of this seed.
-        seed: Of subset and training.
-        config: The written config.
+        folder: Folder of this seed.
+        seed: Random seed of subset and training.
+        config: Path of the written config.
 
     Returns:
-        Test metrics, shares of 1.
+        Test metrics in 0..1.
     """
     table = folder / 'test' / 'suite.csv'
     if not (folder / 'test' / 'metrics.json').is_file():
@@ -91,20 +91,20 @@ def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) ->
 
 def prepare(args: argparse.Namespace, work_dir: Path, seeds: Sequence[int], kept: list[Task],
             command: str) -> tuple[dict[int, Path], Splits]:
-    """Write the configs of all seeds; all that can be wrong is found before the first training.
+    """Write the configs of all seeds; errors are found before the first training.
 
     Args:
         args: Parsed options.
-        work_dir: For everything.
-        seeds: Of the runs.
-        kept: Gains the tests of ``--retention``.
+        work_dir: Work directory of all seeds.
+        seeds: Random seeds of the runs.
+        kept: List that gains the tests of ``--retention``.
         command: Command line that is written into the configs.
 
     Returns:
-        Seed -> config, and the data of the last.
+        Seed -> config, and the splits of the last.
 
     Raises:
-        ImportError, KeyError, OSError, TypeError, ValueError: For what is wrong.
+        ImportError, KeyError, OSError, TypeError, ValueError: If a setting or file is invalid.
     """
     file, args.checkpoint = find_start(args.checkpoint, args.config, work_dir)
     base = Config.fromfile(file)
@@ -154,7 +154,7 @@ def run_seeds(args: argparse.Namespace, work_dir: Path, splits: Splits, configs:
 def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
            runs: dict[str, dict[str, float]], configs: Sequence[Path],
            kept: Sequence[Task]) -> None:
-    """Write results.md, results.json, what was kept, and the page."""
+    """Write results.md, results.json, the retention table and the page."""
     table, name = results_table(runs), splits.name
     doubts = [*splits.doubts]
     if all(run['AP'] == 0 for run in runs.values()):

@@ -1,4 +1,4 @@
-"""From a teacher and captioned images to grounding data (GLIP, section 3.3)."""
+"""Grounding data from a teacher model and captioned images (GLIP, section 3.3)."""
 
 from .captioned_images import Sample, Shard, find_shards
 from .labeller import label

@@ -1,6 +1,6 @@
-"""Look at labels of tools/pseudo_label.py, or other ODVG rows: a random sample, and numbers of all.
+"""Review labels of tools/pseudo_label.py, or other ODVG rows: a random sample, and statistics.
 
-Writes index.html (one page that needs nothing else), contact_sheet.png, summary.json and figures/.
+Writes index.html (a self-contained page), contact_sheet.png, summary.json and figures/.
 
 Example:
     python tools/analysis_tools/review_labels.py work_dirs/labels \\
@@ -12,7 +12,7 @@ import sys
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('labels', metavar='LABELS', help='folder of a run, a folder of .jsonl or '

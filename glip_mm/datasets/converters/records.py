@@ -1,4 +1,4 @@
-"""ODVG records on their way from a data set to a file of JSON lines."""
+"""ODVG records, from a data set to a JSON lines file."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -13,13 +13,13 @@ from .conversion_report import Report
 
 @dataclass
 class Records:
-    """ODVG records of one data set.
+    """ODVG records of a data set.
 
     Attributes:
-        records: The records; can be walked once.
+        records: Iterable of the records; can be iterated over once.
         label_map: Label -> class name of detection data; None for grounding data.
-        total: How many rows the source has; as many records or fewer come out. None if unknown.
-        report: Counts, complete when the records are exhausted.
+        total: Number of rows in the source, an upper limit for the records. None if unknown.
+        report: Counts, complete after the iteration.
     """
 
     records: Iterator[dict]
@@ -34,17 +34,17 @@ class Records:
 def _line(record: dict) -> bytes:
     try:
         return json.dumps(record, ensure_ascii=False, separators=(',', ':')).encode() + b'\n'
-    except UnicodeEncodeError:  # half a surrogate pair, as crawled captions have
+    except UnicodeEncodeError:  # lone surrogates, as in crawled captions
         return json.dumps(record, separators=(',', ':')).encode() + b'\n'
 
 
 def write_jsonl(records: Records | Iterable[dict], path: str | Path,
                 progress: bool = True) -> int:
-    """Write records as JSON lines; the file is complete or absent, whatever happens.
+    """Write records as JSON lines, atomically.
 
     Args:
         records: ODVG records.
-        path: The file; its folder is made if missing.
+        path: Path of the file; its folder is created if missing.
         progress: Show a progress bar.
 
     Returns:
@@ -62,7 +62,7 @@ def write_jsonl(records: Records | Iterable[dict], path: str | Path,
                 lines += 1
                 bar.update()
                 yield _line(record)
-            bar.total = lines  # rows that were left out are not missing
+            bar.total = lines  # dropped rows are not missing
             bar.refresh()
 
     with replacing(path) as file:

@@ -1,4 +1,4 @@
-"""What of some labels is exported: which boxes, under which names."""
+"""Selection of the labels to export: boxes and their categories."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,17 +13,17 @@ from .classes import ClassList, category_name
 
 
 class ExportBox(NamedTuple):
-    """A box that is exported."""
+    """A box to export."""
 
-    #: x1, y1, x2, y2 in pixels of the image, half open, within it.
+    #: x1, y1, x2, y2 in pixels, half open, inside the image.
     box: tuple[float, float, float, float]
     #: Index into the categories.
     category: int
-    #: None for ground truth.
+    #: Score of the box, None for ground truth.
     score: float | None
-    #: Marked to be ignored: a crowd, or difficult.
+    #: Whether the box is to be ignored: a crowd, or difficult.
     ignore: bool
-    #: Index of its region and within that; of detection rows 0 and that of its instance.
+    #: Index of its region and within the region; for detection rows 0 and the instance's index.
     part: tuple[int, int]
 
 
@@ -35,37 +35,37 @@ class ExportImage(NamedTuple):
 
     @property
     def name(self) -> str:
-        """File name as the labels say it."""
+        """Return the file name in the labels."""
         return self.row.record['filename']
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
+        """Return width and height in pixels."""
         return self.row.record['width'], self.row.record['height']
 
     @property
     def caption(self) -> str | None:
-        """None for detection rows."""
+        """Return the caption, None for detection rows."""
         return self.row.record.get('grounding', {}).get('caption')
 
 
 class Collection:
-    """Images and their boxes, ready to be written in any format; can be walked many times.
+    """Images and their boxes for any export format; can be iterated over many times.
 
     Args:
-        rows: The labels.
-        images: Folder that file names start from; shards hold their images themselves.
-        min_score: Boxes that score less are left out; boxes without a score are ground truth.
-        classes: What to keep, under which names; None: every phrase is a category.
-        min_count: Categories with fewer boxes are left out.
-        merge_iou: Of boxes of *different phrases* of a caption that come to the same category
-            ("a dog and the dog") one that overlaps a better one by more is left out, for the
+        rows: Labels.
+        images: Root folder of file names; shards contain their images.
+        min_score: Score threshold; boxes without a score are ground truth and are kept.
+        classes: Categories to keep; None: every phrase is a category.
+        min_count: Minimum number of boxes of a category.
+        merge_iou: IoU threshold of NMS among boxes of *different phrases* of a caption with the
+            same category ("a dog and the dog"), for the
             formats that have categories.
-        image_url: What Label Studio calls that folder, with the slash at its end.
+        image_url: URL of the image folder for Label Studio, with a slash at its end.
         progress: Show progress bars.
 
     Raises:
-        ValueError: If a row is broken, or no box is left; says what became of them.
+        ValueError: If a row is broken, or no box is left; the message says why.
     """
 
     def __init__(self, rows: LabelRows, images: Path | None = None, min_score: float = 0.,
@@ -78,9 +78,9 @@ class Collection:
         self.min_score, self.classes, self.merge_iou = min_score, classes, merge_iou
         self.min_count = min_count
         self.categories: list[str] = []
-        #: What was seen and why boxes were left out.
+        #: Counts of rows and boxes, and of dropped boxes by reason.
         self.counts: Counter = Counter()
-        #: Boxes of each category.
+        #: Number of boxes of each category.
         self.boxes_of: Counter = Counter()
         self._count()
 
@@ -107,11 +107,11 @@ class Collection:
                              f"{causes or 'there is none'}")
 
     def images(self, description: str = 'writing', merge: bool = True) -> Iterator[ExportImage]:
-        """Images that have boxes, in the order of the labels.
+        """Iterate over the images that have boxes, in the order of the labels.
 
         Args:
-            description: Of the progress bar.
-            merge: Whether boxes that several phrases share are one, see ``merge_iou``.
+            description: Title of the progress bar.
+            merge: Whether to merge boxes that several phrases share, see ``merge_iou``.
         """
         index = {name: i for i, name in enumerate(self.categories)}
         for row in self.rows.walk(description, self.progress):
@@ -122,7 +122,7 @@ class Collection:
                 yield ExportImage(row, boxes)
 
     def category_of(self, phrase: str) -> str | None:
-        """Name of the category that a phrase would have; it may still be too rare."""
+        """Return the category that a phrase would have; it may still be too rare."""
         return self.classes.find(phrase) if self.classes else category_name(phrase)
 
     def _named_boxes(self, row: LabelRow, counts: Counter) -> list[tuple[str, ExportBox]]:
@@ -151,12 +151,12 @@ class Collection:
                        and not one.ignore and iou(one.box, other.box) > self.merge_iou
                        for other_name, other in kept):
                 kept.append((name, one))
-        # the order of the caption, not of the scores
+        # sorted by position in the caption, not by score
         return sorted(kept, key=lambda found: found[1].part)
 
 
 def _all_boxes(row: LabelRow, label_map: Mapping[int, str] | None) -> Iterator[tuple]:
-    """Phrase, box, score, whether to ignore it, and its place in the record."""
+    """Iterate over phrase, box, score, ignore flag and place in the record of all boxes."""
     record = row.record
     if 'grounding' in record:
         for i, region in enumerate(record['grounding']['regions']):
@@ -177,7 +177,7 @@ def _score(box: ExportBox) -> float:
 
 
 def iou(one: tuple, other: tuple) -> float:
-    """Overlap of two boxes, intersection over union.
+    """Compute the IoU of two boxes.
 
     Example:
         >>> iou((0, 0, 4, 4), (0, 0, 4, 2))
