@@ -41,7 +41,8 @@ class GroundingDataset(BaseDataset):
         data_root: Folder that ``ann_file``, ``label_map_file`` and ``data_prefix`` start from.
         data_prefix: ``dict(img=...)``, the folder of the images.
         format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'``, ``'tsv'`` (``ann_file`` is the
-            bundle's YAML file) or ``'tar'``.
+            bundle's YAML file), ``'tar'``, or one that was added to
+            :data:`glip_mm.datasets.converters.FORMATS`.
         label_map_file: JSON of label -> name, for ODVG detection data.
         filter_cfg: ``filter_empty_gt=True`` leaves out images without boxes.
         on_bad: ``'replace'`` or ``'stop'``; testing always stops.
