@@ -1,3 +1,3 @@
 """Version of glip_mm."""
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'

@@ -42,7 +42,8 @@ class GroundingDataset(BaseDataset):
         data_root: Root folder of ``ann_file``, ``label_map_file`` and ``data_prefix``.
         data_prefix: ``dict(img=...)``, the folder of the images.
         format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'``, ``'tsv'`` (``ann_file`` is the
-            bundle's YAML file) or ``'tar'``.
+            bundle's YAML file), ``'tar'``, or one that was added to
+            :data:`glip_mm.datasets.converters.FORMATS`.
         label_map_file: JSON of label -> name, for ODVG detection data.
         filter_cfg: Filters; ``filter_empty_gt=True`` leaves out images without boxes.
         on_bad: Policy for bad samples, ``'replace'`` or ``'stop'``; testing always stops.

@@ -126,12 +126,13 @@ class Source:
     Args:
         path: Annotation file; for shards and JSON lines also a pattern, ``{00000..00099}.tar`` or
             with ``*``.
-        format: Format of the files, one of :data:`FORMATS`.
+        format: ``'odvg'``, ``'tar'``, or one of :data:`glip_mm.datasets.converters.FORMATS`.
     """
 
     def __init__(self, path: str, format: str) -> None:
-        if format not in FORMATS:
-            raise ValueError(f"format='{format}' is none of {', '.join(FORMATS)}")
+        known = ('odvg', 'tar', *CONTAINERS)  # users may have added some
+        if format not in known:
+            raise ValueError(f"format='{format}' is none of {', '.join(known)}")
         self.path, self.format = path, format
         self.label_map_file: str | None = None
         self.images: Path | None = None  # image file of a TSV bundle

@@ -125,7 +125,7 @@ class GLIP(BaseDetector):
 
             channels = self.bbox_head.bbox_pred.in_channels
             self.mlm_head = optional(mlm_head, 'MaskedLanguageHead',
-                                     vocab_size=self.language_model.encoder.config.vocab_size)
+                                     vocab_size=self.language_model.vocab_size)
             self.prompt_table = optional(prompt_table, 'PromptTable')
             self.contrastive_loss = optional(contrastive_loss, 'ContrastiveAlignLoss',
                                              visual_dim=channels)
@@ -267,7 +267,7 @@ class GLIP(BaseDetector):
             greenlight = rows.to(tokens.input_ids.device)
         ids, labels = mask_tokens(
             tokens, greenlight, self.language_model.tokenizer.mask_token_id,
-            self.language_model.encoder.config.vocab_size, self.mlm_head.mask_probability,
+            self.language_model.vocab_size, self.mlm_head.mask_probability,
             self.mlm_head.corrupt_unlearned)
         return ids, tokens.mask, labels
 

@@ -102,6 +102,11 @@ class BertLanguageModel(BaseModule):
         return self.encoder.config.hidden_size
 
     @property
+    def vocab_size(self) -> int:
+        """Number of token ids, which a masked-language head predicts."""
+        return self.encoder.config.vocab_size
+
+    @property
     def layer_config(self) -> dict[str, object]:
         """Arguments of a fusion text layer shaped like one layer of this encoder."""
         config = self.encoder.config
