@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from mmengine.logging import print_log
 
+from ...evaluation.analysis.analysis import Analysis
+from ...evaluation.analysis.errors import KINDS, FalseDetection, iou, pick_worst
 from ...text import Prompt
 from ..dataset_sample import DatasetSample
-from .analysis import Analysis
-from .errors import KINDS, FalseDetection, iou, pick_worst
 
 
 class Picture(NamedTuple):
