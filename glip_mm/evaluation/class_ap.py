@@ -1,13 +1,12 @@
 """AP of single classes, over all images or over bootstrap samples of images."""
 
-import contextlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+
+from .coco_matching import MAX_DETS, match_boxes
 
 #: Percentiles of resampled differences that bound a 95 % interval.
 INTERVAL = (2.5, 97.5)
@@ -66,12 +65,12 @@ class ClassMatches:
 
 
 def match_classes(truth: COCO, rows: Sequence[Mapping], category_ids: Sequence[int],
-                  image_ids: Sequence, max_dets: int = 100) -> list[ClassMatches]:
+                  image_ids: Sequence, max_dets: int = MAX_DETS) -> list[ClassMatches]:
     """Match detections with ground truth as pycocotools does.
 
     Args:
         truth: Ground truth.
-        rows: Detections in COCO's form, see :func:`.metrics.odinw_metric.coco_results`.
+        rows: Detections in COCO's form, see :func:`.coco_matching.coco_results`.
         category_ids: Category ids of the classes, ascending.
         image_ids: Ids of the evaluated images.
         max_dets: Maximum number of detections per class and image.
@@ -79,14 +78,8 @@ def match_classes(truth: COCO, rows: Sequence[Mapping], category_ids: Sequence[i
     Returns:
         Matches of each class; their images are in ascending order of id.
     """
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.dataset.setdefault('info', {})  # loadRes reads it, and exported files lack it
-        evaluation = COCOeval(truth, truth.loadRes(list(rows)) if rows else COCO(), 'bbox')
-        params = evaluation.params
-        params.catIds, params.imgIds = list(category_ids), list(image_ids)
-        params.areaRng, params.areaRngLbl = params.areaRng[:1], params.areaRngLbl[:1]
-        params.maxDets = [max_dets]
-        evaluation.evaluate()
+    evaluation = match_boxes(truth, rows, category_ids, image_ids, max_dets, all_sizes=False)
+    params = evaluation.params
     size, thresholds = len(params.imgIds), len(params.iouThrs)
     return [_join(evaluation.evalImgs[k * size:(k + 1) * size], thresholds)
             for k in range(len(category_ids))]

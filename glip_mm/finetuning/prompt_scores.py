@@ -9,7 +9,7 @@ from pycocotools.coco import COCO
 from tqdm import tqdm
 
 from glip_mm.evaluation.class_ap import ClassMatches, match_classes
-from glip_mm.evaluation.metrics.odinw_metric import best_detections, coco_results, quiet_coco
+from glip_mm.evaluation.coco_matching import best_detections, coco_results, quiet_coco
 from glip_mm.evaluation.predictions import PredictionStore, PredictionWriter
 from glip_mm.text import Prompt
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from mmdet.structures.bbox import bbox_overlaps
+
+from glip_mm.box_iou import box_iou
 
 
 class BoxSelection(NamedTuple):
@@ -52,7 +52,7 @@ class BoxSelection(NamedTuple):
 
 def _best_of_all_phrases(boxes: np.ndarray, labels: np.ndarray, iou: float) -> np.ndarray:
     """Apply cross-phrase NMS to sorted boxes and return the mask of the kept ones."""
-    overlaps = bbox_overlaps(torch.from_numpy(boxes), torch.from_numpy(boxes)).numpy() > iou
+    overlaps = box_iou(boxes, boxes) > iou
     overlaps &= labels[:, None] != labels
     kept = np.ones(len(boxes), bool)
     for i in range(len(boxes)):

@@ -13,23 +13,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...box_iou import paired_iou
+
 #: States of a detection.
 UNMATCHED, MATCHED, IGNORED = 0, 1, 2
 #: Number of couples whose IoU is computed at once; about 100 bytes each.
 COUPLES_AT_ONCE = 500_000
-
-
-def iou_of_couples(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Compute the IoU of xywh boxes row by row: ``[n, 4]``, ``[n, 4]`` -> ``[n]``.
-
-    The operations and their order are those of pycocotools' ``iou``, so that ties are resolved
-    identically.
-    """
-    width = np.minimum(a[:, 2] + a[:, 0], b[:, 2] + b[:, 0]) - np.maximum(a[:, 0], b[:, 0])
-    height = np.minimum(a[:, 3] + a[:, 1], b[:, 3] + b[:, 1]) - np.maximum(a[:, 1], b[:, 1])
-    inter = np.where((width > 0) & (height > 0), width * height, 0.)
-    union = a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=inter > 0)
 
 
 def near_couples(pair: np.ndarray, boxes: np.ndarray, gt_pair: np.ndarray, gt_boxes: np.ndarray,
@@ -55,7 +44,8 @@ def near_couples(pair: np.ndarray, boxes: np.ndarray, gt_pair: np.ndarray, gt_bo
         start = np.cumsum(repeats) - repeats
         gt = np.arange(repeats.sum()) + np.repeat(first[part] - start, repeats)
         det = np.repeat(np.arange(part.start, part.stop), repeats)
-        iou = iou_of_couples(boxes[det].astype(np.float64), gt_boxes[gt])
+        # as pycocotools computes it, which makes ties fall alike
+        iou = paired_iou(boxes[det].astype(np.float64), gt_boxes[gt], xywh=True)
         near = iou >= lowest
         found.append((det[near], gt[near], iou[near]))
     if not found:

@@ -1,28 +1,32 @@
 """COCO AP of every data set of a suite, and their mean."""
 
-import contextlib
 import csv
 import io
-import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 from terminaltables import AsciiTable
 
 from glip_mm.atomic_files import write_atomically
 from glip_mm.registry import METRICS
 
-#: Name of a metric -> its index in COCOeval.stats.
-STATS = dict(AP=0, AP50=1, AP75=2, APs=3, APm=4, APl=5)
-#: Maximum number of detections per image.
-MAX_DETS = 100
+from ..coco_matching import (
+    MAX_DETS,
+    best_detections,
+    coco_results,
+    match_boxes,
+    mean_precision,
+    precision_of,
+    quiet_coco,
+)
+
+#: What is measured of each data set.
+STATS = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl')
 
 
 class SuiteRow(NamedTuple):
@@ -152,75 +156,20 @@ class ODinWMetric(BaseMetric):
         boxes = sum(not a.get('iscrowd') for a in truth.anns.values())
         values = dict.fromkeys(STATS, float('nan'))
         if boxes:
-            stats = _coco_stats(truth, coco_results(found, ids), ids, self.max_dets)
-            values = {k: float(stats[i]) if stats[i] >= 0 else float('nan')
-                      for k, i in STATS.items()}
+            values = _coco_ap(truth, coco_results(found, ids), ids, self.max_dets)
         return SuiteRow(name, len(truth.imgs), boxes, len(ids), **values)
 
 
-def best_detections(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
-                    max_dets: int = MAX_DETS) -> tuple:
-    """Select the best detections of an image: boxes, scores and labels, best first."""
-    best = np.argsort(-scores, kind='stable')[:max_dets]
-    return boxes[best], scores[best], labels[best]
-
-
-def quiet_coco(path: str | Path, renumber: bool = False) -> COCO:
-    """Read annotations without output, and add fields that exported files may lack.
-
-    Args:
-        path: Path of the annotation file.
-        renumber: Whether to give annotations new ids, see :class:`ODinWMetric`.
-    """
-    truth = COCO()
-    truth.dataset = json.loads(Path(path).read_text(encoding='utf-8-sig'))
-    for i, row in enumerate(truth.dataset.setdefault('annotations', []), 1):
-        row['id'] = i if renumber else row.get('id', i)
-        row.setdefault('iscrowd', 0)
-        row.setdefault('area', row['bbox'][2] * row['bbox'][3])
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.createIndex()
-    return truth
-
-
-def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> list[dict]:
-    """Convert detections to COCO's results format.
-
-    Args:
-        found: Image id -> boxes ``[n, 4]`` xyxy half open, scores and labels.
-        ids: Category id of each label.
-
-    Raises:
-        ValueError: If a label has no category.
-    """
-    rows = []
-    for image, (boxes, scores, labels) in found.items():
-        if len(labels) and int(labels.max()) >= len(ids):
-            raise ValueError(f'image {image} has a detection of label {int(labels.max())}, but its '
-                             f'annotation file has {len(ids)} categories')
-        for (x1, y1, x2, y2), score, label in zip(boxes.tolist(), scores.tolist(),
-                                                  labels.tolist()):
-            rows.append(dict(image_id=image, category_id=ids[label], score=score,
-                             bbox=[x1, y1, x2 - x1, y2 - y1]))
-    return rows
-
-
-def _coco_stats(truth: COCO, rows: list[dict], ids: Sequence[int], max_dets: int) -> np.ndarray:
+def _coco_ap(truth: COCO, rows: list[dict], ids: Sequence[int], max_dets: int
+             ) -> dict[str, float]:
     if not rows:
-        return np.zeros(len(STATS))
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.dataset.setdefault('info', {})  # loadRes reads it, and exported files lack it
-        evaluation = COCOeval(truth, truth.loadRes(rows), 'bbox')
-        evaluation.params.catIds = list(ids)
-        evaluation.params.maxDets = [1, 10, max_dets]
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision = evaluation.eval['precision'][..., -1]  # [T, R, K, A]
-    thresholds = evaluation.params.iouThrs
+        return dict.fromkeys(STATS, 0.)
+    evaluation = match_boxes(truth, rows, ids, max_dets=max_dets)
+    precision, thresholds = precision_of(evaluation), evaluation.params.iouThrs
     parts = [precision[..., 0], precision[np.isclose(thresholds, .5)][..., 0],
              precision[np.isclose(thresholds, .75)][..., 0],
-             *(precision[..., area] for area in (1, 2, 3))]
-    return np.array([p[p > -1].mean() if (p > -1).any() else -1. for p in parts])
+             *(precision[..., size] for size in (1, 2, 3))]
+    return dict(zip(STATS, map(mean_precision, parts)))
 
 
 def _percent(value: float) -> str:

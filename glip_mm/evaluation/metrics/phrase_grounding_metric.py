@@ -8,20 +8,12 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
+from glip_mm.box_iou import box_iou
 from glip_mm.registry import METRICS
 
 from .samples import array_of
 
 PROTOCOLS = {'any': ('any',), 'merged': ('merged',), 'both': ('any', 'merged')}
-
-
-def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Compute the IoU of xyxy boxes ``[n, 4]`` and ``[m, 4]``, without +1: ``[n, m]``."""
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:],
-                                                                       b[None, :, 2:])
-    inter = np.prod(np.clip(high - low, 0, None), axis=2)
-    area_a, area_b = (np.prod(x[:, 2:] - x[:, :2], axis=1) for x in (a, b))
-    return inter / np.maximum(area_a[:, None] + area_b[None] - inter, 1e-12)
 
 
 def enclosing_box(boxes: np.ndarray) -> np.ndarray:

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from glip_mm.box_iou import box_iou
 from glip_mm.datasets.converters import Report
 from glip_mm.datasets.converters.boxes import fit_box
 
@@ -145,14 +148,16 @@ class Collection:
         return named
 
     def _merge(self, named: list[tuple[str, ExportBox]]) -> list[tuple[str, ExportBox]]:
-        kept: list[tuple[str, ExportBox]] = []
-        for name, one in sorted(named, key=lambda found: -_score(found[1])):
-            if not any(name == other_name and one.part[0] != other.part[0]
-                       and not one.ignore and iou(one.box, other.box) > self.merge_iou
-                       for other_name, other in kept):
-                kept.append((name, one))
-        # sorted by position in the caption, not by score
-        return sorted(kept, key=lambda found: found[1].part)
+        named = sorted(named, key=lambda found: -_score(found[1]))
+        boxes = np.array([one.box for _, one in named], dtype=float).reshape(-1, 4)
+        close = box_iou(boxes, boxes) > self.merge_iou
+        kept: list[int] = []
+        for i, (name, one) in enumerate(named):
+            if not any(name == named[j][0] and one.part[0] != named[j][1].part[0]
+                       and not one.ignore and close[i, j] for j in kept):
+                kept.append(i)
+        # the order of the caption, not of the scores
+        return sorted((named[i] for i in kept), key=lambda found: found[1].part)
 
 
 def _all_boxes(row: LabelRow, label_map: Mapping[int, str] | None) -> Iterator[tuple]:
@@ -174,19 +179,3 @@ def _all_boxes(row: LabelRow, label_map: Mapping[int, str] | None) -> Iterator[t
 
 def _score(box: ExportBox) -> float:
     return float('inf') if box.score is None else box.score
-
-
-def iou(one: tuple, other: tuple) -> float:
-    """Compute the IoU of two boxes.
-
-    Example:
-        >>> iou((0, 0, 4, 4), (0, 0, 4, 2))
-        0.5
-    """
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.
-    shared = width * height
-    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (one, other)]
-    return shared / (sum(areas) - shared)
