@@ -1,37 +1,12 @@
 # ODinW-13 by plain class names
 # What the authors' odinw_13 configurations say.
-_base_ = ['../datasets/zero_shot_pipelines.py', '../datasets/odinw.json']
+_base_ = './odinw13_prompts.py'
 
 benchmark = 'odinw13'
-data_root = 'data/odinw/'
-# of each set: name, folder, class names, how they stand in the prompt, annotation file, images
-suite = [(d['name'], f"{data_root}{d['root']}/",
-          d.get('classes_13', d['classes']), None,
-          *d['splits'][d['evaluated']])
-         for d in _base_.odinw if d['in_13']]
-
 test_dataloader = dict(
-    dataset=dict(
-        type='ConcatDataset',
-        datasets=[
-            dict(
-                type='ZeroShotDataset',
-                dataset_name=name,
-                data_root=root,
-                ann_file=ann_file,
-                data_prefix=dict(img=images),
-                metainfo=dict(classes=classes),
-                caption_prompt=prompt,
-                test_mode=True,
-                pipeline=_base_.test_pipeline)
-            for name, root, classes, prompt, ann_file, images in suite
-        ]))
+    dataset=dict(datasets=[
+        dict(d, caption_prompt=None, metainfo=dict(classes=_base_.in_13[d.dataset_name]))
+        for d in _base_.datasets
+    ]))
 test_evaluator = dict(
-    type='ODinWMetric',
-    datasets={name: root + ann_file
-              for name, root, _, _, ann_file, _ in suite},
-    num_classes={name: len(classes)
-                 for name, _, classes, *_ in suite})
-# said once, above
-odinw = None
-del suite
+    num_classes={name: len(_base_.in_13[name]) for name in _base_.names})

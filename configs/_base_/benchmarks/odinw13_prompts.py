@@ -1,36 +1,13 @@
 # ODinW-13 with the class names and prompts of ODinW-35
 # What comes near the published averages.
-_base_ = ['../datasets/zero_shot_pipelines.py', '../datasets/odinw.json']
+_base_ = './odinw35.py'
 
 benchmark = 'odinw13_prompts'
-data_root = 'data/odinw/'
-# of each set: name, folder, class names, how they stand in the prompt, annotation file, images
-suite = [(d['name'], f"{data_root}{d['root']}/", d['classes'], d.get('prompt'),
-          *d['splits'][d['evaluated']])
-         for d in _base_.odinw if d['in_13']]
-
-test_dataloader = dict(
-    dataset=dict(
-        type='ConcatDataset',
-        datasets=[
-            dict(
-                type='ZeroShotDataset',
-                dataset_name=name,
-                data_root=root,
-                ann_file=ann_file,
-                data_prefix=dict(img=images),
-                metainfo=dict(classes=classes),
-                caption_prompt=prompt,
-                test_mode=True,
-                pipeline=_base_.test_pipeline)
-            for name, root, classes, prompt, ann_file, images in suite
-        ]))
+datasets = [d for d in _base_.test_dataloader.dataset.datasets if d.dataset_name in _base_.in_13]
+names = [d.dataset_name for d in datasets]
+test_dataloader = dict(dataset=dict(datasets=datasets))
 test_evaluator = dict(
+    _delete_=True,
     type='ODinWMetric',
-    datasets={name: root + ann_file
-              for name, root, _, _, ann_file, _ in suite},
-    num_classes={name: len(classes)
-                 for name, _, classes, *_ in suite})
-# said once, above
-odinw = None
-del suite
+    datasets={name: _base_.test_evaluator.datasets[name] for name in names},
+    num_classes={name: _base_.test_evaluator.num_classes[name] for name in names})

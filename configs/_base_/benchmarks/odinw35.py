@@ -30,6 +30,8 @@ test_evaluator = dict(
               for name, root, _, _, ann_file, _ in suite},
     num_classes={name: len(classes)
                  for name, _, classes, *_ in suite})
+# what ODinW-13 is made of: its sets, and their plain class names where they are others
+in_13 = {d['name']: d.get('classes_13', d['classes']) for d in _base_.odinw if d['in_13']}
 # said once, above
 odinw = None
 del suite
