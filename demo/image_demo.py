@@ -1,7 +1,6 @@
 """Find classes or phrases in images and draw them.
 
 Examples:
-
     # class names, separated by '. '
     python demo/image_demo.py kitchen.jpg glip_swin-t_o365-goldg -c --texts 'cup. coffee maker'
 

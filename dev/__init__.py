@@ -1,1 +1,1 @@
-"""What developers of glip_mm run: experiments, parity and speed. Not in the wheel."""
+"""Tools of glip_mm's developers: experiments, parity and speed. Not in the wheel."""

@@ -1,4 +1,4 @@
-"""``python -m glip_mm`` is ``glip-mm``; importing the package first makes it slower."""
+"""Entry point of ``python -m glip_mm``, the same as ``glip-mm`` but with a slower start."""
 
 import sys
 

@@ -10,12 +10,12 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def replacing(path: str | Path, durable: bool = True) -> Iterator[BinaryIO]:
-    """Open a temporary neighbour for writing, and rename it to ``path`` when all went well.
+    """Open a temporary file beside ``path`` for writing, and rename it to ``path`` on success.
 
     Args:
-        path: The file; its folder is made if missing. If the writing fails it stays as it was.
-        durable: Wait until the content is on the disk: otherwise a crash of the machine can leave
-            the new name on an empty file.
+        path: Target file; its folder is created if missing. After an error it is unchanged.
+        durable: Whether to wait until the content is on the disk: otherwise a crash of the machine
+            can leave the new name on an empty file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def replacing(path: str | Path, durable: bool = True) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: str | Path, content: bytes, durable: bool = True) -> Path:
-    """Write a whole file, see :func:`replacing`.
+    """Write a whole file atomically, see :func:`replacing`.
 
     Returns:
         ``path``.
@@ -44,16 +44,16 @@ def write_atomically(path: str | Path, content: bytes, durable: bool = True) -> 
 
 @contextlib.contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
-    """Fill a temporary neighbour, and rename it to ``path`` when all went well.
+    """Fill a temporary folder beside ``path``, and rename it to ``path`` on success.
 
     Args:
-        path: The folder; it must not exist, or be empty.
+        path: Target folder; it must not exist, or be empty.
 
     Yields:
         The folder to fill.
 
     Raises:
-        FileExistsError: If there is something already: files of two runs would mix.
+        FileExistsError: If it is not empty: files of two runs would mix.
     """
     path = Path(path)
     if path.is_file() or path.is_dir() and any(path.iterdir()):

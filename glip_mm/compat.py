@@ -1,4 +1,4 @@
-"""Every workaround for a version of a third-party package: one function each, with its reason."""
+"""Workarounds for versions of third-party packages: one function each, with its reason."""
 
 import functools
 import importlib
@@ -17,13 +17,13 @@ from typing import Any
 #: Distributions that provide the module ``mmcv``.
 MMCV_DISTRIBUTIONS = ('mmcv', 'onedl-mmcv', 'mmcv-lite')
 
-#: Of each package: the first version that MMDetection 3.3 refuses, the first that was never tried
-#: with it, and what it is shown instead.
+#: Package -> first version that MMDetection 3.3 refuses, first version that was never tried
+#: with it, and the version to pretend.
 MMDET_CEILINGS = dict(mmcv=('2.2.0', '2.3.0', '2.1.99'), mmengine=('1.0.0', '1.0.0', '0.99.0'))
 
 
 def apply_all() -> None:
-    """Apply what has to be in place before anything of MMDetection is used; cheap, repeatable."""
+    """Apply the workarounds that MMDetection's import needs; cheap and idempotent."""
     check_one_mmcv()
     stand_in_for_mmcv_ops()
     import_mmdet()
@@ -32,14 +32,14 @@ def apply_all() -> None:
 
 
 def check_one_mmcv() -> None:
-    """Refuse two distributions of MMCV in one environment.
+    """Refuse an environment with two distributions of MMCV.
 
     Why: ``mmcv``, ``mmcv-lite`` and ``onedl-mmcv`` write to the same folder. The later one replaces
-    the Python code of the earlier one beside its compiled operators, and removing either takes
-    files of both: what is left fails in ways that name neither.
+    the Python code of the earlier one beside its compiled operators, and removing either deletes
+    files of both: the rest fails with errors that name neither.
 
     Raises:
-        ImportError: If there are two, or if the files of the only one are gone.
+        ImportError: If there are two, or if the files of the only one are missing.
     """
     found = [name for name in MMCV_DISTRIBUTIONS if _is_distribution(name)]
     if len(found) > 1:
@@ -59,18 +59,18 @@ def _is_distribution(name: str) -> bool:
 
 
 def has_mmcv_ops() -> bool:
-    """Whether MMCV brought compiled operators."""
+    """Return whether MMCV has compiled operators."""
     return getattr(importlib.util.find_spec('mmcv._ext'), 'origin', None) is not None
 
 
 def stand_in_for_mmcv_ops() -> None:
-    """Give MMCV's wrappers the operators of :mod:`glip_mm.ops` where it has none compiled.
+    """Give MMCV's wrappers the operators of :mod:`glip_mm.ops` if it has none compiled.
 
     Why: ``mmcv-lite`` installs everywhere in seconds, while MMCV with its operators needs a wheel
-    made for the very torch and CUDA at hand, or a compiler. MMDetection imports ``mmcv.ops`` all
-    over, whatever it calls of it, and that import fails without ``mmcv._ext``. The stand-in has
-    every name; those in :mod:`glip_mm.ops.mmcv_ext` work on any device, each other one raises a
-    ``NotImplementedError`` that says how to get it. A compiled ``mmcv._ext`` is left alone.
+    made for the exact torch and CUDA versions, or a compiler. MMDetection imports ``mmcv.ops`` in
+    many places, whatever it calls of it, and that import fails without ``mmcv._ext``. The
+    stand-in has every name; those in :mod:`glip_mm.ops.mmcv_ext` work on any device, all others
+    raise a ``NotImplementedError`` that says how to get it. A compiled ``mmcv._ext`` is left alone.
     """
     if 'mmcv._ext' in sys.modules or has_mmcv_ops():
         return
@@ -97,14 +97,14 @@ def stand_in_for_mmcv_ops() -> None:
 
 
 def load_tokenizer(name: str, local_files_only: bool = False) -> Any:
-    """A fast tokenizer from a folder or hub name.
+    """Load a fast tokenizer from a folder or hub name.
 
     Why: transformers 5 removed ``batch_encode_plus`` and merged the slow and fast classes. Both
     majors agree on ``AutoTokenizer`` and on calling the tokenizer.
 
     Args:
         name: Folder with a vocabulary, or hub name.
-        local_files_only: Never ask the hub.
+        local_files_only: Whether to never access the hub.
 
     Returns:
         A ``PreTrainedTokenizerFast``, which gives character offsets.
@@ -115,7 +115,7 @@ def load_tokenizer(name: str, local_files_only: bool = False) -> Any:
     """
     from transformers import AutoTokenizer
 
-    # a folder that exists is never a hub name: without this a broken folder asks the network
+    # an existing folder is never a hub name: without this a broken folder would access the network
     local_files_only = local_files_only or osp.isdir(name)
     tokenizer = AutoTokenizer.from_pretrained(
         str(name), use_fast=True, local_files_only=local_files_only)
@@ -127,7 +127,7 @@ def load_tokenizer(name: str, local_files_only: bool = False) -> Any:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Load pretrained weights without a bar and a report of unused keys.
+    """Suppress the progress bar and the report of unused keys while weights load.
 
     Why: transformers 5 prints a table of the pooler's keys, which no language model here has, and a
     progress bar for a file that loads in milliseconds. Missing keys are an error of ours anyway.
@@ -146,11 +146,10 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def import_mmdet() -> ModuleType:
-    """Import MMDetection under any newer MMCV and MMEngine, with a warning instead of a refusal.
+    """Import MMDetection under any newer MMCV and MMEngine, with a warning instead of an error.
 
     Why: MMDetection 3.3 asserts at import that mmcv < 2.2.0 and mmengine < 1.0.0, although later
-    releases kept what it uses. It is shown a version that it accepts for as long as its import
-    lasts.
+    releases kept everything it uses. During its import they pretend to have an accepted version.
 
     Returns:
         The module ``mmdet``.
@@ -165,7 +164,7 @@ def import_mmdet() -> ModuleType:
     with _accepted_versions() as hidden:
         module = importlib.import_module('mmdet')
     for name, version, untried in hidden:
-        # a fork refuses nothing
+        # forks have no version limits
         if (hasattr(module, f'{name}_maximum_version')
                 and digit_version(version) >= digit_version(untried)):
             warnings.warn(f'{name} {version} was never tried with MMDetection '
@@ -191,12 +190,12 @@ def _accepted_versions() -> Iterator[list[tuple[str, str, str]]]:
 
 
 def allow_resume_checkpoints() -> None:
-    """Let torch's safe loader read the training state that MMEngine writes.
+    """Register the classes in MMEngine's training state with torch's safe loader.
 
-    Why: ``torch.load`` refuses every class it was not told of. MMEngine's
+    Why: ``torch.load`` refuses unregistered classes. MMEngine's
     checkpoints hold its log history: ``HistoryBuffer`` objects around NumPy arrays. These and
     nothing more are allowed; the loader stays safe. Call it before loading: a fork's
-    ``with safe_globals`` takes them off the list again when it ends.
+    ``with safe_globals`` removes them from the list again when it ends.
     """
     import torch
 
@@ -212,15 +211,15 @@ def _plain_data() -> list[Callable | tuple[Callable, str]]:
     dtypes = {type(np.dtype(kind)) for kind in '?bBhHiIlLqQefd'}
     return [HistoryBuffer, np.ndarray, np.dtype, bytes, *sorted(dtypes, key=str),
             (_history_method, 'builtins.getattr'),
-            # a checkpoint written under NumPy 1 names these by their old module, and the reverse
+            # a checkpoint written under NumPy 1 names these by their old module, and vice versa
             *((function, f'{module}.multiarray.{function.__name__}')
               for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core'))]
 
 
 def _history_method(owner: type, name: str) -> Any:
-    """Stands for ``getattr``, by which a pickled ``HistoryBuffer`` names its own statistics."""
+    """Replace ``getattr``, by which a pickled ``HistoryBuffer`` refers to its own statistics."""
     from mmengine.logging import HistoryBuffer
-    # the class knows its methods only once an instance was made
+    # the class has its methods only after an instance was created
     method = HistoryBuffer()._statistics_methods.get(name)
     if owner is not HistoryBuffer or method is None:
         raise UnpicklingError(f"the checkpoint asks for '{name}' of {owner!r}, which is not part "
@@ -229,10 +228,10 @@ def _history_method(owner: type, name: str) -> Any:
 
 
 def distribute_without_gpu(config: Any) -> None:
-    """Let several processes train on a machine without a GPU.
+    """Allow several training processes on a machine without a GPU.
 
-    Why: MMEngine's ``pytorch`` launcher selects a CUDA device whatever the backend is, and wraps
-    the model for that device. With the group formed and the wrapper named beforehand it does
+    Why: MMEngine's ``pytorch`` launcher selects a CUDA device for any backend, and wraps
+    the model for that device. If the process group and the wrapper exist beforehand it does
     neither.
 
     Args:
@@ -254,7 +253,7 @@ def distribute_without_gpu(config: Any) -> None:
 def import_lvis() -> ModuleType:
     """Import the LVIS API under a NumPy that has no ``np.float``.
 
-    Why: lvis 0.5.3 says ``np.float``, which NumPy 1.24 removed. The name is given back inside
+    Why: lvis 0.5.3 uses ``np.float``, which NumPy 1.24 removed. The name is restored inside
     ``lvis.eval`` alone; NumPy itself stays as it is.
 
     Returns:
@@ -274,10 +273,10 @@ def import_lvis() -> ModuleType:
 
 @functools.cache
 def load_turbojpeg() -> None:
-    """Let ``mmcv.imfrombytes(content, backend='turbojpeg')`` find its decoder.
+    """Create the decoder of ``mmcv.imfrombytes(content, backend='turbojpeg')``.
 
-    Why: MMCV 2.1 makes the decoder in ``use_backend`` alone, which would also make it everybody's
-    default; named for one call, it is ``None`` and no image can be read.
+    Why: MMCV 2.1 creates the decoder in ``use_backend`` alone, which would also make it the
+    global default; selected for one call, it is ``None`` and no image can be read.
 
     Raises:
         ImportError: If PyTurboJPEG or the library cannot be loaded.
@@ -297,7 +296,7 @@ def load_turbojpeg() -> None:
 
 
 class _NumpyWithFloat(ModuleType):
-    """NumPy, as seen by a module that still says ``np.float``."""
+    """NumPy for a module that still uses ``np.float``."""
 
     float = float
 
@@ -310,8 +309,8 @@ def replace_pkg_resources() -> None:
     """Let MMEngine find installed packages without ``pkg_resources``.
 
     Why: ``mmengine.utils.is_installed`` and ``get_installed_path`` import ``pkg_resources``, which
-    setuptools 82 removed and which an environment of Python 3.12 never had. Configs that inherit
-    as ``'mmdet::…'`` and MMEngine's model hub go through them.
+    setuptools 82 removed and an environment of Python 3.12 never had. Configs that inherit
+    as ``'mmdet::…'`` and MMEngine's model hub depend on them.
     """
     if importlib.util.find_spec('pkg_resources') is not None:
         return
@@ -322,12 +321,12 @@ def replace_pkg_resources() -> None:
 
 
 def is_installed(package: str) -> bool:
-    """Whether a distribution or a module of this name can be imported."""
+    """Return whether a distribution or a module of this name can be imported."""
     return importlib.util.find_spec(_module_of(package)) is not None
 
 
 def get_installed_path(package: str) -> str:
-    """Folder of an installed package.
+    """Return the folder of an installed package.
 
     Args:
         package: Name of the distribution or module.
@@ -351,11 +350,11 @@ def _module_of(package: str) -> str:
 
 @contextmanager
 def single_process() -> Iterator[None]:
-    """Let MMEngine's helpers believe that no other process exists.
+    """Make MMEngine's helpers assume a single process.
 
     Why: metrics and evaluators gather their results from all processes inside ``evaluate``, by
-    pickles, and give wrong numbers or wait for ever where one process alone has them all. They
-    have no switch for it; all of them ask ``mmengine.dist.utils.is_distributed``.
+    pickling, and give wrong numbers or wait forever if one process alone has them all. They
+    have no option for it; all of them call ``mmengine.dist.utils.is_distributed``.
     """
     from mmengine.dist import utils
 

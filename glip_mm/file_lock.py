@@ -1,4 +1,4 @@
-"""Locks of the operating system, on Linux, macOS and Windows."""
+"""File locks of the operating system, on Linux, macOS and Windows."""
 
 import os
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ from filelock import lock_descriptor, unlock_descriptor
 
 @contextmanager
 def exclusive(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Be the only one who holds a file.
+    """Lock a file exclusively.
 
-    The lock is the operating system's: it ends with the process that holds it, however that ends.
-    Not ``filelock.FileLock``: where a file system has no locks that one leaves marker files
-    behind, which a killed process never takes away.
+    The operating system holds the lock: it ends with the process that holds it, however that ends.
+    Not ``filelock.FileLock``: on a file system without locks it creates marker files, which
+    a killed process never removes.
 
     Args:
-        path: File that stands for what is locked; made if missing, and left there.
-        wait: Wait for it; else give up at once.
+        path: Lock file; created if missing, and kept.
+        wait: Whether to wait for the lock instead of giving up at once.
 
     Yields:
-        Whether it is ours; always if ``wait``.
+        Whether the lock was acquired; always true with ``wait``.
 
     Raises:
         OSError: If the file cannot be opened, or its file system has no locks.

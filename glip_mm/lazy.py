@@ -1,4 +1,4 @@
-"""Packages that import their parts when these are first asked for."""
+"""Lazy exports: packages that import their modules on first access."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 def lazy_exports(package: str, exports: Mapping[str, Sequence[str]]
                  ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Make what a package's ``__init__`` needs to export names without importing their modules.
+    """Build the functions by which a package's ``__init__`` exports names lazily.
 
     Args:
         package: ``__name__`` of the package.

@@ -1,17 +1,17 @@
-"""Most memory that a process has had."""
+"""Peak memory of a process."""
 
 import importlib
 import sys
 
 
 def peak_rss(children: bool = False) -> int | None:
-    """Largest resident set so far.
+    """Return the peak resident set size.
 
     Args:
-        children: Add the largest of the ended children; not known on Windows.
+        children: Whether to add the largest of the ended children; unknown on Windows.
 
     Returns:
-        Bytes; None where nothing can be asked: on Windows without psutil.
+        Bytes; None if unknown: on Windows without psutil.
     """
     try:
         import resource

@@ -1,4 +1,4 @@
-"""Registries of glip_mm: children of MMDetection's, so its modules are found from here by name.
+"""Registries of glip_mm: children of MMDetection's, whose modules are found from here by name.
 
 With ``default_scope='glip_mm'`` a bare ``type='GLIP'`` is ours and ``type='FPN'`` falls through to
 MMDetection. With ``default_scope='mmdet'`` write ``type='glip_mm.GLIP'``.
@@ -27,7 +27,8 @@ LOOPS = _child(mmdet_registry.LOOPS, 'glip_mm.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'glip_mm.engine')
 OPTIM_WRAPPERS = _child(mmdet_registry.OPTIM_WRAPPERS, 'glip_mm.engine')
 PARAM_SCHEDULERS = _child(mmdet_registry.PARAM_SCHEDULERS, 'glip_mm.engine')
-# of MMEngine's, which finds them by 'glip_mm.NAME' before any scope is set; MMDetection has none
+# child of MMEngine's, which finds functions by 'glip_mm.NAME' before any scope is set; MMDetection
+# has no such registry
 FUNCTIONS = _child(mmengine_registry.FUNCTIONS, 'glip_mm.engine.strategies')
 RUNNERS = _child(mmengine_registry.RUNNERS, 'glip_mm.engine')
 STRATEGIES = _child(mmengine_registry.STRATEGIES, 'glip_mm.engine.strategies')

@@ -1,4 +1,4 @@
-"""The option ``--benchmark``, and configs of earlier releases that it stands for."""
+"""The option ``--benchmark``, and earlier releases' configs that it replaces."""
 
 import argparse
 import re
@@ -8,26 +8,26 @@ from typing import Any
 
 from .places import shared_file, shared_root
 
-#: Where each benchmark's data, evaluator and protocol are said, below the folder of ``configs``.
+#: Folder with each benchmark's data, evaluator and protocol.
 FOLDER = Path('configs') / '_base_' / 'benchmarks'
-#: ``configs/lvis/MODEL_lvis-minival.py`` of release 0.1.
+#: Pattern of configs such as ``configs/lvis/MODEL_lvis-minival.py`` in release 0.1.
 MOVED = re.compile(r'configs/(?:coco|lvis|flickr30k|refcoco|odinw)/([^/]+)_([^/_]+)\.py$')
 
 
 def benchmark_names() -> list[str]:
-    """Names of the benchmarks that are there, sorted."""
+    """List the names of the benchmarks, sorted."""
     root = shared_root()
     return [] if root is None else sorted(path.stem for path in (root / FOLDER).glob('*.py'))
 
 
 def moved_config(name: str) -> tuple[str, str] | None:
-    """The model and the benchmark that a config of an earlier release stood for.
+    """Return the model config and the benchmark that replace a config of an earlier release.
 
     Args:
-        name: Path of a config that is not there.
+        name: Path of a config that does not exist.
 
     Returns:
-        Config of the model and name of the benchmark; None if it never was such a config.
+        Config of the model and name of the benchmark; None if there never was such a config.
     """
     found = MOVED.search(Path(name).as_posix())
     if found is None or Path(name).is_file():
@@ -38,13 +38,13 @@ def moved_config(name: str) -> tuple[str, str] | None:
 
 
 class _Benchmark(argparse.Action):
-    """Accepts a name that is there; ``list`` prints all of them and ends the program."""
+    """Accepts the name of a benchmark; ``list`` prints all of them and ends the program."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
                  values: str | Sequence[Any] | None, option_string: str | None = None) -> None:
         names = benchmark_names()
         if values == 'list':
-            from glip_mm.apis.benchmarks import benchmark_table  # after the cheap ways: slow
+            from glip_mm.apis.benchmarks import benchmark_table  # slow, so only when needed
             print(benchmark_table())
             parser.exit()
         if values not in names:
@@ -54,7 +54,7 @@ class _Benchmark(argparse.Action):
 
 
 def add_benchmark_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--benchmark``."""
+    """Add the option ``--benchmark``."""
     parser.add_argument('--benchmark', action=_Benchmark, metavar='NAME',
                         help='test with the data, metrics and protocol of this benchmark in place '
                         "of the config's; 'list' shows all")

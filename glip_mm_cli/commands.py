@@ -1,11 +1,11 @@
-"""Commands of ``glip-mm``, and the tools they are."""
+"""Commands of ``glip-mm``, and the tools that they run."""
 
 from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """A tool under a name."""
-    #: Path below the folder that holds ``tools`` and ``demo``.
+    """A command and its tool."""
+    #: Path of the tool below the folder that holds ``tools`` and ``demo``.
     tool: str
     #: One line for the list of commands.
     help: str
@@ -37,7 +37,7 @@ COMMANDS = {
     'check': Command('tools/misc/check_data.py',
                      'check the installation or, with a file or folder, data'),
 }
-#: ``glip-mm check`` with nothing behind it.
+#: Tool of ``glip-mm check`` without arguments.
 CHECK_INSTALLATION = 'tools/misc/check_env.py'
 
 CONVERTERS = {

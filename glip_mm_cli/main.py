@@ -1,4 +1,4 @@
-"""The command ``glip-mm``: runs the tool that a word stands for."""
+"""Entry point of ``glip-mm``, which runs the tool of a command."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ PROG = 'glip-mm'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; nothing heavy is imported before its own options are parsed.
+    """Run a command; nothing slow is imported before its own options are parsed.
 
     Args:
-        argv: Words behind ``glip-mm``; default: those of the command line.
+        argv: Arguments of ``glip-mm``; default: those of the command line.
 
     Returns:
-        Exit status: 2 for a mistake, that of the tool otherwise.
+        Exit status: 2 for a usage error, that of the tool otherwise.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] in (['--version'], ['-V']):
@@ -61,13 +61,13 @@ def _run(prog: str, tool: str, words: Sequence[str]) -> int:
 
 
 def _run_script(path: Path, argv: Sequence[str]) -> int:
-    """Run a file as ``python FILE`` would, except for what it is called in its messages.
+    """Run a file as ``python FILE`` would, with another program name in its messages.
 
-    ``runpy.run_path`` does the same, and sets ``sys.argv[0]`` back to the file.
+    ``runpy.run_path`` does the same, but resets ``sys.argv[0]`` to the file.
     """
     sys.argv = list(argv)
     sys.path.insert(0, str(path.parent))
-    # processes that multiprocessing spawns look for the functions of the tool in this module
+    # spawned processes of multiprocessing look for the tool's functions in this module
     module = sys.modules['__main__'] = ModuleType('__main__')
     module.__file__ = str(path)
     exec(compile(path.read_bytes(), path, 'exec'), vars(module))

@@ -1,4 +1,4 @@
-"""What tools share of their command lines: options, and files that must be there."""
+"""Shared parts of the tools' command lines: options, and checks that files exist."""
 
 import argparse
 import warnings
@@ -28,18 +28,18 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def config_file(name: str, option: str = 'config') -> str:
-    """Find a config.
+    """Find a config file.
 
     Args:
-        name: Path of a config; a path such as ``configs/glip/x.py`` that is not there is looked
-            up among the configs that come with the package. Or a name of the model index.
-        option: What the argument is called, for the message.
+        name: Path of a config, which is also searched among the configs of the package (such as
+            ``configs/glip/x.py``), or a name of the model index.
+        option: Name of the argument, for the message.
 
     Returns:
         Its path.
 
     Raises:
-        FileNotFoundError: If there is neither; the sentence says what is there.
+        FileNotFoundError: If there is neither; the message lists similar files.
     """
     path, shared = shared_file(name), shared_root()
     if path.is_file():
@@ -50,7 +50,7 @@ def config_file(name: str, option: str = 'config') -> str:
                       f"--benchmark {moved[1]}", FutureWarning, stacklevel=2)
         return moved[0]
     if Path(name).suffix not in ('.py', '.json', '.yml', '.yaml') and Path(name).name == name:
-        # after the cheap ways: this imports torch
+        # imports torch, so only if the path does not exist
         from glip_mm.checkpoints.model_index import find_model
         try:
             return str(find_model(name).config)
@@ -64,16 +64,16 @@ def config_file(name: str, option: str = 'config') -> str:
 def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('config', ),
                 checkpoints: Sequence[str] = ('checkpoint', ),
                 argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse, and answer for missing files, too, before a tool's slow imports.
+    """Parse the command line and check its files before a tool's slow imports.
 
     Args:
-        parser: The tool's.
+        parser: Parser of the tool.
         configs: Attributes of the arguments that name a config.
-        checkpoints: Those that name a checkpoint.
-        argv: Default: ``sys.argv``.
+        checkpoints: Attributes of the arguments that name a checkpoint.
+        argv: Arguments; default: ``sys.argv``.
 
     Returns:
-        The arguments.
+        Parsed arguments.
     """
     args = parser.parse_args(argv)
     spelling = {action.dest: (*action.option_strings, action.dest)[0] for action in parser._actions}
@@ -102,14 +102,14 @@ def check_checkpoint(parser: argparse.ArgumentParser, name: str, option: str) ->
 
 
 def folder_for_file(option: str, folder: str | Path) -> str:
-    """Say that a folder was given where a file belongs, and which files it holds."""
+    """Build the message for a folder given instead of a file, with the files that it holds."""
     found = sorted(path.name for path in Path(folder).iterdir() if path.is_file())
     there = f": {', '.join(found[:8])}" if found else '; it holds none'
     return f"{option} '{folder}' is a folder: give a file in it{there}"
 
 
 def similar_files(path: str) -> str:
-    """What is there instead of a missing file, to be put behind a message."""
+    """List files similar to a missing one, as the end of a message."""
     folder = Path(path).parent
     found = sorted(p.name for p in folder.glob(f'*{Path(path).suffix}')) if folder.is_dir() else []
     if not folder.is_dir():

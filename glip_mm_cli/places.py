@@ -1,4 +1,4 @@
-"""Where configs, tools and the model index lie."""
+"""Location of configs, tools and the model index."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ BESIDE = Path(__file__).parents[1]
 
 
 def shared_root() -> Path | None:
-    """The folder that holds ``configs``, ``tools``, ``demo`` and ``model-index.yml``.
+    """Find the folder that holds ``configs``, ``tools``, ``demo`` and ``model-index.yml``.
 
     Returns:
         The clone, or ``.mim`` inside the installed package; None if there is neither.
@@ -18,10 +18,10 @@ def shared_root() -> Path | None:
 
 
 def shared_file(name: str | Path) -> Path:
-    """A file; one such as ``configs/glip/x.py`` that is not here, from the package.
+    """Find a file such as ``configs/glip/x.py`` here or else in the package.
 
     Args:
-        name: Its path.
+        name: Path of the file.
 
     Returns:
         The path of an existing file, or ``name`` as it is.

@@ -1,4 +1,4 @@
-"""Options of the tools that fine-tune."""
+"""Options of the fine-tuning tools."""
 
 import argparse
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from mmengine.config import DictAction
 
 from .places import shared_root
 
-#: Descriptions of the sets of ODinW.
+#: Path of the descriptions of ODinW's data sets.
 SETS = (shared_root() or Path()) / 'configs' / '_base_' / 'datasets' / 'odinw.json'
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
-    """Options that ``tools/odinw.py`` has, too."""
+    """Add the options that all fine-tuning tools have."""
     parser.add_argument('--checkpoint', required=True, help='where to start: a file, an address, '
                         'or a model of the index such as glip_swin-t_o365-goldg')
     parser.add_argument('--config', help='config of the model (default: what the index or the '
@@ -55,7 +55,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def number_of_shots(text: str) -> int | None:
-    """A number, or None for all."""
+    """Parse a number of shots; None for all."""
     if text == 'all':
         return None
     if not text.isdigit():
@@ -64,7 +64,7 @@ def number_of_shots(text: str) -> int | None:
 
 
 def at_least(smallest: int) -> Callable[[str], int]:
-    """Reads whole numbers from ``smallest`` on."""
+    """Make a parser of integers from ``smallest`` on."""
     def read(text: str) -> int:
         if not text.isdigit() or int(text) < smallest:
             raise argparse.ArgumentTypeError(f"must be a whole number, at least {smallest}, got "
@@ -74,7 +74,7 @@ def at_least(smallest: int) -> Callable[[str], int]:
 
 
 def positive(text: str) -> float:
-    """A number above 0."""
+    """Parse a positive number."""
     try:
         value = float(text)
     except ValueError:

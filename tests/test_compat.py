@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from glip_mm import compat
-from glip_mm.text.sources import ASSETS
+from glip_mm.text.language_model_files import ASSETS
 
 ROOT = Path(__file__).parents[1]
 #: The forks mended what some workarounds are for; those do nothing there.

@@ -1,14 +1,13 @@
-"""Export a detector of a fixed vocabulary: an image goes in, boxes come out, no text is needed.
+"""Export a detector of a fixed vocabulary, which maps an image to boxes without text input.
 
 The result is compared with the original before anything is written. See docs/deployment.md.
 
 Examples:
-
-    # any image size, suppression inside
+    # any image size, NMS included
     python tools/export.py configs/glip/glip_swin-t_o365-goldg.py FILE.pth \\
         --text 'cat. dog. remote control' --out pets.onnx --dynamic --nms --check kitchen.jpg
 
-    # one size, candidates before suppression, names from a file with one a line
+    # one size, candidates before NMS, names from a file with one per line
     python tools/export.py CONFIG FILE.pth --classes-file names.txt --out names.onnx \\
         --size 640 640
 """
@@ -22,7 +21,7 @@ from glip_mm_cli.options import parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file or name of the model index')
@@ -55,7 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Export; returns the exit status."""
+    """Export; return the exit status."""
     args = parse_early(make_parser(), argv=argv)
     try:
         return export_file(args)

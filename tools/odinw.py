@@ -1,8 +1,8 @@
 """Zero-, few- or full-shot over all data sets of ODinW, or of a list of your own.
 
-Each set and seed is a run of tools/finetune.py in a folder of its own; what is finished is not
-repeated. Ends with a table over sets (results.md), a bar chart (results.png), and the file that
-the leaderboard takes (leaderboard.json).
+Each set and seed is a run of tools/finetune.py in a folder of its own; finished runs are not
+repeated. Ends with a table over sets (results.md), a bar chart (results.png), and the submission
+file of the leaderboard (leaderboard.json).
 
 Example:
     python tools/odinw.py --checkpoint glip_swin-t_o365-goldg --shots 3 --subset 13 \
@@ -16,7 +16,6 @@ import json
 import math
 import shlex
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,9 @@ from mmengine.config import Config
 from glip_mm_cli.options import parse_early
 from glip_mm_cli.training_options import add_training_options
 
-TOOLS = Path(__file__).resolve().parent
-
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0],
                                      usage='%(prog)s --checkpoint FILE|NAME [options]',
                                      allow_abbrev=False)
@@ -58,12 +55,13 @@ from glip_mm.evaluation.predictions import PredictionStore
 from glip_mm.finetuning import odinw_rows
 from glip_mm.finetuning.open_splits import ODINW, data_name
 from glip_mm.finetuning.results import suite_summary
+from glip_mm.finetuning.run import call_tool
 from glip_mm.finetuning.start import find_start
 from glip_mm.visualization.suite_chart import draw_suite
 
 
 def find_sets(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
-    """What ``--data`` of each run is."""
+    """Return the ``--data`` of each run."""
     if args.data:
         names = [data_name(d) for d in args.data]
         double = sorted({n for n in names if names.count(n) > 1})
@@ -86,7 +84,7 @@ def find_sets(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list
 
 
 def run_options(argv: list[str]) -> list[str]:
-    """The options that each run is given: all but those of this tool alone."""
+    """Return the options for each run: all except this tool's own."""
     own = dict.fromkeys(('--skip-missing', ), 0)
     own.update(dict.fromkeys(('--subset', '--model-name', '--work-dir'), 1))
     kept, i = [], 0
@@ -105,7 +103,7 @@ def run_options(argv: list[str]) -> list[str]:
 
 
 def read_summary(path: Path) -> dict[str, Any]:
-    """What a run wrote; metrics that it could not tell are nan."""
+    """Read the results of a run; unknown metrics are nan."""
     content = json.loads(path.read_text(encoding='utf-8'))
     content['runs'] = {name: {k: math.nan if v is None else v for k, v in run.items()}
                        for name, run in content['runs'].items()}
@@ -113,27 +111,20 @@ def read_summary(path: Path) -> dict[str, Any]:
 
 
 def run_set(data: str, folder: Path, options: list[str]) -> dict[str, Any] | None:
-    """One data set, unless it is finished; None if it fails."""
+    """Run a data set, unless it is finished; return None if it fails."""
     done, command = folder / 'command', shlex.join(options)
     finished = (folder / 'results.json').is_file() and done.is_file()
-    # of changed annotations the run itself says what it does
+    # after a change of annotations the run itself reports what it does
     if not (finished and done.read_text(encoding='utf-8') == command and not any(
             path.stat().st_mtime > done.stat().st_mtime for path in Path(data).rglob('*.json'))):
-        call = [sys.executable, str(TOOLS / 'finetune.py'), '--data', data, '--work-dir',
-                str(folder), '--no-report', *options]
-        print('$ ' + shlex.join(call), flush=True)
-        try:
-            status = subprocess.run(call).returncode
-        except KeyboardInterrupt:
-            sys.exit('interrupted: the same command goes on from here')
-        if status:
+        if call_tool('finetune.py', '--data', data, '--work-dir', folder, '--no-report', *options):
             return None
         write_atomically(done, command.encode())
     return read_summary(folder / 'results.json')
 
 
 def trained_parameters(folder: Path) -> int:
-    """Parameters that a run trained, by the optimizer in its newest checkpoint; 0 for none."""
+    """Count the trained parameters by the optimizer in a run's newest checkpoint; 0 for none."""
     newest = newest_checkpoint(str(folder / 'train'))
     if newest is None:
         return 0
@@ -143,10 +134,10 @@ def trained_parameters(folder: Path) -> int:
 
 def leaderboard(results: dict[str, dict[str, Any]], work_dir: Path, args: argparse.Namespace,
                 model_name: str) -> Path:
-    """Write the predictions of all sets and seeds."""
+    """Write the predictions of all data sets and seeds."""
     rows = []
     for name, result in results.items():
-        # 'seed 3' is in seed3
+        # the folder of 'seed 3' is seed3
         seeds = [work_dir / name / run.replace(' ', '') for run in result['runs']]
         stores = [PredictionStore(s / 'test' / 'predictions') for s in seeds]
         rows += leaderboard_runs(stores, [int(s.name[4:]) for s in seeds], args.shots,
@@ -156,7 +147,7 @@ def leaderboard(results: dict[str, dict[str, Any]], work_dir: Path, args: argpar
 
 
 def main() -> None:
-    """Run all sets, and sum them up."""
+    """Run all data sets, and summarise them."""
     parser = make_parser()
     args = parser.parse_args()
     shots = 'all' if args.shots is None else args.shots
@@ -166,7 +157,7 @@ def main() -> None:
         config, _ = find_start(args.checkpoint, args.config, work_dir)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    # the runs that are started end with this one
+    # child processes must end with this one
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = run_options(sys.argv[1:])
     results: dict[str, dict[str, Any]] = {}

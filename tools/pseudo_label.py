@@ -26,7 +26,7 @@ from glip_mm_cli.options import parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config of the teacher')
@@ -87,7 +87,7 @@ from glip_mm.text import NounPhraseFinder
 
 
 def build_teacher(args: argparse.Namespace, device: str) -> Teacher:
-    """The model on its device, after a check that the folder was begun with the same settings."""
+    """Build the model, after a check that the folder was begun with the same settings."""
     apply_all()
     finder = NounPhraseFinder(args.parser, args.grammar)
     settings = LabelSettings(
@@ -104,7 +104,7 @@ def build_teacher(args: argparse.Namespace, device: str) -> Teacher:
 
 
 def label_on_ray(args: argparse.Namespace) -> Counter:
-    """Label with actors, after a check of everything in this process."""
+    """Label with Ray actors, after all checks in this process."""
     for name in ('config', 'checkpoint', 'data', 'images', 'out'):
         path = getattr(args, name)
         if path and (name == 'out' or os.path.exists(path)):
@@ -118,7 +118,7 @@ def label_on_ray(args: argparse.Namespace) -> Counter:
 
 
 def main() -> None:
-    """Label."""
+    """Label the images."""
     args = make_parser().parse_args()
     args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     rank, world_size = (int(os.environ.get(k, d)) for k, d in (('RANK', 0), ('WORLD_SIZE', 1)))

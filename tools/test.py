@@ -16,7 +16,7 @@ from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description='Test a checkpoint with the data and metrics of a config.')
     parser.add_argument('config', help='config file')
@@ -56,7 +56,7 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
     config.load_from, config.resume = args.checkpoint, False
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f"--out '{args.out}' must end in .pkl or .pickle")
-    # pictures are drawn while predicting
+    # images are drawn during prediction
     if args.no_resume or args.show or args.show_dir:
         if config.get('test_cfg', {}).get('type', '').endswith('ResumableTestLoop'):
             config.test_cfg.resume = False
@@ -71,7 +71,7 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
 
 
 def main() -> None:
-    """Test."""
+    """Run the test."""
     parser = make_parser()
     args = parser.parse_args()
     config = load_config(parser, args)

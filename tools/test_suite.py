@@ -1,4 +1,4 @@
-"""Test a checkpoint on many detection sets at once, with one table for all of them.
+"""Test a checkpoint on many detection data sets at once, with one table for all of them.
 
 The sets are COCO-format folders of your own, or those of --benchmark odinw13 or odinw35. Writes
 suite.csv and suite.png into the work directory.
@@ -21,7 +21,7 @@ from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description='Test a checkpoint on many detection sets at once, with one summary table.')
     parser.add_argument('config', help='config of the model')
@@ -52,10 +52,10 @@ from glip_mm.visualization.suite_chart import draw_suite
 
 
 def make_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
-    """The config of the run.
+    """Build the config of the run.
 
     Args:
-        parser: Reports errors.
+        parser: Parser that reports errors.
         args: Parsed options.
     """
     check_checkpoint(parser, args.checkpoint, 'checkpoint')
@@ -70,7 +70,7 @@ def make_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
             config = suite_config(config, datasets, args.prompts)
             if not args.work_dir:
                 config.work_dir += '_suite'
-            # the folders given take the place of the config's data
+            # the given folders replace the config's data
             if args.cfg_options:
                 config.merge_from_dict(args.cfg_options)
         elif args.prompts:
@@ -90,7 +90,7 @@ def make_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
 
 
 def main() -> None:
-    """Test, and draw the summary."""
+    """Run the tests, and draw the summary."""
     parser = make_parser()
     args = parser.parse_args()
     config = make_config(parser, args)

@@ -12,7 +12,7 @@ from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(description='Train a model from its config.')
     parser.add_argument('config', help='config file')
     parser.add_argument('--amp', action='store_true',
@@ -58,7 +58,7 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
     if args.resume is not None:
         config.resume = True
         if args.resume == 'auto':
-            # without a checkpoint of its own a run starts as its config says
+            # without a checkpoint of its own the run starts from the config's load_from
             if find_latest_checkpoint(config.work_dir):
                 config.load_from = None
             else:
@@ -69,7 +69,7 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
 
 
 def main() -> None:
-    """Train."""
+    """Run the training."""
     parser = make_parser()
     args = parser.parse_args()
     config = load_config(parser, args)

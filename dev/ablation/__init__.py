@@ -1,1 +1,1 @@
-"""The ablation in small."""
+"""Small-scale ablation."""

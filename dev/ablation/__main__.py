@@ -1,7 +1,7 @@
-"""The ablation of GLIP in small: train and test variants with several seeds, compare them.
+"""Small-scale ablation of GLIP: train and test variants with several seeds, and compare them.
 
 Every run goes through tools/train.py and tools/test.py in a folder of its own,
-WORK_DIR/VARIANT/seedN. Started again, the tool continues where it stopped.
+WORK_DIR/VARIANT/seedN. Started again, the tool resumes where it stopped.
 
 Example:
     python tools/misc/make_grounding_world.py --out data/grounding_world
@@ -24,7 +24,7 @@ VARIANTS = dict(
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.ablation', description=__doc__.splitlines()[0])
     parser.add_argument('--variants', nargs='+', default=list(VARIANTS), metavar='NAME[=CONFIG]',
@@ -45,7 +45,7 @@ from .runs import Run
 
 
 def parse_variants(texts: Sequence[str]) -> dict[str, str]:
-    """Configs by name.
+    """Parse variants to configs by name.
 
     Raises:
         ValueError: If a name is unknown, or a config is no file.
@@ -64,7 +64,7 @@ def parse_variants(texts: Sequence[str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Run what is missing and report."""
+    """Run the missing runs and report."""
     args = make_parser().parse_args()
     work_dir = Path(args.work_dir)
     try:
@@ -73,7 +73,7 @@ def main() -> None:
         sys.exit(f'error: {error}')
 
     def make_runs() -> list[Run]:
-        # seed by seed: stopped early, all variants have as many
+        # seed by seed: if stopped early, all variants have the same number of seeds
         return [Run(work_dir / name / f'seed{seed}', name, config, seed, args.cfg_options,
                     args.jobs)
                 for seed in args.seeds for name, config in variants.items()]

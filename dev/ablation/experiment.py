@@ -1,4 +1,4 @@
-"""The way that tools which make several runs go."""
+"""Common procedure of the tools with several runs."""
 
 import argparse
 import os
@@ -11,13 +11,13 @@ from .runs import Run, lock, run_all
 
 def run_experiment(args: argparse.Namespace, make_runs: Callable[[], Sequence[Run]],
                    collect: Callable[[], str]) -> None:
-    """Run what is missing and report; what is wrong ends the tool with one message.
+    """Run the missing runs and report; an error ends the tool with one message.
 
     Args:
         args: Options of :func:`~dev.ablation.options.add_experiment_options`.
-        make_runs: Gives all runs, in their order.
-        collect: Writes results.json, results.md and results.png of finished runs, and returns the
-            table.
+        make_runs: Function that returns all runs, in their order.
+        collect: Function that writes results.json, results.md and results.png of finished runs,
+            and returns the table.
     """
     work_dir = Path(args.work_dir)
     held = None

@@ -1,4 +1,4 @@
-"""Options of the tools that make several runs."""
+"""Common options of the tools with several runs."""
 
 import argparse
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ def add_experiment_options(parser: argparse.ArgumentParser, work_dir: str,
     """Add the options that every experiment has.
 
     Args:
-        parser: Of the tool.
-        work_dir: Default folder.
-        seeds: Default seeds.
+        parser: Parser of the tool.
+        work_dir: Default work directory.
+        seeds: Default random seeds.
     """
     parser.add_argument('--seeds', nargs='+', type=int, default=list(seeds), metavar='N')
     parser.add_argument('--work-dir', default=work_dir, metavar='FOLDER')

@@ -1,4 +1,4 @@
-"""Finished runs as a table, a picture and a file."""
+"""Report of finished runs: a table, a plot and a JSON file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,28 +7,28 @@ from pathlib import Path
 from glip_mm.visualization import write_atomically
 from glip_mm.visualization.curves import mean_and_deviation, plot_bars, plus_minus, save_figure
 
-# metric -> column of the table, in words
+# metric -> title of its column
 COLUMNS = dict(ap_seen='AP seen', ap_unseen_pairs='AP unseen pairs',
                phrase_recall_at_1='phrase recall @ 1')
 
 
 def values_of(runs: Sequence[Mapping], variant: str, metric: str) -> dict[int, float]:
-    """Percent by seed."""
+    """Return the values of a metric in percent, by seed."""
     return {run['seed']: 100 * run['metrics'][metric] for run in runs
             if run['variant'] == variant and 'metrics' in run}
 
 
 def make_table(runs: Sequence[Mapping], columns: Mapping[str, str] = COLUMNS,
                baseline: str | None = None) -> str:
-    """Mean ± deviation of every variant, and paired differences.
+    """Format mean ± deviation of every variant, and paired differences.
 
     Args:
-        runs: What ``run.json`` holds, of finished runs.
-        columns: Metric -> column, in words.
-        baseline: What all are compared with; None: each with the one before.
+        runs: Contents of ``run.json`` of finished runs.
+        columns: Metric -> title of its column.
+        baseline: Variant that all others are compared with; None: each with the one before.
 
     Returns:
-        Markdown.
+        Table in Markdown.
     """
     variants = list(dict.fromkeys(run['variant'] for run in runs))
     lines = [f"| variant | seeds | {' | '.join(columns.values())} | minutes a run |",
@@ -61,7 +61,7 @@ def _gain(gains: Sequence[float]) -> str:
 
 
 def draw(runs: Sequence[Mapping], path: Path, columns: Mapping[str, str] = COLUMNS) -> None:
-    """Draw the columns of the table, a panel each."""
+    """Plot the columns of the table, one panel each."""
     import matplotlib
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
@@ -81,8 +81,9 @@ def report(work_dir: Path, variants: Sequence[str], columns: Mapping[str, str] =
 
     Args:
         work_dir: Folder of all runs.
-        variants: Which, in order.
-        columns, baseline: See :func:`make_table`.
+        variants: Names of the variants, in order.
+        columns: Metric -> title of its column.
+        baseline: Variant to compare with, see :func:`make_table`.
 
     Returns:
         The table.
@@ -101,7 +102,7 @@ def report(work_dir: Path, variants: Sequence[str], columns: Mapping[str, str] =
         m: dict(zip(('mean', 'deviation'), mean_and_deviation(
             list(values_of(runs, v, m).values())))) for m in runs[0]['metrics']}
         for v in dict.fromkeys(run['variant'] for run in runs)})
-    # a deviation of a single run is no number, which JSON does not know
+    # the deviation of a single run is nan, which JSON does not have
     text = json.dumps(content, indent=2).replace('NaN', 'null')
     write_atomically(work_dir / 'results.json', (text + '\n').encode())
     write_atomically(work_dir / 'results.md', (table + '\n').encode())

@@ -1,4 +1,4 @@
-"""Runs of an experiment: each trained, tested and noted once, in a folder of its own."""
+"""Runs of an experiment: each is trained, tested and recorded once, in its own folder."""
 
 import argparse
 import hashlib
@@ -22,7 +22,7 @@ from glip_mm.atomic_files import write_atomically
 
 from .options import ROOT
 
-# name in the results -> key of tools/test.py's metrics, as a share of 1; all files hold the last
+# name in the results -> key of tools/test.py's metrics, in 0..1; all files hold the last
 METRICS = dict(
     ap_seen='seen/coco/bbox_mAP', ap_unseen_pairs='unseen/coco/bbox_mAP',
     ap50_seen='seen/coco/bbox_mAP_50', ap50_unseen_pairs='unseen/coco/bbox_mAP_50',
@@ -30,7 +30,7 @@ METRICS = dict(
 
 
 def fingerprint(config: str, options: Sequence[str], seed: int) -> str:
-    """A hash of all settings of a run."""
+    """Hash all settings of a run."""
     settings = Config.fromfile(config)
     parser = argparse.ArgumentParser()
     parser.add_argument('--o', nargs='*', action=DictAction, default={})
@@ -40,20 +40,20 @@ def fingerprint(config: str, options: Sequence[str], seed: int) -> str:
 
 
 class Run:
-    """One variant with one seed, and what of it is done already.
+    """A variant with a seed, and its progress.
 
     Args:
-        folder: Its folder.
+        folder: Folder of the run.
         variant: Name of the variant.
-        config: Its config.
-        seed: Its seed.
+        config: Config of the variant.
+        seed: Random seed.
         options: ``KEY=VALUE`` settings.
-        jobs: How many runs share the cores.
-        metrics: What is noted of its test, see ``METRICS``.
-        before: Called before training; returns variables for its environment.
+        jobs: Number of runs that share the cores.
+        metrics: Metrics to record, see ``METRICS``.
+        before: Function called before training; returns variables for its environment.
     """
 
-    #: Set to end what runs.
+    #: Event that ends all runs.
     stop = threading.Event()
 
     def __init__(self, folder: Path, variant: str, config: str, seed: int,
@@ -70,27 +70,27 @@ class Run:
         return json.loads(self.file.read_text(encoding='utf-8')) if self.file.is_file() else {}
 
     def note(self, **news: object) -> None:
-        """Keep what is known of the run, in ``run.json``."""
+        """Record facts about the run in ``run.json``."""
         self.state.update(news)
         write_atomically(self.file, (json.dumps(self.state, indent=2) + '\n').encode())
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Return a readable name."""
         return f'{self.variant}, seed {self.seed}'
 
     @property
     def mark(self) -> str:
-        """A hash of all settings."""
+        """Return a hash of all settings."""
         return fingerprint(self.config, self.options, self.seed)
 
     @property
     def steps_left(self) -> int:
-        """Tools that are still to be run."""
+        """Return the number of tools that are still to be run."""
         return ('metrics' not in self.state) + (not self.state.get('trained'))
 
     def prepare(self, restart: bool) -> None:
-        """Check that what is in the folder was made with the same settings.
+        """Check that the content of the folder was made with the same settings.
 
         Raises:
             ValueError: If it was not.
@@ -108,7 +108,7 @@ class Run:
                         options=self.options, settings=mark)
 
     def train(self, bar: tqdm) -> None:
-        """Train, or continue."""
+        """Train, or resume the training."""
         if self.state.get('trained'):
             return
         self.environment = self.before(bar)
@@ -116,7 +116,7 @@ class Run:
         self.note(trained=True)
 
     def test(self, bar: tqdm) -> None:
-        """Test the last checkpoint and note the metrics."""
+        """Test the last checkpoint and record the metrics."""
         if 'metrics' in self.state:
             return
         checkpoint = (self.folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
@@ -131,10 +131,10 @@ class Run:
         """Run a tool of ``tools/`` with its output in a file beside the run.
 
         Args:
-            tool: Its name, without ``.py``.
-            arguments: Of its command line.
-            bar: Shows what is done, and moves on by one.
-            options: Whether it takes the settings of the run.
+            tool: Name of the tool, without ``.py``.
+            arguments: Arguments of its command line.
+            bar: Progress bar, which advances by one.
+            options: Whether the tool takes the settings of the run.
 
         Raises:
             RuntimeError: If it fails, or all runs are to stop.
@@ -159,7 +159,7 @@ class Run:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(timeout=2)
             finally:
-                # also on Ctrl-C or when another run failed: nothing is left running
+                # also on Ctrl-C or when another run failed: no child process may survive
                 if process.poll() is None:
                     process.terminate()
                     process.wait()
@@ -173,13 +173,13 @@ class Run:
 
 
 def lock(work_dir: Path) -> int:
-    """Keep others out of a folder as long as this process, or a training that it left, lives.
+    """Lock a folder as long as this process, or a training that it started, lives.
 
     Returns:
         The descriptor that holds the lock; children inherit it, except on Windows.
 
     Raises:
-        RuntimeError: If another holds it.
+        RuntimeError: If another process holds the lock.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(work_dir / '.lock', os.O_RDWR | os.O_CREAT)
@@ -205,9 +205,9 @@ def _eta(log: Path) -> str:
 
 
 def read_metrics(folder: Path, metrics: Mapping[str, str] = METRICS) -> dict[str, float]:
-    """Metrics of the newest test below a folder, by the names of ``metrics``.
+    """Read the metrics of the newest test below a folder, by the names of ``metrics``.
 
-    MMDetection's COCO metric is silent where a model detects nothing at all: that is an AP of 0.
+    MMDetection's COCO metric returns nothing if a model detects nothing at all: that is an AP of 0.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -221,7 +221,7 @@ def read_metrics(folder: Path, metrics: Mapping[str, str] = METRICS) -> dict[str
 
 
 def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> None:
-    """Make all runs, and collect results after each.
+    """Execute all runs, and collect results after each.
 
     Raises:
         RuntimeError: If one fails; the others are stopped.
@@ -252,5 +252,5 @@ def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> No
         except BaseException as error:
             Run.stop.set()
             pool.shutdown(cancel_futures=True)
-            # the others fail because they are stopped: the first says why
+            # the others fail because they are stopped: report the first error
             raise (failures[0] if failures else error) from None

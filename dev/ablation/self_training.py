@@ -1,14 +1,14 @@
-"""Self-training in small: a teacher, its student, and students that lack something.
+"""Small-scale self-training: a teacher, its student, and ablated students.
 
-The teacher learns from gold data that name some of the words; its students learn from the same and
-from captions as it labelled them. Every run goes through tools/train.py and tools/test.py in
+The teacher is trained on gold data that cover part of the vocabulary; its students on the same and
+on captions that it labelled. Every run goes through tools/train.py and tools/test.py in
 WORK_DIR/VARIANT/seedN, labels are made by tools/pseudo_label.py in WORK_DIR/teacher/seedN/labels.
-Started again, the tool continues where it stopped.
+Started again, the tool resumes where it stopped.
 
 Example:
     python tools/misc/make_grounding_world.py --kind self_training
     python -m dev.ablation.self_training                            # the claim
-    python -m dev.ablation.self_training --variants all --seeds 0   # what it rests on
+    python -m dev.ablation.self_training --variants all --seeds 0   # the ablations
 """
 
 import argparse
@@ -22,7 +22,7 @@ from .options import ROOT, add_experiment_options
 
 PSEUDO = 'train_dataloader.dataset.datasets.2'
 COPIES = 'train_dataloader.dataset.copies'
-# a tenth of the captions is read ten times as often: all students take the same steps
+# a tenth of the captions is read ten times as often: all students train for the same steps
 VARIANTS: dict[str, list[str]] = dict(
     teacher=[], student=[],
     threshold_05=[f'{PSEUDO}.pipeline.0.min_score=0.5'],
@@ -33,7 +33,7 @@ VARIANTS: dict[str, list[str]] = dict(
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.ablation.self_training', description=__doc__.splitlines()[0])
     parser.add_argument('--variants', nargs='+', default=['teacher', 'student'], metavar='NAME',
@@ -73,11 +73,11 @@ class Teacher(Run):
 
     @property
     def weights(self) -> str:
-        """File of the trained model."""
+        """Return the path of the trained weights."""
         return (self.folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
 
     def label(self, variant: str, bar: tqdm) -> Mapping[str, str]:
-        """Where the labels for a student are; they are made for the first that asks.
+        """Return the place of the labels for a student; the first call makes them.
 
         Raises:
             RuntimeError: If all runs are to stop.
@@ -101,10 +101,10 @@ class Teacher(Run):
 
 
 def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:
-    """All runs, teachers first: a student waits for its own.
+    """Make all runs, teachers first: a student waits for its own.
 
     Raises:
-        FileNotFoundError: If the data are not drawn yet.
+        FileNotFoundError: If the data set is missing.
         ValueError: If a variant is unknown.
     """
     variants = list(VARIANTS) if args.variants == ['all'] else args.variants
@@ -131,7 +131,7 @@ def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:
 
 
 def main() -> None:
-    """Run what is missing and report."""
+    """Run the missing runs and report."""
     args = make_parser().parse_args()
     work_dir = Path(args.work_dir)
     run_experiment(args, partial(make_runs, args, work_dir),

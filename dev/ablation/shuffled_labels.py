@@ -1,4 +1,4 @@
-"""Labels whose boxes belong to other captions: what remains if phrases say nothing of the boxes."""
+"""Shuffled labels as a baseline: every image has the phrases of another caption."""
 
 import json
 from pathlib import Path
@@ -11,13 +11,13 @@ from glip_mm.visualization import write_atomically
 def shuffle_labels(labels: Path, target: Path, seed: int = 0) -> None:
     """Write labels in which every image has the caption of another.
 
-    Images change captions with one that has as many labelled phrases, so there are as many boxes,
-    phrases and words as before. Boxes, scores and images stay together.
+    Images exchange captions with one that has as many labelled phrases, so the numbers of boxes,
+    phrases and words do not change. Boxes, scores and images stay together.
 
     Args:
         labels: Folder of ``*.jsonl`` files, see ``tools/pseudo_label.py``.
         target: Folder for the same files, shuffled.
-        seed: Of the order.
+        seed: Random seed of the shuffle.
     """
     target.mkdir(parents=True, exist_ok=True)
     files = sorted(labels.glob('*.jsonl'))
@@ -38,7 +38,7 @@ def shuffle_labels(labels: Path, target: Path, seed: int = 0) -> None:
 
 
 def _mixed(own: dict, other: dict) -> dict:
-    """The boxes of one caption with the words of another."""
+    """Combine the boxes of one caption with the words of another."""
     return dict(caption=other['caption'], without_box=other['without_box'], regions=[
         dict(words, bbox=boxes['bbox'], score=boxes['score'])
         for words, boxes in zip(other['regions'], own['regions'])])

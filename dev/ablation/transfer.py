@@ -1,8 +1,8 @@
-"""Transfer in small: two pre-trained models, two data sets, some images or all, three ways to tune.
+"""Small-scale transfer: two pre-trained models, two data sets, few or all images, three modes.
 
 Every run is tools/finetune.py with one seed in WORK_DIR/START/DATA/TUNING_SHOTS/seedN: a model is
-tuned, chosen on val and tested once. Seeds are run one after the other, so that the table is whole
-from the first seed on. Started again, the tool continues where it stopped.
+tuned, chosen on val and tested once. Seeds are run one after the other, so that the table is
+complete after the first seed. Started again, the tool resumes where it stopped.
 
 Example:
     python tools/train.py configs/backbones/glip_efficientnet-lite0_grounding-world.py \
@@ -31,12 +31,12 @@ STARTS = {
 }
 DATA = ('raccoon', 'bccd')
 TUNINGS = ('full', 'linear', 'prompt')
-# shots -> (copies of an image in an epoch, epochs): few are tuned for some 60 steps of 4 images
+# shots -> (copies of an image per epoch, epochs): few shots get some 60 steps of 4 images
 SCHEDULE = {'1': (80, 3), '3': (27, 3), '5': (16, 3), '10': (8, 3), 'all': (1, 4)}
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.ablation.transfer', description=__doc__.splitlines()[0])
     parser.add_argument('--starts', nargs='+', choices=STARTS, default=list(STARTS),
@@ -70,18 +70,18 @@ CONFIGS = ROOT / 'configs'
 
 
 class Transfer(Run):
-    """One call of ``tools/finetune.py``.
+    """A call of ``tools/finetune.py``.
 
     Args:
-        folder: Its folder.
+        folder: Folder of the run.
         start: Name of the pre-trained model.
         data: Name of the data set.
-        tuning: What is trained.
-        shots: As for ``tools/finetune.py``.
-        seed: Of the subset and the training.
+        tuning: Tuning mode.
+        shots: Number of shots, as in ``tools/finetune.py``.
+        seed: Random seed of the subset and the training.
         config: Config of the model.
-        arguments: Further ones for ``tools/finetune.py``.
-        jobs: How many runs share the cores.
+        arguments: Further arguments of ``tools/finetune.py``.
+        jobs: Number of runs that share the cores.
     """
 
     def __init__(self, folder: Path, start: str, data: str, tuning: str, shots: str, seed: int,
@@ -94,16 +94,16 @@ class Transfer(Run):
 
     @property
     def mark(self) -> str:
-        """A hash of all settings."""
+        """Return a hash of all settings."""
         return hashlib.sha256(f'{super().mark} {self.arguments}'.encode()).hexdigest()[:16]
 
     @property
     def steps_left(self) -> int:
-        """Tools that are still to be run."""
+        """Return the number of tools that are still to be run."""
         return int('metrics' not in self.state)
 
     def train(self, bar: tqdm) -> None:
-        """Tune and test, or continue."""
+        """Tune and test, or resume."""
         if 'metrics' in self.state:
             return
         work_dir = self.folder / 'run'
@@ -114,11 +114,11 @@ class Transfer(Run):
                   seconds=round(time.perf_counter() - start, 1))
 
     def test(self, bar: tqdm) -> None:
-        """Nothing: ``tools/finetune.py`` has done it."""
+        """Do nothing: ``tools/finetune.py`` has tested the model."""
 
 
 def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Transfer]:
-    """All runs, seed by seed; without training there is nothing that a seed changes.
+    """Make all runs, seed by seed; with zero shots no seed matters.
 
     Raises:
         FileNotFoundError: If a checkpoint is missing.
@@ -137,7 +137,7 @@ def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Transfer]:
                 fixed = ['--data', str(Path(args.data_root) / data), '--checkpoint', checkpoint,
                          '--workers', '1']
                 for shots in args.shots:
-                    # zero shots are the same whatever would be tuned
+                    # with zero shots the tuning mode does not matter
                     for tuning in args.tunings if shots != '0' else ['full']:
                         if shots == '0' and seed != args.seeds[0]:
                             continue
@@ -150,7 +150,7 @@ def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Transfer]:
 
 
 def main() -> None:
-    """Run what is missing and report."""
+    """Run the missing runs and report."""
     args = make_parser().parse_args()
     work_dir = Path(args.work_dir)
     run_experiment(args, partial(make_runs, args, work_dir), partial(transfer_report, work_dir))

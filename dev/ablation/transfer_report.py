@@ -1,4 +1,4 @@
-"""Tuned models by start, data set and shots: a table, a picture and a file."""
+"""Report of tuned models by start, data set and shots: a table, a plot and a JSON file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from glip_mm.visualization.curves import (
     save_figure,
 )
 
-#: All training images, as tools/finetune.py says it.
+#: Value of tools/finetune.py's shots for all training images.
 ALL = 'all'
 
 
@@ -28,21 +28,21 @@ def _unique(runs: Sequence[Mapping], key: str) -> list[str]:
 
 
 def _values(runs: Sequence[Mapping], metric: str, **facts: str) -> list[float]:
-    """Percent of the runs of which the facts are true, in order of seeds."""
+    """Return the percentages of the runs that match the facts, in order of seeds."""
     found = sorted((run['seed'], run['metrics'][metric]) for run in runs
                    if all(run[k] == v for k, v in facts.items()))
     return [100 * (value or 0.) for _, value in found]
 
 
 def transfer_table(runs: Sequence[Mapping], metric: str = 'AP50') -> str:
-    """Mean ± deviation over seeds, in percent; a column for each way of tuning.
+    """Format mean ± deviation over seeds, in percent, with a column for each tuning mode.
 
     Args:
-        runs: What ``run.json`` holds, of finished runs; ``shots`` 0 are shown in all columns.
-        metric: AP, AP50 or AP75.
+        runs: Contents of ``run.json`` of finished runs; ``shots`` 0 are shown in all columns.
+        metric: Name of the metric: AP, AP50 or AP75.
 
     Returns:
-        Markdown.
+        Table in Markdown.
     """
     tunings = _unique([run for run in runs if run['shots'] != '0'], 'tuning') or ['zero-shot']
     lines = [f"| {metric}: model | data | shots | seeds | {' | '.join(tunings)} | minutes |",
@@ -62,7 +62,7 @@ def transfer_table(runs: Sequence[Mapping], metric: str = 'AP50') -> str:
 
 
 def draw_transfer(runs: Sequence[Mapping], path: Path, metric: str = 'AP50') -> None:
-    """Draw a panel for each data set and model: shots to the right, a line for each tuning."""
+    """Plot a panel for each data set and model: AP over shots, with a line per tuning mode."""
     import matplotlib
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt

@@ -51,11 +51,11 @@ def check_folder(cases: Sequence[GoldenCase], rule: Path | None,
 
     Args:
         cases: Cases of one folder that all need the masked-language head, or none of them.
-        rule: File that makes the weights.
-        gradients: Compare gradients.
+        rule: File with the rule of the weights.
+        gradients: Whether to compare gradients.
 
     Returns:
-        For each case the seconds it took and its rows.
+        Seconds and rows of each case.
     """
     folder = cases[0].path.parent
     keys = load_keys(folder)
@@ -74,7 +74,7 @@ def check_folder(cases: Sequence[GoldenCase], rule: Path | None,
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Check all cases; returns the exit status."""
+    """Check all cases; return the exit status."""
     args = parse_args(argv)
     init_default_scope('glip_mm')
     misses = 0

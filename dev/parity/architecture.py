@@ -1,4 +1,4 @@
-"""A model of exactly the sizes that a list of official keys implies."""
+"""Model with exactly the sizes that a list of official keys implies."""
 
 import importlib.util
 import json
@@ -13,18 +13,18 @@ from torch import Tensor, nn
 
 from glip_mm.checkpoints import Report, load_glip_checkpoint
 from glip_mm.registry import MODELS
-from glip_mm.text.sources import ASSETS
+from glip_mm.text.language_model_files import ASSETS
 
 from .table import Row
 
 Shapes = dict[str, tuple[int, ...]]
 
-# not visible in any shape; the same in every release
+# not visible in any shape; equal in all releases
 FUSION_HEADS, TEXT_HEAD_WIDTH = 8, 64
 
 
 def load_keys(folder: Path) -> dict[str, dict[str, Any]]:
-    """Entries of a model folder's ``keys.json``: official key -> shape, dtype, checksums."""
+    """Load a model folder's ``keys.json``: official key -> shape, dtype, checksums."""
     return json.loads((folder / 'keys.json').read_text(encoding='utf-8'))['keys']
 
 
@@ -51,7 +51,7 @@ def _swin(shapes: Shapes) -> dict:
 
 
 def _language_model(shapes: Shapes, folder: Path) -> dict:
-    """The packaged BERT where it fits, else one with the same vocabulary and other sizes."""
+    """Return the packaged BERT if it fits, else one with the same vocabulary and other sizes."""
     body = 'language_backbone.body.model.'
     config = json.loads((ASSETS / 'bert-base-uncased' / 'config.json').read_text(encoding='utf-8'))
     width = shapes[body + 'embeddings.word_embeddings.weight'][1]
@@ -71,12 +71,12 @@ def _language_model(shapes: Shapes, folder: Path) -> dict:
 
 
 def model_config(shapes: Shapes, folder: Path, with_mlm: bool = False) -> dict:
-    """Config of the model whose official parameters have these shapes.
+    """Build the config of the model whose official parameters have given shapes.
 
     Args:
         shapes: Official key -> shape.
         folder: Empty folder for a text encoder of unusual size.
-        with_mlm: Add the masked-language head.
+        with_mlm: Whether to add the masked-language head.
 
     Returns:
         Config of the detector.
@@ -111,15 +111,15 @@ def model_config(shapes: Shapes, folder: Path, with_mlm: bool = False) -> dict:
 
 def seeded_weights(keys: dict[str, dict[str, Any]], rule: Path,
                    with_mlm: bool = False) -> tuple[dict[str, Tensor], Row]:
-    """Make the weights of a case anew from the names of its parameters.
+    """Generate the weights of a case from the names of its parameters.
 
     Args:
         keys: Entries of ``keys.json``.
         rule: A ``seeded_weights.py`` with ``seeded_tensor(key, shape)``.
-        with_mlm: Include the masked-language head.
+        with_mlm: Whether to include the masked-language head.
 
     Returns:
-        State dict in official naming, and how far its sums are from the stored ones.
+        State dict in official naming, and the comparison of its sums with the stored ones.
 
     Raises:
         FileNotFoundError: If there is no such rule.
@@ -135,7 +135,7 @@ def seeded_weights(keys: dict[str, dict[str, Any]], rule: Path,
         if not entry['seeded'] or (entry.get('only_with_mlm') and not with_mlm):
             continue
         value = module.seeded_tensor(key, entry['shape'])
-        # a sum of n numbers is rounded in proportion to their magnitude, not to the sum
+        # the rounding error of a sum is proportional to the magnitude of its terms
         scale = max(entry['l2'] * value.size**0.5, 1e-12)
         worst = max(worst, abs(float(value.sum(dtype=np.float64)) - entry['sum']) / scale)
         state[key] = torch.from_numpy(np.asarray(value))
@@ -149,10 +149,10 @@ def build_model(keys: dict[str, dict[str, Any]], state: dict[str, Tensor],
     Args:
         keys: Entries of ``keys.json``.
         state: Weights in official naming.
-        with_mlm: Add the masked-language head; default: if ``state`` holds it.
+        with_mlm: Whether to add the masked-language head; default: if ``state`` holds it.
 
     Returns:
-        The model in evaluation mode, and the loader's report.
+        Model in evaluation mode, and the loader's report.
     """
     if with_mlm is None:
         with_mlm = any('.mlm_head.' in k for k in state)

@@ -1,4 +1,4 @@
-"""Records what the reference stored, while the model runs."""
+"""Recording of the tensors that the reference stored, during a forward pass."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -17,21 +17,21 @@ LEVELS = ('p3', 'p4', 'p5', 'p6', 'p7')
 
 
 class Captured(dict[str, np.ndarray]):
-    """Tensors by the reference's names."""
+    """Tensors by their names in the reference."""
 
     def put(self, name: str, value: Tensor) -> None:
-        """Keep a copy."""
+        """Store a copy of a tensor."""
         self[name] = value.detach().float().cpu().numpy().copy()
 
     def put_levels(self, prefix: str, maps: Sequence[Tensor]) -> None:
-        """Keep a map for each pyramid level."""
+        """Store a copy of each feature pyramid level."""
         for level, value in zip(LEVELS, maps):
             self.put(f'{prefix}.{level}', value)
 
 
 @contextlib.contextmanager
 def recording(model: nn.Module) -> Iterator[tuple[Captured, list[Any]]]:
-    """Record all stages of the next run.
+    """Record all stages of the next forward pass.
 
     Args:
         model: A GLIP.
@@ -94,15 +94,15 @@ def recording(model: nn.Module) -> Iterator[tuple[Captured, list[Any]]]:
 
 def load_batch(case: GoldenCase, model: nn.Module,
                training: bool) -> tuple[Tensor, list[DetDataSample]]:
-    """Images of a case, preprocessed by the model.
+    """Load the images of a case, preprocessed by the model.
 
     Args:
-        case: Names its images; they lie in ``images/`` beside the model's folder.
+        case: Case that names its images, which lie in ``images/`` beside the model's folder.
         model: A GLIP.
-        training: As for the data preprocessor.
+        training: Whether to preprocess for training.
 
     Returns:
-        ``[B, 3, H, W]`` and one data sample an image, in the resized frame.
+        ``[B, 3, H, W]`` and one data sample per image, in the coordinates of the resized image.
     """
     folder: Path = case.path.parent.parent / 'images'
     inputs, samples = [], []

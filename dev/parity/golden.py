@@ -1,4 +1,4 @@
-"""The golden format: sampled tensors of a reference run beside what made it.
+"""Golden format: sampled tensors of a reference run, with its settings.
 
 Letters: B images, N positions, L text tokens.
 """
@@ -14,14 +14,14 @@ from .table import Row
 
 
 class GoldenCase:
-    """One case: ``<prefix>.json`` and ``<prefix>.npz`` in the folder of its model.
+    """A case: ``<prefix>.json`` and ``<prefix>.npz`` in the folder of its model.
 
     Args:
         path: Path of the case with or without a suffix.
 
     Attributes:
-        meta: Contents of the JSON file.
-        arrays: Contents of the NPZ file.
+        meta: Content of the JSON file.
+        arrays: Content of the NPZ file.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -34,21 +34,21 @@ class GoldenCase:
 
     @property
     def name(self) -> str:
-        """``<model>/<case>``."""
+        """Return ``<model>/<case>``."""
         return f'{self.path.parent.name}/{self.path.name}'
 
     @property
     def is_training(self) -> bool:
-        """Whether losses and gradients are stored."""
+        """Return whether losses and gradients are stored."""
         return 'losses' in self.meta
 
     @property
     def text_mask(self) -> np.ndarray:
-        """``[B, 256]`` bool, real tokens."""
+        """Return the mask of real tokens, ``[B, 256]`` bool."""
         return self.arrays['attention_mask'].astype(bool)
 
     def names(self, prefix: str) -> list[str]:
-        """Stored tensors whose name starts with ``prefix``."""
+        """List the stored tensors whose names start with ``prefix``."""
         return [k for k in self.meta['tensors'] if k.startswith(prefix)]
 
     def compare(self, name: str, mine: np.ndarray | None, tolerance: float,
@@ -57,14 +57,14 @@ class GoldenCase:
 
         Args:
             name: Name of the stored tensor.
-            mine: Our tensor; ``None`` if we have none.
-            tolerance: For the largest difference.
+            mine: Our tensor; ``None`` if there is none.
+            tolerance: Maximum difference.
             token_axis: Axis of text tokens. Ours may be cropped to the longest text, and only
                 real tokens are compared.
-            relative: Divide by the largest magnitude of the stored tensor.
+            relative: Whether to divide by the largest magnitude of the stored tensor.
 
         Returns:
-            The outcome.
+            Result of the comparison.
         """
         entry = self.meta['tensors'][name]
         shape = list(entry['shape'])
@@ -93,7 +93,7 @@ class GoldenCase:
 
 
 def find_cases(paths: Sequence[str | Path]) -> list[GoldenCase]:
-    """Cases named on a command line.
+    """Find the cases that a command line names.
 
     Args:
         paths: Cases (``DIR/infer_a_short``, with or without suffix), or folders with a

@@ -1,4 +1,4 @@
-"""Inference cases: every stage and the final detections."""
+"""Checks of inference cases: every stage and the final detections."""
 
 from typing import Any
 
@@ -18,15 +18,15 @@ SCORES, BOXES = 1e-4, 0.01
 
 
 def case_prompt(case: GoldenCase, model: nn.Module) -> tuple[Prompt, Row]:
-    """The prompt of a case, and whether its words own the stored tokens.
+    """Build the prompt of a case, and check that its words own the stored tokens.
 
     Args:
-        case: Stores the caption and the tokens of each label (1-based), not where they stand.
+        case: Case with the caption and the tokens of each label (1-based), but no spans.
         model: A GLIP, for its tokenizer.
 
     Returns:
-        The prompt: made from names where joining them gives the caption, otherwise a caption
-        with the characters of the stored tokens.
+        Prompt: joined from names if that gives the caption, otherwise a caption
+        with the spans of the stored tokens. And the comparison of the tokens.
     """
     caption = case.meta['prompt']
     stored: dict[str, list[int]] = case.meta['positive_map_label_to_token']
@@ -42,17 +42,17 @@ def case_prompt(case: GoldenCase, model: nn.Module) -> tuple[Prompt, Row]:
 
 def match_detections(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
                      mine: InstanceData, stage: str) -> list[Row]:
-    """Compare two sets of detections, whatever their order.
+    """Compare two sets of detections, in any order.
 
     Args:
-        boxes: Stored ``[n, 4]`` inclusive xyxy.
-        scores: Stored ``[n]``.
-        labels: Stored ``[n]``, 1-based.
-        mine: Ours: MMDetection's xyxy, labels 0-based.
-        stage: Name for the table.
+        boxes: ``[n, 4]`` stored boxes, inclusive xyxy.
+        scores: ``[n]`` stored scores.
+        labels: ``[n]`` stored labels, 1-based.
+        mine: Our detections: MMDetection's xyxy, labels 0-based.
+        stage: Name of the stage in the table.
 
     Returns:
-        Rows for the set, the scores and the boxes.
+        Rows of the set, the scores and the boxes.
     """
     my_boxes = mine.bboxes.cpu().numpy() - np.array([0, 0, 1, 1], dtype=np.float32)
     my_scores, my_labels = mine.scores.cpu().numpy(), mine.labels.cpu().numpy() + 1
@@ -80,11 +80,11 @@ def check_inference(case: GoldenCase, model: nn.Module) -> list[Row]:
     """Run an inference case.
 
     Args:
-        case: The case.
-        model: From :func:`build_model`.
+        case: Case to run.
+        model: Model from :func:`build_model`.
 
     Returns:
-        One row a stage.
+        One row per stage.
     """
     model.eval()
     prompt, row = case_prompt(case, model)

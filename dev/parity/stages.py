@@ -1,4 +1,4 @@
-"""Comparison of everything a forward pass computes, with the published tolerances."""
+"""Comparison of all tensors of a forward pass, with the published tolerances."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ _TOKEN_AXES = (('lang.', 1), ('head.dot_product_logits.', 2), ('head.mlm_logits'
 
 
 def compare_tokens(case: GoldenCase, model: nn.Module, captions: Sequence[str]) -> Row:
-    """Token ids, exactly.
+    """Compare token ids, exactly.
 
     Args:
-        case: The case.
+        case: Case to compare with.
         model: A GLIP.
         captions: ``B`` captions.
     """
@@ -32,11 +32,11 @@ def compare_tokens(case: GoldenCase, model: nn.Module, captions: Sequence[str]) 
 
 
 def compare_stages(case: GoldenCase, got: Captured) -> list[Row]:
-    """All stored stages of the forward pass.
+    """Compare all stored stages of the forward pass.
 
     Args:
-        case: The case.
-        got: What :func:`recording` kept.
+        case: Case to compare with.
+        got: Tensors recorded by :func:`recording`.
     """
     rows = []
     for name in case.meta['tensors']:

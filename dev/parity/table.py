@@ -1,18 +1,18 @@
-"""One line a stage: largest difference, tolerance, verdict."""
+"""Table of comparisons, one row per stage: largest difference, tolerance, verdict."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """Outcome of one comparison.
+    """Result of a comparison.
 
     Attributes:
-        stage: What was compared.
+        stage: Name of the compared stage.
         difference: Largest difference, absolute or relative (see ``note``); ``inf`` if shapes,
             counts or sets differ.
-        tolerance: Largest accepted difference.
-        note: What the number means, where it is not plainly absolute.
+        tolerance: Maximum accepted difference.
+        note: Meaning of the difference, if it is not absolute.
     """
 
     stage: str
@@ -22,15 +22,15 @@ class Row(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether the difference is within the tolerance (NaN is not)."""
+        """Return whether the difference is within the tolerance (NaN is not)."""
         return self.difference <= self.tolerance
 
 
 def format_table(rows: Sequence[Row]) -> str:
-    """Lay rows out as text.
+    """Format rows as text.
 
     Args:
-        rows: Outcomes.
+        rows: Results of comparisons.
 
     Returns:
         A table with the columns stage, difference, tolerance, verdict and note.

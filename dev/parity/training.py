@@ -1,4 +1,4 @@
-"""Training cases: losses, assignment, targets and gradients, with all randomness off."""
+"""Checks of training cases: losses, assignment, targets and gradients, without randomness."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from .table import Row
 
 LOSSES, TARGETS = 1e-4, 1e-4
 GRADIENTS, BRANCH_WEIGHT_GRADIENTS = 5e-3, 5e-2
-# single entries are noisier than norms: a sampling point that rounding puts on the other side of a
+# single entries are noisier than norms: a sampling point that rounding moves across a
 # pixel border changes the gradients of few anchors' losses by some 0.1 %
 GRADIENT_SAMPLES = 2e-2
 OUR_LOSS = {'loss_reg': 'loss_bbox', 'loss_centerness': 'loss_centerness',
@@ -27,7 +27,7 @@ OUR_LOSS = {'loss_reg': 'loss_bbox', 'loss_centerness': 'loss_centerness',
 
 
 def silence(model: nn.Module) -> None:
-    """Training mode without any randomness."""
+    """Switch to training mode without any randomness."""
     model.train()
     for module in model.modules():
         if isinstance(module, nn.Dropout):
@@ -36,17 +36,17 @@ def silence(model: nn.Module) -> None:
             module.drop_prob = 0.0
     if hasattr(model.neck, 'drop_prob'):
         model.neck.drop_prob = 0.0
-    # attention dropout of the text encoder is no module everywhere
+    # attention dropout of the text encoder is not a module in all versions
     model.language_model.encoder.eval()
 
 
 def training_samples(case: GoldenCase, model: nn.Module) -> tuple[Tensor, list[Any]]:
-    """Images with their captions; every box is an entity of its own."""
+    """Load images with their captions; every box is an entity of its own."""
     inputs, samples = load_batch(case, model, training=True)
     for i, sample in enumerate(samples):
         caption, spans = case.meta['captions'][i], case.meta['tokens_positive'][i]
         boxes = torch.from_numpy(case.arrays[f'gt{i}.boxes'].reshape(-1, 4).astype(np.float32))
-        # a prompt needs an entity; an image without boxes never looks at it
+        # a prompt needs an entity, which an image without boxes never uses
         sample.set_metainfo(dict(
             prompt=Prompt.from_caption(caption, spans or [[[0, len(caption)]]])))
         sample.gt_instances = InstanceData(
@@ -55,7 +55,7 @@ def training_samples(case: GoldenCase, model: nn.Module) -> tuple[Tensor, list[A
 
 
 def _stored_words(case: GoldenCase) -> tuple[Tensor, Tensor, Tensor]:
-    """Masked ids, mask and labels as they were drawn, cropped to the longest caption."""
+    """Return masked ids, mask and labels as they were drawn, cropped to the longest caption."""
     mask = torch.from_numpy(case.text_mask)
     longest = int(mask.sum(dim=1).max())
     ids, labels = (torch.from_numpy(case.arrays[k]).long() for k in ('input_ids', 'mlm_labels'))
@@ -66,12 +66,12 @@ def check_training(case: GoldenCase, model: nn.Module, gradients: bool = True) -
     """Run a training case.
 
     Args:
-        case: The case.
-        model: From :func:`build_model`; with a masked-language head if the case has labels.
-        gradients: Compare gradients too (one backward pass for each loss).
+        case: Case to run.
+        model: Model from :func:`build_model`; with a masked-language head if the case has labels.
+        gradients: Whether to compare gradients, too (one backward pass for each loss).
 
     Returns:
-        One row a stage.
+        One row per stage.
     """
     silence(model)
     assigned: list[Any] = []
@@ -144,7 +144,7 @@ def _losses(case: GoldenCase, losses: dict[str, Tensor]) -> list[Row]:
 
 
 def _gradients(case: GoldenCase, model: nn.Module, losses: dict[str, Tensor]) -> list[Row]:
-    """Norms of all parameters and samples of some, per loss and in total."""
+    """Compare norms of all gradients and samples of some, per loss and in total."""
     named = {k: p for k, p in model.named_parameters() if p.requires_grad}
     total = {k: torch.zeros_like(p) for k, p in named.items()}
     rows: list[Row] = []
@@ -157,7 +157,7 @@ def _gradients(case: GoldenCase, model: nn.Module, losses: dict[str, Tensor]) ->
         for key, grad in mine.items():
             total[key] += grad
         rows += _compare_gradients(case, mine, term)
-        del grads, mine  # as large as the model: before the next ones are computed
+        del grads, mine  # as large as the model: free them before the next ones are computed
     return rows + _compare_gradients(case, total, 'total')
 
 

@@ -1,1 +1,1 @@
-"""Parts of the benchmark: two models with the same weights, their agreement, time and memory."""
+"""Benchmark of two models with the same weights: agreement, time and memory."""

@@ -1,8 +1,8 @@
-"""Time and memory of GLIP here and in MMDetection, in one process with the same weights.
+"""Benchmark of GLIP here against MMDetection's port: time and memory with the same weights.
 
 The weights are random but seeded by name; MMDetection's ``GLIP`` with ``ATSSVLFusionHead`` gets the
-same ones. Both run once and must find the same (or have the same losses); then they run in turn.
-Memory is measured in a process of its own for each side. MMDetection's port needs
+same ones. First their detections (or losses) are compared; then both are timed in turn.
+Memory is measured in a separate process for each side. MMDetection's port needs
 ``requirements/benchmark.txt``, an environment of its own; ``--ours-only`` runs anywhere.
 
 Example:
@@ -23,7 +23,7 @@ from typing import Any
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.speed', description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -85,13 +85,13 @@ from .sides import check_port
 
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
-    """Measure all that was asked for.
+    """Measure everything that was requested.
 
     Args:
-        args: Of :func:`parse_args`.
+        args: Options from :func:`parse_args`.
 
     Returns:
-        The record that is written as JSON.
+        Record of the benchmark, which is written as JSON.
 
     Raises:
         ImportError: If MMDetection's port cannot be used.
@@ -130,7 +130,7 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print; 1 if anything failed or disagreed."""
+    """Measure and print; return 1 if anything failed or disagreed."""
     args = parse_args(argv)
     args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     warnings.filterwarnings('ignore')

@@ -1,4 +1,4 @@
-"""Whether both models compute the same, without which a comparison of their times means nothing."""
+"""Agreement of both models' outputs, a precondition of comparing their times."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ _RANDOM = ('p', 'drop_prob', 'dropout', 'dropout_prob')
 
 
 class Tolerances(NamedTuple):
-    """Largest accepted differences.
+    """Maximum accepted differences.
 
     Attributes:
-        score: Of detections, absolute.
-        box: Of detections, pixels.
-        unmatched: Share of candidates that only one model has: scores at the very threshold.
-        loss: Of losses, relative.
+        score: Absolute difference of detection scores.
+        box: Difference of boxes in pixels.
+        unmatched: Share of candidates that only one model has: scores close to the threshold.
+        loss: Relative difference of losses.
     """
 
     score: float = 1e-4
@@ -29,39 +29,43 @@ class Tolerances(NamedTuple):
     loss: float = 1e-3
 
 
-#: By precision of the run; half precision is compared loosely, its values are what they are.
+#: Precision of the run -> tolerances; half precision is compared loosely.
 TOLERANCES = dict(float32=Tolerances(), bfloat16=Tolerances(0.05, 8.0, 0.5, 0.05),
                   float16=Tolerances(0.02, 4.0, 0.3, 0.02))
 #: Loss names of ours and theirs.
 LOSSES = dict(loss_region_word='loss_cls', loss_bbox='loss_bbox', loss_centerness='loss_centerness')
 
 
-#: Nothing suppressed, nothing cut: names of the settings of ours and theirs.
+#: Settings without NMS and limits, for our model and theirs.
 _ALL_CANDIDATES = (dict(iou_threshold=None, max_per_img=-1, nms_pre=100_000),
                    dict(nms=dict(type='nms', iou_threshold=1.0), max_per_img=100_000,
                         nms_pre=100_000))
 
 
 def loosest(*dtypes: str) -> Tolerances:
-    """What two precisions can agree to."""
+    """Return the looser tolerances of two precisions.
+
+    Args:
+        dtypes: Precisions of both models.
+    """
     return max((TOLERANCES[d] for d in dtypes), key=lambda t: t.score)
 
 
 class Disagreement(RuntimeError):
-    """The two models do not compute the same."""
+    """The outputs of the two models differ."""
 
 
 def compare_detections(ours: list[dict[str, Tensor]], theirs: list[dict[str, Tensor]],
                        tolerances: Tolerances) -> dict[str, Any]:
-    """Match detections of the same label, score and place.
+    """Match detections of the same label with similar scores and boxes.
 
     Args:
-        ours: For each image boxes ``[n, 4]``, scores ``[n]``, labels ``[n]``.
-        theirs: Of the other model.
-        tolerances: What counts as the same.
+        ours: Boxes ``[n, 4]``, scores ``[n]`` and labels ``[n]`` of each image.
+        theirs: The same from the other model.
+        tolerances: Maximum accepted differences.
 
     Returns:
-        Counts, the share without a partner, and the largest differences between partners.
+        Counts, the share of unmatched detections, and the largest differences of matched ones.
     """
     counts, partners, score_gap, box_gap = [0, 0], 0, 0.0, 0.0
     for a, b in zip(ours, theirs):
@@ -87,7 +91,7 @@ def compare_detections(ours: list[dict[str, Tensor]], theirs: list[dict[str, Ten
 
 
 def compare_losses(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> dict[str, Any]:
-    """Losses of both, and the largest relative difference."""
+    """Compare the losses of both models; report the largest relative difference."""
     pairs = {mine: (float(ours[mine]), float(theirs[other])) for mine, other in LOSSES.items()}
     worst = max(abs(a - b) / max(abs(b), 1e-12) for a, b in pairs.values())
     return dict(losses={k: list(v) for k, v in pairs.items()}, loss_difference=worst)
@@ -95,7 +99,7 @@ def compare_losses(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> dict[s
 
 @contextlib.contextmanager
 def without_randomness(model: nn.Module) -> Iterator[None]:
-    """Every dropout and stochastic depth of a model does nothing meanwhile."""
+    """Disable every dropout and stochastic depth of a model in a context."""
     saved = []
     for module in model.modules():
         for name in _RANDOM:
@@ -112,10 +116,10 @@ def without_randomness(model: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def all_candidates(ours: nn.Module, theirs: nn.Module) -> Iterator[None]:
-    """Detections before suppression and cuts.
+    """Return detections before NMS and limits in a context.
 
-    The two models suppress by different rules (widths with and without the last pixel) and cut
-    a crowded level by different scores; what they are given is the same.
+    The two models use different NMS (widths with and without the last pixel) and select the
+    candidates of a crowded level by different scores; their inputs are the same.
     """
     saved = []
     for model, changes in zip((ours, theirs), _ALL_CANDIDATES):
@@ -130,18 +134,18 @@ def all_candidates(ours: nn.Module, theirs: nn.Module) -> Iterator[None]:
 
 
 def check(ours: Runner, theirs: Runner, tolerances: Tolerances) -> dict[str, Any]:
-    """Run both once and compare.
+    """Run both models once and compare their outputs.
 
     Args:
-        ours: Our model on a case.
-        theirs: MMDetection's on the same.
-        tolerances: Largest accepted differences.
+        ours: Runner of our model on a case.
+        theirs: Runner of MMDetection's model on the same case.
+        tolerances: Maximum accepted differences.
 
     Returns:
-        What was found, for the record.
+        Results of the comparison, for the record.
 
     Raises:
-        Disagreement: If the models do not compute the same, or find nothing to compare.
+        Disagreement: If the outputs differ, or there is nothing to compare.
     """
     for runner in (ours, theirs):
         runner.prepare()

@@ -1,4 +1,4 @@
-"""What is measured: images, prompts and captions."""
+"""Cases of the benchmark: images, prompts and captions."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -20,23 +20,23 @@ COCO = (
     'dining table, toilet, tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven, '
     'toaster, sink, refrigerator, book, clock, vase, scissors, teddy bear, hair drier, '
     'toothbrush').split(', ')
-#: With these in front, 40 names have about as many tokens as 40 of LVIS.
+#: Prefixes with which 40 names have about as many tokens as 40 of LVIS.
 ADJECTIVES = ('old', 'red', 'small', 'wooden', 'plastic', 'metal', 'green', 'white', 'folding',
               'electric', 'toy', 'paper', 'glass', 'wet', 'broken', 'striped')
-#: Names a prompt, as published for LVIS.
+#: Number of names per prompt, as published for LVIS.
 CHUNK = 40
 WORKS = ('coco80', 'names3', 'lvis1203', 'train')
 
 
 class Case(NamedTuple):
-    """One thing to measure.
+    """A case to measure.
 
     Attributes:
-        work: One of ``WORKS``.
-        batch: Images.
+        work: Kind of work, one of ``WORKS``.
+        batch: Number of images.
         size: (height, width) of the image tensor.
-        names: Names of the vocabulary of ``lvis1203``.
-        tokens: Tokens of the caption of ``train``.
+        names: Number of names in the vocabulary of ``lvis1203``.
+        tokens: Number of tokens in the caption of ``train``.
     """
 
     work: str
@@ -47,16 +47,16 @@ class Case(NamedTuple):
 
     @property
     def training(self) -> bool:
-        """Whether this is a training step."""
+        """Return whether this is a training step."""
         return self.work == 'train'
 
     @property
     def chunked_size(self) -> int:
-        """Names a prompt, or -1."""
+        """Return the number of names per prompt, or -1."""
         return CHUNK if self.work == 'lvis1203' else -1
 
     def title(self) -> str:
-        """One line for a table."""
+        """Return a title for tables."""
         what = {'coco80': '80 COCO names', 'names3': '3 names',
                 'lvis1203': f'{self.names:,} LVIS-like names in chunks of {CHUNK}',
                 'train': f'training step, {self.tokens}-token captions'}[self.work]
@@ -64,10 +64,10 @@ class Case(NamedTuple):
 
 
 def long_vocabulary(count: int) -> list[str]:
-    """Distinct names, about as long as those of LVIS, in a fixed random order.
+    """Make distinct names, about as long as those of LVIS, in a fixed random order.
 
     Raises:
-        ValueError: If so many cannot be made.
+        ValueError: If there are not enough combinations.
     """
     names = [f'{adjective} {name}' for adjective in ADJECTIVES for name in COCO]
     if not 1 <= count <= len(names):
@@ -76,18 +76,18 @@ def long_vocabulary(count: int) -> list[str]:
 
 
 def vocabulary(case: Case) -> list[str]:
-    """Names of a case's prompt."""
+    """Return the names in a case's prompt."""
     if case.work == 'lvis1203':
         return long_vocabulary(case.names)
     return list(COCO[:3] if case.work == 'names3' else COCO)
 
 
 def caption_names(tokens: int, count_tokens: Callable[[Sequence[str]], list[int]]) -> list[str]:
-    """Names whose caption has exactly so many tokens, [CLS] and [SEP] included.
+    """Make names whose caption has a given number of tokens, with [CLS] and [SEP].
 
     Args:
-        tokens: Tokens of the caption.
-        count_tokens: Tokens of each text.
+        tokens: Number of tokens of the caption.
+        count_tokens: Function from texts to their numbers of tokens.
 
     Raises:
         ValueError: If no such list exists.
@@ -108,7 +108,7 @@ def caption_names(tokens: int, count_tokens: Callable[[Sequence[str]], list[int]
 
 
 def make_images(batch: int, size: tuple[int, int]) -> list[Tensor]:
-    """Images ``[3, h, w]`` uint8: coloured blobs and some noise."""
+    """Draw images ``[3, h, w]`` uint8: coloured blobs and some noise."""
     images = []
     for seed in range(batch):
         generator = torch.Generator().manual_seed(seed)
@@ -121,7 +121,7 @@ def make_images(batch: int, size: tuple[int, int]) -> list[Tensor]:
 
 def make_samples(case: Case, count_tokens: Callable[[Sequence[str]], list[int]],
                  num_boxes: int = 10) -> list[DetDataSample]:
-    """Fresh data samples in MMDetection's conventions, which both models read."""
+    """Make new data samples in MMDetection's conventions, which both models read."""
     height, width = case.size
     if case.training:
         text = '. '.join(caption_names(case.tokens, count_tokens))

@@ -1,4 +1,4 @@
-"""What the machine can do at best, and how near a run comes to it."""
+"""Roofline of the machine, and how near a run comes to it."""
 
 import contextlib
 import importlib
@@ -20,7 +20,7 @@ from .stages import synchronizer
 
 
 def _best(work: Callable[[], object], device: str, seconds: float) -> float:
-    """Shortest time of a piece of work, of as many tries as fit."""
+    """Return the shortest time of a piece of work, of as many repetitions as fit."""
     synchronize = synchronizer(device)
     work()
     synchronize()
@@ -37,19 +37,19 @@ def _best(work: Callable[[], object], device: str, seconds: float) -> float:
 
 def measure_ceilings(device: str, dtype: str, seconds: float = 1.0,
                      side: int = 0) -> dict[str, float]:
-    """Matrix product and copy of this machine.
+    """Measure the throughput of matrix products and copies on this machine.
 
     Args:
-        device: ``'cpu'`` or ``'cuda'``.
-        dtype: Key of ``DTYPES``.
-        seconds: Spent on each.
-        side: Of the square matrix, by which one of 16 times as many rows is multiplied; default:
-            enough for the device.
+        device: Device type, ``'cpu'`` or ``'cuda'``.
+        dtype: Precision, a key of ``DTYPES``.
+        seconds: Time to spend on each measurement.
+        side: Side of the square matrix, which multiplies one of 16 times as many rows; default:
+            large enough to saturate the device.
 
     Returns:
-        ``flops`` (multiplications and additions a second of a large matrix product, by the faster
-        of PyTorch's product and its 1x1 convolution: they are other libraries' on a CPU) and
-        ``bytes`` (read and written a second by a copy much larger than the caches).
+        ``flops`` (floating-point operations per second of a large matrix product, the faster
+        of PyTorch's product and its 1x1 convolution: on a CPU these use different libraries) and
+        ``bytes`` (read and written per second by a copy much larger than the caches).
     """
     side = side or (8192 if device.startswith('cuda') else 1024)
     rows = 16 * side  # as many as a feature map has pixels
@@ -67,7 +67,7 @@ def measure_ceilings(device: str, dtype: str, seconds: float = 1.0,
     return dict(flops=flops, bytes=copy)
 
 
-#: Operations that touch no memory although they return tensors.
+#: Operations that access no memory although they return tensors.
 _FREE = ('empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided', 'detach',
          '_unsafe_view')
 
@@ -76,8 +76,8 @@ class OpCosts(TorchDispatchMode):
     """Lower bound of a run's time if each operation ran at the machine's ceilings.
 
     An operation takes at least the longer of its arithmetic at the matrix ceiling and its inputs
-    and outputs at the copy ceiling. Joining operations can do better than the sum; arithmetic
-    alone (``flops``) is what no order of operations avoids.
+    and outputs at the copy ceiling. Fused operations can be faster than the sum; the arithmetic
+    alone (``flops``) is a bound for any fusion.
     """
 
     def __init__(self, flops: float, bandwidth: float) -> None:
@@ -100,11 +100,11 @@ class OpCosts(TorchDispatchMode):
 
 
 def count_costs(run: Callable[[], object], ceilings: dict[str, float]) -> dict[str, Any]:
-    """FLOPs of a run and its bounds at the ceilings.
+    """Count the FLOPs of a run and its bounds at the ceilings.
 
     Args:
-        run: Does the work once.
-        ceilings: Of :func:`measure_ceilings`.
+        run: Function that does the work once.
+        ceilings: Throughputs from :func:`measure_ceilings`.
 
     Returns:
         ``flops``, ``bytes``, ``bound`` (seconds, operation by operation) and ``matrix_bound``
@@ -119,14 +119,14 @@ def count_costs(run: Callable[[], object], ceilings: dict[str, float]) -> dict[s
 
 
 class _Watched:
-    """MMCV's compiled operations, with a list that receives what a deformable convolution costs."""
+    """MMCV's compiled operations, which record the FLOPs of deformable convolutions in a list."""
 
     def __init__(self, extension: Any, found: list[int]) -> None:
         self._extension, self._found = extension, found
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(self._extension, name)
-        # the backward pass makes the gradients of the columns and of the weight
+        # the backward pass computes the gradients of the columns and of the weight
         passes = dict(modulated_deform_conv_forward=1, modulated_deform_conv_backward=2).get(name)
         if passes is None:
             return function
@@ -141,10 +141,10 @@ class _Watched:
 
 @contextlib.contextmanager
 def _counting_deform_conv() -> Iterator[list[int]]:
-    """Multiplications and additions of MMCV's compiled operator, hidden from torch's counter."""
+    """Count the FLOPs of MMCV's compiled operator, which torch's counter does not see."""
     module = importlib.import_module('mmcv.ops.modulated_deform_conv')
     found: list[int] = []
-    if not has_mmcv_ops():  # what stands in is made of products that the counter sees
+    if not has_mmcv_ops():  # the stand-in consists of matrix products that the counter sees
         yield found
         return
     real = module.ext_module

@@ -1,10 +1,10 @@
-"""Compile the Triton kernels of the deformable convolution where there is no GPU.
+"""Compile the Triton kernels of the deformable convolution on a machine without a GPU.
 
 Compiles each kernel as the published models call it (256 channels, both strides) for each type and
-each architecture, down to the machine code that ptxas makes (Triton brings it), and prints
-registers and spilled bytes of a thread and shared memory of a program. Fails if a kernel does not
-compile, spills more than a few addresses, or wants more shared memory than the architecture has.
-It cannot say whether the kernels are right (tests do, in the interpreter) or fast.
+each architecture, down to the machine code of ptxas (which Triton includes), and prints
+registers and spilled bytes per thread and shared memory per program. Fails if a kernel does not
+compile, spills more than a few addresses, or needs more shared memory than the architecture has.
+It does not check whether the kernels are correct (tests do, in the interpreter) or fast.
 
 Example:
     pip install --no-deps triton
@@ -25,16 +25,16 @@ KERNELS = ('_forward', '_backward_points', '_backward_weight')
 #: Name -> (Triton's type, whether products may round to TF32).
 TYPES = dict(float32=('fp32', False), tf32=('fp32', True), float16=('fp16', False),
              bfloat16=('bf16', False))
-#: Compute capability -> bytes of shared memory that a program can have (CUDA's programming guide).
+#: Compute capability -> bytes of shared memory per program (CUDA's programming guide).
 SHARED_LIMIT = {80: 163 * 1024, 90: 227 * 1024}
-#: Bytes of a thread: to get by with 128 or 255 registers ptxas puts a few addresses aside.
+#: Spilled bytes per thread: ptxas may spill a few addresses to stay within 128 or 255 registers.
 SPILL_LIMIT = 32
-#: Of the input's type; the others are float32.
+#: Arguments with the input's type; the others are float32.
 OF_INPUT_TYPE = ('x_ptr', 'weight_ptr', 'grad_ptr')
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.speed.compile_triton', description=__doc__.splitlines()[0])
     parser.add_argument('--architectures', nargs='+', type=int, choices=SHARED_LIMIT,
@@ -61,7 +61,7 @@ from glip_mm.models.layers import triton_deform_conv as kernels
 
 
 class Usage(NamedTuple):
-    """What a kernel takes; the larger of both strides."""
+    """Resources of a kernel, the maximum of both strides."""
 
     kernel: str
     type: str
@@ -72,22 +72,22 @@ class Usage(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether hardly anything is spilled and the shared memory is there."""
+        """Return whether spilling is negligible and the shared memory fits."""
         return (self.spilled <= SPILL_LIMIT
                 and self.shared <= SHARED_LIMIT[self.architecture])
 
 
 def compile_kernel(kernel: str, type_: str, architecture: int, channels: int = 256) -> Usage:
-    """Compile one kernel for strides 1 and 2.
+    """Compile a kernel for strides 1 and 2.
 
     Args:
-        kernel: One of :data:`KERNELS`.
-        type_: One of :data:`TYPES`.
+        kernel: Name of the kernel, one of :data:`KERNELS`.
+        type_: Name of the type, one of :data:`TYPES`.
         architecture: Compute capability, a key of :data:`SHARED_LIMIT`.
-        channels: Of input and output.
+        channels: Number of input and output channels.
 
     Returns:
-        What it takes.
+        Resources of the kernel.
     """
     function = getattr(kernels, kernel)
     word, tf32 = TYPES[type_]
@@ -98,7 +98,7 @@ def compile_kernel(kernel: str, type_: str, architecture: int, channels: int = 2
         signature = {name: 'constexpr' if name in constants
                      else '*' + (word if name in OF_INPUT_TYPE else 'fp32')
                      if name.endswith('_ptr') else 'i32' for name in function.arg_names}
-        # PyTorch's allocations are aligned, which a launch finds out by itself
+        # PyTorch's allocations are aligned, which a launch would detect itself
         aligned = {(i,): [['tt.divisibility', 16]] for i, name in enumerate(function.arg_names)
                    if name.endswith('_ptr')}
         compiled = triton.compile(
@@ -110,7 +110,7 @@ def compile_kernel(kernel: str, type_: str, architecture: int, channels: int = 2
 
 
 def launch_options(channels: int, stride: int, tf32: bool) -> dict[str, Any]:
-    """What the kernels are launched with, constants and number of warps."""
+    """Return the launch options of the kernels: constants and number of warps."""
     x, offset, weight = (torch.empty(size, device='meta') for size in (
         (1, 8, 8, channels), (1, 18, 8, 8), (3, 3, channels, channels)))
     before = torch.backends.cuda.matmul.allow_tf32
@@ -122,7 +122,7 @@ def launch_options(channels: int, stride: int, tf32: bool) -> dict[str, Any]:
 
 
 def registers_and_stack(cubin: bytes) -> list[int]:
-    """Registers and bytes of stack of a thread; the kernels use the stack for spilling alone."""
+    """Read registers and stack bytes per thread; the kernels use the stack for spilling alone."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / 'kernel.cubin'
         file.write_bytes(cubin)
@@ -134,7 +134,7 @@ def registers_and_stack(cubin: bytes) -> list[int]:
 
 
 def main() -> None:
-    """Compile and print."""
+    """Compile all kernels and print their resources."""
     args = parse_args()
     wanted = [(kernel, type_, architecture) for architecture in args.architectures
               for type_ in args.types for kernel in KERNELS]

@@ -1,9 +1,9 @@
-"""What it costs to open and read data sets of millions of samples.
+"""Benchmark of opening and reading data sets of millions of samples.
 
 Generates ODVG JSON lines without images, opens them as a training would and prints, for each size,
 the time to build the index (once), the time to open it, the private memory of a process before
-and after opening and reading, and the samples read a second; then the slopes, and what they mean
-for 27 million samples.
+and after opening and reading, and the samples read per second; then the slopes, extrapolated
+to 27 million samples.
 
 Example:
     python -m dev.speed.dataset --rows 1000000 2500000 5000000
@@ -21,7 +21,7 @@ FULL = 27_000_000
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.speed.dataset', description=__doc__.splitlines()[0])
     parser.add_argument('--rows', type=int, nargs='+', default=[1_000_000, 2_500_000, 5_000_000])
@@ -54,10 +54,10 @@ def generate(path: Path, rows: int) -> None:
 
 
 def private_memory() -> float:
-    """Memory that this process has for itself, in MiB.
+    """Return the private memory of this process, in MiB.
 
-    Pages of mapped files are left out: they are the page cache's, one copy for all processes, and
-    given back whenever memory is short.
+    Pages of mapped files are not counted: they belong to the page cache, one copy for all
+    processes, and are released when memory is short.
     """
     fields = dict(line.split(':') for line in
                   Path('/proc/self/smaps_rollup').read_text(encoding='utf-8').splitlines()[1:])
@@ -65,7 +65,7 @@ def private_memory() -> float:
 
 
 def read(path: str, reads: int, results: multiprocessing.Queue) -> None:
-    """Open the data set in a process of its own and read random samples of a stream of it."""
+    """Open the data set in a separate process and read random samples of a stream of it."""
     from glip_mm.datasets import (
         GroundingDataset,
         GroundingStream,
@@ -93,7 +93,7 @@ def read(path: str, reads: int, results: multiprocessing.Queue) -> None:
 
 
 def measure(folder: Path, rows: int, workers: int, reads: int) -> dict:
-    """All figures of one size; the largest of several processes."""
+    """Measure all figures of one size; the largest of several processes."""
     from glip_mm.datasets import GroundingDataset
     path = folder / f'{rows}.jsonl'
     generate(path, rows)

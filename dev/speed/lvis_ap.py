@@ -1,12 +1,12 @@
-"""What LVIS fixed AP costs, beside the packages that compute it.
+"""Benchmark of LVIS fixed AP against the packages that compute it.
 
-Generates annotations and detections of the size of LVIS minival, then scores them in a process of
-its own for each way: glip_mm's metric, the ``lvis`` package, and faster-coco-eval where it is
+Generates annotations and detections of the size of LVIS minival, then scores them in a separate
+process for each implementation: glip_mm's metric, the ``lvis`` package, and faster-coco-eval if
 installed (pip install --no-deps faster-coco-eval). Prints seconds, seconds of CPU time, peak memory
-and all numbers, and fails if glip_mm's are not those of ``lvis``.
+and all results, and fails if glip_mm's differ from those of ``lvis``.
 
-glip_mm's time is from the samples as a test gives them to the result, the cap on each category
-included; the packages get lists of the capped detections, and making the lists is not counted.
+glip_mm's time is from the samples as in a test to the result, including the cap on each category;
+the packages get lists of the capped detections, and building the lists is not counted.
 Reading the annotations is counted for all.
 
 Example:
@@ -34,7 +34,7 @@ NAMES = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'APr', 'APc', 'APf')
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.speed.lvis_ap', description=__doc__.splitlines()[0])
     parser.add_argument('--images', type=int, default=4809)
@@ -58,7 +58,7 @@ def generate(args: argparse.Namespace, folder: Path) -> None:
     """Write ``annotations.json`` and ``detections.npz``.
 
     A few categories are in most images and most in few, as in LVIS. Half of the detections lie
-    near boxes, the others anywhere and of any category; a tenth of the scores ties.
+    near boxes, the others anywhere and of any category; a tenth of the scores are ties.
     """
     rng = np.random.default_rng(args.seed)
     K = args.categories
@@ -106,19 +106,19 @@ def generate(args: argparse.Namespace, folder: Path) -> None:
 
 
 class Clock:
-    """Seconds since it was made, on the wall and of the processor."""
+    """Wall-clock and CPU time since its creation."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter(), time.process_time()
 
     def read(self) -> dict[str, float]:
-        """Both; on a busy machine only those of the processor can be compared."""
+        """Return both times; on a busy machine only CPU times are comparable."""
         return dict(seconds=time.perf_counter() - self._start[0],
                     cpu_seconds=time.process_time() - self._start[1])
 
 
 def score_glip_mm(folder: Path) -> dict[str, Any]:
-    """By LVISFixedAPMetric, fed image by image."""
+    """Score with LVISFixedAPMetric, image by image."""
     from glip_mm.evaluation import LVISFixedAPMetric
     columns = np.load(folder / 'detections.npz')
     image, label, boxes, score = (columns[k] for k in ('image', 'label', 'boxes', 'score'))
@@ -134,7 +134,7 @@ def score_glip_mm(folder: Path) -> dict[str, Any]:
 
 
 def capped_lists(folder: Path) -> list[dict]:
-    """The best of each category in the form that the packages want."""
+    """Return the best detections of each category in the packages' format."""
     columns = np.load(folder / 'detections.npz')
     image, label, boxes, score = (columns[k] for k in ('image', 'label', 'boxes', 'score'))
     order = np.lexsort((image, -score, label))
@@ -148,7 +148,7 @@ def capped_lists(folder: Path) -> list[dict]:
 
 
 def score_lvis(folder: Path) -> dict[str, Any]:
-    """By the ``lvis`` package."""
+    """Score with the ``lvis`` package."""
     from glip_mm.compat import import_lvis
     import_lvis()
     from lvis import LVIS, LVISEval, LVISResults
@@ -165,14 +165,14 @@ def score_lvis(folder: Path) -> dict[str, Any]:
 
 
 def score_faster_coco_eval(folder: Path) -> dict[str, Any]:
-    """By faster-coco-eval, in its LVIS style."""
+    """Score with faster-coco-eval, in its LVIS style."""
     from faster_coco_eval import COCO, COCOeval_faster
     results = capped_lists(folder)
     clock = Clock()
     truth = COCO(str(folder / 'annotations.json'))
     evaluation = COCOeval_faster(truth, truth.loadRes(results), 'bbox', lvis_style=True,
                                  print_function=lambda *_: None, extra_calc=False)
-    # of an image and category. It reserves room for as many: no larger than needed
+    # maxDets counts per image and category here, and memory is reserved for it: as few as needed
     pairs = [(entry['image_id'], entry['category_id']) for entry in results]
     evaluation.params.maxDets = [max(collections.Counter(pairs).values())]
     evaluation.evaluate()
@@ -189,7 +189,7 @@ def score_faster_coco_eval(folder: Path) -> dict[str, Any]:
 
 
 def measure(way: str, folder: Path) -> dict[str, Any]:
-    """Run a way in a process of its own."""
+    """Run an implementation in a separate process."""
     command = [sys.executable, __file__, '--score', way, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -198,13 +198,13 @@ def measure(way: str, folder: Path) -> dict[str, Any]:
 
 
 def peak_memory() -> float:
-    """The largest memory of this process so far, in MiB; not on Windows."""
+    """Return the peak memory of this process in MiB; not on Windows."""
     import resource
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def processor() -> str:
-    """Name of the chip."""
+    """Return the name of the CPU."""
     path = Path('/proc/cpuinfo')
     lines = path.read_text(encoding='utf-8').splitlines() if path.exists() else []
     names = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]

@@ -1,4 +1,4 @@
-"""Peak memory of one side, in a process that does nothing else."""
+"""Peak memory of one model, in a process that does nothing else."""
 
 import ctypes
 import gc
@@ -17,7 +17,7 @@ _STATUS, _CLEAR = Path('/proc/self/status'), Path('/proc/self/clear_refs')
 
 
 def _status(field: str) -> int:
-    """A size from the kernel's account of this process, in bytes; 0 where there is none."""
+    """Read a size from the kernel's status of this process, in bytes; 0 if it is missing."""
     if _STATUS.exists():
         for line in _STATUS.read_text(encoding='utf-8').splitlines():
             if line.startswith(f'{field}:'):
@@ -26,21 +26,21 @@ def _status(field: str) -> int:
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory."""
+    """Return the resident set size in bytes."""
     return _status('VmRSS')
 
 
 def peak_resident() -> int:
-    """The most bytes that were in memory since the start or :func:`reset_peak`."""
+    """Return the peak resident set size since the start or :func:`reset_peak`, in bytes."""
     return _status('VmHWM') or peak_rss() or 0
 
 
 def reset_peak() -> bool:
-    """Let the peak begin again at what is in memory now; False where the kernel refuses."""
+    """Reset the peak to the current size; return False if the kernel refuses."""
     gc.collect()
     if sys.platform.startswith('linux'):
         with_trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
-        if with_trim is not None:  # memory that was freed but not given back would hide the peak
+        if with_trim is not None:  # freed memory that is not returned would hide the peak
             with_trim(0)
     try:
         _CLEAR.write_text('5', encoding='utf-8')
@@ -50,14 +50,14 @@ def reset_peak() -> bool:
 
 
 def peak_of(runner: Runner) -> dict[str, Any]:
-    """Memory of one run after a run that warmed everything up.
+    """Measure the memory of a run after a warm-up run.
 
     Args:
-        runner: One side.
+        runner: Runner of one model.
 
     Returns:
         MiB: ``before`` (weights and, in training, the optimizer's state), ``peak``, and ``run``,
-        the peak without what was there before; ``exact`` is False where the peak includes the
+        the peak minus ``before``; ``exact`` is False if the peak includes the
         warm-up because the kernel could not reset it.
     """
     runner.prepare()

@@ -1,4 +1,4 @@
-"""How many captions a second each parser reads on one core.
+"""Benchmark of the noun phrase parsers: captions per second on one core.
 
 Example:
     OMP_NUM_THREADS=1 python -m dev.speed.noun_phrases \\
@@ -14,7 +14,7 @@ CHOICES = (('spacy', 'published'), ('spacy', 'chunks'), ('textblob', 'published'
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.speed.noun_phrases', description=__doc__.splitlines()[0])
     parser.add_argument('captions', help='captions, as tools/pseudo_label.py takes them')
@@ -30,7 +30,7 @@ from glip_mm.text import NounPhraseFinder
 
 
 def main() -> None:
-    """Measure."""
+    """Measure and print."""
     args = make_parser().parse_args()
     try:
         samples = itertools.chain.from_iterable(find_shards(args.captions))

@@ -1,12 +1,12 @@
-"""How many training images a second one process reads and prepares.
+"""Benchmark of data loading: training images per second in one process.
 
 Reads random samples of a config's training data through its whole pipeline, with each image
-library in turns, and prints images a second (median of the rounds), their ratios, and where the
-time goes. A GPU that trains on F images a second needs F divided by this many workers.
+library in turns, and prints images per second (median of the rounds), their ratios, and the time
+of each transform. A GPU that trains on F images per second needs F divided by this many workers.
 
 Published results decode and resize with Pillow; OpenCV's pixels differ slightly, so a model that
-was trained with the one is best fine-tuned with it. TurboJPEG (the library, for example Debian's
-libturbojpeg0, and pip install "PyTurboJPEG<2", which fits versions 2 of it) decodes only.
+was trained with one of them is best fine-tuned with the same. TurboJPEG (the library, such as
+Debian's libturbojpeg0, and pip install "PyTurboJPEG<2", which fits versions 2 of it) decodes only.
 
 Example:
     python -m dev.speed.pipeline configs/real/glip_nano_raccoon.py \\
@@ -23,12 +23,12 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-#: Library -> the ones that decode and resize; TurboJPEG cannot resize.
+#: Name -> libraries that decode and resize; TurboJPEG cannot resize.
 BACKENDS = dict(pillow=('pillow', 'pillow'), cv2=('cv2', 'cv2'), turbojpeg=('turbojpeg', 'cv2'))
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.speed.pipeline', description=__doc__.splitlines()[0])
     parser.add_argument('config', help='config with a train_dataloader')
@@ -57,7 +57,7 @@ from glip_mm.compat import load_turbojpeg
 
 
 def steps(config: Any) -> Iterator[Mapping]:
-    """All dictionaries with a type, however deep."""
+    """Iterate over all dictionaries with a type, at any depth."""
     if isinstance(config, Mapping):
         if 'type' in config:
             yield config
@@ -68,7 +68,7 @@ def steps(config: Any) -> Iterator[Mapping]:
 
 
 def with_backend(config: Config, name: str) -> Config:
-    """The config with another image library."""
+    """Return a copy of the config with another image library."""
     decode, resize = BACKENDS[name]
     config = Config(config.to_dict())
     for step in steps(config.train_dataloader.dataset):
@@ -81,7 +81,7 @@ def with_backend(config: Config, name: str) -> Config:
 
 
 def time_steps(dataset: Any, spent: Counter) -> None:
-    """Let the steps of all pipelines of a data set say how long they took."""
+    """Record the time of all transforms in a data set's pipelines."""
     members = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     for member in filter(None, members):
         time_steps(member, spent)

@@ -1,4 +1,4 @@
-"""The record of a benchmark: JSON for programs, Markdown for people."""
+"""Report of a benchmark: JSON for programs, Markdown for people."""
 
 import importlib.metadata
 import json
@@ -19,7 +19,7 @@ PACKAGES = ('torch', 'mmcv', 'mmcv-lite', 'mmengine', 'mmdet', 'transformers', '
 
 
 def processor() -> str:
-    """Name of the CPU."""
+    """Return the name of the CPU."""
     path = Path('/proc/cpuinfo')
     lines = path.read_text(encoding='utf-8').splitlines() if path.exists() else []
     names = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]
@@ -27,7 +27,7 @@ def processor() -> str:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """What the numbers were measured on."""
+    """Describe the machine of the measurements."""
     found = dict(processor=processor(), cores=os.cpu_count(), threads=torch.get_num_threads(),
                  system=platform.platform(), python=platform.python_version())
     if device.startswith('cuda'):
@@ -36,7 +36,7 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that matter, where they are installed."""
+    """Return the versions of the installed packages that affect speed."""
     import transformers
     found = dict(transformers=transformers.__version__)
     for name in PACKAGES:
@@ -48,7 +48,7 @@ def versions() -> dict[str, str]:
 
 
 def write_json(path: str, record: dict[str, Any]) -> None:
-    """Write the record, whole or not at all."""
+    """Write the record atomically."""
     write_atomically(path, (json.dumps(record, indent=2) + '\n').encode())
 
 
@@ -74,7 +74,7 @@ def _ratio(ratio: dict[str, float]) -> str:
 
 
 def time_table(results: Sequence[dict[str, Any]]) -> str:
-    """Times, ratios and memory of all that was measured."""
+    """Format times, ratios and memory of all measurements."""
     rows = []
     for r in results:
         name = [r['model'], r['title']]
@@ -92,7 +92,7 @@ def time_table(results: Sequence[dict[str, Any]]) -> str:
 
 
 def stage_table(results: Sequence[dict[str, Any]]) -> str:
-    """Seconds by stage."""
+    """Format the seconds of each stage."""
     rows = []
     for r in results:
         for name, side in r.get('sides', {}).items():
@@ -104,7 +104,7 @@ def stage_table(results: Sequence[dict[str, Any]]) -> str:
 
 
 def cost_table(results: Sequence[dict[str, Any]]) -> str:
-    """Arithmetic, and the share of the machine's ceilings that a run reaches."""
+    """Format the FLOPs, and the share of the machine's ceilings that a run reaches."""
     rows = []
     for r in results:
         for name, side in r.get('sides', {}).items():
@@ -123,7 +123,7 @@ def _other(settings: dict[str, Any]) -> str:
 
 
 def markdown(record: dict[str, Any]) -> str:
-    """Everything that a page of benchmarks should say."""
+    """Format the whole record for a page of benchmarks."""
     where, ceilings = record['machine'], record['ceilings']
     settings = record['settings']
     lines: list[str] = [
@@ -142,7 +142,7 @@ def markdown(record: dict[str, Any]) -> str:
 
 
 def against(record: dict[str, Any], other: dict[str, Any]) -> str:
-    """Our times beside those of an earlier record, where both measured the same."""
+    """Compare our times with those of an earlier record, for cases that both have."""
     def key(r: dict[str, Any]) -> tuple:
         return r['model'], r['title']
 

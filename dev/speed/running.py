@@ -1,4 +1,4 @@
-"""One run of one side: the whole image to boxes, or one training step."""
+"""A run of one model: from image to boxes, or a training step."""
 
 import contextlib
 from collections.abc import Callable
@@ -15,24 +15,24 @@ DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.floa
 
 
 def autocast(device: str, dtype: str) -> AbstractContextManager:
-    """Mixed precision, or nothing for float32."""
+    """Return an autocast context, or a null context for float32."""
     if dtype == 'float32':
         return contextlib.nullcontext()
     return torch.autocast(device, dtype=DTYPES[dtype])
 
 
 class Runner:
-    """Runs one model on one case.
+    """Runs a model on a case.
 
     Args:
-        model: Either detector.
-        case: What to run.
-        count_tokens: For captions of a given length.
-        device: ``'cpu'`` or ``'cuda'``.
-        dtype: Key of ``DTYPES``; other than float32 by autocast.
-        one_at_a_time: Images go one by one (MMDetection's chunked prompts take one image).
-        inclusive_boxes: Ground truth ends at the last pixel inside (MMDetection's GLIP).
-        cold_text: Forget encoded prompts before each run, where a model remembers them.
+        model: Detector of either side.
+        case: Case to run.
+        count_tokens: Function that counts tokens, for captions of a given length.
+        device: Device type, ``'cpu'`` or ``'cuda'``.
+        dtype: Precision, a key of ``DTYPES``; other than float32 by autocast.
+        one_at_a_time: Whether to run images one by one (MMDetection's chunked prompts need that).
+        inclusive_boxes: Whether ground truth includes the last pixel (MMDetection's GLIP).
+        cold_text: Whether to clear cached text features before each run.
     """
 
     def __init__(self, model: nn.Module, case: Case, count_tokens: Callable, device: str = 'cpu',
@@ -48,7 +48,7 @@ class Runner:
         model.train(case.training)
 
     def prepare(self) -> None:
-        """What a data loader would have done before the run; not timed."""
+        """Prepare the input as a data loader would; not timed."""
         self._samples = make_samples(self.case, self.count_tokens)
         if self.inclusive_boxes and self.case.training:
             for sample in self._samples:
@@ -57,7 +57,7 @@ class Runner:
             self.model.language_model.clear_cache()
 
     def __call__(self) -> Any:
-        """Detections of each image, or the losses of a training step."""
+        """Return the detections of each image, or the losses of a training step."""
         return self._train() if self.case.training else self._predict()
 
     @torch.no_grad()
@@ -73,7 +73,7 @@ class Runner:
                      labels=s.pred_instances.labels) for s in found]
 
     def losses(self) -> dict[str, Tensor]:
-        """Losses of the forward pass of a training step."""
+        """Compute the losses of a training step's forward pass."""
         data = self.model.data_preprocessor(
             dict(inputs=list(self.images), data_samples=self._samples), True)
         with autocast(self.device, self.dtype):
@@ -81,7 +81,7 @@ class Runner:
 
     def _train(self) -> dict[str, float]:
         if self.optimizer is None:
-            # the weights stay what they are: the next step does the same work
+            # the weights are not updated: the next step does the same work
             parameters = [p for p in self.model.parameters() if p.requires_grad]
             self.optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=0.0)
         losses = self.losses()
@@ -98,6 +98,6 @@ class Runner:
         self.model.zero_grad(set_to_none=True)
 
     def synchronize(self) -> None:
-        """Wait for the device."""
+        """Synchronise host and device."""
         if self.device.startswith('cuda'):
             torch.cuda.synchronize()

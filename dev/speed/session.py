@@ -1,4 +1,4 @@
-"""Everything that is measured of one model, case by case."""
+"""Measurements of one architecture, case by case."""
 
 import json
 import subprocess
@@ -28,27 +28,27 @@ from .stages import parts_of_ours, parts_of_theirs, split, synchronizer
 from .timing import Took, interleave, ratios, seconds_of, summarize
 from .weights import calibrate
 
-#: Names of a long vocabulary that are enough for its memory, stages and FLOPs: four prompts.
+#: Number of names that suffices for a long vocabulary's memory, stages and FLOPs: four prompts.
 PROBED = 4 * CHUNK
-#: Names of a long vocabulary that are compared before it is timed: two prompts.
+#: Number of names of a long vocabulary to compare before it is timed: two prompts.
 CHECKED = 2 * CHUNK
 EXTRAS = ('stages', 'costs', 'memory')
 
 
 class Settings(NamedTuple):
-    """How to measure.
+    """Settings of the measurements.
 
     Attributes:
-        runs: Timed runs of each side.
-        warmup: Runs before them.
-        device: ``'cpu'`` or ``'cuda'``.
-        dtype: Of autocast, or float32.
-        nano: The size for tests.
-        ours_only: Without MMDetection's model.
-        checkpointing: Training recomputes the fusion in the backward pass.
-        cold_text: Encode prompts anew in every run.
-        skip: Of ``EXTRAS``, what not to measure.
-        their_dtype: ``dtype`` of MMDetection's model; default: as ours.
+        runs: Number of timed runs of each model.
+        warmup: Number of runs before them.
+        device: Device type, ``'cpu'`` or ``'cuda'``.
+        dtype: Precision of autocast, or float32.
+        nano: Whether to use the tiny size of the tests.
+        ours_only: Whether to leave out MMDetection's model.
+        checkpointing: Whether training uses gradient checkpointing in the fusion.
+        cold_text: Whether to encode prompts anew in every run.
+        skip: Measurements of ``EXTRAS`` to leave out.
+        their_dtype: Precision of MMDetection's model; default: as ours.
     """
 
     runs: int = 5
@@ -63,17 +63,17 @@ class Settings(NamedTuple):
     their_dtype: str | None = None
 
     def dtype_of(self, side: str) -> str:
-        """Precision of one side."""
+        """Return the precision of one side."""
         return self.their_dtype or self.dtype if side == 'theirs' else self.dtype
 
 
 class Session:
-    """One architecture, both sides.
+    """Both models of one architecture.
 
     Args:
-        model: Key of ``CONFIGS``.
-        settings: How to measure.
-        only: Keep one side alone, for its memory.
+        model: Name of the model, a key of ``CONFIGS``.
+        settings: Settings of the measurements.
+        only: Side to keep alone, for its memory.
 
     Raises:
         ImportError: If MMDetection's port cannot be used.
@@ -94,13 +94,13 @@ class Session:
         self.count_tokens = self.ours.language_model.count_tokens
 
     def set_bias(self, bias: float) -> None:
-        """The same prior in both models."""
+        """Set the classifier's bias in both models."""
         self.ours.bbox_head.bias0.data.fill_(bias)
         if 'theirs' in self.sides:
             copy_weights(self.ours, self.sides['theirs'])
 
     def choose_bias(self, case: Case) -> float:
-        """The prior with which a case finds as much as a photograph would."""
+        """Choose the bias with which a case has as many candidates as a photograph would."""
         if case.training:
             return -4.5
         runner = self.runner('ours', case._replace(batch=1, names=CHUNK))
@@ -111,7 +111,7 @@ class Session:
         return calibrate(self.ours, data['inputs'], data['data_samples'])
 
     def runner(self, side: str, case: Case) -> Runner:
-        """What runs one side."""
+        """Make the runner of one side."""
         return Runner(self.sides[side], case, self.count_tokens, self.settings.device,
                       self.settings.dtype_of(side), cold_text=self.settings.cold_text,
                       inclusive_boxes=side == 'theirs',
@@ -119,18 +119,18 @@ class Session:
 
     def measure(self, case: Case, ceilings: dict[str, float],
                 tick: Callable[[str], None] = lambda what: None) -> dict[str, Any]:
-        """Everything about one case.
+        """Measure everything about a case.
 
         Args:
-            case: What to run.
-            ceilings: Of the machine.
-            tick: Called with what was finished.
+            case: Case to run.
+            ceilings: Throughputs of the machine.
+            tick: Function called with the name of each finished measurement.
 
         Returns:
-            The record; see ``report.py``.
+            Record of the case; see ``report.py``.
 
         Raises:
-            Disagreement: If the two models do not compute the same.
+            Disagreement: If the outputs of the two models differ.
         """
         settings = self.settings
         bias = self.choose_bias(case)
@@ -193,14 +193,14 @@ class Session:
 
 
 def measure_memory(order: str) -> dict[str, Any]:
-    """What the child process of :meth:`Session.measure` does."""
+    """Measure peak memory in the child process of :meth:`Session.measure`."""
     given = json.loads(order)
     torch.set_num_threads(given['threads'])
     case = Case(**dict(given['case'], size=tuple(given['case']['size'])))
     session = Session(given['model'], Settings(**given['settings']), only=given['side'])
     session.set_bias(given['bias'])
     if given['side'] == 'theirs':
-        # the copy of our weights has been made
+        # their copy of our weights exists already
         language = session.ours.language_model
         session.count_tokens = _counter(language.tokenizer)
         del session.ours, language

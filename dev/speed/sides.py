@@ -13,16 +13,16 @@ from torch import nn
 
 from glip_mm.checkpoints import convert_state_dict
 from glip_mm.registry import MODELS
-from glip_mm.text.sources import ASSETS
+from glip_mm.text.language_model_files import ASSETS
 
 from .weights import seed_weights
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = {'glip_t_a': 'glip_swin-t-a', 'glip_t_b': 'glip_swin-t', 'glip_l': 'glip_swin-l'}
 REQUIREMENTS = 'requirements/benchmark.txt'
-#: Keys of MMDetection's model that have no counterpart: constants.
+#: Keys of MMDetection's model without a counterpart: constants.
 CONSTANTS = ('relative_position_index', 'position_ids')
-#: Sizes of a model for tests. MMDetection's fusion is 256 and 768 wide whatever its config says.
+#: Sizes of a model for tests. MMDetection's fusion is 256 and 768 wide in any config.
 NANO_BERT = dict(num_hidden_layers=1, intermediate_size=64)
 NANO = dict(
     backbone=dict(embed_dims=16, depths=[1, 1, 1, 1], num_heads=[1, 2, 4, 8]),
@@ -30,11 +30,11 @@ NANO = dict(
 
 
 def language_folder(folder: Path, nano: bool = False) -> str:
-    """A folder with BERT's configuration and vocabulary, which both models can be pointed at.
+    """Write a folder with BERT's configuration and vocabulary for both models.
 
     Args:
-        folder: Where to write it.
-        nano: Fewer and smaller layers.
+        folder: Target folder.
+        nano: Whether to use fewer and smaller layers.
     """
     shutil.copytree(ASSETS / 'bert-base-uncased', folder, dirs_exist_ok=True)
     if nano:
@@ -45,13 +45,13 @@ def language_folder(folder: Path, nano: bool = False) -> str:
 
 
 def our_config(model: str, language: str, nano: bool = False, checkpointing: bool = True) -> Config:
-    """Config of our model without anything random that MMDetection's has not.
+    """Build the config of our model without any randomness that MMDetection's does not have.
 
     Args:
-        model: Key of ``CONFIGS``.
-        language: See :func:`language_folder`.
-        nano: The size for tests.
-        checkpointing: Recompute the fusion in the backward pass.
+        model: Name of the model, a key of ``CONFIGS``.
+        language: Folder of the language model, see :func:`language_folder`.
+        nano: Whether to use the tiny size of the tests.
+        checkpointing: Whether to use gradient checkpointing in the fusion.
     """
     config = Config.fromfile(ROOT / 'configs' / '_base_' / 'models' / f'{CONFIGS[model]}.py')
     if nano:
@@ -64,7 +64,7 @@ def our_config(model: str, language: str, nano: bool = False, checkpointing: boo
 
 
 def build_ours(model: str, language: str, **kwargs: Any) -> nn.Module:
-    """Our detector with seeded weights; arguments as of :func:`our_config`."""
+    """Build our detector with seeded weights; arguments as of :func:`our_config`."""
     with DefaultScope.overwrite_default_scope('glip_mm'):
         detector = MODELS.build(our_config(model, language, **kwargs).model)
     seed_weights(detector)
@@ -82,7 +82,7 @@ def check_port() -> None:
 
 
 def their_config(ours: Config, language: str, checkpointing: bool = True) -> ConfigDict:
-    """Config of MMDetection's ``GLIP`` with ``ATSSVLFusionHead`` of the same sizes.
+    """Build the config of MMDetection's ``GLIP`` with ``ATSSVLFusionHead`` of the same sizes.
 
     The values are those of its ``glip_atss_swin-t_b_fpn_dyhead_16xb2_ms-2x_funtune_coco.py``.
     """
@@ -116,7 +116,7 @@ def their_config(ours: Config, language: str, checkpointing: bool = True) -> Con
 
 @contextlib.contextmanager
 def _bert_without_weights() -> Iterator[None]:
-    """MMDetection's BERT always loads a weight file; here its weights come with all others."""
+    """Skip the weight file that MMDetection's BERT always loads; all weights are copied later."""
     from mmdet.models.language_models import bert
     real = bert.HFBertModel
 
@@ -134,13 +134,13 @@ def _bert_without_weights() -> Iterator[None]:
 
 def build_theirs(ours: nn.Module, config: Config, language: str,
                  checkpointing: bool = True) -> nn.Module:
-    """MMDetection's detector with the weights of ours.
+    """Build MMDetection's detector with the weights of ours.
 
     Args:
         ours: Our detector.
-        config: Its config, of :func:`our_config`.
-        language: See :func:`language_folder`.
-        checkpointing: Recompute the fusion in the backward pass.
+        config: Config of our detector, from :func:`our_config`.
+        language: Folder of the language model, see :func:`language_folder`.
+        checkpointing: Whether to use gradient checkpointing in the fusion.
 
     Raises:
         ImportError: If MMDetection's port cannot be used with the installed transformers.
@@ -155,7 +155,7 @@ def build_theirs(ours: nn.Module, config: Config, language: str,
 
 
 def copy_weights(ours: nn.Module, theirs: nn.Module) -> None:
-    """Give MMDetection's detector our weights, all of them.
+    """Copy all weights of our detector to MMDetection's.
 
     Raises:
         KeyError: If a weight of either model has no counterpart in the other.

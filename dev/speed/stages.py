@@ -1,4 +1,4 @@
-"""How a run's time divides among the parts of a model."""
+"""Time of a run by the parts of a model."""
 
 import contextlib
 import time
@@ -13,19 +13,19 @@ Parts = list[tuple[object, str, str]]
 
 
 def parts_of_ours(model: nn.Module) -> Parts:
-    """Where the stages of our detector begin and end."""
+    """List the methods of our detector that delimit the stages."""
     parts: Parts = [(model.backbone, 'forward', 'backbone'), (model.neck, 'forward', 'neck'),
                     (model, 'encode_text', 'text'), (model.fusion_neck, 'forward', 'fusion'),
                     (model.bbox_head, 'forward', 'head'),
                     (model.bbox_head, 'predict', 'post-processing')]
-    if hasattr(model, '_finish'):  # scaling and naming; what has another name is in the rest
+    if hasattr(model, '_finish'):  # scaling and naming; under another name it counts as rest
         parts.append((model, '_finish', 'post-processing'))
     return parts + [(module, 'forward', 'dynamic conv') for module in model.modules()
                     if type(module).__name__ == 'DyConv']
 
 
 def parts_of_theirs(model: nn.Module) -> Parts:
-    """Where the stages of MMDetection's detector begin and end."""
+    """List the methods of MMDetection's detector that delimit the stages."""
     parts: Parts = [(model.backbone, 'forward', 'backbone'), (model.neck, 'forward', 'neck'),
                     (model.language_model, 'forward', 'text'),
                     (model.bbox_head, 'forward', 'head'),
@@ -36,11 +36,11 @@ def parts_of_theirs(model: nn.Module) -> Parts:
 
 
 class StageClock:
-    """Time of each stage without that of the stages inside it.
+    """Exclusive time of each stage.
 
     Attributes:
-        seconds: On the wall, by stage.
-        cpu_seconds: Of the processor, by stage.
+        seconds: Wall-clock time by stage.
+        cpu_seconds: CPU time by stage.
     """
 
     def __init__(self, synchronize: Callable[[], None]) -> None:
@@ -63,10 +63,10 @@ class StageClock:
 
     @contextlib.contextmanager
     def watch(self, parts: Parts) -> Iterator[None]:
-        """Time everything inside the context.
+        """Time all stages inside a context.
 
         Args:
-            parts: Methods that belong to stages; they are wrapped meanwhile.
+            parts: Methods that belong to stages; they are wrapped in the context.
         """
         for owner, name, stage in parts:
             setattr(owner, name, self._wrapped(getattr(owner, name), stage))
@@ -93,7 +93,13 @@ class StageClock:
 
 def split(run: Callable[[], object], parts: Parts,
           synchronize: Callable[[], None]) -> StageClock:
-    """The clock of one run, read at the stages' ends."""
+    """Time the stages of one run.
+
+    Args:
+        run: Function that does the work once.
+        parts: Methods that belong to stages.
+        synchronize: Function that synchronises host and device, called at the stages' ends.
+    """
     clock = StageClock(synchronize)
     with clock.watch(parts):
         run()
@@ -101,5 +107,5 @@ def split(run: Callable[[], object], parts: Parts,
 
 
 def synchronizer(device: str) -> Callable[[], None]:
-    """What waits for a device."""
+    """Return the function that synchronises host and device."""
     return torch.cuda.synchronize if device.startswith('cuda') else lambda: None

@@ -1,4 +1,4 @@
-"""Interleaved runs, so that whatever else the machine does hits both models alike."""
+"""Interleaved timing, so that disturbances affect both models alike."""
 
 import statistics
 import time
@@ -9,14 +9,14 @@ from .running import Runner
 
 
 class Took(NamedTuple):
-    """Seconds on the wall and of the processor; on a busy machine the second tells more."""
+    """Wall-clock and CPU seconds; on a busy machine CPU seconds are more reliable."""
 
     wall: float
     cpu: float
 
 
 def seconds_of(runner: Runner) -> Took:
-    """Time of one run."""
+    """Time a run."""
     runner.prepare()
     runner.synchronize()
     start = time.perf_counter(), time.process_time()
@@ -26,13 +26,13 @@ def seconds_of(runner: Runner) -> Took:
 
 def interleave(runners: dict[str, Runner], runs: int, warmup: int,
                tick: Callable[[], None] = lambda: None) -> dict[str, list[Took]]:
-    """Run the sides in turn.
+    """Run the models in turn.
 
     Args:
-        runners: By side; run in this order.
-        runs: Timed runs of each.
-        warmup: Runs of each before that.
-        tick: Called after every run.
+        runners: Side -> its runner, in the order of running.
+        runs: Number of timed runs of each.
+        warmup: Number of untimed runs of each before that.
+        tick: Function called after every run.
 
     Returns:
         Times of the timed runs of each side.
@@ -48,12 +48,12 @@ def interleave(runners: dict[str, Runner], runs: int, warmup: int,
 
 
 def summarize(seconds: Sequence[float]) -> dict[str, Any]:
-    """Median and spread."""
+    """Compute median and spread."""
     return dict(median=statistics.median(seconds), low=min(seconds), high=max(seconds),
                 runs=list(seconds))
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
-    """Theirs over ours of neighbouring runs: how many times as fast ours is."""
+    """Compute theirs over ours of neighbouring runs: the speed-up of ours."""
     pairs = [b / a for a, b in zip(ours, theirs)]
     return dict(median=statistics.median(pairs), low=min(pairs), high=max(pairs))

@@ -1,4 +1,4 @@
-"""Weights that need no download and still make a network with something to do."""
+"""Generated weights for benchmarks, with realistic activations."""
 
 import math
 import zlib
@@ -8,7 +8,7 @@ import torch
 from mmdet.structures import DetDataSample
 from torch import Tensor, nn
 
-#: Factors of 1/sqrt(fan in), by the end of a parameter's name. Large ones make words and regions
+#: Factors of 1/sqrt(fan in), by the suffix of a parameter's name. Large ones make words and regions
 #: differ; small ones keep deep residual sums and offsets where trained models have them.
 GAINS = {
     'conv.offset.weight': 0.5,
@@ -24,7 +24,7 @@ PRIOR_BIAS = 'bbox_head.bias0'
 
 
 def seed_weights(model: nn.Module) -> None:
-    """Set every parameter from its name alone, whatever the order or the device.
+    """Initialise every parameter from its name alone, independent of order and device.
 
     Args:
         model: A GLIP of this package; changed in place.
@@ -57,19 +57,20 @@ def _value(name: str, z: Tensor) -> Tensor:
 @torch.no_grad()
 def calibrate(model: nn.Module, images: Tensor, samples: Sequence[DetDataSample],
               candidates: int = 600, threshold: float = 0.05) -> float:
-    """Choose the classifier's bias so that a photograph's usual number of candidates is found.
+    """Choose the classifier's bias that gives a photograph's usual number of candidates.
 
-    Untrained weights score everything or nothing, which would make post-processing cost anything.
+    Untrained weights detect everything or nothing, which makes the cost of post-processing
+    arbitrary.
 
     Args:
-        model: A GLIP of this package, evaluated; its bias is set in place.
+        model: A GLIP of this package in evaluation mode; its bias is set in place.
         images: ``[1, 3, h, w]``, preprocessed.
         samples: One sample with a prompt.
-        candidates: (anchor, name) pairs above the threshold.
-        threshold: On the score of a name.
+        candidates: Target number of (anchor, name) pairs above the threshold.
+        threshold: Threshold of a name's score.
 
     Returns:
-        The bias.
+        Chosen bias.
     """
     from glip_mm.text import Prompt
     prompt = Prompt.from_data_sample(samples[0])

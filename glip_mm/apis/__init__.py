@@ -1,4 +1,4 @@
-"""Inference, and what the tools call."""
+"""Inference API, and the functions behind the command-line tools."""
 
 from ..lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""Benchmarks by name: what is tested, by which metrics and protocol, for any model."""
+"""Benchmarks by name: data, metrics and protocol of a test, for any model."""
 
 from pathlib import Path
 
@@ -9,18 +9,18 @@ from glip_mm.checkpoints.model_index import index_root
 from glip_mm_cli.benchmarks import FOLDER, benchmark_names
 from glip_mm_cli.places import shared_root
 
-#: Prefixes and keys of a config that belong to a training or to what is evaluated in it.
+#: Prefixes of config keys that only training and validation use.
 TRAINING = ('train_', 'val_')
 TRAINING_KEYS = ('optim_wrapper', 'param_scheduler')
 
 
 def apply_benchmark(config: Config, name: str) -> None:
-    """Let a config test a benchmark: whole keys are replaced, and what only trains is removed.
+    """Make a config test a benchmark: replace whole keys, and remove those of the training.
 
     Args:
         config: Config of a model, changed in place. ``model.test_cfg`` gains the benchmark's
             protocol; ``test_*``, ``tta_*`` and ``benchmark`` become the benchmark's.
-        name: One of :func:`glip_mm_cli.benchmarks.benchmark_names`.
+        name: Name of a benchmark, see :func:`glip_mm_cli.benchmarks.benchmark_names`.
     """
     remove_training(config)
     for key in [key for key in config if key.startswith(('test_', 'tta_'))]:
@@ -34,13 +34,13 @@ def apply_benchmark(config: Config, name: str) -> None:
 
 
 def remove_training(config: Config) -> None:
-    """Remove what only a training needs, so that a test does not build it."""
+    """Remove the config keys that only training and validation use."""
     for key in [key for key in config if key.startswith(TRAINING) or key in TRAINING_KEYS]:
         config.pop(key)
 
 
 def benchmark_table() -> str:
-    """Name, data, metric and published numbers of all benchmarks, as text."""
+    """Return name, data, metric and published numbers of all benchmarks as text."""
     rows = []
     for name in benchmark_names():
         file = _file(name)
@@ -60,7 +60,7 @@ def _file(name: str) -> Path:
 
 
 def _published(benchmark: str) -> str:
-    """``'box AP: GLIP-T (A) 42.9, ...'``: the first metric of each released model."""
+    """Return ``'box AP: GLIP-T (A) 42.9, ...'``: the first metric of each released model."""
     root, metric, numbers = index_root(), '', []
     for metafile in load(root / 'model-index.yml').get('Import') or []:
         content = load(root / metafile)

@@ -1,4 +1,4 @@
-"""From a config, a name or a model to a model that is ready to predict."""
+"""Building of a model that is ready to predict from a config, a name or a model."""
 
 from copy import deepcopy
 from os import PathLike
@@ -21,14 +21,14 @@ from ..registry import DATASETS, MODELS, SCOPE
 
 def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None
                   ) -> tuple[Config, str | None]:
-    """Find config and weights.
+    """Find the config and the weights of a model.
 
     Args:
         model: Path of a config, a name of the model index, or a config.
-        weights: Checkpoint; default: the one that the index names.
+        weights: Checkpoint; default: the one that the model index names.
 
     Returns:
-        A config that may be changed, and the checkpoint's path or address.
+        A copy of the config, which may be changed, and the checkpoint's path or address.
 
     Raises:
         FileNotFoundError: If there is no such config file.
@@ -57,10 +57,10 @@ def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None
 def build_model(cfg: Config, weights: str | None = None) -> nn.Module:
     """Build the model of a config and load its weights, on the CPU.
 
-    Nothing else is read or downloaded: the checkpoint holds backbone and language model, too.
+    Nothing else is read or downloaded: the checkpoint includes the backbone and the language model.
 
     Args:
-        cfg: The config.
+        cfg: Config of the model.
         weights: Path or address of a checkpoint in any of the three namings; ``None`` leaves the
             model untrained, with a warning.
 
@@ -94,7 +94,7 @@ def _load(model: nn.Module, weights: str) -> None:
 
 
 def build_dataset(config: Config, split: str, member: int | None = None) -> object:
-    """Build a dataset of a config.
+    """Build the dataset of a config's split.
 
     Raises:
         ValueError: If the config has none for the split, or it has no such member.

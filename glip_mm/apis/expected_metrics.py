@@ -7,11 +7,11 @@ from mmengine.fileio import load
 
 from ..checkpoints.model_index import index_root
 
-#: Points (percent) that a result may differ from a published one where the metafile says nothing.
+#: Allowed difference from a published result in percentage points, unless the metafile sets one.
 TOLERANCE = 0.3
 _LVIS = {'box AP': 'lvis/AP', 'box APr': 'lvis/APr', 'box APc': 'lvis/APc', 'box APf': 'lvis/APf'}
 _FLICKR = {f'R@{k}': f'phrases/any/Recall@{k}' for k in (1, 5, 10)}
-#: Benchmark -> name in the metafile -> name of the metric. ODinW's sets are called what they are.
+#: Benchmark -> metric name in the metafile -> name of our metric. ODinW's sets keep their names.
 KEYS: dict[str, dict[str, str]] = {
     'coco': {'box AP': 'coco/bbox_mAP'},
     'lvis_minival': _LVIS, 'lvis_val': _LVIS,
@@ -21,19 +21,19 @@ KEYS: dict[str, dict[str, str]] = {
 
 
 class Expected(NamedTuple):
-    """What a test of a released model should give."""
+    """Expected test results of a released model."""
 
-    #: Name of the metric -> value, 0..1.
+    #: Name of the metric -> value in 0..1.
     metrics: dict[str, float]
-    #: How much a value may differ, 0..1.
+    #: Allowed absolute difference, in 0..1.
     tolerance: float
-    #: Who published the numbers.
+    #: Publication or file that the numbers come from.
     source: str
 
 
 def expected_metrics(model: str | None, benchmark: str | None, root: Path | None = None
                      ) -> Expected | None:
-    """Look up what a released model is known to reach.
+    """Look up the published results of a released model.
 
     Args:
         model: ``model_name`` of the config, a name of the model index.
@@ -41,7 +41,7 @@ def expected_metrics(model: str | None, benchmark: str | None, root: Path | None
         root: Folder of ``model-index.yml``; default: that of the package.
 
     Returns:
-        The numbers; None if none are known.
+        The published results; None if none are known.
 
     Raises:
         ValueError: If the metafile names a benchmark that :data:`KEYS` does not have.

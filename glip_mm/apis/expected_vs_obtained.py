@@ -1,10 +1,10 @@
-"""Results of a test beside the published ones, and what a difference usually comes from."""
+"""Comparison of test results with published ones, and the usual causes of a difference."""
 
 from collections.abc import Mapping
 
 from .expected_metrics import Expected
 
-#: Why a checkpoint gives another number than published, most frequent first.
+#: Usual causes of a difference from the published result, most frequent first.
 USUAL_CAUSES = (
     'the checkpoint is not the one of this config, or its averaged weights (model_ema) were taken '
     'for the weights: compare the checksum, read the log of the loading',
@@ -34,14 +34,14 @@ USUAL_CAUSES = (
 
 
 def compare(expected: Expected, obtained: Mapping[str, float]) -> tuple[str, list[str]]:
-    """Expected and obtained values as a table.
+    """Tabulate expected and obtained values.
 
     Args:
         expected: Published values.
         obtained: Results of a test.
 
     Returns:
-        The table; and the names of metrics that are missing or differ beyond the tolerance.
+        The table, and the names of the metrics that are missing or differ beyond the tolerance.
     """
     rows, off = [('metric', 'expected', 'obtained', 'difference', '')], []
     for name, value in expected.metrics.items():
@@ -50,7 +50,7 @@ def compare(expected: Expected, obtained: Mapping[str, float]) -> tuple[str, lis
             off.append(name)
             continue
         difference = obtained[name] - value
-        # nan is beyond every tolerance
+        # not `> tolerance`: a nan must count as a difference
         good = abs(difference) <= expected.tolerance + 1e-9
         rows.append((name, f'{value:.2%}', f'{obtained[name]:.2%}', f'{difference * 100:+.2f}',
                      '' if good else f'<- beyond {expected.tolerance * 100:.2f}'))
@@ -64,5 +64,5 @@ def compare(expected: Expected, obtained: Mapping[str, float]) -> tuple[str, lis
 
 
 def causes() -> str:
-    """The usual causes as a list."""
+    """Return the usual causes of a difference as a numbered list."""
     return 'Usual causes:\n' + '\n'.join(f'  {i}. {c}' for i, c in enumerate(USUAL_CAUSES, 1))

@@ -1,4 +1,4 @@
-"""Export a model that is given as users give it: a config or name, and weights."""
+"""Export of a model that is given by its config or name, and weights."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -24,26 +24,26 @@ def export_model(model: str | PathLike | Config,
                  images: Input | Sequence[Input] = (),
                  test_cfg: dict[str, Any] | None = None,
                  **options: Any) -> list[Difference]:
-    """Write a detector of a fixed vocabulary to a file, after comparing it with the original.
+    """Export a detector with a fixed vocabulary, after comparing it with the original.
 
     Args:
-        model: See :class:`GLIPInferencer`.
-        weights: See :class:`GLIPInferencer`.
-        texts: What to look for, see :func:`make_prompt`.
-        path: The file.
-        custom_entities: A string in ``texts`` holds names separated by ``'. '``.
-        images: To compare on; default: a drawn one.
-        test_cfg: Entries that replace those of the config's ``model.test_cfg``.
-        options: See :func:`glip_mm.deploy.export`.
+        model: Config, name or model, see :class:`GLIPInferencer`.
+        weights: Checkpoint, see :class:`GLIPInferencer`.
+        texts: Classes or caption to detect, see :func:`make_prompt`.
+        path: Path of the exported file.
+        custom_entities: Whether a string in ``texts`` holds names separated by ``'. '``.
+        images: Images for the comparison; default: a generated one.
+        test_cfg: Entries that override those of the config's ``model.test_cfg``.
+        options: Further arguments of :func:`glip_mm.deploy.export`.
 
     Returns:
         The differences, one for each image of the comparison.
 
     Raises:
-        ExportMismatch: If the exported model finds something else; nothing is written.
+        ExportMismatch: If the exported model's detections differ; nothing is written.
         FileNotFoundError: If a config, checkpoint or image does not exist.
         ImportError: If a package for the format is missing.
-        ValueError: If something does not go together.
+        ValueError: If the options contradict each other or the model.
 
     Example:
         >>> export_model('glip_swin-t_o365-goldg', None, ['cat', 'dog'], 'pets.onnx',

@@ -1,4 +1,4 @@
-"""Images as users hand them over, through the test pipeline of a config."""
+"""Loading of users' images through the test pipeline of a config."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -12,29 +12,29 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
+from ..image_suffixes import IMAGE_SUFFIXES
 from ..text import Prompt
 
 Input = str | PathLike | np.ndarray
 
-EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp')
 
-#: They turn annotations into ground truth and prompts; here nothing is annotated.
+#: Transforms that turn annotations into ground truth and prompts; here nothing is annotated.
 _NEED_ANNOTATIONS = ('LoadAnnotations', 'BuildPrompt')
 
 
 class ImageError(ValueError):
-    """An image that can not be used; the message names it and says why."""
+    """An image that cannot be used; the message names the image and the cause."""
 
 
 def list_images(inputs: Input | Sequence[Input]) -> list[str | np.ndarray]:
-    """Resolve inputs to single images.
+    """Expand inputs to a flat list of images.
 
     Args:
         inputs: A path, an address, an array ``[height, width, 3]`` (uint8 BGR), a folder (its
-            images, by name, subfolders left out), or a list of these.
+            images in order of name, without subfolders), or a list of these.
 
     Raises:
-        TypeError: For anything else.
+        TypeError: If an input has another type.
         ValueError: If there is no image in a folder, or the list is empty.
     """
     if isinstance(inputs, (list, tuple)):
@@ -52,15 +52,15 @@ def list_images(inputs: Input | Sequence[Input]) -> list[str | np.ndarray]:
     if '://' in path or not Path(path).is_dir():
         return [path]
     files = sorted(str(file) for file in Path(path).iterdir()
-                   if file.suffix.lower() in EXTENSIONS and file.is_file())
+                   if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
     if not files:
         raise ValueError(f"inputs: the folder '{path}' holds no image "
-                         f"({' '.join(EXTENSIONS)})")
+                         f"({' '.join(IMAGE_SUFFIXES)})")
     return files
 
 
 class ImagePipeline:
-    """The transforms of ``cfg.test_dataloader``, cut after the image is loaded.
+    """Test pipeline of a config, split after the image is loaded.
 
     Args:
         cfg: A config with ``test_dataloader.dataset.pipeline``.
@@ -84,15 +84,15 @@ class ImagePipeline:
         """Read one image.
 
         Args:
-            image: See :func:`list_images`.
-            index: Becomes ``img_id``.
+            image: Path, address or array, see :func:`list_images`.
+            index: Value of ``img_id``.
 
         Returns:
-            What the pipeline knows after loading; ``results['img']`` is ``[h, w, 3]`` BGR.
+            The pipeline's results after loading; ``results['img']`` is ``[h, w, 3]`` BGR.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ImageError: If it can not be fetched or decoded.
+            ImageError: If it cannot be fetched or decoded.
         """
         results: dict[str, Any] = {'img_id': index, 'instances': []}
         if isinstance(image, np.ndarray):
@@ -112,18 +112,18 @@ class ImagePipeline:
                 results = step(results)
             if results is None or results['img'] is None or not results['img'].size:
                 raise ValueError('no pixels')
-        except Exception as error:  # every decoder and file backend has exceptions of its own
+        except Exception as error:  # every decoder and file backend has its own exceptions
             what = 'fetched or decoded' if remote else 'decoded'
             raise ImageError(f"image '{image}' can not be {what} ({_reason(error)}); it is damaged "
                              'or no image') from error
         return results
 
     def pack(self, results: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
-        """Run the rest of the pipeline.
+        """Run the transforms after loading.
 
         Args:
-            results: From :meth:`load`.
-            prompt: What to look for.
+            results: Results of :meth:`load`.
+            prompt: Prompt of the image.
 
         Returns:
             ``inputs`` and ``data_samples`` for ``model.test_step``.
@@ -136,26 +136,30 @@ class ImagePipeline:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, PIL.UnidentifiedImageError):
-        return 'unknown format'  # its own message shows the address of a buffer
+        return 'unknown format'  # Pillow's own message shows the address of a buffer
     return ' '.join(str(error).split())[:160] or type(error).__name__
 
 
 def _refuse_truncated(path: str) -> None:
-    """OpenCV fills the missing part of a cut file with grey and says nothing; Pillow raises."""
+    """Raise for a truncated file, whose missing part OpenCV would silently fill with grey."""
     try:
         with PIL.Image.open(path) as image:
-            # an eighth of the size is decoded in a fraction of the time, and just as strictly
+            # draft mode decodes an eighth of the size, several times faster and just as strictly
             image.draft('RGB', (max(image.width // 8, 1), max(image.height // 8, 1)))
             image.load()
     except (PIL.UnidentifiedImageError, PIL.Image.DecompressionBombError):
-        pass  # not Pillow's business: the pipeline's own decoder may read it
+        pass  # Pillow cannot tell; the pipeline's own decoder may still read it
 
 
 def pipeline_cfg(cfg: Config) -> list[dict]:
-    """Steps of the test pipeline. Raises ValueError if there are none."""
+    """Return the steps of the test pipeline.
+
+    Raises:
+        ValueError: If there are none.
+    """
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
     while 'pipeline' not in dataset and ('dataset' in dataset or 'datasets' in dataset):
-        # wrappers such as ConcatDataset: the members of a test set share one pipeline
+        # wrappers such as ConcatDataset: all members of a test set share one pipeline
         dataset = dataset['dataset'] if 'dataset' in dataset else dataset['datasets'][0]
     if not dataset.get('pipeline'):
         raise ValueError('the config has no test_dataloader.dataset.pipeline; inference prepares '

@@ -1,4 +1,4 @@
-"""Find what a text names in images."""
+"""Inference on images with class names or captions as prompts."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
 
 
 class FailedImage(NamedTuple):
-    """An image of a run that could not be used."""
+    """An image that could not be used, and why."""
     index: int
     path: str
     message: str
 
 
 class GLIPInferencer:
-    """Detects classes and phrases in images.
+    """Inference interface of GLIP: detects classes and phrases in images.
 
-    Images are prepared by the config's test pipeline and go through ``model.test_step``, exactly
-    as ``tools/test.py`` does it.
+    Images go through the config's test pipeline and ``model.test_step``, exactly as in
+    ``tools/test.py``.
 
     Args:
-        model: Path of a config; or a name of the model index, such as ``'glip_swin-t_o365'``,
-            whose weights are downloaded once; or a config; or a built GLIP.
-        weights: Checkpoint (path or address), official, MMDetection's or own naming.
-        device: Such as ``'cuda:0'`` or ``'cpu'``; default: the accelerator if there is one (for a
-            built model: where it is).
-        cfg: For a built model without ``model.cfg``: the config with ``test_dataloader``.
-        palette: Colours of the pictures, see :func:`glip_mm.visualization.entity_colors`.
+        model: Path of a config; a name of the model index, such as ``'glip_swin-t_o365'``, whose
+            weights are downloaded once; a config; or a built GLIP.
+        weights: Checkpoint (path or address) in the official, MMDetection's or our naming.
+        device: Device such as ``'cuda:0'`` or ``'cpu'``; default: the accelerator if there is one
+            (for a built model: the model's own device).
+        cfg: Config with ``test_dataloader`` for a built model that has no ``model.cfg``.
+        palette: Colours of the drawn boxes, see :func:`glip_mm.visualization.entity_colors`.
         font: Path of a font file for captions in scripts that DejaVu Sans lacks.
-        show_progress: Whether a progress bar runs on stderr.
+        show_progress: Whether to show a progress bar on stderr.
 
     Raises:
         FileNotFoundError: If a config or checkpoint does not exist.
@@ -82,7 +82,7 @@ class GLIPInferencer:
                                  'into it first, or give its config as model')
             self.model = model if device is None else model.to(device)
         else:
-            # MMDetection's models take seconds to import: not before one is built
+            # importing MMDetection's models takes seconds: only when one must be built
             from .building import build_model, resolve_model
             self.cfg, checkpoint = resolve_model(model, weights)
             self.model = build_model(self.cfg, checkpoint).to(device or get_device())
@@ -94,12 +94,12 @@ class GLIPInferencer:
         self._window: GroundingVisualizer | None = None
 
     def set_prompt(self, texts: Any, spans: Any = None, custom_entities: bool = False) -> Prompt:
-        """Set what calls without ``texts`` look for; its text is encoded once, by the first.
+        """Set the prompt of calls without ``texts``; the first call encodes it, once.
 
         Args:
-            texts: See :meth:`__call__`.
-            spans: See :meth:`__call__`.
-            custom_entities: See :meth:`__call__`.
+            texts: Classes or caption, see :meth:`__call__`.
+            spans: Phrases of a caption, see :meth:`__call__`.
+            custom_entities: Whether a string holds names, see :meth:`__call__`.
 
         Returns:
             The prompt.
@@ -123,30 +123,30 @@ class GLIPInferencer:
                  show: bool = False,
                  wait_time: float = 0,
                  tokens_positive: Any = None) -> dict[str, list]:
-        """Look for something in images.
+        """Detect classes or phrases in images.
 
         Args:
             inputs: Path, address, folder, uint8 BGR array, or a list of these.
-            texts: What to look for, in all images: a list of class names of any length; a
+            texts: Prompt of all images: a list of class names of any length; a
                 caption, whose noun phrases are found; ``'cat. remote control'`` with
                 ``custom_entities``; ``'$: coco'`` for a data set's classes; a :class:`Prompt`.
                 A list of prompts or of lists of names has one entry for each image. Default: the
                 prompt of :meth:`set_prompt`.
             spans: Phrases of a caption: for each a list of ``[begin, end)`` characters.
-            custom_entities: A string in ``texts`` holds names separated by ``'. '``.
-            per_image: ``texts`` (and ``spans``) has one entry for each image. Needed for a list
-                of captions, which is a list of names otherwise.
-            batch_size: Images that go through the model together.
-            chunked_size: Class names of one prompt; -1: as many as the language model takes.
-                Default: the config's ``test_cfg.chunked_size``.
-            pred_score_thr: Boxes below are not drawn; the predictions have them.
-            out_dir: Where ``vis/NAME.jpg`` and ``preds/NAME.json`` go; empty: nowhere.
-            no_save_vis: Write no pictures.
-            no_save_pred: Write no predictions.
-            return_vis: Return the pictures.
-            show: Show each picture in a window.
-            wait_time: Seconds it stays; 0: until a key is pressed.
-            tokens_positive: MMDetection's name of ``spans``.
+            custom_entities: Whether a string in ``texts`` holds names separated by ``'. '``.
+            per_image: Whether ``texts`` (and ``spans``) has one entry for each image. Needed for
+                a list of captions, which is a list of names otherwise.
+            batch_size: Number of images per forward pass.
+            chunked_size: Number of class names per prompt; -1: as many as the language model
+                takes. Default: the config's ``test_cfg.chunked_size``.
+            pred_score_thr: Score threshold of drawn boxes; the predictions keep all boxes.
+            out_dir: Folder for ``vis/NAME.jpg`` and ``preds/NAME.json``; empty: nothing is written.
+            no_save_vis: Do not write drawn images.
+            no_save_pred: Do not write predictions.
+            return_vis: Return the drawn images.
+            show: Show each drawn image in a window.
+            wait_time: Seconds to show each window; 0: until a key is pressed.
+            tokens_positive: Alias of ``spans``, MMDetection's name.
 
         Returns:
             ``predictions``: a :class:`GroundingResult` for each image, in order; ``None`` for one
@@ -157,7 +157,7 @@ class GLIPInferencer:
         Raises:
             FileNotFoundError: If the only image does not exist.
             ImageError: If the only image can't be decoded.
-            ValueError: If no image could be used, or the text is wrong.
+            ValueError: If no image could be used, or the texts are invalid.
         """
         images = list_images(inputs)
         prompts = self._prompts(texts, len(images), spans if spans is not None else tokens_positive,
@@ -205,7 +205,7 @@ class GLIPInferencer:
     def _batches(self, images: Sequence[str | np.ndarray], prompts: Sequence[Prompt],
                  batch_size: int, failed: list[FailedImage], advance: Any
                  ) -> Iterator[list[tuple[int, np.ndarray, dict]]]:
-        """Load and pack images; those that can not be used are noted and passed over."""
+        """Load and pack images; record those that cannot be used in ``failed``."""
         batch = []
         for index, (image, prompt) in enumerate(zip(images, prompts)):
             try:
@@ -270,7 +270,7 @@ class GLIPInferencer:
 
 
 def _ahead(batches: Iterator[list]) -> Iterator[list]:
-    """Load the next batch in a thread while the model works on this one."""
+    """Load the next batch in a thread while the model processes the current one."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         pending = pool.submit(next, batches, None)
         while (batch := pending.result()) is not None:

@@ -1,4 +1,4 @@
-"""What ``tools/train.py`` and ``tools/test.py`` share: the config that options lead to."""
+"""Shared parts of ``tools/train.py`` and ``tools/test.py``: from options to a runner."""
 
 import argparse
 import atexit
@@ -32,7 +32,7 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     """Read the config of a run and apply its options.
 
     Args:
-        parser: Reports errors; its ``error`` ends the program.
+        parser: Parser that reports errors; its ``error`` ends the program.
         args: ``config`` and the options of :func:`glip_mm_cli.options.add_run_options`.
 
     Returns:
@@ -40,7 +40,7 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     benchmark, moved = getattr(args, 'benchmark', None), moved_config(args.config)
-    if moved and hasattr(args, 'benchmark'):  # a training has no such option
+    if moved and hasattr(args, 'benchmark'):  # training tools have no such option
         benchmark = benchmark or moved[1]
     try:
         path = config_file(args.config)
@@ -66,22 +66,22 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
 
 @contextmanager
 def clear_end(tool: str) -> Iterator[None]:
-    """End the program with the text alone of errors that lie in the user's data.
+    """End the program with the message alone if an error lies in the user's data.
 
     Args:
-        tool: Named in the text.
+        tool: Name of the tool for the message.
     """
     try:
         yield
     except (DataError, DownloadError, FileNotFoundError) as error:
         text = str(error)
-        if 'Original Traceback' in text:  # of a process that reads images
+        if 'Original Traceback' in text:  # raised in a data loader worker
             text = text.strip().splitlines()[-1]
         sys.exit(f'{tool}: {text}')
 
 
 def build_runner(config: Config) -> Runner:
-    """The runner of a config: :class:`ScreenRunner` or, with ``runner_type``, a registered one."""
+    """Build the runner of a config: :class:`ScreenRunner`, or the registered ``runner_type``."""
     distribute_without_gpu(config)
     if config.get('resume') and not config.get('load_from'):
         config.load_from = newest_checkpoint(config.work_dir)
@@ -92,10 +92,10 @@ def build_runner(config: Config) -> Runner:
 
 
 def newest_checkpoint(folder: str) -> str | None:
-    """The newest complete checkpoint of a training, whatever its ``last_checkpoint`` says.
+    """Find the newest complete checkpoint of a training, even if ``last_checkpoint`` differs.
 
     Args:
-        folder: The work directory.
+        folder: Work directory of the training.
 
     Returns:
         Its path; None if there is none.
@@ -103,7 +103,7 @@ def newest_checkpoint(folder: str) -> str | None:
     found = sorted((p for kind in ('iter', 'epoch') for p in Path(folder).glob(f'{kind}_*.pth')
                     if p.is_file()), key=lambda p: p.stat().st_mtime_ns, reverse=True)
     for path in found:
-        # a zip file ends with its table of contents: what was cut off has none
+        # the central directory is the end of a zip file: a truncated checkpoint has none
         if zipfile.is_zipfile(path):
             return str(path)
         print_log(f"'{path}' is incomplete and passed over", 'current', logging.WARNING)
@@ -111,18 +111,19 @@ def newest_checkpoint(folder: str) -> str | None:
 
 
 def _leave_group() -> None:
-    # the group's threads can abort a process that ends first, and a wrapped model keeps them alive
+    # threads of the process group can abort a process that exits first, and a wrapped model keeps
+    # the group alive
     gc.collect()
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
 def drawing_hook(config: Config, **settings: object) -> ConfigDict:
-    """Switch on the config's visualization hook.
+    """Enable the config's visualization hook.
 
     Args:
-        config: The config, changed in place.
-        settings: Arguments of the hook.
+        config: Config to change in place.
+        settings: Arguments of the hook to override.
 
     Raises:
         KeyError: If the config has no such hook.
@@ -136,10 +137,10 @@ def drawing_hook(config: Config, **settings: object) -> ConfigDict:
 
 
 def augment_tests(config: Config) -> None:
-    """Test in several views: the config's ``tta_model`` around its model, and ``tta_pipeline``.
+    """Enable test-time augmentation: wrap the model in ``tta_model`` and use ``tta_pipeline``.
 
     Args:
-        config: The config, changed in place.
+        config: Config to change in place.
 
     Raises:
         KeyError: If the config has no ``tta_model`` or ``tta_pipeline``.

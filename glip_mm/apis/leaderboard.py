@@ -1,4 +1,4 @@
-"""Predictions as the leaderboard of ODinW takes them."""
+"""Predictions in the submission format of the ODinW leaderboard."""
 
 import json
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from glip_mm.evaluation.predictions import PredictionStore
 
 
 def leaderboard_rows(store: PredictionStore, model_name: str) -> list[dict[str, Any]]:
-    """One row for each data set, with detections as in COCO's result files.
+    """Build one row per data set, with detections as in COCO result files.
 
-    Boxes are ``[x, y, width, height]``. A category id is the one of the set's annotation file.
+    Boxes are ``[x1, y1, width, height]``. Category ids are those of the set's annotation file.
 
     Args:
         store: Complete predictions of an ODinW test.
-        model_name: What the leaderboard shows.
+        model_name: Name shown on the leaderboard.
 
     Raises:
         ValueError: If images are missing, or a set has no annotation file.
@@ -45,17 +45,17 @@ def leaderboard_rows(store: PredictionStore, model_name: str) -> list[dict[str, 
 
 def leaderboard_runs(stores: Sequence[PredictionStore], seeds: Sequence[int], shots: int | None,
                      trained: int, model_name: str) -> list[dict[str, Any]]:
-    """Rows of fine-tuned models: each data set once, with the predictions of every seed.
+    """Build the rows of fine-tuned models: one per data set, with the predictions of all seeds.
 
     Args:
-        stores: One for each seed, of the same data sets.
-        seeds: Of the runs.
-        shots: Training images of each class; None for all, which the leaderboard calls -1.
-        trained: Number of parameters that were trained.
-        model_name: What the leaderboard shows.
+        stores: Predictions of each seed, all of the same data sets.
+        seeds: Random seeds of the runs.
+        shots: Training images per class; None for all, which the leaderboard calls -1.
+        trained: Number of trained parameters.
+        model_name: Name shown on the leaderboard.
 
     Raises:
-        ValueError: As in :func:`leaderboard_rows`, or if there are not as many stores as seeds.
+        ValueError: As in :func:`leaderboard_rows`, or if stores and seeds differ in number.
     """
     if len(stores) != len(seeds) or not stores:
         raise ValueError(f'{len(stores)} results were given for the seeds {list(seeds)}')
@@ -69,7 +69,7 @@ def write_leaderboard(store: PredictionStore, path: str | Path, model_name: str)
     """Write ``{"data": [a row for each data set]}``, the layout of ELEVATER's submissions.
 
     Returns:
-        The path.
+        Path of the file.
     """
     content = dict(data=leaderboard_rows(store, model_name))
     return write_atomically(path, json.dumps(content).encode())
@@ -84,6 +84,6 @@ def _category_ids(dataset: dict[str, Any]) -> list[int]:
     by_name = {c['name']: c['id'] for c in content['categories']}
     if all(c in by_name for c in dataset['classes']):
         return [by_name[c] for c in dataset['classes']]
-    # renamed classes stand for categories in ascending order of id
+    # classes under other names keep the order of the category ids
     ids = sorted(by_name.values())
     return ids[len(ids) - len(dataset['classes']):]

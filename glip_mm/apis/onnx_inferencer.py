@@ -1,4 +1,4 @@
-"""Find what an exported model looks for in images."""
+"""Inference on images with an exported model."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -11,12 +11,12 @@ from .result import GroundingResult
 
 
 class ONNXInferencer:
-    """Like :class:`GLIPInferencer`, with a file of ``tools/export.py`` instead of a model.
+    """Counterpart of :class:`GLIPInferencer` for a file written by ``tools/export.py``.
 
     Args:
-        path: The file.
-        threads: 0: as onnxruntime likes.
-        providers: Of onnxruntime, for example ``['CUDAExecutionProvider']``.
+        path: Path of the exported file.
+        threads: Number of threads; 0: onnxruntime's default.
+        providers: Execution providers of onnxruntime, such as ``['CUDAExecutionProvider']``.
 
     Raises:
         ImportError: If onnxruntime is missing.
@@ -37,7 +37,7 @@ class ONNXInferencer:
             Config(dict(test_dataloader=dict(dataset=dict(pipeline=[loader])))))
 
     def __call__(self, inputs: Input | Sequence[Input]) -> dict[str, list[GroundingResult]]:
-        """Detect.
+        """Detect the exported vocabulary in images.
 
         Args:
             inputs: Path, address, folder, uint8 BGR array, or a list of these.

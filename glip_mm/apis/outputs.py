@@ -1,4 +1,4 @@
-"""Names of output files: one for each image, never the same twice."""
+"""Unique names of output files, one for each image."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -7,21 +7,21 @@ PICTURES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp')
 
 
 class OutputNames:
-    """Gives every image of a run a file name of its own."""
+    """Assign a unique output file name to every image of a run."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def __call__(self, path: str | None, index: int) -> str:
-        """Name of an image's outputs.
+        """Return the output name of an image.
 
         Args:
             path: File or address of the image; ``None`` for an array.
-            index: Its position in the run.
+            index: Index of the image in the run.
 
         Returns:
-            ``name.suffix`` with a suffix that pictures can be written in. A stem that was given
-            before gets a number: files of two folders may have the same name.
+            ``name.suffix`` with a suffix of a writable image format. A repeated stem gets a number
+            appended: files of two folders may have the same name.
         """
         if path is None:
             path = f'{index:08d}.jpg'

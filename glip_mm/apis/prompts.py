@@ -1,24 +1,24 @@
-"""From what users write to one prompt for each image."""
+"""Prompts of images from the texts that users write."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from ..text import Prompt
 
-#: What :func:`make_prompt` understands.
+#: Types that :func:`make_prompt` accepts.
 Texts = str | Sequence[str] | Prompt
 
 
 def make_prompt(texts: Texts,
                 spans: Any = None,
                 custom_entities: bool = False) -> Prompt:
-    """Make a prompt the way a test data set does.
+    """Make a prompt in the same way as a test data set.
 
     Args:
-        texts: A list of class names; or a caption; or, with ``custom_entities``, names in one
-            string (``'cat. remote control'``); or ``'$: coco'``, the class names of a data set
+        texts: A list of class names; a caption; with ``custom_entities``, names in one
+            string (``'cat. remote control'``); ``'$: coco'``, the class names of a data set
             that MMDetection knows; or a prompt, returned as it is.
-        spans: For a caption: per phrase a list of ``[begin, end)`` characters, or -1 for the
+        spans: Phrases of a caption: for each a list of ``[begin, end)`` characters, or -1 for the
             whole caption as one phrase. Default: its noun phrases are looked up.
         custom_entities: Whether a string holds names.
 
@@ -44,15 +44,15 @@ def make_prompt(texts: Texts,
 
 def make_prompts(texts: Any, count: int, spans: Any = None, custom_entities: bool = False,
                  per_image: bool = False) -> list[Prompt]:
-    """One prompt for each of several images.
+    """Make one prompt for each of several images.
 
     Args:
-        texts: See :func:`make_prompt`; the same for all images. A list that holds a
+        texts: Texts of all images, see :func:`make_prompt`. A list that holds a
             :class:`Prompt`, or a list of names, is taken as one entry for each image; a plain list
             of strings is one list of class names, unless ``per_image``.
         count: Number of images.
-        spans: With ``per_image`` a list of one entry (or ``None``) for each image.
-        custom_entities: See :func:`make_prompt`.
+        spans: Phrases of a caption; with ``per_image`` a list of one entry (or ``None``) per image.
+        custom_entities: Whether a string holds names, see :func:`make_prompt`.
         per_image: Whether ``texts`` has one entry for each image.
 
     Raises:

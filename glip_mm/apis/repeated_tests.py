@@ -1,4 +1,4 @@
-"""Many tests in one program, none of them made twice."""
+"""Tests of many checkpoints in one program; finished tests are not repeated."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from glip_mm.atomic_files import write_atomically
 from .launch import build_runner
 from .testing import run_test
 
-#: Ends of metric names that sum a test up, best first.
+#: Suffixes of the metric names that summarise a test, in order of preference.
 SUMMARIES = ('bbox_mAP', 'AP', 'mean', 'Recall@1')
 
 
@@ -22,11 +22,11 @@ def test_once(config: Config, checkpoint: str, folder: Path,
     """Test a checkpoint as ``tools/test.py`` does, unless ``folder`` holds the result.
 
     Args:
-        config: With a test; copied.
-        checkpoint: The weights.
+        config: Config with a test; it is copied.
+        checkpoint: Path or address of the weights.
         folder: Work directory, one for each test.
-        identity: What stands for the checkpoint where the file itself may be gone; default: its
-            path, size and time of change.
+        identity: Text that identifies the checkpoint where the file itself may be gone; default:
+            its path, size and modification time.
 
     Returns:
         The metrics.
@@ -40,7 +40,7 @@ def test_once(config: Config, checkpoint: str, folder: Path,
         if content['key'] == key.hexdigest():
             return content['metrics']
     config.update(work_dir=str(folder), load_from=str(checkpoint), resume=False,
-                  # MMEngine keeps loggers and visualizers by this name
+                  # MMEngine caches loggers and visualizers under this name
                   experiment_name=f'{folder.parent.name}_{folder.name}_{key.hexdigest()[:8]}')
     config.setdefault('launcher', 'none')
     metrics = {k: float(v) for k, v in run_test(build_runner(config)).items()}
@@ -48,11 +48,11 @@ def test_once(config: Config, checkpoint: str, folder: Path,
     return metrics
 
 
-test_once.__test__ = False  # type: ignore[attr-defined]  # pytest takes its name for a test's
+test_once.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it as a test
 
 
 def identity_of(checkpoint: str) -> str:
-    """Path, size and time of change of a checkpoint; the address itself where it is one."""
+    """Return path, size and modification time of a checkpoint, or its address."""
     path = Path(checkpoint)
     if not path.is_file():
         return str(checkpoint)
@@ -61,14 +61,14 @@ def identity_of(checkpoint: str) -> str:
 
 
 def main_metric(metrics: Mapping[str, Any], wanted: str | None = None) -> str:
-    """The metric that sums a test up.
+    """Return the name of the metric that summarises a test.
 
     Args:
-        metrics: Of the test.
-        wanted: Its name, if it is known.
+        metrics: Results of the test.
+        wanted: Name of the metric, if it is known.
 
     Raises:
-        KeyError: If it is not there, or none is known; lists what is.
+        KeyError: If it is not there, or none is known; lists the metrics that are there.
     """
     if wanted is not None:
         if wanted not in metrics:
@@ -83,12 +83,12 @@ def main_metric(metrics: Mapping[str, Any], wanted: str | None = None) -> str:
 
 
 class Task(NamedTuple):
-    """One of the tests that several models take.
+    """A test that several models take.
 
     Attributes:
-        name: What it is called in tables.
-        config: With a test.
-        metric: The metric that counts; None: see :func:`main_metric`.
+        name: Name of the task in tables.
+        config: Config with a test.
+        metric: Name of the metric to report; None: see :func:`main_metric`.
     """
 
     name: str
@@ -96,18 +96,18 @@ class Task(NamedTuple):
     metric: str | None = None
 
     def value(self, metrics: Mapping[str, float]) -> float:
-        """The metric that counts."""
+        """Return the value of the task's metric."""
         return float(metrics[main_metric(metrics, self.metric)])
 
 
 def read_task(text: str, metric: str | None = None,
               options: Mapping[str, Any] | None = None) -> Task:
-    """A task of the command line.
+    """Parse a task of the command line.
 
     Args:
         text: ``CONFIG`` or ``NAME=CONFIG``; the name is the config's otherwise.
-        metric: See :class:`Task`.
-        options: Settings that replace those of the config.
+        metric: Name of the metric, see :class:`Task`.
+        options: Settings that override those of the config.
 
     Raises:
         FileNotFoundError: If there is no such config.

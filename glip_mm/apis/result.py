@@ -1,4 +1,4 @@
-"""What was found in one image, in plain arrays and names.
+"""Detections of one image as plain arrays and names.
 
 Shapes: ``K`` boxes.
 """
@@ -17,16 +17,16 @@ from ..visualization import write_atomically
 
 @dataclass(frozen=True, eq=False)
 class GroundingResult:
-    """Boxes of one image and what they are called.
+    """Boxes of one image with their names.
 
     Args:
         boxes: ``[K, 4]`` float32, pixels of the original image, ``x1, y1, x2, y2`` (half open, as
             everywhere in MMDetection).
         scores: ``[K]`` float32, best first.
-        labels: ``[K]`` int64, index of the prompt's entity.
-        names: Name of each box: the class name as it was given, or the words of the phrase.
-        prompt: What was looked for.
-        path: The image's file or address; ``None`` for an array.
+        labels: ``[K]`` int64, index of the entity in the prompt.
+        names: Name of each box: the class name as given, or the words of the phrase.
+        prompt: Prompt of the image.
+        path: File or address of the image; ``None`` for an array.
         size: Width and height of the image in pixels.
     """
 
@@ -42,7 +42,7 @@ class GroundingResult:
         return len(self.labels)
 
     def __bool__(self) -> bool:
-        # an image in which nothing was found is no failure: only None is
+        # an image without detections is no failure; a failed image is None
         return True
 
     def __repr__(self) -> str:
@@ -55,7 +55,7 @@ class GroundingResult:
         """Take the predictions of a ``DetDataSample``.
 
         Args:
-            sample: With ``pred_instances`` and a prompt in one of the ways that
+            sample: Data sample with ``pred_instances`` and a prompt in one of the forms that
                 :meth:`Prompt.from_data_sample` reads.
         """
         found = sample.pred_instances
@@ -69,12 +69,12 @@ class GroundingResult:
 
     def select(self, score_thr: float = 0.0, top_k: int | None = None,
                names: Sequence[str] | None = None) -> 'GroundingResult':
-        """Keep some of the boxes.
+        """Select boxes by score, number or name.
 
         Args:
-            score_thr: Lowest score.
-            top_k: At most so many, the best.
-            names: Only boxes called so.
+            score_thr: Minimum score.
+            top_k: Maximum number of boxes; the best are kept.
+            names: Names of the boxes to keep.
 
         Returns:
             A new result, best first.
@@ -86,7 +86,7 @@ class GroundingResult:
                        labels=self.labels[keep], names=[self.names[i] for i in keep])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, numbers and strings, ready for JSON.
+        """Convert to plain lists, numbers and strings, ready for JSON.
 
         Returns:
             ``boxes``, ``scores``, ``labels``, ``names``, and ``caption``, ``path``, ``width``,
@@ -108,11 +108,11 @@ class GroundingResult:
 
     def to_coco(self, image_id: int, category_ids: Sequence[int] | None = None
                 ) -> list[dict[str, Any]]:
-        """Rows of a COCO result file.
+        """Convert to rows of a COCO result file.
 
         Args:
             image_id: Id of the image.
-            category_ids: Id of each label; default: the label itself.
+            category_ids: Category id of each label; default: the label itself.
 
         Returns:
             Dicts with ``image_id``, ``category_id``, ``bbox`` (x, y, width, height), ``score``.
@@ -129,6 +129,6 @@ class GroundingResult:
         return rows
 
     def save(self, path: str | Path) -> Path:
-        """Write :meth:`to_dict` as a JSON file, all at once."""
+        """Write :meth:`to_dict` as a JSON file, atomically."""
         text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
         return write_atomically(path, text.encode())

@@ -1,4 +1,4 @@
-"""Many COCO-format folders as one test: finding them, and the config that tests them."""
+"""Test suites of COCO-format folders: finding the data sets, and the config that tests them."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,24 +9,23 @@ from typing import Any, NamedTuple
 from mmengine.config import Config, ConfigDict
 
 from glip_mm.datasets.coco_file import categories_of, read_coco
-from glip_mm.datasets.other_formats import other_format
+from glip_mm.datasets.meta_keys import TEST_META_KEYS
+from glip_mm.datasets.unknown_format import other_format
 
 from .benchmarks import remove_training
 
-#: What a split may be called in folders and file names.
+#: Names of each split in folders and file names.
 ALIASES = dict(val=('val', 'valid', 'validation', 'val2017'), test=('test', 'test2017'),
                train=('train', 'train2017'), minival=('minival', 'mini_val'))
-#: Annotation files, below a data set's folder; {} is the split.
+#: Paths of annotation files relative to a data set's folder; {} is the split.
 ANNOTATIONS = (
     '{}/annotations_without_background.json', '{}_annotations_without_background.json',
     '{}/_annotations.coco.json', '{}.json', '{}/annotations.json', 'annotations/{}.json',
     'annotations/instances_{}.json', '{}_annotations.json', '{}/{}.json')
-META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',
-             'custom_entities', 'caption_prompt', 'dataset_name')
 
 
 class FoundDataset(NamedTuple):
-    """One set of a suite."""
+    """A data set of a suite."""
 
     name: str
     ann_file: Path
@@ -36,14 +35,14 @@ class FoundDataset(NamedTuple):
 
 
 def find_datasets(paths: Sequence[str], split: str = 'test') -> list[FoundDataset]:
-    """COCO-format sets in folders.
+    """Find COCO-format data sets in folders.
 
     A path is an annotation file; or the folder of a set, in a layout of :data:`ANNOTATIONS`
     (ODinW's, RoboFlow's, COCO's, or ``SPLIT.json`` beside ``images``); or a folder of such folders.
 
     Args:
         paths: Files and folders.
-        split: ``'test'``, ``'val'``, or what else it is called there.
+        split: Name of the split, such as ``'test'`` or ``'val'``.
 
     Returns:
         Sets in the order given, those of one folder by name.
@@ -90,7 +89,7 @@ def _annotation_file(folder: Path, split: str) -> Path | None:
 
 
 def _below(folder: Path, split: str) -> Iterator[tuple[Path, Path]]:
-    """Folders of sets and their annotation files; nothing is looked for inside a set."""
+    """Iterate over folders of data sets and their annotation files; skip subfolders of a set."""
     for path in sorted(p for p in folder.iterdir() if p.is_dir()):
         ann_file = _annotation_file(path, split)
         if ann_file:
@@ -103,7 +102,7 @@ def _open(name: str, ann_file: Path, folder: Path, split: str) -> FoundDataset:
     content = read_coco(str(ann_file))
     annotated = {a['category_id'] for a in content.get('annotations', ())}
     rows = sorted(content['categories'], key=lambda row: row['id'])
-    # RoboFlow's exports begin with a category that stands for all others and has no boxes
+    # RoboFlow's exports begin with a supercategory that has no boxes
     if len(rows) > 1 and rows[0]['id'] == 0 and 0 not in annotated and all(
             row.get('supercategory') == rows[0]['name'] for row in rows[1:]):
         rows = rows[1:]
@@ -123,16 +122,16 @@ def _open(name: str, ann_file: Path, folder: Path, split: str) -> FoundDataset:
 
 def suite_config(config: Config, datasets: Sequence[FoundDataset],
                  prompts: str | None = None) -> Config:
-    """A config that tests these sets with the model and the image pipeline of another.
+    """Build a config that tests data sets with another config's model and image pipeline.
 
     Args:
-        config: Has ``test_pipeline``, or a ``test_dataloader`` whose pipeline is taken.
-        datasets: At least one.
-        prompts: JSON file ``{set: {class: {prefix, name, suffix}}}`` of how classes stand in the
-            prompt; sets and classes that it does not name stand as they are called.
+        config: Config with ``test_pipeline``, or a ``test_dataloader`` whose pipeline is taken.
+        datasets: Data sets to test, at least one.
+        prompts: JSON file ``{set: {class: {prefix, name, suffix}}}`` with the wording of classes
+            in the prompt; sets and classes that it does not name keep their own names.
 
     Returns:
-        A changed copy.
+        A changed copy of ``config``.
 
     Raises:
         ValueError: If ``prompts`` names a set or class that does not exist.
@@ -162,13 +161,13 @@ def suite_config(config: Config, datasets: Sequence[FoundDataset],
 
 
 def present_part(config: Config) -> list[str]:
-    """Leave out of an ODinW config, changed in place, the sets whose annotations are missing.
+    """Remove from an ODinW config, in place, the data sets whose annotations are missing.
 
     Returns:
         Names of the sets left out.
 
     Raises:
-        FileNotFoundError: If none is there.
+        FileNotFoundError: If all are missing.
         ValueError: If the config tests no suite.
     """
     evaluator, loader = config.test_evaluator, config.test_dataloader.dataset
@@ -188,10 +187,10 @@ def present_part(config: Config) -> list[str]:
 
 
 def test_pipeline_of(config: Config) -> list[dict]:
-    """How a config's tests read images, with what a suite's metric needs to know of each.
+    """Return the test pipeline of a config, extended by the meta keys that a suite's metric needs.
 
     Raises:
-        KeyError: If it does not say.
+        KeyError: If the config has no test pipeline.
     """
     pipeline: Any = config.get('test_pipeline')
     if pipeline is None:
@@ -204,7 +203,7 @@ def test_pipeline_of(config: Config) -> list[dict]:
                        'how images are read is not known')
     pipeline = [ConfigDict(step) for step in deepcopy(pipeline)]
     pack = pipeline[-1]
-    pack.meta_keys = tuple(dict.fromkeys((*pack.get('meta_keys', ()), *META_KEYS)))
+    pack.meta_keys = tuple(dict.fromkeys((*pack.get('meta_keys', ()), *TEST_META_KEYS)))
     return pipeline
 
 

@@ -1,4 +1,4 @@
-"""One path for every test: run it, write ``metrics.json``, compare with what was published."""
+"""Running of tests: evaluate, write ``metrics.json``, compare with published results."""
 
 import json
 import math
@@ -22,11 +22,11 @@ from .expected_vs_obtained import causes, compare
 
 
 def run_test(runner: Runner) -> dict[str, float]:
-    """Test, and leave ``metrics.json`` and ``config.py`` in the work directory.
+    """Run a test and write ``metrics.json`` and ``config.py`` to the work directory.
 
     Args:
-        runner: With a test in its config; ``model_name`` and ``benchmark`` of the config say which
-            published numbers the results are compared with.
+        runner: Runner with a test; ``model_name`` and ``benchmark`` of its config select the
+            published numbers to compare with.
 
     Returns:
         The metrics.
@@ -48,11 +48,11 @@ def write_results(folder: str | Path, metrics: Mapping[str, Any], config: Config
     """Write ``metrics.json`` and ``config.py``.
 
     Args:
-        folder: The work directory.
-        metrics: Results.
-        config: Of the test.
-        datasets: What was tested.
-        seconds: What it took; a resumed test counts its last run.
+        folder: Work directory.
+        metrics: Results of the test.
+        config: Config of the test.
+        datasets: Tested data sets.
+        seconds: Duration of the test; for a resumed test, of its last run.
 
     Returns:
         Path of ``metrics.json``.
@@ -69,7 +69,7 @@ def write_results(folder: str | Path, metrics: Mapping[str, Any], config: Config
 
 
 def report(metrics: Mapping[str, Any], config: Config, logger: Any) -> None:
-    """Log expected and obtained values, and what a difference usually comes from."""
+    """Log expected and obtained values, and the usual causes of a difference."""
     expected = expected_metrics(config.get('model_name'), config.get('benchmark'))
     if expected is None:
         return
@@ -80,7 +80,7 @@ def report(metrics: Mapping[str, Any], config: Config, logger: Any) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Versions and device that a result was made with."""
+    """Return the versions and the device that a result was made with."""
     import mmcv
     import mmdet
     import mmengine
@@ -94,6 +94,6 @@ def environment() -> dict[str, str]:
 
 
 def _number(value: Any) -> float | None:
-    # JSON has no nan, and readers of other languages refuse Python's
+    # JSON has no nan, and strict parsers refuse Python's
     value = float(value)
     return value if math.isfinite(value) else None

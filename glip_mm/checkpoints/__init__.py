@@ -1,4 +1,4 @@
-"""Released and own checkpoints in three namings."""
+"""Reading, writing and renaming of released and own checkpoints in three namings."""
 
 from .adapters import merge_adapters
 from .convert import NAMINGS, convert_state_dict, detect_naming, find_weights, normalise_state_dict

@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA) in state dicts: telling them, and adding them to the weights."""
+"""Low-rank adapters (LoRA) in state dicts: detecting and merging them."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -9,23 +9,23 @@ _DOWN, _UP = '.lora_A.default.weight', '.lora_B.default.weight'
 
 
 def is_adapter(name: str) -> bool:
-    """Whether a parameter's name is that of an adapter."""
+    """Return whether a parameter belongs to an adapter, by its name."""
     return '.lora_' in name
 
 
 def merge_adapters(state: Mapping[str, Tensor], alpha: float) -> tuple[
         'OrderedDict[str, Tensor]', int]:
-    """Weights of the plain model that computes what a model with adapters does.
+    """Merge adapters into the weights of the plain model.
 
     Args:
         state: State dict with adapters, in our naming.
-        alpha: As in training.
+        alpha: LoRA's alpha, as in training.
 
     Returns:
-        State dict without adapters, and how many layers had one.
+        State dict without adapters, and the number of layers that had one.
 
     Raises:
-        KeyError: If there is none, or one lacks a half or its layer.
+        KeyError: If there are no adapters, or one lacks a half or its layer.
     """
     merged = OrderedDict((k, v) for k, v in state.items() if not is_adapter(k))
     layers = [key[:-len(_DOWN)] for key in state if key.endswith(_DOWN)]

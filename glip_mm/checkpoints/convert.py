@@ -1,4 +1,4 @@
-"""State dicts from any of the three namings to any other."""
+"""Conversion of state dicts between the three namings."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ _OFFICIAL_ONLY = 'registered by the official model, which makes no use of the st
 
 
 def detect_naming(keys: Iterable[str]) -> str:
-    """Tell a naming by its keys (without ``module.``).
+    """Detect the naming of a state dict by its keys (without ``module.``).
 
     Args:
         keys: Names of a state dict.
@@ -36,7 +36,7 @@ def detect_naming(keys: Iterable[str]) -> str:
 
 
 def is_fused(keys: Iterable[str]) -> bool:
-    """Whether the tower holds fusion layers, in any naming."""
+    """Return whether the keys contain fusion layers, in any naming."""
     return any('.b_attn.' in k or 'fusion_neck.layers.0.attention.' in k for k in keys)
 
 
@@ -46,7 +46,7 @@ def _table(naming: str, fused: bool) -> NameTable:
 
 def find_weights(checkpoint: Mapping[str, Any],
                  use_ema: bool = False) -> tuple[dict[str, Tensor], str]:
-    """Take the weights out of whatever a training program saved around them.
+    """Find the weights in a checkpoint of any training program.
 
     The official release keeps averaged weights beside the others, in ``model_ema``. MMEngine's
     ``EMAHook`` swaps when it saves: the averaged weights are in ``state_dict``, the raw ones in
@@ -54,14 +54,14 @@ def find_weights(checkpoint: Mapping[str, Any],
 
     Args:
         checkpoint: Contents of a file, or a bare state dict.
-        use_ema: Take the averaged weights; they must be there.
+        use_ema: Take the averaged weights, which must be there.
 
     Returns:
-        The state dict, and the key that held it (``''`` if bare).
+        The state dict, and the key that held it (``''`` for a bare state dict).
 
     Raises:
         KeyError: If averaged weights are asked for and the file has none.
-        TypeError: If the file holds something that is no state dict.
+        TypeError: If the file holds no state dict.
     """
     if use_ema and 'model_ema' in checkpoint:
         container = 'model_ema'
@@ -84,18 +84,18 @@ def find_weights(checkpoint: Mapping[str, Any],
 
 def normalise_state_dict(checkpoint: Mapping[str, Any],
                          use_ema: bool = False) -> tuple['OrderedDict[str, Tensor]', Report]:
-    """Bring official, MMDetection and own checkpoints to our names.
+    """Convert official, MMDetection's and own checkpoints to our naming.
 
     Args:
         checkpoint: Bare state dict or container, with or without ``module.``.
-        use_ema: See :func:`find_weights`.
+        use_ema: Take the averaged weights, see :func:`find_weights`.
 
     Returns:
-        State dict in our naming, and what was dropped and why.
+        State dict in our naming, and a report of the dropped keys.
 
     Raises:
-        KeyError: For keys of a foreign naming without a home, or averaged weights that are not
-            there.
+        KeyError: For keys that have no counterpart, or if averaged weights are asked for and
+            missing.
         TypeError: If there is no state dict.
     """
     weights, container = find_weights(checkpoint, use_ema)
@@ -130,19 +130,19 @@ def normalise_state_dict(checkpoint: Mapping[str, Any],
 
 def convert_state_dict(checkpoint: Mapping[str, Any], target: str = 'ours',
                        use_ema: bool = False) -> tuple['OrderedDict[str, Tensor]', Report]:
-    """Convert between namings.
+    """Convert a state dict to another naming.
 
     Args:
         checkpoint: Bare state dict or container in any naming.
         target: ``'official'``, ``'mmdet'`` or ``'ours'``.
-        use_ema: See :func:`find_weights`.
+        use_ema: Take the averaged weights, see :func:`find_weights`.
 
     Returns:
-        State dict without ``module.``, and what was dropped or added and why.
+        State dict without ``module.``, and a report of the dropped and added keys.
 
     Raises:
-        KeyError: For keys that one of the namings cannot place.
-        ValueError: For an unknown target.
+        KeyError: For keys that have no counterpart in one of the namings.
+        ValueError: If the target is unknown.
     """
     if target not in NAMINGS:
         raise ValueError(f"target is '{target}'; it must be one of {', '.join(NAMINGS)}")
@@ -173,13 +173,13 @@ def convert_state_dict(checkpoint: Mapping[str, Any], target: str = 'ours',
 
 
 def _use_mlm_bias_copy(plain: dict[str, Tensor]) -> None:
-    """Keep the decoder's bias where a file holds only the copy ``mlm_head.bias``."""
+    """Restore the decoder's bias where a file holds only its copy ``mlm_head.bias``."""
     for key in [k for k in plain if k.endswith('.mlm_head.bias')]:
         plain.setdefault(key[:-len('bias')] + 'decoder.bias', plain[key])
 
 
 def _add_official_constants(state: dict[str, Tensor], report: Report) -> None:
-    """Write what the official model registers and we do not, so that it loads strictly."""
+    """Add the constants that the official model registers and ours does not, for strict loading."""
     head = 'rpn.head.'
     channels = state[head + 'bbox_pred.weight'].shape[1]
     added = {head + 'cls_logits.weight': torch.zeros(80, channels, 1, 1),

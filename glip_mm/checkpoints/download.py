@@ -1,4 +1,4 @@
-"""Large files from several addresses: resumed, checked, and complete or absent."""
+"""Download of large files from several addresses: resumed, verified, and complete or absent."""
 
 import hashlib
 import os
@@ -16,46 +16,46 @@ from tqdm import tqdm
 
 from ..file_lock import exclusive
 
-#: Environment variable: a folder in which files are looked for before anything is downloaded.
+#: Environment variable: a folder that is searched before anything is downloaded.
 FOLDER = 'GLIP_MM_WEIGHTS'
-#: Seconds without an answer after which an address is given up.
+#: Timeout of a connection in seconds; after it the next address is tried.
 TIMEOUT = 30
 BLOCK = 1 << 20
 
 
 class DownloadError(OSError):
-    """No address gave the file; the text says why, and what to do."""
+    """No address provided the file; the message says why, and what to do."""
 
 
 class Download(NamedTuple):
-    """One address of a file."""
+    """An address of a file."""
     address: str
-    #: Of the whole file, or its first digits; empty if it is not known.
+    #: SHA-256 of the file, or its first digits; empty if unknown.
     sha256: str = ''
-    #: In bytes, if it is known.
+    #: Size in bytes, None if unknown.
     size: int | None = None
 
     @property
     def name(self) -> str:
-        """What the file is called; empty if the address names none."""
+        """Return the file's name; empty if the address has none."""
         last = unquote(urlparse(self.address).path).rpartition('/')[2]
         return '' if last in ('.', '..') else Path(last).name
 
 
 def download(choices: Sequence[Download]) -> Path:
-    """Get a file from the first address that gives it.
+    """Download a file from the first address that provides it.
 
-    Looked for before, under the names of all addresses: the folder of the environment variable
-    ``GLIP_MM_WEIGHTS``, and ``checkpoints`` in torch's hub folder, where downloads are kept.
+    First the file is searched under the names of all addresses in the folder of the environment
+    variable ``GLIP_MM_WEIGHTS`` and in ``checkpoints`` of torch's hub folder, the download cache.
 
     Args:
-        choices: Addresses of files that stand for each other, best first.
+        choices: Addresses of equivalent files, in order of preference.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
-        DownloadError: If no address gives it.
+        DownloadError: If no address provides it.
     """
     cache = Path(torch.hub.get_dir()) / 'checkpoints'
     found = _kept(choices, cache)
@@ -66,7 +66,7 @@ def download(choices: Sequence[Download]) -> Path:
             raise DownloadError(f"'{choice.address}' names no file: give the whole address, which "
                                 'ends in the name of the checkpoint')
     reasons: list[str] = []
-    # one process of this machine downloads, the others wait and find the file
+    # one process per machine downloads, the others wait for the lock and then find the file
     with exclusive(cache / f'.{choices[0].name}.lock'):
         found = _kept(choices, cache)
         if found is not None:
@@ -93,7 +93,7 @@ def _kept(choices: Sequence[Download], cache: Path) -> Path | None:
             path = folder / choice.name
             if not choice.name or not path.is_file():
                 continue
-            if choice.size in (None, _size(path)):  # a hash of gigabytes costs seconds each time
+            if choice.size in (None, _size(path)):  # hashing gigabytes every time costs seconds
                 return path
             MMLogger.get_current_instance().warning(
                 f"'{path}' is not used: it has {_size(path)} bytes, the released one {choice.size}")
@@ -101,7 +101,7 @@ def _kept(choices: Sequence[Download], cache: Path) -> Path | None:
 
 
 def _get(choice: Download, target: Path) -> Path:
-    """Download to a neighbour that a later call continues, check it, and give it its name."""
+    """Download to a temporary file that a later call resumes, verify it, and rename it."""
     part = target.with_name(f'{target.name}.part')
     resumed = part.is_file()
     MMLogger.get_current_instance().info(f'downloading {choice.address} to {target}')
@@ -112,7 +112,7 @@ def _get(choice: Download, target: Path) -> Path:
         part.unlink(missing_ok=True)
         if not resumed:
             raise
-        # what was there came from another file
+        # the partial download came from another file
         _transfer_all(choice, part)
         try:
             _check(choice, part)
@@ -124,7 +124,7 @@ def _get(choice: Download, target: Path) -> Path:
 
 
 def _transfer_all(choice: Download, part: Path) -> None:
-    """Transfer, and continue where a connection broke as long as something comes."""
+    """Transfer a file, and resume after broken connections as long as there is progress."""
     while True:
         before = _size(part)
         try:
@@ -144,7 +144,7 @@ def _transfer(choice: Download, part: Path) -> None:
     try:
         response = urlopen(request, timeout=TIMEOUT)
     except HTTPError as error:
-        if error.code == 416 and have:  # nothing lies behind what is there
+        if error.code == 416 and have:  # the partial file is already complete
             return
         raise
     with response:
@@ -160,7 +160,7 @@ def _transfer(choice: Download, part: Path) -> None:
                              'look complete')
         with open(part, 'ab' if continues else 'wb') as file, tqdm(
                 total=total, initial=have, unit='B', unit_scale=True, desc=choice.name,
-                disable=None) as bar:  # None: where stderr is no terminal
+                disable=None) as bar:  # None: no bar where stderr is no terminal
             while block := response.read(BLOCK):
                 file.write(block)
                 bar.update(len(block))
@@ -169,10 +169,10 @@ def _transfer(choice: Download, part: Path) -> None:
 
 
 def _check(choice: Download, path: Path) -> None:
-    """Compare size and hash.
+    """Compare size and hash with the expected ones.
 
     Raises:
-        ValueError: If they are not what they should be.
+        ValueError: If they differ.
     """
     if choice.size is not None and _size(path) != choice.size:
         raise ValueError(f'gave {_size(path)} bytes where the file has {choice.size}')

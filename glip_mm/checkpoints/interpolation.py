@@ -1,28 +1,28 @@
-"""Weights between a base model and what fine-tuning made of it (WiSE-FT, arXiv 2109.01903)."""
+"""Interpolation of the weights of a base and a fine-tuned model (WiSE-FT, arXiv 2109.01903)."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-#: Names that an error lists before it only counts.
+#: Number of names that an error lists; the others are only counted.
 SHOWN = 5
 
 
 def interpolate_weights(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor],
                         alpha: float) -> dict[str, Tensor]:
-    """``(1 - alpha) * base + alpha * tuned``, entry by entry.
+    """Compute ``(1 - alpha) * base + alpha * tuned``, entry by entry.
 
-    What is not floating-point (counters, index tables) is the tuned model's. At ``alpha`` 0 and 1
-    floating-point entries are exactly those of one side.
+    Entries that are not floating-point (counters, index tables) are the tuned model's. At ``alpha``
+    0 and 1 floating-point entries are exactly those of one side.
 
     Args:
         base: State dict before tuning.
-        tuned: State dict after tuning, of the same names and shapes.
-        alpha: 0 is the base, 1 the tuned model; values outside extrapolate.
+        tuned: State dict after tuning, with the same names and shapes.
+        alpha: 0 is the base, 1 the tuned model; other values extrapolate beyond [0, 1].
 
     Returns:
-        A new state dict, entries of the dtype that ``tuned`` has.
+        A new state dict, with the dtypes of ``tuned``.
 
     Raises:
         ValueError: If names or shapes differ; lists them.
@@ -36,14 +36,14 @@ def interpolate_weights(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor],
         elif alpha == 0:
             mixed[name] = before.to(after.dtype, copy=True)
         else:
-            # half precision would lose small differences between the two
+            # interpolating in half precision would lose small differences
             value = torch.lerp(before.double(), after.double(), alpha)
             mixed[name] = value.to(after.dtype)
     return mixed
 
 
 def check_same_model(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> None:
-    """Refuse two state dicts of different models.
+    """Check that two state dicts have the same names and shapes.
 
     Raises:
         ValueError: If names or shapes differ; lists them.
@@ -61,13 +61,13 @@ def check_same_model(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) ->
 
 
 def parse_alphas(text: str) -> list[float]:
-    """Alphas of the command line.
+    """Parse the interpolation coefficients of the command line.
 
     Args:
         text: ``'0:1:0.1'`` (first, last, step; the last included) or ``'0,0.5,1'``.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If the text has neither form.
 
     Example:
         >>> parse_alphas('0:1:0.25'), parse_alphas('0.5,1')
@@ -85,7 +85,7 @@ def parse_alphas(text: str) -> list[float]:
         raise wrong
     first, last, step = values
     count = int((last - first) / step + 1e-6)
-    # counted, not summed up: 0.1 three times is not 0.3
+    # multiplied, not accumulated: three times 0.1 is not 0.3
     return [round(first + i * step, 10) for i in range(count + 1)]
 
 

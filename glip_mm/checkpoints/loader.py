@@ -1,4 +1,4 @@
-"""Weights into a model: everything placed, or an error that names what was not."""
+"""Loading of weights into a model: every key is placed, or an error names those that are not."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,19 +32,19 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: Report) -> 
     constants, are taken from the model.
 
     Args:
-        state: In our naming; changed in place.
-        model: A GLIP. Prefixes in its ``optional_checkpoint_parts`` count as optional, too.
-        report: Gains what was dropped and what is absent.
+        state: State dict in our naming; changed in place.
+        model: A GLIP. Prefixes in its ``optional_checkpoint_parts`` are optional, too.
+        report: Report that gains the dropped and the absent keys.
 
     Raises:
-        KeyError: For keys that the model has no place for, or that it needs.
+        KeyError: For unexpected keys, and for missing ones that the model needs.
         ValueError: For tensors of another shape.
     """
     wanted = model.state_dict()
     optional = dict(OPTIONAL_PARTS)
     optional.update({p: 'the model lacks this optional part'
                      for p in getattr(model, 'optional_checkpoint_parts', ())})
-    if not any(map(is_adapter, state)):  # adapters start anew, all or none
+    if not any(map(is_adapter, state)):  # adapters keep their initialisation, all or none
         optional.update({k: '' for k in wanted if is_adapter(k)})
     homeless, missing, wrong = [], [], []
     for key in [k for k in state if k not in wanted]:
@@ -95,21 +95,21 @@ def _refuse(homeless: list[str], missing: list[str], wrong: list[str], report: R
 
 
 def adapt_state_dict(model: nn.Module, state_dict: dict[str, Any]) -> Report:
-    """Turn what a loader hands to ``_load_from_state_dict`` into a state dict for the model.
+    """Convert the input of ``_load_from_state_dict`` to a state dict for the model, in place.
 
     Makes ``load_from=``, ``Runner.load_checkpoint`` and ``model.load_state_dict`` accept every
     naming and container. MMEngine passes the whole container where it finds no ``state_dict``.
 
     Args:
-        model: The detector.
-        state_dict: Changed in place.
+        model: Detector to load into.
+        state_dict: State dict or container; changed in place.
 
     Returns:
-        What happened.
+        Report of the conversion.
 
     Raises:
-        KeyError: See :func:`fit_to_model`.
-        ValueError: See :func:`fit_to_model`.
+        KeyError: For unexpected or missing keys, see :func:`fit_to_model`.
+        ValueError: For tensors of another shape, see :func:`fit_to_model`.
     """
     state, report = normalise_state_dict(state_dict)
     fit_to_model(state, model, report)
@@ -128,15 +128,15 @@ def load_glip_checkpoint(model: nn.Module, checkpoint: str | Path | Mapping[str,
         model: A GLIP built from the config that belongs to the checkpoint.
         checkpoint: A file, an address, a container or a bare state dict; official,
             MMDetection's or our naming, with or without ``module.``.
-        use_ema: Load averaged weights; see :func:`glip_mm.checkpoints.find_weights`.
+        use_ema: Load the averaged weights; see :func:`glip_mm.checkpoints.find_weights`.
 
     Returns:
-        What was found, dropped and left as initialised.
+        Report of the kept, the dropped and the absent keys.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        KeyError: For keys without a place, or missing ones.
-        ValueError: For an unsafe file or tensors of another shape.
+        KeyError: For unexpected or missing keys.
+        ValueError: For an unsafe file, or tensors of another shape.
 
     Example:
         >>> report = load_glip_checkpoint(model, 'glip_tiny_model_o365_goldg.pth')

@@ -1,4 +1,4 @@
-"""Names of the checkpoints that MMDetection converted or fine-tuned."""
+"""Parameter names of the checkpoints that MMDetection converted or fine-tuned."""
 
 from .official_names import DROPPED, head_rules, mlm_rules
 from .rules import NameTable, Rule
@@ -7,7 +7,7 @@ _OUTER = (
     Rule('backbone.{rest}', 'backbone.{rest}'),
     Rule('neck.{rest}', 'neck.{rest}'),
     Rule('language_model.encoder.{rest}', 'language_model.language_backbone.body.model.{rest}'),
-    # MMDetection has neither part; its converter leaves these names when the source holds them
+    # MMDetection has neither part; its converter keeps these names where the source has them
     Rule('prompt_table.weight', 'bbox_head.tunable_linear.weight', writable=False),
 ) + mlm_rules('bbox_head.head', False)
 
@@ -18,13 +18,13 @@ _UNWRITTEN = {
 
 
 def mmdet_table(fused: bool) -> NameTable:
-    """The table of MMDetection's naming.
+    """Build the name table of MMDetection's naming.
 
     Args:
         fused: Whether the model fuses vision and language.
 
     Returns:
-        Names as in the files that MMDetection publishes.
+        Table of the names in the files that MMDetection publishes.
     """
     rules = _OUTER + head_rules('bbox_head.head', 'dyconvs', 'attnconv.1', False, fused)
     return NameTable(rules, DROPPED, _UNWRITTEN)

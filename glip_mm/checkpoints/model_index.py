@@ -1,4 +1,4 @@
-"""Released models by name, and where their weights are."""
+"""Index of the released models: names, configs and addresses of their weights."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,17 +14,17 @@ from .download import Download, download
 
 
 class IndexedModel(NamedTuple):
-    """A row of a ``metafile.yml``."""
+    """A model of a ``metafile.yml``."""
     name: str
     config: Path
-    #: Address or path of the checkpoint, if one was released.
+    #: Address or path of the checkpoint, None if none was released.
     weights: str | None
     #: All addresses of the checkpoint, in the order in which they are tried.
     downloads: tuple[Download, ...] = ()
 
 
 def index_root() -> Path:
-    """The folder of ``model-index.yml``: the clone, or ``.mim`` inside an installed wheel.
+    """Find the folder of ``model-index.yml``: the clone, or ``.mim`` inside an installed wheel.
 
     Raises:
         FileNotFoundError: If there is neither.
@@ -38,10 +38,10 @@ def index_root() -> Path:
 
 
 def list_models(root: Path | None = None) -> dict[str, IndexedModel]:
-    """All models of the index.
+    """List all models of the index.
 
     Args:
-        root: Folder of ``model-index.yml``; default :func:`index_root`.
+        root: Folder of ``model-index.yml``; default: :func:`index_root`.
 
     Returns:
         Name -> model, sorted.
@@ -50,7 +50,7 @@ def list_models(root: Path | None = None) -> dict[str, IndexedModel]:
     models: dict[str, IndexedModel] = {}
     for metafile in load(root / 'model-index.yml').get('Import') or []:
         content: Any = load(root / metafile)
-        # a metafile is either a mapping with 'Models' or the bare list of them
+        # a metafile is either a mapping with 'Models' or a bare list
         rows = content.get('Models') or [] if isinstance(content, dict) else content
         for row in rows:
             models[row['Name']] = IndexedModel(row['Name'], root / row['Config'],
@@ -59,14 +59,14 @@ def list_models(root: Path | None = None) -> dict[str, IndexedModel]:
 
 
 def find_model(name: str, root: Path | None = None) -> IndexedModel:
-    """Look a model up.
+    """Look up a model by its name.
 
     Args:
-        name: As in a ``metafile.yml``, e.g. ``'glip_swin-t_o365'``.
-        root: See :func:`list_models`.
+        name: Name in a ``metafile.yml``, such as ``'glip_swin-t_o365'``.
+        root: Folder of the index, see :func:`list_models`.
 
     Raises:
-        ValueError: If there is no such model; the sentence lists those that exist.
+        ValueError: If there is no such model; the message lists the known ones.
     """
     models = list_models(root)
     if name not in models:
@@ -79,19 +79,19 @@ def _downloads(row: dict[str, Any]) -> tuple[Download, ...]:
     listed = tuple(Download(each['Address'], str(each.get('SHA256', '')), each.get('Size'))
                    for each in row.get('Downloads') or ())
     weights = row.get('Weights')
-    # MIM reads one address; the list stands beside it
+    # MIM reads only `Weights`; our list of addresses is a further key
     return listed or ((Download(weights), ) if weights else ())
 
 
 def checkpoint_file(checkpoint: str | Path) -> Path:
-    """Turn what a user gives as weights into a file: the one place where something is downloaded.
+    """Resolve a user's checkpoint argument to a file, downloading it if needed.
 
     Args:
-        checkpoint: A file; a name of the model index, or its ``Weights``; or another address. Where
-            the index lists that one, the other addresses of its model are tried after it.
+        checkpoint: A file; a name of the model index, or its ``Weights``; or another address. If
+            the index lists the address, the model's other addresses are tried after it.
 
     Raises:
-        DownloadError: If no address gives the file.
+        DownloadError: If no address provides the file.
         FileNotFoundError: If there is no such file or name.
         IsADirectoryError: If it is a folder.
         ValueError: If the index has no weights for the name.
@@ -106,7 +106,7 @@ def checkpoint_file(checkpoint: str | Path) -> Path:
         return checkpoint_file(url2pathname(unquote(address.path)))
     if address.scheme in ('http', 'https'):
         for model in _index().values():
-            if text == model.weights:  # as good as the name
+            if text == model.weights:  # equivalent to the model's name
                 return download(model.downloads)
             if text in [each.address for each in model.downloads]:
                 return download(sorted(model.downloads, key=lambda each: each.address != text))
@@ -125,7 +125,7 @@ def checkpoint_file(checkpoint: str | Path) -> Path:
 
 
 def located(checkpoint: str) -> str:
-    """The file of an address or of a name of the model index; anything else as it is."""
+    """Resolve an address or a name of the model index to a file; return anything else as it is."""
     remote = urlparse(checkpoint).scheme in ('http', 'https', 'file')
     if remote or checkpoint in _index() and not Path(checkpoint).is_file():
         return str(checkpoint_file(checkpoint))
@@ -135,5 +135,5 @@ def located(checkpoint: str) -> str:
 def _index() -> dict[str, IndexedModel]:
     try:
         return list_models()
-    except FileNotFoundError:  # the package without its configs
+    except FileNotFoundError:  # installed without configs
         return {}

@@ -1,4 +1,4 @@
-"""Names of the official release (microsoft/GLIP), without the ``module.`` prefix."""
+"""Parameter names of the official release (microsoft/GLIP), without the prefix ``module.``."""
 
 from torch import Tensor
 
@@ -49,7 +49,7 @@ _OURS_LAYER = 'fusion_neck.layers.{k}.'
 
 
 def _tower(head: str, branches: str, scale_attention: str, fused: bool) -> 'tuple[Rule, ...]':
-    """Rows of the tower, flat in the other naming: three modules a block, or one unfused."""
+    """Build the rules of the tower, which the others number flat: one or three modules a block."""
     theirs = head + '.dyhead_tower.{k}.'
     rules = []
     if fused:
@@ -81,13 +81,13 @@ def _tower(head: str, branches: str, scale_attention: str, fused: bool) -> 'tupl
 
 def head_rules(head: str, branches: str, scale_attention: str,
                scale_shape_is_vector: bool, fused: bool) -> 'tuple[Rule, ...]':
-    """Rows of the tower and the prediction layers, which both other namings keep alike.
+    """Build the rules of the tower and the prediction layers, alike in both other namings.
 
     Args:
-        head: Prefix of the head, e.g. ``'rpn.head'``.
+        head: Prefix of the head, such as ``'rpn.head'``.
         branches: Name of the deformable branches.
-        scale_attention: Name of the convolution that weighs them.
-        scale_shape_is_vector: Whether the level scales are written as ``(1,)``.
+        scale_attention: Name of the convolution that weights them.
+        scale_shape_is_vector: Whether the level scales have the shape ``(1,)``.
         fused: Whether the tower holds fusion and text layers.
     """
     return _tower(head, branches, scale_attention, fused) + (
@@ -102,7 +102,7 @@ def head_rules(head: str, branches: str, scale_attention: str,
 
 
 def mlm_rules(head: str, writable: bool) -> 'tuple[Rule, ...]':
-    """Rows of the masked-language head. ``{head}.mlm_head.bias`` is ``decoder.bias`` again."""
+    """Build the rules of the masked-language head; ``mlm_head.bias`` duplicates its decoder's."""
     ours, theirs = 'mlm_head.', head + '.mlm_head.'
     return tuple(Rule(ours + mine + '.{rest}', theirs + other + '.{rest}', writable=writable)
                  for mine, other in (('dense', 'transform.dense'), ('norm', 'transform.LayerNorm'),
@@ -126,13 +126,13 @@ _UNWRITTEN = {r'^prompt_table\.prompt$': 'the official release does not store th
 
 
 def official_table(fused: bool) -> NameTable:
-    """The table of the official release.
+    """Build the name table of the official release.
 
     Args:
         fused: Whether the model fuses vision and language (all but GLIP-T (A)).
 
     Returns:
-        Names without the ``module.`` prefix.
+        Table of names without the prefix ``module.``.
     """
     rules = _BACKBONE + _NECK + _TEXT + head_rules(
         'rpn.head', 'DyConv', 'AttnConv.1', True, fused) + mlm_rules('rpn.head', True)

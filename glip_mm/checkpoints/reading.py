@@ -1,4 +1,4 @@
-"""Reading and writing checkpoint files without running anything they contain."""
+"""Reading and writing of checkpoint files without executing any code in them."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from .model_index import checkpoint_file
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint file; nothing but data is unpickled.
+    """Read a checkpoint file; only plain data is unpickled.
 
     Args:
         path: A file, a name of the model index or an address; see :func:`checkpoint_file`.
@@ -24,13 +24,13 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         FileNotFoundError: If there is no such file.
         DownloadError: If it can't be downloaded.
-        ValueError: If the file is no checkpoint or holds more than data.
+        ValueError: If the file is no checkpoint or holds more than plain data.
     """
     path = checkpoint_file(path)
     try:
-        allow_resume_checkpoints()  # the plain data that MMEngine saves beside the weights
+        allow_resume_checkpoints()  # plain data that MMEngine saves beside the weights
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # of a file that is no checkpoint it raises whatever comes
+    except Exception as error:  # unpickling a file that is no checkpoint can raise anything
         raise ValueError(
             f"checkpoint '{path}' cannot be read safely ({_reason(error)}): it is damaged, no "
             'checkpoint, or holds objects that could run code; where you trust it, save its '
@@ -42,7 +42,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    # PyTorch's own message runs over many lines and advises to load unsafely
+    # PyTorch's own message spans many lines and recommends unsafe loading
     refused = re.search(r'GLOBAL (\S+)', str(error))
     if refused:
         return f'it needs {refused.group(1)}'
@@ -50,11 +50,11 @@ def _reason(error: Exception) -> str:
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
-    """Write a checkpoint all or nothing: a broken run leaves no half file.
+    """Write a checkpoint atomically.
 
     Args:
-        checkpoint: What to save.
-        path: Target; its folder is made if missing.
+        checkpoint: Content of the file.
+        path: Target file; its folder is created if missing.
     """
     with replacing(Path(path).expanduser()) as file:
         torch.save(dict(checkpoint), file)

@@ -1,4 +1,4 @@
-"""What happened to a state dict on its way into a model."""
+"""Report of a state dict's conversion or loading."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Report:
-    """Outcome of a conversion or a load.
+    """Report of a conversion or a load.
 
     Args:
         naming: Naming found in the file: ``'official'``, ``'mmdet'`` or ``'ours'``.
         container: Key of the container that held the weights, ``''`` for a bare state dict.
         ddp_prefix: Whether keys carried ``module.``.
-        num_entries: Entries found.
-        num_kept: Entries that found a home.
-        dropped: Key -> reason.
-        added: Constants written because the target naming carries them, key -> reason.
+        num_entries: Number of entries found.
+        num_kept: Number of entries kept.
+        dropped: Dropped key -> reason.
+        added: Added constant of the target naming -> reason.
         absent: Optional parts of the model that the file lacks; they keep their initial values.
     """
 
@@ -49,7 +49,7 @@ class Report:
 
 
 def few(keys: Iterable[str], limit: int = 8) -> str:
-    """The first names of a list and how many more there are."""
+    """Join the first names of a list, with the number of the others."""
     names = [str(key) for key in keys]
     more = len(names) - limit
     return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')

@@ -1,4 +1,4 @@
-"""A bidirectional table of parameter names: one row serves both directions."""
+"""Bidirectional table of parameter names: each rule serves both directions."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -24,16 +24,16 @@ def _pattern(template: str) -> 're.Pattern[str]':
 
 @dataclass(frozen=True)
 class Rule:
-    """One row: our name, the other naming's name, and what happens to the value.
+    """A rule: our name, the other naming's name, and the conversion of the value.
 
     Args:
         ours: Template such as ``'backbone.norm{n}.{rest}'``.
         theirs: Template with the same placeholders.
         tower: ``(step, shift)`` if ``{k}`` counts the other naming's flat tower:
-            ``k_theirs = step * k_ours + shift``. ``None`` where no number changes.
-        to_ours: Applied to a value that is renamed to ours.
-        to_theirs: Its inverse.
-        writable: False for names that are understood but never written.
+            ``k_theirs = step * k_ours + shift``. ``None`` if all numbers are equal.
+        to_ours: Conversion of a value that is renamed to ours.
+        to_theirs: Inverse of ``to_ours``.
+        writable: Whether the other name is written, not only read.
     """
 
     ours: str
@@ -50,7 +50,7 @@ class Rule:
         object.__setattr__(self, '_theirs_re', _pattern(self.theirs))
 
     def name_in_ours(self, key: str) -> str | None:
-        """Our name of their ``key``, or ``None`` if this row is not about it."""
+        """Return our name of their ``key``, or ``None`` if this rule does not match."""
         match = self._theirs_re.fullmatch(key)
         if match is None:
             return None
@@ -64,7 +64,7 @@ class Rule:
         return self.ours.format(**groups)
 
     def name_in_theirs(self, key: str) -> str | None:
-        """Their name of our ``key``, or ``None`` if this row is not about it."""
+        """Return their name of our ``key``, or ``None`` if this rule does not match."""
         match = self._ours_re.fullmatch(key) if self.writable else None
         if match is None:
             return None
@@ -77,12 +77,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class NameTable:
-    """All rows of one naming.
+    """Rules of a naming.
 
     Args:
-        rules: First match wins.
-        dropped: Regular expression of *their* keys that have no home -> the reason.
-        unwritten: Regular expression of *our* keys that the naming cannot hold -> the reason.
+        rules: Rules in order; the first match wins.
+        dropped: Regular expression of *their* keys that have no counterpart -> reason.
+        unwritten: Regular expression of *our* keys that the naming cannot hold -> reason.
     """
 
     rules: Sequence[Rule]
@@ -90,7 +90,7 @@ class NameTable:
     unwritten: dict[str, str]
 
     def to_ours(self, key: str) -> tuple[str, Transform | None] | None:
-        """Our name of their ``key`` and the value's transform, or ``None``."""
+        """Return our name of their ``key`` and the value's conversion, or ``None``."""
         for rule in self.rules:
             name = rule.name_in_ours(key)
             if name is not None:
@@ -98,7 +98,7 @@ class NameTable:
         return None
 
     def to_theirs(self, key: str) -> tuple[str, Transform | None] | None:
-        """Their name of our ``key`` and the value's transform, or ``None``."""
+        """Return their name of our ``key`` and the value's conversion, or ``None``."""
         for rule in self.rules:
             name = rule.name_in_theirs(key)
             if name is not None:
@@ -106,11 +106,11 @@ class NameTable:
         return None
 
     def why_dropped(self, key: str) -> str | None:
-        """Reason to drop their ``key``, or ``None``."""
+        """Return the reason to drop their ``key``, or ``None``."""
         return _first(self.dropped, key)
 
     def why_unwritten(self, key: str) -> str | None:
-        """Reason why our ``key`` is not written in this naming, or ``None``."""
+        """Return the reason why our ``key`` is not written in this naming, or ``None``."""
         return _first(self.unwritten, key)
 
 

@@ -1,4 +1,4 @@
-"""The config that a training keeps in its checkpoints, read without running it."""
+"""Config stored in a checkpoint, read without executing it."""
 
 import ast
 from collections.abc import Mapping
@@ -6,23 +6,24 @@ from typing import Any
 
 from mmengine.config import Config
 
-#: What belongs to a run and not to its model or data.
+#: Keys that belong to a run and not to its model or data.
 _OF_THE_RUN = ('work_dir', 'launcher', 'load_from', 'resume', 'experiment_name')
 
 
 def stored_config(checkpoint: Mapping[str, Any]) -> Config | None:
-    """The config in a checkpoint's ``meta``, without what belongs to that run alone.
+    """Read the config in a checkpoint's ``meta``, without the keys of that run.
 
-    MMEngine keeps it as Python. A checkpoint may come from anywhere, so only values are read.
+    MMEngine stores it as Python source, and checkpoints may come from anywhere: only literals are
+    read.
 
     Args:
-        checkpoint: A file's content.
+        checkpoint: Content of a checkpoint file.
 
     Returns:
         The config; None if there is none.
 
     Raises:
-        ValueError: If there is something else than values.
+        ValueError: If the stored config holds more than literals.
     """
     text = (checkpoint.get('meta') or {}).get('cfg')
     if not text:
@@ -41,7 +42,7 @@ def stored_config(checkpoint: Mapping[str, Any]) -> Config | None:
 
 def _value(node: ast.AST) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        found = {}  # names that are no words stand in dict({...})
+        found = {}  # keys that are no identifiers are written as dict({...})
         for part in node.args:
             found.update(_value(part))
         return {**found, **{k.arg: _value(k.value) for k in node.keywords}}

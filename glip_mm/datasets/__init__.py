@@ -1,4 +1,4 @@
-"""Data of glip_mm. Importing MMDetection's makes its parts findable through our registries."""
+"""Data sets of glip_mm. Importing MMDetection's makes them findable through our registries."""
 
 import mmdet.datasets  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""The error of a single sample that cannot be used."""
+"""Error of a single sample that cannot be used."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,13 @@ from .data_error import DataError
 
 
 class BadSample(DataError):
-    """One sample of a data set is unusable; the data set decides whether to replace it or to stop.
+    """Unusable sample of a data set; the data set decides whether to replace it or to stop.
 
     Args:
-        cause: Short and the same for all such faults, for example ``'broken image'``: it is
+        cause: Short name of the fault, such as ``'broken image'``; faults are counted by it.
             counted.
-        where: File and line, or whatever finds the sample again.
-        remedy: What was found and what to do.
+        where: Place of the sample: file and line, or another way to find it again.
+        remedy: Description of the fault and how to correct it.
     """
 
     def __init__(self, cause: str, where: str = '', remedy: str = '') -> None:
@@ -26,11 +26,11 @@ class BadSample(DataError):
 
 @contextmanager
 def naming_the_image(path: str, where: str) -> Iterator[None]:
-    """Turn what loaders raise, which often does not say which image it is, into a bad sample.
+    """Convert exceptions of image loaders, which often do not name the image, to a bad sample.
 
     Args:
-        path: The image.
-        where: File and line, or whatever finds the sample again.
+        path: Path of the image.
+        where: Place of the sample: file and line, or another way to find it again.
 
     Raises:
         BadSample: If the image is missing or broken.
@@ -39,7 +39,7 @@ def naming_the_image(path: str, where: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise BadSample('missing image', where, f"'{path}': check data_prefix") from error
-    # MMCV asserts with OpenCV, Pillow has several errors
+    # MMCV with OpenCV raises AssertionError, Pillow subclasses of OSError
     except (AssertionError, OSError) as error:
         if isinstance(error, AssertionError) and 'failed to load image' not in str(error):
             raise

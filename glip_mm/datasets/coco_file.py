@@ -1,4 +1,4 @@
-"""COCO-format files: read, and refused with the row that is wrong."""
+"""Reading and checking of COCO-format files; errors name the faulty row."""
 
 import json
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Any
 
 from .data_error import DataError
 
-#: What RoboFlow calls category 0 of the files it exports; it has no boxes.
+#: Id of the supercategory in RoboFlow's exports, which has no boxes.
 BACKGROUND_ID = 0
 FORMAT = ('it must be a COCO-format file, {"images": [{"id", "file_name", "width", "height"}], '
           '"annotations": [{"id", "image_id", "category_id", "bbox": [x, y, width, height]}], '
@@ -16,16 +16,16 @@ FORMAT = ('it must be a COCO-format file, {"images": [{"id", "file_name", "width
 
 
 def read_coco(path: str, needed: Sequence[str] = ('images', 'categories')) -> dict:
-    """A COCO-format file.
+    """Read a COCO-format file and check it.
 
     Args:
-        path: The file.
-        needed: Lists that must be there and hold something. With categories, rows are looked at,
-            too.
+        path: Path of the file.
+        needed: Lists that must be there and not be empty. If ``categories`` is among them, rows
+            are checked, too.
 
     Raises:
         FileNotFoundError: If it is missing.
-        DataError: If it is not JSON with these lists, or a row lacks what every reader needs.
+        DataError: If it is not JSON with these lists, or a row lacks a mandatory field.
     """
     try:
         content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
@@ -45,11 +45,11 @@ def read_coco(path: str, needed: Sequence[str] = ('images', 'categories')) -> di
 
 def categories_of(content: dict, path: str, classes: Sequence[str] | None = None
                   ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Category ids in label order, and what the classes are called.
+    """Return the category ids in label order, and the class names.
 
     Args:
-        content: Of a COCO-format file.
-        path: Named in errors.
+        content: Content of a COCO-format file.
+        path: Path of the file, for error messages.
         classes: Names in label order; default: those of the file.
 
     Raises:
@@ -73,14 +73,14 @@ def categories_of(content: dict, path: str, classes: Sequence[str] | None = None
 
 
 def check_coco(content: dict, path: str) -> None:
-    """Refuse rows that cannot be read, and ids that mean two things.
+    """Refuse rows that cannot be read, and ids that are not unique.
 
     Args:
-        content: With categories.
-        path: Named in errors.
+        content: Content of a COCO-format file with categories.
+        path: Path of the file, for error messages.
 
     Raises:
-        DataError: For the first kind of fault, with the first row that has it.
+        DataError: If rows are faulty, for the first kind of fault; names the first such row.
     """
     for key in ('images', 'annotations', 'categories'):
         if not isinstance(content.get(key, []), list):

@@ -1,5 +1,5 @@
-"""The error of data that a user has to correct."""
+"""Error of data that a user has to correct."""
 
 
 class DataError(ValueError):
-    """Data cannot be used as they are. The text is all that a user needs: tools end with it."""
+    """Data that cannot be used as they are. Tools print only the message, so it must say all."""

@@ -14,19 +14,19 @@ _PHRASE = re.compile(r'\[/EN#(\d+)((?:/[^\s/\]]+)+)\s+([^\]]*)\]')
 
 
 class Phrase(NamedTuple):
-    """One mention of a thing."""
+    """A phrase that mentions a thing."""
 
     words: str
     #: ``[begin, end)`` characters of the sentence.
     span: tuple[int, int]
-    #: Such as ``('people',)``; seldom more than one.
+    #: Types such as ``('people',)``; seldom more than one.
     types: tuple[str, ...]
-    #: Which thing; several phrases may name the same one.
+    #: Id of the thing; several phrases may mention the same one.
     thing: str
 
 
 class ImageBoxes(NamedTuple):
-    """What an annotation file says."""
+    """Boxes in an annotation file."""
 
     width: int
     height: int
@@ -35,10 +35,10 @@ class ImageBoxes(NamedTuple):
 
 
 def parse_sentence(line: str) -> tuple[str, list[Phrase]]:
-    """A sentence without its marks, words separated by single blanks, and its phrases.
+    """Parse a sentence into plain text with single blanks and its phrases.
 
     Args:
-        line: Of a file in ``Sentences``.
+        line: Line of a file in ``Sentences``.
 
     Example:
         >>> parse_sentence('[/EN#1/people A man] runs .')
@@ -65,7 +65,7 @@ def parse_sentence(line: str) -> tuple[str, list[Phrase]]:
 
 
 def read_sentences(path: Path) -> list[tuple[str, list[Phrase]]]:
-    """All sentences of an image; a sentence's number is its position in the list.
+    """Read all sentences of an image; a sentence's number is its index in the list.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -78,9 +78,9 @@ def read_sentences(path: Path) -> list[tuple[str, list[Phrase]]]:
 
 
 def read_boxes(path: Path) -> ImageBoxes:
-    """Boxes of an image.
+    """Read the boxes of an image.
 
-    The files count pixels from 1, and the release's own reader takes 1 from all four corners.
+    The files count pixels from 1; like the release's own reader this subtracts 1 from all corners.
 
     Raises:
         FileNotFoundError: If there is no such file.

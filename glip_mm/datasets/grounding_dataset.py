@@ -1,6 +1,5 @@
-"""Detection, grounding and image-text data of any size as one kind of data set."""
+"""Data set of detection, grounding and image-text samples, of any size."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ from mmengine.dataset import BaseDataset
 from glip_mm.registry import DATASETS
 
 from .bad_sample import BadSample, naming_the_image
+from .bad_sample_counter import BadSampleCounter
+from .label_map import read_label_map
 from .odvg_rules import HARMLESS, REMEDIES, check_row
-from .replacement import BadSampleCounter, replacement
 from .storage import MappedTable, Source, open_or_build
 from .storage.sources import COLUMNS
+from .stream.permutation import mix
 
-#: Replacements in a row before the data set gives up.
+#: Consecutive replacements after which the data set raises.
 MAX_ATTEMPTS = 100
 
 
@@ -30,30 +31,30 @@ class GroundingDataset(BaseDataset):
     Samples look like those of MMDetection's ``ODVGDataset``, so that its transforms work: detection
     has ``text`` (label -> name) and labels, grounding has ``text`` (the caption) and ``phrases``.
 
-    A sample that cannot be used, for whatever reason a transform or the record gives with
+    A sample that cannot be used, which a transform or the record reports with
     :class:`BadSample`, ends the training (``on_bad='stop'``) or is replaced by another that depends
-    on its number alone, counted and logged. A pipeline that returns None rejects a sample: it is
+    on its index alone, counted and logged. A pipeline that returns None rejects a sample: it is
     replaced and not counted.
 
     Args:
         ann_file: Annotation file; for shards and JSON lines also a pattern such as
             ``{00000..00099}.tar`` or ``labels/*.jsonl``.
-        data_root: Folder that ``ann_file``, ``label_map_file`` and ``data_prefix`` start from.
+        data_root: Root folder of ``ann_file``, ``label_map_file`` and ``data_prefix``.
         data_prefix: ``dict(img=...)``, the folder of the images.
         format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'``, ``'tsv'`` (``ann_file`` is the
             bundle's YAML file), ``'tar'``, or one that was added to
             :data:`glip_mm.datasets.converters.FORMATS`.
         label_map_file: JSON of label -> name, for ODVG detection data.
-        filter_cfg: ``filter_empty_gt=True`` leaves out images without boxes.
-        on_bad: ``'replace'`` or ``'stop'``; testing always stops.
-        max_bad: Share of bad samples that ends the training all the same.
-        index_dir: Where the index goes if not beside the data.
-        pipeline, metainfo, test_mode, lazy_init: As in MMEngine's ``BaseDataset``.
-        return_classes: Accepted because MMDetection's configs have it; always true here.
+        filter_cfg: Filters; ``filter_empty_gt=True`` leaves out images without boxes.
+        on_bad: Policy for bad samples, ``'replace'`` or ``'stop'``; testing always stops.
+        max_bad: Share of bad samples above which the training ends even with ``'replace'``.
+        index_dir: Folder of the index; default: beside the data.
+        pipeline, metainfo, test_mode, lazy_init: Arguments of MMEngine's ``BaseDataset``.
+        return_classes: Accepted for MMDetection's configs; always true here.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If there is no sample, or an argument is not understood.
+        ValueError: If there is no sample, or an argument is invalid.
     """
 
     def __init__(self, ann_file: str, data_root: str = '', data_prefix: dict | None = None,
@@ -79,7 +80,7 @@ class GroundingDataset(BaseDataset):
     # ---------------------------------------------------------------- opening
 
     def full_init(self) -> None:
-        """Open the index, after building it if need be."""
+        """Open the index, after building it if necessary."""
         if self._fully_initialized:
             return
         self.source = Source(self.ann_file, self.format)
@@ -104,7 +105,7 @@ class GroundingDataset(BaseDataset):
         def with_boxes():
             start = 0
             for boxes in self.table.batches('boxes'):
-                # -1: a broken record, which the policy for bad samples is for
+                # -1 marks a broken record, which the policy for bad samples handles
                 yield from ((start + i,) for i in np.flatnonzero(boxes != 0).tolist())
                 start += len(boxes)
         selection = open_or_build(path, [self.table.path], [('row', pa.int32())], with_boxes)
@@ -117,14 +118,9 @@ class GroundingDataset(BaseDataset):
         if path is None:
             return
         try:
-            content = json.loads(Path(path).read_text(encoding='utf-8'))
-            self.label_map = {int(label): name for label, name in content.items()}
-        except FileNotFoundError:
-            raise FileNotFoundError(f"label map '{path}' is missing: check label_map_file"
-                                    ) from None
-        except (ValueError, AttributeError) as error:
-            raise ValueError(f"label map '{path}' is not a JSON object of label and name "
-                             f'({error})') from error
+            self.label_map = read_label_map(path)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'{error}: check label_map_file') from None
         self._metainfo.setdefault('classes', tuple(
             self.label_map[label] for label in sorted(self.label_map)))
 
@@ -139,18 +135,18 @@ class GroundingDataset(BaseDataset):
         return indices if self.selection is None else self.selection.take('row', indices)
 
     def sizes(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Widths and heights of samples, each ``[n]``, from the index alone."""
+        """Return widths and heights of samples, each ``[n]``, from the index alone."""
         self.full_init()
         rows = self._rows(indices)
         return self.table.take('width', rows), self.table.take('height', rows)
 
     def where(self, index: int) -> str:
-        """File and line of a sample."""
+        """Return file and line of a sample."""
         self.full_init()
         return self.source.where(self.table.row(self._rows([index])[0]))
 
     def caption(self, index: int) -> str:
-        """Caption of a grounding sample; its image is not touched.
+        """Return the caption of a grounding sample without reading its image.
 
         Raises:
             KeyError: If it is a detection sample.
@@ -161,10 +157,10 @@ class GroundingDataset(BaseDataset):
         return record['grounding']['caption']
 
     def get_data_info(self, idx: int) -> dict:
-        """Annotations of a sample.
+        """Read the annotations of a sample.
 
         Raises:
-            BadSample: If its record is wrong.
+            BadSample: If its record is invalid.
         """
         self.full_init()
         row = self.table.row(self._rows([idx])[0])
@@ -218,13 +214,13 @@ class GroundingDataset(BaseDataset):
         return self.caption(int(rng.randint(len(self))))
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Labels of a sample's boxes."""
+        """Return the labels of a sample's boxes."""
         return [i['bbox_label'] for i in self.get_data_info(idx)['instances']]
 
     # ---------------------------------------------------------------- samples
 
     def prepare_data(self, idx: int) -> Any:
-        """A sample after the pipeline; None if the pipeline rejects it.
+        """Load a sample and run its pipeline; return None if the pipeline rejects it.
 
         Raises:
             BadSample: If its record or its image cannot be used.
@@ -246,6 +242,6 @@ class GroundingDataset(BaseDataset):
                 if self.on_bad == 'stop':
                     raise
                 self.counter.count_bad(error)
-            chosen = replacement(idx, attempt, len(self))
+            chosen = mix(idx, attempt) % len(self)  # always the same
         raise RuntimeError(f"'{self.ann_file}': {MAX_ATTEMPTS} samples in a row could not be used, "
                            f'the first at {self.where(idx)}: see the messages before')

@@ -1,11 +1,11 @@
-"""What is wrong with one ODVG record, in words: the rules that files and readers share."""
+"""Rules of valid ODVG records, shared by the file validation and the readers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import NamedTuple
 
-#: Cause -> what to do about it. Causes are short, so that they can be counted.
+#: Cause -> remedy. Causes are short, so that they can be counted.
 REMEDIES = {
     'not JSON': 'write one JSON object a line, as the converters do',
     'wrong type': 'write the type that is asked for',
@@ -29,14 +29,14 @@ REMEDIES = {
     'broken image': 'fetch the image again, or drop the row',
     'size differs from the image': 'correct width and height, or scale the boxes',
 }
-#: Boxes may stick out by what rounding leaves, in pixels.
+#: Tolerance of box edges outside the image in pixels, for rounding errors.
 TOLERANCE = 0.01
-#: A fault of these makes no box or row unusable: readers clip boxes and go by label and span.
+#: Causes that leave boxes and rows usable: readers clip boxes and go by label and span.
 HARMLESS = frozenset({'box sticks out', 'wrong category', 'phrase differs', 'duplicate row'})
 
 
 class Problem(NamedTuple):
-    """One fault of a record: where in it, which of :data:`REMEDIES`, and what exactly."""
+    """A fault of a record: its place, its cause (see :data:`REMEDIES`) and the details."""
 
     field: str
     cause: str
@@ -45,13 +45,13 @@ class Problem(NamedTuple):
 
 @dataclass
 class RowCheck:
-    """What the rules say of one record.
+    """Result of checking a record.
 
     Attributes:
         problems: All faults.
-        usable: Whether the record as a whole can be trained on, be it without its bad boxes.
+        usable: Whether the record can be trained on, possibly without its bad boxes.
         boxes: Number of boxes.
-        usable_boxes: Number of those that can be trained on.
+        usable_boxes: Number of boxes that can be trained on.
         ignored_boxes: Number of usable boxes that are marked to be ignored.
         phrases: Number of usable phrases.
     """
@@ -75,7 +75,7 @@ def _is_count(value: object) -> bool:
 
 
 def box_problem(box: object, width: int, height: int) -> tuple[str, str] | None:
-    """Cause and message of a bad half-open box; None if it is good."""
+    """Return cause and message of a bad half-open box; None if it is good."""
     if type(box) is list and len(box) == 4:
         x1, y1, x2, y2 = box
         try:
@@ -218,14 +218,14 @@ def _check_region(check: RowCheck, where: str, region: object, caption: str, wid
 
 
 def check_row(row: object, label_map: Mapping[int, str] | None = None) -> RowCheck:
-    """Check one ODVG record.
+    """Check an ODVG record.
 
     Args:
-        row: What a line of the file holds.
+        row: Parsed line of the file.
         label_map: Label -> class name of detection data; None leaves labels unchecked.
 
     Returns:
-        Every fault, and what can be used all the same.
+        All faults, and counts of the usable parts.
 
     Example:
         >>> row = dict(filename='a.jpg', height=9, width=9,

@@ -1,4 +1,4 @@
-"""Sentences whose phrases are to be found in images, for evaluation."""
+"""Evaluation data sets of phrase grounding: sentences whose phrases are located in images."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -14,10 +14,10 @@ from .flickr30k_entities import read_boxes, read_sentences
 
 
 class PhraseDataset(BaseDetDataset):
-    """A sample is a pair of an image and a sentence; a label is a phrase of the sentence.
+    """Data set of pairs of an image and a sentence; a label is a phrase of the sentence.
 
-    Fields that the prompt is read from: ``text`` (the sentence as it stands) and
-    ``tokens_positive`` (characters of each phrase). Others: ``phrases`` (words of each),
+    The prompt is read from ``text`` (the unchanged sentence) and
+    ``tokens_positive`` (characters of each phrase). Other fields: ``phrases`` (words of each),
     ``phrase_types`` (a list of types for each, or None where unknown), ``sentence_id``,
     ``dataset_name``. All of them belong into ``meta_keys`` of ``PackDetInputs``.
     """
@@ -29,7 +29,7 @@ class PhraseDataset(BaseDetDataset):
         super().__init__(*args, **kwargs)
 
     def filter_data(self) -> list[dict]:
-        """All samples: an evaluation leaves none out."""
+        """Return all samples: an evaluation leaves none out."""
         return self.data_list
 
     def _sample(self, image: dict, caption: str, spans: Any, boxes: list[list[list]],
@@ -45,16 +45,16 @@ class PhraseDataset(BaseDetDataset):
 
 @DATASETS.register_module()
 class Flickr30kEntitiesDataset(PhraseDataset):
-    """Flickr30k by the Flickr30k Entities release itself, phrase types included.
+    """Flickr30k in the Flickr30k Entities release itself, phrase types included.
 
     ``ann_file`` is the list of image numbers of a split (``val.txt``, ``test.txt``), beside which
-    lie ``Sentences`` and ``Annotations``. As published, a phrase is evaluated where its thing has
-    a box; phrases of scenes and of things not seen are left out, and so are sentences without any
-    other. A thing named twice is two phrases.
+    lie ``Sentences`` and ``Annotations``. As published, a phrase is evaluated if its thing has
+    a box; phrases of scenes and of unseen things are left out, and so are sentences without any
+    other. A thing that is mentioned twice is two phrases.
 
     Args:
-        dataset_name: What the set is called in results.
-        kwargs: As in MMDetection's ``BaseDetDataset``; images are
+        dataset_name: Name of the data set in results.
+        kwargs: Arguments of MMDetection's ``BaseDetDataset``; images are
             ``data_prefix.img/NUMBER.jpg``.
 
     Raises:
@@ -63,7 +63,7 @@ class Flickr30kEntitiesDataset(PhraseDataset):
     """
 
     def load_data_list(self) -> list[dict]:
-        """One entry for every sentence that has a phrase with a box."""
+        """Build one entry per sentence that has a phrase with a box."""
         split = Path(self.ann_file)
         if not split.is_file():
             raise FileNotFoundError(f"'{split}' is missing: it lists the images of the split, one "
@@ -102,12 +102,12 @@ class MDETRPhraseDataset(PhraseDataset):
 
     Args:
         target: ``'phrases'`` or ``'expression'``.
-        dataset_name: What the set is called in results.
-        kwargs: As in MMDetection's ``BaseDetDataset``.
+        dataset_name: Name of the data set in results.
+        kwargs: Arguments of MMDetection's ``BaseDetDataset``.
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If ``target`` is another, or a box belongs to no phrase.
+        ValueError: If ``target`` has another value, or a box belongs to no phrase.
     """
 
     def __init__(self, *args: Any, target: str = 'phrases', **kwargs: Any) -> None:
@@ -118,7 +118,7 @@ class MDETRPhraseDataset(PhraseDataset):
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """One entry for every sentence with a box."""
+        """Build one entry per sentence with a box."""
         content = read_coco(self.ann_file, needed=('images', 'annotations'))
         boxes: dict[Any, list[dict]] = defaultdict(list)
         for annotation in content.get('annotations', ()):
@@ -165,7 +165,7 @@ class MDETRPhraseDataset(PhraseDataset):
 
 
 def xyxy(box: list[float]) -> list[float]:
-    """Corners of a box given as corner and size."""
+    """Convert a box from corner and size to corners."""
     x, y, w, h = box
     return [x, y, x + w, y + h]
 

@@ -1,4 +1,4 @@
-"""Batches of a test, of which some are done."""
+"""Batches of a test that can be resumed."""
 
 from collections.abc import Collection, Iterator, Sized
 from typing import Any
@@ -10,15 +10,15 @@ from glip_mm.registry import DATA_SAMPLERS
 
 @DATA_SAMPLERS.register_module()
 class RemainingBatches:
-    """Every image of a data set once, in order, in batches that are the same whatever is done.
+    """Batch sampler of a resumable test: every image once, in fixed batches.
 
     A batch is predicted as a whole or not at all, and whole batches go to processes in turn: an
-    image has the same neighbours in a resumed test and with any number of processes, so it gets
-    the same prediction to the last bit.
+    image has the same neighbours in a resumed test and with any number of processes, so its
+    prediction is bit-identical.
 
     Args:
-        sampler: Its data set is what is tested; its own order is not used.
-        batch_size: Images of a batch; the last may be smaller.
+        sampler: Sampler of the tested data set; its order is not used.
+        batch_size: Number of images per batch; the last may be smaller.
         drop_last: Accepted because MMEngine passes it; no image is dropped.
     """
 
@@ -31,7 +31,7 @@ class RemainingBatches:
         self.leave_out(())
 
     def leave_out(self, done: Collection[int]) -> None:
-        """Leave out the batches all of whose images are done."""
+        """Skip the batches whose images are all done."""
         rank, world_size = get_dist_info()
         done = set(done)
         self.mine = [b for b in self.all if not done.issuperset(b)][rank::world_size]

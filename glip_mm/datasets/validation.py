@@ -1,4 +1,4 @@
-"""Checks a file of ODVG lines from end to end, in all processes one gives it."""
+"""Validation of whole ODVG files, in several processes."""
 
 import hashlib
 import json
@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from .label_map import read_label_map
 from .odvg_rules import REMEDIES, Problem, RowCheck, check_row
 
 _CHUNK = 1 << 24
@@ -24,7 +25,7 @@ _LONGEST_LINE = 1 << 26
 
 
 class Fault(NamedTuple):
-    """One fault of a file."""
+    """A fault of a file."""
 
     file: str
     line: int
@@ -39,15 +40,15 @@ class Fault(NamedTuple):
 
 @dataclass
 class Validation:
-    """What was found in a file.
+    """Result of validating a file.
 
     Attributes:
-        file: The file.
-        faults: The first faults, in the order of their lines.
-        causes: Cause -> number of faults, all of them.
+        file: Path of the file.
+        faults: First faults, in the order of their lines.
+        causes: Cause -> number of all faults.
         counts: ``rows``, ``usable_rows``, ``boxes``, ``usable_boxes``, ``ignored_boxes``,
             ``phrases``, ``empty_rows`` (usable rows without a usable box).
-        stopped: Whether checking ended at the first fault.
+        stopped: Whether the validation ended at the first fault.
     """
 
     file: str
@@ -58,11 +59,11 @@ class Validation:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no fault."""
+        """Return whether there is no fault."""
         return not self.causes
 
     def summary(self) -> str:
-        """Counts of faults and of what is usable."""
+        """Format the counts of faults and of usable entries."""
         c = self.counts
         lines = [f'{count} x {cause}' for cause, count in self.causes.most_common()]
         lines.append(
@@ -75,7 +76,7 @@ class Validation:
 
 
 class _Part(NamedTuple):
-    """What was found in a piece of the file; lines counted from 1 in the piece."""
+    """Result of validating a part of a file; lines are counted from 1 in the part."""
 
     lines: int
     size: int
@@ -85,18 +86,13 @@ class _Part(NamedTuple):
     keys: bytes
 
 
-def load_label_map(path: str | Path) -> dict[int, str]:
-    """Read a label map.
+def checked_label_map(path: str | Path) -> dict[int, str]:
+    """Read a label map and check its names.
 
     Raises:
         ValueError: If it is not ``{"0": "name", ...}``, or two labels have the same name.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
-        names = {int(label): name for label, name in content.items()}
-    except (ValueError, AttributeError):
-        raise ValueError(f"'{path}' is no label map: it must be {{\"0\": \"name\", ...}}, as the "
-                         'converters write it') from None
+    names = read_label_map(path)
     first: dict[str, int] = {}
     for label, name in names.items():
         if not isinstance(name, str) or not name.strip():
@@ -109,7 +105,7 @@ def load_label_map(path: str | Path) -> dict[int, str]:
 
 
 class _ImageCheck:
-    """Looks for the image of a row; neighbours often share one, which is looked at once."""
+    """Check of a row's image; consecutive rows often share one, which is checked once."""
 
     def __init__(self, root: str, decode: bool) -> None:
         self.root, self.decode = root, decode
@@ -144,7 +140,7 @@ class _ImageCheck:
 
 
 def _key(row: dict) -> int:
-    """64 bits of what no two rows may share: the image, with the caption if there is one."""
+    """Hash the identity of a row to 64 bits: the image, with the caption if there is one."""
     text = row['filename']
     if 'grounding' in row:
         text += '\0' + row['grounding']['caption']
@@ -153,7 +149,7 @@ def _key(row: dict) -> int:
 
 
 def _lines(path: str, begin: int, end: int) -> Iterator[bytes]:
-    """Lines that start in ``[begin, end)``."""
+    """Iterate over the lines that start in ``[begin, end)``."""
     with open(path, 'rb') as file:
         if begin:
             file.seek(begin - 1)
@@ -204,7 +200,7 @@ def _check_part(begin: int, path: str, end: int, label_map: Mapping[int, str] | 
 
 
 def _duplicates(keys: list[bytes]) -> list[tuple[int, int]]:
-    """Line of a repeated row, and the line it repeats."""
+    """Return the line of each repeated row, and the line that it repeats."""
     content = b''.join(keys)
     if not content:
         return []
@@ -221,31 +217,31 @@ def validate_odvg(file: str | Path, label_map: Mapping[int, str] | str | Path | 
                   image_root: str | Path | None = None, check_images: bool = False,
                   strict: bool = False, max_errors: int = 50, allow_duplicates: bool = False,
                   workers: int = 1, progress: bool = True) -> Validation:
-    """Check a file of ODVG lines.
+    """Validate an ODVG file.
 
     Args:
-        file: JSON lines.
+        file: Path of the JSON lines file.
         label_map: Label map of detection data, or its file; None leaves labels unchecked.
-        image_root: Folder of the images, to see that each is there; None leaves them unchecked.
-        check_images: Decode every image as well and compare its size.
-        strict: Stop at the first fault.
-        max_errors: How many faults are kept; all are counted.
-        allow_duplicates: Rows may repeat.
-        workers: Processes.
+        image_root: Folder of the images, to check that each exists; None leaves them unchecked.
+        check_images: Whether to decode every image and compare its size, too.
+        strict: Whether to stop at the first fault.
+        max_errors: Maximum number of faults that are kept; all are counted.
+        allow_duplicates: Whether rows may be repeated.
+        workers: Number of processes.
         progress: Show a progress bar.
 
     Returns:
         Faults and counts.
 
     Raises:
-        ValueError: If the file is not made of lines, or the label map is none.
+        ValueError: If the file is not JSON lines, or the label map is invalid.
         OSError: If the file cannot be read.
     """
     if check_images and image_root is None:
         raise ValueError('check_images needs image_root, the folder of the images')
     path = str(file)
     if label_map is not None and not isinstance(label_map, Mapping):
-        label_map = load_label_map(label_map)
+        label_map = checked_label_map(label_map)
     size = os.path.getsize(path)
     result = Validation(path)
     task = partial(_check_part, path=path, end=size, label_map=label_map,

@@ -1,4 +1,4 @@
-"""A detection set to be evaluated: COCO or LVIS annotations, classes by category id."""
+"""Evaluation data set of detection: COCO or LVIS annotations, classes by category id."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -15,26 +15,27 @@ from .data_error import DataError
 
 @DATASETS.register_module()
 class ZeroShotDataset(BaseDetDataset):
-    """Images, boxes and class names of one COCO-format file.
+    """Images, boxes and class names of a COCO-format file.
 
-    Label ``i`` is the ``i``-th category of the file in ascending order of id, whatever the file
-    calls it: published protocols rename classes (ODinW), and MMDetection's ``CocoDataset``, which
-    looks categories up by name, loses a renamed class silently. Where ``metainfo`` names no
-    classes the file's own names are used. A category of id 0 without boxes is left out if that
+    Label ``i`` is the ``i``-th category of the file in ascending order of id, whatever its name
+    there: published protocols rename classes (ODinW), and MMDetection's ``CocoDataset``, which
+    looks categories up by name, silently loses a renamed class. If ``metainfo`` has no
+    classes, the file's own names are used. A category of id 0 without boxes is left out if that
     makes file and ``metainfo`` agree (RoboFlow's background).
 
-    Every image of the file is a sample, those without boxes too. Boxes without area and outside
-    their image are left out where they would be learned from. Sample fields besides
+    Every image of the file is a sample, also without boxes. Boxes without area or outside
+    their image are left out in training. Sample fields besides
     MMDetection's: ``dataset_name``. ``metainfo`` besides ``classes``: ``category_ids``.
 
     Args:
-        dataset_name: What the set is called in results; default: name of its folder.
-        image_names: ``'file_name'``, or ``'coco_url'`` for LVIS: the last two parts of that
-            address (``val2017/000000000139.jpg``), as LVIS 1.0 has no file names.
-        caption_prompt: Overrides of how names stand in the prompt, see
+        dataset_name: Name of the data set in results; default: name of its folder.
+        image_names: Field with the file names: ``'file_name'``, or ``'coco_url'`` for LVIS, as LVIS
+            1.0 has no file names: the last two parts of the address
+            (``val2017/000000000139.jpg``).
+        caption_prompt: Overrides of class names in the prompt, see
             :meth:`glip_mm.text.Prompt.from_names`.
-        return_classes: Accepted because MMDetection's configs have it; always true here.
-        kwargs: As in MMDetection's ``BaseDetDataset``: ``ann_file``, ``data_root``,
+        return_classes: Accepted for MMDetection's configs; always true here.
+        kwargs: Arguments of MMDetection's ``BaseDetDataset``: ``ann_file``, ``data_root``,
             ``data_prefix``, ``metainfo``, ``pipeline``, ``test_mode``, ... ``serialize_data`` is
             False by default: True spares the memory of workers with large sets.
 
@@ -51,12 +52,12 @@ class ZeroShotDataset(BaseDetDataset):
             raise ValueError("ZeroShotDataset.image_names must be 'file_name' or 'coco_url', got "
                              f'{image_names!r}')
         self.dataset_name, self.image_names = dataset_name, image_names
-        # serialising collects garbage first: a second or two for each set of a suite
+        # serialising runs the garbage collector first: a second or two per data set of a suite
         kwargs.setdefault('serialize_data', False)
         super().__init__(*args, return_classes=True, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """One entry for every image, ascending by image id."""
+        """Build one entry per image, ascending by image id."""
         content = read_coco(self.ann_file)
         ids, names = categories_of(content, self.ann_file, self._metainfo.get('classes'))
         self._metainfo.update(classes=names, category_ids=ids)
@@ -65,7 +66,7 @@ class ZeroShotDataset(BaseDetDataset):
         label = {category: i for i, category in enumerate(ids)}
         boxes: dict[Any, list[dict]] = defaultdict(list)
         for annotation in content.get('annotations', ()):
-            # the background's boxes, if it has any, belong to no class
+            # boxes of the background category, if there are any, belong to no class
             if annotation['category_id'] in label:
                 boxes[annotation['image_id']].append(annotation)
         return [self._sample(image, boxes[image['id']], label)
@@ -97,7 +98,7 @@ class ZeroShotDataset(BaseDetDataset):
         return info
 
     def prepare_data(self, idx: int) -> Any:
-        """A sample after the pipeline.
+        """Load a sample and run its pipeline.
 
         Raises:
             BadSample: If its image is missing or broken.
@@ -107,5 +108,5 @@ class ZeroShotDataset(BaseDetDataset):
             return self.pipeline(info)
 
     def filter_data(self) -> list[dict]:
-        """All samples: an evaluation leaves none out."""
+        """Return all samples: an evaluation leaves none out."""
         return self.data_list

@@ -1,4 +1,4 @@
-"""Files that are complete or absent."""
+"""File backend whose files are complete or absent."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from glip_mm.atomic_files import write_atomically
 
 @register_backend('atomic', force=True)
 class AtomicBackend(LocalBackend):
-    """MMEngine's local files, written under another name and renamed when complete.
+    """MMEngine's local backend with atomic writes: a temporary file is renamed when complete.
 
-    For ``CheckpointHook(backend_args=dict(backend='atomic'))``: a training that is killed while it
-    saves, or whose disk is full, keeps the checkpoints it had.
+    For ``CheckpointHook(backend_args=dict(backend='atomic'))``: a training that is killed while
+    saving, or whose disk is full, keeps its earlier checkpoints.
     """
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
-        """Write bytes.
+        """Write bytes to a file.
 
         Raises:
-            OSError: If they cannot be written; the old file, if any, is as it was.
+            OSError: If they cannot be written; an existing file stays unchanged.
         """
         try:
             write_atomically(filepath, obj)

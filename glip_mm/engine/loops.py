@@ -11,10 +11,10 @@ from glip_mm.registry import LOOPS
 
 
 def start_at(dataloader: DataLoader, batch: int) -> None:
-    """Let a loader's next iteration begin with a batch of the whole training.
+    """Start a data loader's next iteration at a batch of the whole training.
 
     Raises:
-        TypeError: If its batch sampler cannot.
+        TypeError: If its batch sampler does not support that.
     """
     sampler = dataloader.batch_sampler
     if not hasattr(sampler, 'start_at'):
@@ -26,10 +26,10 @@ def start_at(dataloader: DataLoader, batch: int) -> None:
 
 
 def keep_order(runner: Runner, dataloader: DataLoader) -> None:
-    """Give the run's seed to the loader's stream, and compare its order with a resumed one.
+    """Pass the run's seed to the data loader's stream, and check its order when resuming.
 
     Raises:
-        ValueError: If a resumed training counted its iterations in other numbers of images.
+        ValueError: If a resumed training was run with another total batch size.
     """
     start_at(dataloader, 0)
     seed = torch.tensor([getattr(runner, 'seed', None) or 0])
@@ -51,20 +51,20 @@ def keep_order(runner: Runner, dataloader: DataLoader) -> None:
 
 @LOOPS.register_module()
 class ResumableEpochLoop(EpochBasedTrainLoop):
-    """MMEngine's epochs; resumed in the middle of one, it goes on with the very next batch."""
+    """MMEngine's epoch loop; resumed inside an epoch, it continues with the very next batch."""
 
     def run(self) -> Any:
-        """Train. Returns the model."""
+        """Run the training and return the model."""
         keep_order(self.runner, self.dataloader)
         return super().run()
 
     def run_epoch(self) -> None:
-        """Run an epoch, or what is left of it."""
+        """Run an epoch, or the rest of it."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         done = self._iter - self._epoch * len(self.dataloader)
         start_at(self.dataloader, self._iter)
-        # a checkpoint of an epoch's last iteration leaves nothing but what follows the epoch
+        # after a checkpoint of an epoch's last iteration only the hooks after the epoch remain
         if done < len(self.dataloader):
             for index, batch in enumerate(self.dataloader, start=done):
                 self.run_iter(index, batch)
@@ -73,7 +73,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
 
 
 class _Batches:
-    """Endless batches of a loader; the first ``skip`` are counted but never made."""
+    """Endless batches of a data loader; the first ``skip`` are counted but never loaded."""
 
     def __init__(self, dataloader: DataLoader, skip: int) -> None:
         self.dataloader, self.skip = dataloader, skip
@@ -98,11 +98,11 @@ class _Batches:
 
 @LOOPS.register_module()
 class ResumableIterLoop(IterBasedTrainLoop):
-    """MMEngine's iterations; resumed, it reads nothing of what was trained on already."""
+    """MMEngine's iteration loop; resumed, it loads no batch that was trained on already."""
 
     def run(self) -> Any:
-        """Train. Returns the model."""
+        """Run the training and return the model."""
         keep_order(self.runner, self.dataloader)
-        # the base class advances its iterator by as many batches as were trained
+        # the base class advances its iterator by the number of trained batches
         self.dataloader_iterator = _Batches(self.dataloader, self._iter)
         return super().run()

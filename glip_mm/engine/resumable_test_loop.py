@@ -1,4 +1,4 @@
-"""A test that goes on where it was interrupted, and leaves its predictions on disk."""
+"""Test loop that resumes where it was interrupted, and stores its predictions on disk."""
 
 import logging
 import time
@@ -26,38 +26,38 @@ from glip_mm.evaluation.tested_datasets import TestedDataset, tested_datasets
 from glip_mm.registry import LOOPS
 from glip_mm.text import Prompt
 
-#: What stands in ``meta.json``.
+#: Version of the store's format in ``meta.json``.
 FORMAT = 1
 
 
 @LOOPS.register_module()
 class ResumableTestLoop(TestLoop):
-    """Predict every image once, keep predictions in ``WORK_DIR/predictions``, then score them.
+    """Predicts every image once, stores predictions in ``WORK_DIR/predictions``, scores them.
 
-    The same command after an interruption predicts only what is missing, and gives the same
-    numbers to the last bit: images stay in the same batches, whatever is done and however many
+    The same command after an interruption predicts only the missing images, with bit-identical
+    results: images stay in the same batches, whatever is done and however many
     processes share the work. Each process writes files; the first one reads them all and scores
-    alone, so nothing is gathered through devices, and memory holds what the metrics keep.
+    alone, so nothing is gathered through devices, and only the metrics' state is kept in memory.
     Predictions of other weights, settings or annotations are moved to ``predictions.replaced``,
     and the log says what differs.
 
-    A loader whose order is its own (any ``sampler`` but ``DefaultSampler`` without ``shuffle``, a
+    A data loader with another order (any ``sampler`` but ``DefaultSampler`` without ``shuffle``, a
     ``batch_sampler``, an iterable data set) is tested as by MMEngine's loop, with a warning.
 
     Args:
-        runner: The runner.
-        dataloader: Of the test.
-        evaluator: Of the test.
-        fp16: See MMEngine.
-        resume: Use predictions that are there. Pictures of ``--show-dir`` need all images
-            predicted anew.
-        save_every: Images after which a process writes a part.
-        save_seconds: Time after which it does so in any case.
-        preflight: What a mismatch between classes, annotations and prompts is: ``'error'``,
-            ``'warn'``, or ``'off'``: not looked for.
+        runner: Runner of the test.
+        dataloader: Data loader of the test, or its config.
+        evaluator: Evaluator of the test, or its config.
+        fp16: Whether to use autocast, see MMEngine.
+        resume: Whether to use existing predictions. Drawn images (``--show-dir``) need new
+            predictions of all images.
+        save_every: Number of images after which a process writes a part.
+        save_seconds: Seconds after which a process writes a part in any case.
+        preflight: Reaction to a mismatch between classes, annotations and prompts: ``'error'``,
+            ``'warn'``, or ``'off'`` (no checks).
 
     Raises:
-        ValueError: For another ``preflight``.
+        ValueError: If ``preflight`` has another value.
     """
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict, evaluator: Any,
@@ -76,20 +76,20 @@ class ResumableTestLoop(TestLoop):
 
     @property
     def folder(self) -> Path:
-        """Where predictions are."""
+        """Return the folder of the predictions."""
         return Path(self.runner.work_dir) / 'predictions'
 
     @property
     def datasets(self) -> list[TestedDataset]:
-        """What is tested."""
+        """Return the tested data sets."""
         return tested_datasets(self.dataloader.dataset,
                                getattr(self.evaluator, 'dataset_prefixes', None))
 
     def run(self) -> dict[str, float]:
-        """Test.
+        """Run the test.
 
         Returns:
-            Metrics.
+            Results of the metrics.
         """
         if self.preflight != 'off':
             check_test(self.datasets, self.evaluator, self.runner.model,
@@ -114,7 +114,7 @@ class ResumableTestLoop(TestLoop):
         return metrics[0]
 
     def _start(self) -> set[int]:
-        """Positions of the images that an interrupted run has predicted."""
+        """Return the indices of the images that an interrupted run has predicted."""
         state: list[Any] = [None]
         if is_main_process():
             now = fingerprint(self.runner.model, self.runner.cfg, self.datasets)
@@ -152,7 +152,7 @@ class ResumableTestLoop(TestLoop):
         batches.leave_out(done)
         writer = PredictionWriter(self.folder, None, get_rank())
         datasets, last = self.datasets, time.monotonic()
-        # workers are started for nothing where all is done
+        # data loader workers must not start if all images are done
         for i, (indices, batch) in enumerate(zip(batches.mine, self.dataloader
                                                  if batches.mine else ())):
             self.runner.call_hook('before_test_iter', batch_idx=i, data_batch=batch)
@@ -172,23 +172,23 @@ class ResumableTestLoop(TestLoop):
                 writer.flush()
                 last = time.monotonic()
         writer.close()
-        # a process that failed must not leave the others to score what is there
+        # a failed process must not leave the others to score incomplete predictions
         all_gather_object(len(batches.mine))
 
 
 def names_of(sample: Any, classes: tuple[str, ...]) -> tuple[str, ...] | None:
-    """What labels of a sample mean: ``None`` for the classes of its data set."""
+    """Return the names of a sample's labels; ``None`` for the classes of its data set."""
     text = sample.get('text', None)
     if isinstance(text, (list, tuple)):
         return None if tuple(text) == classes else tuple(text)
     try:
         return tuple(Prompt.from_data_sample(sample).names)
-    except (ValueError, TypeError):  # a detector without words
+    except (ValueError, TypeError):  # a detector without prompts
         return None
 
 
 def why_not(dataloader: Any) -> str | None:
-    """Why a test cannot be resumed; None if it can."""
+    """Return the reason why a test cannot be resumed; None if it can."""
     if not isinstance(dataloader, dict):
         ours = isinstance(getattr(dataloader, 'batch_sampler', None), RemainingBatches)
         return None if ours else 'test_dataloader was built before the loop'

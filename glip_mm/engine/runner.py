@@ -1,4 +1,4 @@
-"""MMEngine's runners with a screen for people."""
+"""MMEngine's runners with concise screen output."""
 
 import contextlib
 import io
@@ -22,30 +22,30 @@ from glip_mm.registry import RUNNERS
 from .hooks.progress_hook import ProgressHook
 
 PACKAGE = str(Path(__file__).parents[1])
-#: Warnings of MMEngine about its own insides, or about what a config asks for.
+#: Expected warnings of MMEngine about its internals, or about settings of the config.
 EXPECTED = re.compile('is skipped since its requires_grad=False|"FileClient" will be deprecated|'
                       '"HardDiskBackend" is the alias')
 
-#: What MMEngine says and everybody wants to know.
+#: MMEngine's messages that are shown on the screen.
 WANTED = re.compile('^resumed epoch|^Load checkpoint from')
 
-#: On the screen: the first names of a list, characters of a line, lines of a note.
+#: Limits of the screen output: length of a list, characters per line, lines of a note.
 LONG_LIST = re.compile(r"(\[[^\[\]]{80}[^\[\],]*)(?:,[^\[\]]*)\]")
 WIDTH, LINES = 160, 4
 
 
 def is_for_the_screen(record: logging.LogRecord) -> bool:
-    """Pass what glip_mm says and warnings; not MMEngine's environment, config, hooks, intervals."""
+    """Select glip_mm's messages and warnings, without MMEngine's environment, config and hooks."""
     if record.pathname.startswith(PACKAGE) or WANTED.search(record.getMessage()):
         return True
     return record.levelno >= logging.WARNING and not EXPECTED.search(record.getMessage())
 
 
 class ScreenFormatter(logging.Formatter):
-    """Shortens lists of names and long notes; the log file holds all of them.
+    """Shortens lists of names and long notes; the log file holds the full text.
 
     Args:
-        full: What formats a record for the log.
+        full: Formatter of the log file.
     """
 
     def __init__(self, full: logging.Formatter) -> None:
@@ -53,7 +53,7 @@ class ScreenFormatter(logging.Formatter):
         self.full = full
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format a record; an error stays whole."""
+        """Format a record; errors are not shortened."""
         text = self.full.format(record)
         if record.levelno >= logging.ERROR:
             return text
@@ -68,7 +68,7 @@ class ScreenFormatter(logging.Formatter):
 
 @contextlib.contextmanager
 def no_stderr() -> Iterator[None]:
-    """Drop what the shell says of compilers that a report of the environment looks for."""
+    """Suppress shell messages about missing compilers while the environment is collected."""
     sys.stderr.flush()
     with open(os.devnull, 'w') as nowhere:
         kept = os.dup(2)
@@ -82,7 +82,7 @@ def no_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def prints_to(logger: logging.Logger) -> Iterator[None]:
-    """Send what third-party code prints, such as pycocotools, to the log file."""
+    """Redirect the output of third-party code, such as pycocotools, to the log file."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
@@ -90,7 +90,7 @@ def prints_to(logger: logging.Logger) -> Iterator[None]:
     finally:
         text = printed.getvalue().strip()
         if text:
-            print_log(text, logger)  # by MMEngine's hand, so that the screen leaves it out
+            print_log(text, logger)  # through MMEngine, so that the screen filters it out
 
 
 class ScreenMixin:
@@ -99,20 +99,20 @@ class ScreenMixin:
     ``verbose=True`` in the config shows everything on the screen, as MMEngine does.
 
     Args:
-        *args: And all others: see the runner of MMEngine that it is mixed into.
+        *args: Arguments of the runner of MMEngine that it is mixed into.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.register_hook(ProgressHook())
         if not self.cfg.get('verbose', False):
-            # of a wrapped optimizer, whose steps the scheduler cannot see
+            # the scheduler cannot see the steps of a wrapped optimizer
             warnings.filterwarnings('ignore', message='Seems like `optimizer.step')
 
     def _quieten(self, logger: MMLogger) -> None:
         if not self.cfg.get('verbose', False):
             for handler in logger.handlers:
-                if type(handler) is logging.StreamHandler:  # not a file's
+                if type(handler) is logging.StreamHandler:  # not a file handler
                     handler.addFilter(is_for_the_screen)
                     handler.setFormatter(ScreenFormatter(handler.formatter))
 
@@ -121,7 +121,7 @@ class ScreenMixin:
             super()._log_env(*args)
 
     def build_evaluator(self, evaluator: Any) -> Evaluator:
-        """Build the evaluator; what metrics print goes to the log."""
+        """Build the evaluator; the output of metrics goes to the log."""
         with prints_to(self.logger):
             built = super().build_evaluator(evaluator)
         evaluate = built.evaluate
@@ -134,22 +134,22 @@ class ScreenMixin:
         return built
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
-        """Load a checkpoint; what its reader prints goes to the log."""
+        """Load a checkpoint; the loader's output goes to the log."""
         with prints_to(self.logger):
             return super().load_checkpoint(*args, **kwargs)
 
     def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:
-        """Build a data loader; what its data set prints goes to the log."""
+        """Build a data loader; its data set's output goes to the log."""
         with prints_to(self.logger):
             return super().build_dataloader(*args, **kwargs)
 
 
 @RUNNERS.register_module()
 class ScreenRunner(ScreenMixin, Runner):
-    """MMEngine's ``Runner`` with a screen for people."""
+    """MMEngine's ``Runner`` with concise screen output."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """Build the logger; on the screen it shows what :func:`is_for_the_screen`."""
+        """Build the logger; the screen shows the records of :func:`is_for_the_screen`."""
         logger = super().build_logger(*args, **kwargs)
         self._quieten(logger)
         return logger
@@ -157,10 +157,10 @@ class ScreenRunner(ScreenMixin, Runner):
 
 @RUNNERS.register_module()
 class ScreenFlexibleRunner(ScreenMixin, FlexibleRunner):
-    """MMEngine's ``FlexibleRunner``, which FSDP and DeepSpeed need, with a screen for people."""
+    """MMEngine's ``FlexibleRunner``, which FSDP and DeepSpeed need, with concise screen output."""
 
     def build_strategy(self, *args: Any, **kwargs: Any) -> BaseStrategy:
-        """Build the strategy, which makes the logger."""
+        """Build the strategy, which creates the logger."""
         strategy = super().build_strategy(*args, **kwargs)
         self._quieten(strategy.logger)
         return strategy

@@ -1,28 +1,27 @@
-"""AP of single classes, over all images or over images drawn with replacement."""
+"""AP of single classes, over all images or over bootstrap samples of images."""
 
-import contextlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
-#: Quantiles of resampled differences that make a 95 % interval.
+from .coco_matching import MAX_DETS, match_boxes
+
+#: Percentiles of resampled differences that bound a 95 % interval.
 INTERVAL = (2.5, 97.5)
 
 
 @dataclass(frozen=True)
 class ClassMatches:
-    """Which detections of one class are right, ``D`` in ``N`` images, at ``T`` thresholds.
+    """Matches of a class's ``D`` detections in ``N`` images, at ``T`` IoU thresholds.
 
     Attributes:
-        scores: ``[D]``.
-        images: ``[D]`` position of the detection's image.
-        correct: ``[T, D]`` whether it matches a box.
-        wrong: ``[T, D]`` whether it matches none; neither holds for one that crowds excuse.
-        boxes: ``[N]`` boxes to be found in each image.
+        scores: ``[D]`` scores of the detections.
+        images: ``[D]`` index of the detection's image.
+        correct: ``[T, D]`` whether the detection matches a box.
+        wrong: ``[T, D]`` whether it is a false positive; both are False if it matches a crowd.
+        boxes: ``[N]`` number of ground-truth boxes in each image.
     """
 
     scores: np.ndarray
@@ -32,13 +31,13 @@ class ClassMatches:
     boxes: np.ndarray
 
     def average_precision(self, weights: np.ndarray | None = None) -> np.ndarray:
-        """COCO AP at the mean of all thresholds, with how often each image counts.
+        """Compute COCO AP, averaged over all thresholds, with weighted images.
 
         Args:
             weights: ``[S, N]`` counts of the images in each of ``S`` samples; default: all once.
 
         Returns:
-            ``[S]``, shares of 1; nan where no box is to be found.
+            ``[S]`` APs in 0..1; nan without ground truth.
         """
         if weights is None:
             weights = np.ones((1, len(self.boxes)))
@@ -51,7 +50,7 @@ class ClassMatches:
             total = counts @ self.boxes
             if not total:
                 continue
-            # an image that was drawn twice gives its detections one after the other
+            # an image that was drawn twice contributes its detections in sequence
             tp = np.cumsum(right * counts[images], axis=1)
             fp = np.cumsum(wrong * counts[images], axis=1)
             precision = tp / (tp + fp + np.spacing(1))
@@ -66,27 +65,21 @@ class ClassMatches:
 
 
 def match_classes(truth: COCO, rows: Sequence[Mapping], category_ids: Sequence[int],
-                  image_ids: Sequence, max_dets: int = 100) -> list[ClassMatches]:
-    """Match detections with boxes as pycocotools does.
+                  image_ids: Sequence, max_dets: int = MAX_DETS) -> list[ClassMatches]:
+    """Match detections with ground truth as pycocotools does.
 
     Args:
-        truth: The annotations.
-        rows: Detections in COCO's form, see :func:`.metrics.odinw_metric.coco_results`.
-        category_ids: Of the classes, ascending.
-        image_ids: The images that count.
-        max_dets: Detections of a class in an image that count.
+        truth: Ground truth.
+        rows: Detections in COCO's form, see :func:`.coco_matching.coco_results`.
+        category_ids: Category ids of the classes, ascending.
+        image_ids: Ids of the evaluated images.
+        max_dets: Maximum number of detections per class and image.
 
     Returns:
-        One for each class; their images are in ascending order of id.
+        Matches of each class; their images are in ascending order of id.
     """
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.dataset.setdefault('info', {})  # loadRes reads it, and exported files lack it
-        evaluation = COCOeval(truth, truth.loadRes(list(rows)) if rows else COCO(), 'bbox')
-        params = evaluation.params
-        params.catIds, params.imgIds = list(category_ids), list(image_ids)
-        params.areaRng, params.areaRngLbl = params.areaRng[:1], params.areaRngLbl[:1]
-        params.maxDets = [max_dets]
-        evaluation.evaluate()
+    evaluation = match_boxes(truth, rows, category_ids, image_ids, max_dets, all_sizes=False)
+    params = evaluation.params
     size, thresholds = len(params.imgIds), len(params.iouThrs)
     return [_join(evaluation.evalImgs[k * size:(k + 1) * size], thresholds)
             for k in range(len(category_ids))]
@@ -110,20 +103,20 @@ def _join(images: Sequence[Mapping | None], thresholds: int) -> ClassMatches:
 
 
 def resampled_images(count: int, samples: int, seed: int = 0) -> np.ndarray:
-    """How often each of ``count`` images is drawn in each bootstrap sample, ``[S, N]``."""
+    """Draw how often each of ``count`` images is in each bootstrap sample, ``[S, N]``."""
     return np.random.default_rng(seed).multinomial(
         count, np.full(count, 1 / count), size=samples).astype(float)
 
 
 def difference_interval(before: np.ndarray, after: np.ndarray) -> tuple[float, float] | None:
-    """95 % interval of a difference from paired bootstrap samples.
+    """Compute the 95 % interval of a difference from paired bootstrap samples.
 
     Args:
-        before: ``[S]``; samples that are nan are left out.
-        after: ``[S]``, of the same samples.
+        before: ``[S]`` values before; nan samples are left out.
+        after: ``[S]`` values after, of the same samples.
 
     Returns:
-        Its ends; None if no sample is left.
+        Lower and upper end; None if no sample is left.
     """
     difference = after - before
     difference = difference[~np.isnan(difference)]

@@ -1,4 +1,4 @@
-"""What predictions depend on, so that those of an interrupted test are used only where they fit."""
+"""Fingerprint of a test: everything that predictions depend on, to validate a resumed test."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,22 +12,22 @@ from glip_mm.version import __version__
 
 from .tested_datasets import TestedDataset
 
-#: Settings of a data loader that change no prediction.
+#: Settings of a data loader that do not affect predictions.
 _NEUTRAL = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'sampler',
             'batch_sampler', 'drop_last', 'timeout')
 
 
 def fingerprint(model: nn.Module, config: Mapping[str, Any],
                 datasets: Sequence[TestedDataset]) -> dict[str, str]:
-    """Everything that predictions depend on, each by name.
+    """Describe everything that predictions depend on, by name.
 
     Args:
-        model: With its weights loaded.
-        config: ``model`` and ``test_dataloader`` are read.
-        datasets: Their annotation files are read.
+        model: Model with its weights loaded.
+        config: Config with ``model`` and ``test_dataloader``.
+        datasets: Tested data sets, whose annotation files are read.
 
     Returns:
-        Name -> value as text; that of weights and files is a digest.
+        Name -> value as text; weights and files are hashed.
     """
     found = {'weights': weights_digest(model), 'glip_mm': __version__, 'torch': torch.__version__}
     found['device'] = next((p.device.type for p in model.parameters()), 'cpu')
@@ -48,10 +48,10 @@ def fingerprint(model: nn.Module, config: Mapping[str, Any],
 
 
 def weights_digest(model: nn.Module) -> str:
-    """Digest of names, types and values of a model's parameters and buffers."""
+    """Hash names, types and values of a model's parameters and buffers."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
-        # a wrapper of several processes changes names, not weights
+        # a distributed wrapper changes names, not weights
         digest.update(f'{name.removeprefix("module.")} {value.dtype} {tuple(value.shape)}'.encode())
         flat = value.detach().cpu().contiguous().reshape(-1)
         digest.update(memoryview(flat.view(torch.uint8).numpy()))
@@ -59,7 +59,7 @@ def weights_digest(model: nn.Module) -> str:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Sentences on what two fingerprints disagree about."""
+    """Describe the differences of two fingerprints in sentences."""
     found = []
     for key in sorted({*before, *now}):
         old, new = before.get(key), now.get(key)

@@ -1,4 +1,4 @@
-"""Predictions of a test on disk: parts that are whole or absent, read in the data set's order."""
+"""Predictions of a test on disk: atomic parts, read in the data set's order."""
 
 import io
 import json
@@ -16,19 +16,19 @@ from glip_mm.atomic_files import write_atomically
 from .stored_values import decode, encode
 
 _PART = re.compile(r'part-(\d+)-(\d+)\.npz')
-#: Kinds of rows that a part holds one array each of, for all its images; their last dimensions.
+#: Arrays of a part, each with the rows of all its images: dtype and last dimension.
 _COLUMNS = {'bboxes': (np.float32, 4), 'scores': (np.float32, None), 'labels': (np.int32, None)}
 _TRUTH = {'gt_bboxes': (np.float32, 4), 'gt_labels': (np.int64, None)}
 
 
 class Prediction(NamedTuple):
-    """What a model found in one image."""
+    """Predictions of a model in an image."""
 
-    #: Position in the test data set.
+    #: Index in the test data set.
     index: int
     img_id: int | str
     img_path: str
-    #: Height and width.
+    #: Height and width of the original image.
     ori_shape: tuple[int, int]
     #: float32 ``[n, 4]``, xyxy half open, pixels of the original image.
     bboxes: np.ndarray
@@ -36,9 +36,9 @@ class Prediction(NamedTuple):
     scores: np.ndarray
     #: int32 ``[n]``: index in the classes of the data set, or in ``names``.
     labels: np.ndarray
-    #: What labels mean where it is not the classes of the data set: phrases.
+    #: Names of labels if these are not the classes of the data set: phrases.
     names: tuple[str, ...] | None = None
-    #: What else metrics need: fields of the data sample.
+    #: Further fields of the data sample that metrics need.
     meta: Mapping[str, Any] | None = None
     #: Boxes and labels of the sample's ``gt_instances``, if it has any.
     gt_bboxes: np.ndarray | None = None
@@ -46,13 +46,13 @@ class Prediction(NamedTuple):
 
 
 class PredictionWriter:
-    """Writes parts, each atomically: a process that is killed loses what it had not flushed.
+    """Writer of parts, each atomically: a killed process loses only what was not flushed.
 
     Args:
-        folder: Made if missing.
-        meta: Written to ``meta.json``; ``None`` leaves the file alone, as processes but the first
-            do.
-        rank: Of the process among those that write into the folder.
+        folder: Folder of the parts; created if missing.
+        meta: Content of ``meta.json``; ``None`` does not write the file, for all processes but the
+            first.
+        rank: Rank of the process among those that write into the folder.
     """
 
     def __init__(self, folder: str | Path, meta: Mapping[str, Any] | None, rank: int = 0) -> None:
@@ -65,10 +65,10 @@ class PredictionWriter:
         self.waiting: list[Prediction] = []
 
     def add(self, prediction: Prediction) -> None:
-        """Keep one image's predictions for the next part.
+        """Add an image's predictions to the next part.
 
         Raises:
-            ValueError: If boxes, scores and labels are not equally many.
+            ValueError: If boxes, scores and labels differ in number.
         """
         counts = [len(getattr(prediction, k)) for k in _COLUMNS]
         if len(set(counts)) > 1:
@@ -77,7 +77,7 @@ class PredictionWriter:
         self.waiting.append(prediction)
 
     def flush(self) -> None:
-        """Write what was added since the last part as a part of its own."""
+        """Write all predictions since the last part as a new part."""
         if not self.waiting:
             return
         rows, texts = self.waiting, _Texts()
@@ -88,7 +88,7 @@ class PredictionWriter:
                       for v in (getattr(p, name) for p in rows) if v is not None]
             arrays[name] = np.concatenate([empty, *values])
         arrays['counts'] = np.array([len(p.scores) for p in rows], np.int64)
-        # -1: no truth is known, which differs from an image without objects
+        # -1: the ground truth is unknown, which differs from an image without objects
         arrays['gt_counts'] = np.array(
             [-1 if p.gt_labels is None else len(p.gt_labels) for p in rows], np.int64)
         records = [
@@ -109,13 +109,13 @@ class PredictionWriter:
 
 
 class PredictionStore:
-    """Reads predictions in the order of the data set, holding few parts in memory.
+    """Reader of predictions in the order of the data set, with few parts in memory.
 
-    An image that two parts hold (a test that was resumed by other numbers of processes) is given
+    An image in two parts (of a test that was resumed with another number of processes) is returned
     once.
 
     Args:
-        folder: ``predictions`` of a work directory.
+        folder: Folder ``predictions`` of a work directory.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -140,13 +140,13 @@ class PredictionStore:
                                  'again; only its images are predicted again') from error
             for row, index in enumerate(indices):
                 self._places.setdefault(index, (path, row))
-        # one part for each process that wrote: their images take turns
+        # one part per process that wrote: their images alternate
         self._keep = 2 * len({rank for rank, _, _ in parts}) + 1
         self._open: OrderedDict[Path, _Part] = OrderedDict()
 
     @property
     def done(self) -> set[int]:
-        """Positions in the data set of the images that are here."""
+        """Return the indices of the images that are stored."""
         return set(self._places)
 
     def __len__(self) -> int:
@@ -157,7 +157,7 @@ class PredictionStore:
             yield self[index]
 
     def __getitem__(self, index: int) -> Prediction:
-        """The prediction of a position in the data set."""
+        """Return the prediction of an image, by its index in the data set."""
         path, row = self._places[index]
         if path not in self._open:
             self._open[path] = _Part(path)
@@ -168,7 +168,7 @@ class PredictionStore:
 
 
 class _Part:
-    """One file in memory."""
+    """A part in memory."""
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as content:
@@ -191,7 +191,7 @@ class _Part:
 
 
 class _Texts:
-    """Values as text, each once: thousands of images repeat the same class names."""
+    """Values as text, each stored once: thousands of images repeat the same class names."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
@@ -208,6 +208,6 @@ class _Texts:
 
 
 def _parts(folder: Path) -> list[tuple[int, int, Path]]:
-    """Rank, number and path of every part."""
+    """Return rank, number and path of every part."""
     found = ((_PART.fullmatch(p.name), p) for p in folder.iterdir())
     return sorted((int(m[1]), int(m[2]), p) for m, p in found if m)

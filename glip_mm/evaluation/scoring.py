@@ -1,4 +1,4 @@
-"""Metrics of predictions on disk."""
+"""Metrics of stored predictions."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,19 +12,19 @@ from glip_mm.compat import single_process
 
 from .predictions import Prediction, PredictionStore
 
-#: Images given to the metrics at a time.
+#: Number of images per call of the metrics.
 BATCH = 64
 
 
 def to_prediction(index: int, sample: BaseDataElement, classes: tuple[str, ...],
                   names: tuple[str, ...] | None) -> Prediction:
-    """What metrics need of a data sample that a model has filled in.
+    """Extract a data sample's predictions and all fields that metrics need.
 
     Args:
-        index: Position in the data set.
-        sample: With ``pred_instances``, boxes in pixels of the original image.
-        classes: Of the data set.
-        names: Of the sample's prompt; None if they are not known.
+        index: Index in the data set.
+        sample: Data sample with ``pred_instances``, boxes in pixels of the original image.
+        classes: Classes of the data set.
+        names: Names in the sample's prompt; None if unknown.
     """
     meta = {k: v for k, v in sample.metainfo_items()}
     found, truth = sample.pred_instances, sample.get('gt_instances', None)
@@ -42,7 +42,7 @@ def to_prediction(index: int, sample: BaseDataElement, classes: tuple[str, ...],
 
 
 def to_sample(prediction: Prediction) -> dict[str, Any]:
-    """The data sample of a prediction as metrics of MMEngine take it."""
+    """Convert a prediction to a data sample in the form of MMEngine's metrics."""
     sample: dict[str, Any] = dict(prediction.meta or {})
     sample.update(img_id=prediction.img_id, img_path=prediction.img_path,
                   pred_instances=_tensors(bboxes=prediction.bboxes, scores=prediction.scores,
@@ -57,17 +57,17 @@ def to_sample(prediction: Prediction) -> dict[str, Any]:
 
 
 def score(store: PredictionStore, evaluator: Evaluator, size: int) -> Mapping[str, float]:
-    """Metrics of a whole data set, computed in this process alone.
+    """Compute the metrics of a whole data set, in this process alone.
 
-    Predictions are read part by part; what stays in memory is what each metric keeps.
+    Predictions are read part by part; only the state of the metrics stays in memory.
 
     Args:
-        store: With all images.
-        evaluator: With ``dataset_meta`` set.
-        size: Images of the data set.
+        store: Stored predictions of all images.
+        evaluator: Evaluator with ``dataset_meta`` set.
+        size: Number of images in the data set.
 
     Returns:
-        Name -> value.
+        Name -> value of the metrics.
 
     Raises:
         ValueError: If predictions are missing or of another data set.

@@ -1,4 +1,4 @@
-"""Small Python values as JSON text, and back as they were: tuples, arrays, number keys."""
+"""Lossless JSON encoding of small Python values: tuples, arrays, number keys."""
 
 import json
 from pathlib import PurePath
@@ -9,16 +9,16 @@ import torch
 
 
 def encode(value: Any) -> str:
-    """A value as JSON text that :func:`decode` turns back.
+    """Encode a value as JSON text for :func:`decode`.
 
     Raises:
-        TypeError: If the value holds something else than numbers, text, arrays and containers.
+        TypeError: If the value contains other types than numbers, text, arrays and containers.
     """
     return json.dumps(_plain(value))
 
 
 def decode(text: str) -> Any:
-    """What :func:`encode` was given; tensors come back as arrays, paths as text."""
+    """Decode the text of :func:`encode`; tensors become arrays, paths become text."""
     return _rich(json.loads(text))
 
 
@@ -35,7 +35,7 @@ def _plain(value: Any) -> Any:
         if value.dtype.kind not in 'biuf':
             raise TypeError(f'arrays of {value.dtype} are not stored')
         return {'array': value.tolist(), 'dtype': str(value.dtype), 'shape': value.shape}
-    # a named tuple is a type of somebody's own, which could not be made again
+    # a named tuple has its own type, which could not be restored
     if type(value) is tuple:
         return {'tuple': [_plain(v) for v in value]}
     if type(value) in (list, set):

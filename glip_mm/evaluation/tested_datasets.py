@@ -1,4 +1,4 @@
-"""What a test's data set consists of."""
+"""Members of a test's data set."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,37 +6,37 @@ from typing import Any, NamedTuple
 
 
 class TestedDataset(NamedTuple):
-    """One annotated set of a test; a test of several joins them."""
+    """An annotated data set of a test; a test may join several."""
 
-    __test__ = False  # no test case, whatever its name begins with
+    __test__ = False  # pytest must not collect it
 
     name: str
-    #: Annotation file; '' if the set has none.
+    #: Path of the annotation file; '' if the set has none.
     ann_file: str
     img_prefix: str
     num_images: int
-    #: Names in label order; empty where each image has phrases of its own.
+    #: Names in label order; empty if each image has its own phrases.
     classes: tuple[str, ...]
-    #: Position of its first image in the whole.
+    #: Index of its first image in the whole.
     start: int
     dataset: Any
 
     def facts(self) -> dict[str, Any]:
-        """What ``metrics.json`` says of it."""
+        """Return its description for ``metrics.json``."""
         return dict(name=self.name, ann_file=self.ann_file, img_prefix=self.img_prefix,
                     num_images=self.num_images, classes=list(self.classes))
 
 
 def tested_datasets(dataset: Any, names: list[str] | None = None,
                     repeated: bool = False) -> list[TestedDataset]:
-    """The sets that a test's data set joins, in order.
+    """List the data sets that a test's data set joins, in order.
 
     Args:
         dataset: A data set, possibly wrapped or concatenated.
-        names: What the evaluator calls them; else they have their own ``dataset_name``, or that of
+        names: Names in the evaluator; default: their own ``dataset_name``, or that of
             the annotation file.
-        repeated: Also look inside wrappers that change the number of images, as trainings have
-            them; ``start`` then means nothing.
+        repeated: Whether to look inside wrappers that change the number of images, too, as used in
+            trainings; ``start`` is meaningless then.
     """
     found, start = [], 0
     leaves = list(_leaves(dataset, repeated))
@@ -59,7 +59,7 @@ def _leaves(dataset: Any, repeated: bool) -> Iterator[Any]:
     if isinstance(members, (list, tuple)):
         for member in members:
             yield from _leaves(member, repeated)
-    # a wrapper that changes the number of images is a data set of its own
+    # a wrapper that changes the number of images counts as a data set itself
     elif hasattr(dataset, 'dataset') and (repeated or len(dataset.dataset) == len(dataset)):
         yield from _leaves(dataset.dataset, repeated)
     else:

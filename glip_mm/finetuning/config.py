@@ -1,4 +1,4 @@
-"""The config of a fine-tuning run, short enough to be read and changed by hand."""
+"""Config of a fine-tuning run, short enough to be read and changed by hand."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -12,47 +12,46 @@ from mmengine.config import Config
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import read_coco
+from glip_mm.datasets.meta_keys import TRAIN_META_KEYS
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.models.tuning.modes import MODES
 
+from .class_prompts import ClassPrompts
 from .data import digest_of
-from .prompts import ClassPrompts
 from .replay import Replay
 from .splits import Split, Splits
 
-#: Modes, see docs/tuning_modes.md.
+#: Tuning modes, see docs/tuning_modes.md.
 TUNING = tuple(MODES)
-#: What decides on steps, stops and the best checkpoint.
+#: Metric that decides on learning rate steps, early stopping and the best checkpoint.
 MONITOR = 'finetune/mean'
-#: Published copies of a training image in an epoch, by shots.
+#: Published number of copies of a training image per epoch, by shots.
 COPIES = {1: 8, 3: 4, 5: 2, 10: 1}
-#: Negative classes of a training prompt where not all fit: published for Objects365.
+#: Number of negative classes in a training prompt that cannot hold all; published for Objects365.
 MANY = 85
-META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
-             'flip_direction', 'prompt')
 #: Learning rate and weight decay of the prompt offset, as published.
 PROMPT_RATE = (0.05, 0.25)
-#: The same for the modes that do not take the base config's rate and a decay of 0.05.
+#: Learning rate and weight decay of modes that do not use the base config's rate and 0.05.
 RATES = dict(prompt=PROMPT_RATE, lora=(2e-4, 0.05))
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run trains. The defaults are the published few-shot recipe.
+    """Settings of a fine-tuning run. The defaults are the published few-shot recipe.
 
     Attributes:
-        tuning: One of :data:`TUNING`.
-        shots: Images of each class; None for all.
-        epochs: At most.
-        batch_size: Images of a step.
-        workers: Processes that read images.
-        seed: Of the run.
+        tuning: Tuning mode, one of :data:`TUNING`.
+        shots: Number of training images per class; None for all.
+        epochs: Maximum number of epochs.
+        batch_size: Number of images per training step.
+        workers: Number of data loader workers.
+        seed: Random seed of the run.
         lr: Learning rate; None for that of :data:`RATES`.
-        copies: Times an image comes in an epoch; None for :data:`COPIES`.
-        step_patience: Evaluations without progress before the rate falls to a tenth; None for the
-            published 3, or 2 with all images.
-        stop_patience: Evaluations without progress before training ends; None for the published 8,
-            or 4 with all images.
+        copies: Number of copies of an image per epoch; None for :data:`COPIES`.
+        step_patience: Evaluations without improvement before the learning rate is divided by ten;
+            None for the published 3, or 2 with all images.
+        stop_patience: Evaluations without improvement before the training stops; None for the
+            published 8, or 4 with all images.
     """
 
     tuning: str = 'full'
@@ -74,23 +73,23 @@ class RunSettings:
 def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpoint: str,
                     prompts: ClassPrompts | None = None,
                     replay: Replay | None = None) -> dict[str, Any]:
-    """What a run says beyond its base config.
+    """Build the settings of a run that its base config does not have.
 
     Args:
-        base: The config of the model; its training pipeline and optimizer are kept where it has
-            them, else published ones are taken.
-        splits: The data.
-        settings: How to train.
-        checkpoint: Where training starts.
+        base: Config of the model; its training pipeline and optimizer are kept if it has
+            them, otherwise published ones are used.
+        splits: Splits of the data set.
+        settings: Settings of the training.
+        checkpoint: Checkpoint that the training starts from.
         prompts: Overrides of class names.
-        replay: What is read besides.
+        replay: Training sets to mix in.
 
     Returns:
         Keys of the new config.
 
     Raises:
         KeyError: If the base config has no model or no pipeline.
-        ValueError: If prompts vary and an offset to one prompt is learned.
+        ValueError: If prompts vary although an offset to one prompt is learned.
     """
     prompts = prompts or ClassPrompts({}, {})
     if 'prompt' in settings.tuning and replay:
@@ -121,7 +120,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
             checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1, save_best=MONITOR,
                             rule='greater', backend_args=dict(backend='atomic'))),
         custom_hooks=[
-            # the test split, too: not after hours of training
+            # tests=True: a broken test split must fail before hours of training
             dict(type='PreflightHook', tests=True), dict(type='FirstEvaluationHook'),
             dict(type='StepSeedHook'), dict(type='NonFiniteHook', policy='skip'),
             dict(type='EarlyStoppingHook', monitor=MONITOR, rule='greater', min_delta=0,
@@ -152,7 +151,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
 
 
 def _inputs(splits: Splits, checkpoint: str) -> dict[str, str]:
-    """What the results come from: with other content of the same files they would be others."""
+    """Describe the content of a run's input files, to detect changes."""
     found = {part: digest_of(getattr(splits, part).ann_file.read_bytes())
              for part in ('train', 'val', 'test')}
     if Path(checkpoint).is_file():
@@ -169,14 +168,14 @@ def _model(base: Config, settings: RunSettings) -> dict[str, Any]:
     model: dict[str, Any] = {}
     backbone = base.model.get('backbone', {})
     if backbone.get('init_cfg'):
-        model['backbone'] = dict(init_cfg=None)  # the checkpoint holds the weights
+        model['backbone'] = dict(init_cfg=None)  # the checkpoint has the weights
     if settings.tuning != 'full':
         model['tuning'] = settings.tuning
     elif base.model.get('tuning'):
-        model['tuning'] = None  # the base was tuned itself
+        model['tuning'] = None  # the base itself is a tuned model
     if settings.tuning == 'full' and backbone.get('type', '').endswith(
             'SwinTransformer'):
-        # published: patch embedding and first stage stay as they are
+        # published: patch embedding and first stage stay frozen
         model.setdefault('backbone', {})['frozen_stages'] = 1
     return model
 
@@ -194,7 +193,7 @@ def _build_prompt(base: Config, splits: Splits, tuning: str, caption_prompt: Map
     if not fits and 'prompt' in tuning:
         raise ValueError(f'--tuning {tuning} learns one prompt, but the {len(splits.classes)} '
                          'classes need several: choose another --tuning')
-    # all classes in their order, as tests say them, or those of the image and as many more as fit
+    # all classes in the order of tests, or those of the image and as many negatives as fit
     kind = dict(method='simple', shuffle=False) if fits else dict(num_negatives=MANY, full_prob=1.)
     if variants:
         own['name_variants'] = dict(variants)
@@ -202,7 +201,7 @@ def _build_prompt(base: Config, splits: Splits, tuning: str, caption_prompt: Map
 
 
 def _train_pipeline(base: Config, test_pipeline: list[dict], build: dict) -> list[dict]:
-    """The base config's own for detection, with this prompt; else the test's, with flips."""
+    """Return the base config's detection pipeline with this prompt; else the test's, with flips."""
     found = _find_pipeline((base.get('train_dataloader') or {}).get('dataset') or {})
     if found is None:
         found = [*test_pipeline[:-1], dict(type='RandomFlip', prob=0.5), dict(type='BuildPrompt'),
@@ -213,16 +212,16 @@ def _train_pipeline(base: Config, test_pipeline: list[dict], build: dict) -> lis
         if kind == 'BuildPrompt':
             step = build
         elif kind == 'FlipWithWords':
-            # it would change words, and with them the places of all names that follow
+            # FlipWithWords would exchange words and shift the spans of all names that follow
             step = dict(type='RandomFlip', prob=step.get('prob', 0.5))
         elif kind == 'PackDetInputs':
-            step = dict(type=step['type'], meta_keys=META_KEYS)
+            step = dict(type=step['type'], meta_keys=TRAIN_META_KEYS)
         steps.append(_loading(dict(step)))
     return steps
 
 
 def _loading(step: dict[str, Any]) -> dict[str, Any]:
-    """The loader that knows grey images of 16 bits, which Pillow by itself clips to white."""
+    """Return the loader that scales 16-bit grey images, which Pillow itself clips to white."""
     if step['type'].rpartition('.')[2] == 'LoadImageFromFile' and step.get(
             'imdecode_backend') == 'pillow':
         step['type'] = 'LoadImage'
@@ -239,14 +238,14 @@ def _find_pipeline(dataset: Mapping) -> list | None:
 
 def split_dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode: bool = True,
                   caption_prompt: Mapping | None = None) -> dict[str, Any]:
-    """Config of the data set of one split.
+    """Build the config of a split's data set.
 
     Args:
-        splits: Name and classes.
-        split: Its annotations and images.
-        pipeline: Transforms.
-        test_mode: Whether it is for a test.
-        caption_prompt: How classes stand in the prompt, see
+        splits: Data set with name and classes.
+        split: Annotations and images of the split.
+        pipeline: Transforms of the data set.
+        test_mode: Whether the data set is used for a test.
+        caption_prompt: Overrides of class names in the prompt, see
             :meth:`glip_mm.text.Prompt.from_names`.
     """
     data = dict(type='ZeroShotDataset', dataset_name=splits.name, ann_file=str(split.ann_file),
@@ -280,14 +279,14 @@ def _optimizer(base: Config, settings: RunSettings) -> dict[str, Any]:
             paramwise_cfg=dict(language_lr_mult=0.1, bias_lr_mult=2.0, bias_decay_mult=0.0),
             clip_grad=dict(max_norm=1.0, norm_type=2))
     if settings.tuning == 'linear_prompt':
-        # the offset keeps the rates that it has alone
+        # the prompt offset keeps its own rates
         wrapper['paramwise_cfg']['custom_keys'] = dict(prompt_table=dict(
             lr_mult=PROMPT_RATE[0] / lr, decay_mult=PROMPT_RATE[1] / decay))
     return wrapper
 
 
 def _replace_those_of(base: Config, own: dict[str, Any]) -> None:
-    """Mark what takes the place of the base config's; what it lacks must not be marked."""
+    """Mark settings that replace the base config's; marking others would be an error."""
     for key, value in own.items():
         if key in ('model', 'optim_wrapper', 'randomness'):
             continue
@@ -304,14 +303,14 @@ def write_config(path: str | Path, base: str | Path, settings: dict[str, Any], c
     """Write a config that ``tools/train.py`` and ``tools/test.py`` run.
 
     Args:
-        path: The file.
-        base: The config it inherits.
-        settings: Of :func:`finetune_config`.
-        command: What wrote it, said in its first line.
-        options: Settings that replace those, as in ``--cfg-options``.
+        path: Path of the file.
+        base: Config that it inherits from.
+        settings: Settings from :func:`finetune_config`.
+        command: Command that wrote it, for the first line.
+        options: Settings that override those, as in ``--cfg-options``.
 
     Raises:
-        ValueError: If the file is there with other settings: results of two runs would be mixed.
+        ValueError: If the file exists with other settings: results of two runs would be mixed.
     """
     path = Path(path)
     config = Config(deepcopy(settings))
@@ -319,7 +318,7 @@ def write_config(path: str | Path, base: str | Path, settings: dict[str, Any], c
         config.merge_from_dict(dict(options))
     try:
         body = f'_base_ = {str(Path(base).resolve())!r}\n\n{config.pretty_text}'
-    except SyntaxError as error:  # MMEngine puts names of keys between apostrophes as they are
+    except SyntaxError as error:  # MMEngine quotes keys without escaping them
         raise ValueError("a name with an apostrophe or a backslash cannot stand in a config: "
                          'rename the folder of --data, or the class in --prompts and its category'
                          ) from error

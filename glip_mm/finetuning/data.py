@@ -1,4 +1,4 @@
-"""The splits of a folder in COCO format, written as the files that a run reads."""
+"""Splits of a folder in COCO format, and the annotation files of a run."""
 
 import hashlib
 import json
@@ -17,20 +17,20 @@ from glip_mm.datasets.coco_file import categories_of, read_coco
 from .few_shot import greedy_shots, subset
 from .splits import Split, Splits, check_splits
 
-#: What the single annotation file of an undivided folder may be called.
+#: Names of the only annotation file of a folder without splits.
 UNDIVIDED = ('_annotations.coco.json', 'annotations.json', 'annotations/annotations.json')
 
 
 def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: int = 0,
                   out: str | Path | None = None) -> Splits:
-    """Splits of a folder in one of the usual layouts, see :func:`glip_mm.apis.suite.find_datasets`.
+    """Find the splits of a folder in a usual layout, see :func:`glip_mm.apis.suite.find_datasets`.
 
     Args:
-        folder: Holds ``train``, ``val`` (or ``valid``) and perhaps ``test``; or one annotation
-            file, which ``val_fraction`` divides.
+        folder: Folder with ``train``, ``val`` (or ``valid``) and possibly ``test``; or with one
+            annotation file, which ``val_fraction`` divides.
         val_fraction: Share of the training images that becomes the val split if there is none.
-        seed: Of that division.
-        out: Folder for the divided files.
+        seed: Random seed of that division.
+        out: Folder for the annotation files of the division.
 
     Raises:
         FileNotFoundError: If the folder or its training annotations are missing.
@@ -43,7 +43,7 @@ def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: i
                                 'val and test annotations in COCO format')
     train = _find(folder, 'train') or _undivided(folder)
     if train is None:
-        # the message lists every place that was looked at
+        # the message lists every place that was searched
         below = [d.name for d in find_datasets([str(folder)], 'train')]
         raise FileNotFoundError(f"'{folder}' holds data sets in the folders {below}: give one of "
                                 'these as --data')
@@ -76,7 +76,7 @@ def _find(folder: Path, split: str) -> FoundDataset | None:
     try:
         found = find_datasets([str(folder)], split)
     except FileNotFoundError as error:
-        # broken files are errors, absent ones are not
+        # a missing split is no error, a broken one is
         if 'holds no COCO-format annotations' in str(error):
             return None
         raise
@@ -110,7 +110,7 @@ def _divide(train: FoundDataset, fraction: float, seed: int,
 
 
 def write_coco(path: Path, content: dict[str, Any]) -> Path:
-    """Write a COCO-format file of a run, with a digest in its name: other content, another file.
+    """Write a COCO-format file of a run, with a digest of its content in its name.
 
     Returns:
         Its path, such as ``val_1f0c9a2b.json`` for ``val.json``.
@@ -120,20 +120,20 @@ def write_coco(path: Path, content: dict[str, Any]) -> Path:
 
 
 def digest_of(content: bytes) -> str:
-    """Eight letters that stand for a content."""
+    """Return eight hexadecimal digits that identify a content."""
     return hashlib.sha256(content).hexdigest()[:8]
 
 
 def with_shots(splits: Splits, shots: int | None, seed: int, out: Path,
                train_file: str | Path | None = None) -> Splits:
-    """Replace the training split by a few-shot subset of it.
+    """Replace the training split by a few-shot subset.
 
     Args:
-        splits: The data set.
-        shots: See :func:`.few_shot.greedy_shots`; None for all images.
-        seed: Of the subset.
-        out: Folder for the subset's file.
-        train_file: A prepared annotation file that is taken instead.
+        splits: Splits of the data set.
+        shots: Number of images per class, see :func:`.few_shot.greedy_shots`; None for all images.
+        seed: Random seed of the subset.
+        out: Folder for the subset's annotation file.
+        train_file: Prepared annotation file to use instead.
 
     Raises:
         FileNotFoundError: If the prepared file is missing.

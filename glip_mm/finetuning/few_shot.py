@@ -9,24 +9,24 @@ from mmengine.logging import print_log
 
 
 def greedy_shots(content: dict[str, Any], shots: int, seed: int = 0) -> list[Any]:
-    """Images that hold each class at least ``shots`` times over, as the official code chooses.
+    """Choose images that show each class at least ``shots`` times, as the official code does.
 
-    Every category may still be wanted in ``shots`` images. Images are looked at one after the
-    other; one that holds a wanted category is kept, and *all* its categories are wanted once less.
+    At first every category is wanted in ``shots`` images. Images are visited one after the
+    other; one that shows a wanted category is kept, and *all* its categories are wanted once less.
     So a subset has more images of a frequent class than ``shots``.
 
-    Images without boxes, or with boxes of at most one pixel only, are passed over, as in the
+    Images without boxes, or with boxes of at most one pixel only, are skipped, as in the
     official data sets. Source: ``CocoGrounding`` and ``COCODataset`` of the official code; the
     latter shuffles with a seed, the former ignores it.
 
     Args:
-        content: Of a COCO-format file.
-        shots: Images of each category, at least 1.
-        seed: Order of the images: 0 for ascending id, else ids shuffled by Python's
-            ``random.Random(seed)``.
+        content: Content of a COCO-format file.
+        shots: Number of images per category, at least 1.
+        seed: Random seed of the order of images: 0 for ascending ids, otherwise ids shuffled by
+            Python's ``random.Random(seed)``.
 
     Returns:
-        Ids of the images, in the order they were chosen.
+        Ids of the images, in the order of their choice.
 
     Raises:
         ValueError: If ``shots`` is less than 1, or no category has as many images.
@@ -68,7 +68,7 @@ def _check_available(content: dict[str, Any], available: Counter, shots: int) ->
 
 
 def subset(content: dict[str, Any], ids: list[Any]) -> dict[str, Any]:
-    """A COCO-format file's content of some images only; its categories stay."""
+    """Return a COCO-format file's content with some images only; its categories stay."""
     kept = set(ids)
     by_id = {image['id']: image for image in content['images']}
     return dict(content, images=[by_id[i] for i in ids],

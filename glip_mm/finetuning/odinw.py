@@ -1,4 +1,4 @@
-"""The data sets of ODinW, as ``configs/_base_/datasets/odinw.json`` describes them."""
+"""Data sets of ODinW, as described in ``configs/_base_/datasets/odinw.json``."""
 
 import json
 from dataclasses import replace
@@ -9,11 +9,11 @@ from .splits import Split, Splits, check_splits
 
 
 def odinw_rows(path: str | Path, subset: str | None = None) -> list[dict[str, Any]]:
-    """Descriptions of data sets.
+    """Read the descriptions of data sets.
 
     Args:
-        path: JSON ``{"odinw": [{name, root, classes, splits, evaluated, ...}]}``.
-        subset: ``'13'`` or ``'35'``; default: all.
+        path: JSON file ``{"odinw": [{name, root, classes, splits, evaluated, ...}]}``.
+        subset: Name of a subset, ``'13'`` or ``'35'``; default: all.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -33,14 +33,14 @@ def odinw_rows(path: str | Path, subset: str | None = None) -> list[dict[str, An
 
 def odinw_splits(name: str, rows: list[dict[str, Any]], root: str | Path = 'data/odinw',
                  test: str = 'evaluated') -> Splits:
-    """The splits of one of its data sets.
+    """Return the splits of a data set.
 
     Args:
-        name: As in ``rows``.
-        rows: Of :func:`odinw_rows`.
+        name: Name of the data set in ``rows``.
+        rows: Descriptions from :func:`odinw_rows`.
         root: Folder of all data sets.
-        test: Which split is tested: ``'evaluated'`` is the one that published zero-shot results
-            are on (val, or minival where there is one), or ``'test'``.
+        test: Split to test: ``'evaluated'`` is the split of published zero-shot results
+            (val, or minival if there is one), or ``'test'``.
 
     Raises:
         ValueError: If there is no such data set.
@@ -66,7 +66,7 @@ def odinw_splits(name: str, rows: list[dict[str, Any]], root: str | Path = 'data
 
 
 def prepared_file(train: Split, shots: int, seed: int) -> Path | None:
-    """The leaderboard's few-shot file beside a training split; None if there is none."""
-    # flat sets call it train_annotations..., the file is beside it all the same
+    """Find the leaderboard's few-shot file of a training split; None if there is none."""
+    # in flat sets the training file has another name, but the few-shot file lies beside it, too
     path = train.ann_file.parent / f'fewshot_train_shot{shots}_seed{seed}.json'
     return path if path.is_file() else None

@@ -1,4 +1,4 @@
-"""What ``--data`` of the tools names: a folder, or a data set of ODinW."""
+"""Splits from the tools' ``--data``: a folder, or a data set of ODinW."""
 
 from pathlib import Path
 
@@ -10,28 +10,28 @@ ODINW = 'odinw:'
 
 
 def data_name(data: str) -> str:
-    """What folders of results call ``--data``."""
+    """Return the name of ``--data`` in folders of results."""
     return data[len(ODINW):] if data.startswith(ODINW) else Path(data).resolve().name or 'data'
 
 
 def open_splits(data: str, out: Path, val_fraction: float | None = None,
                 sets: str | Path = '', odinw_root: str | Path = 'data/odinw',
                 test: str = 'test') -> Splits:
-    """The splits of a data set.
+    """Open the splits of a data set.
 
     Args:
-        data: A folder, or ``odinw:NAME``.
-        out: See :func:`.data.folder_splits`.
-        val_fraction: See :func:`.data.folder_splits`.
-        sets: File of :func:`.odinw.odinw_rows`.
-        odinw_root: See :func:`.odinw.odinw_splits`.
-        test: See :func:`.odinw.odinw_splits`.
+        data: Folder, or ``odinw:NAME``.
+        out: Folder for new annotation files, see :func:`.data.folder_splits`.
+        val_fraction: Share of the val split, see :func:`.data.folder_splits`.
+        sets: File of descriptions, see :func:`.odinw.odinw_rows`.
+        odinw_root: Folder of all data sets, see :func:`.odinw.odinw_splits`.
+        test: Split to test, see :func:`.odinw.odinw_splits`.
 
     Raises:
-        FileNotFoundError: If something is missing.
-        ValueError: If something is wrong with it.
+        FileNotFoundError: If a file is missing.
+        ValueError: If the splits are invalid.
     """
     if data.startswith(ODINW):
         return odinw_splits(data[len(ODINW):], odinw_rows(sets), odinw_root, test)
-    # the same division for every tool
+    # seed 0: all tools must divide alike
     return folder_splits(data, val_fraction, 0, out)

@@ -1,4 +1,4 @@
-"""Ways to say each class that are worth a try, from a user's file and from templates."""
+"""Candidate wordings of classes, from a user's file and from templates."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,27 +9,27 @@ import yaml
 
 from glip_mm.text import clean_name
 
-from .prompts import as_override, check_entry, has_words
+from .class_prompts import as_override, check_entry, has_words
 
 #: ``{prefix, name, suffix}`` of one class; ``{}`` is the plain name.
 Override = Mapping[str, str]
-#: Class -> its override; classes that are not there stand as they are called.
+#: Class -> its override; other classes keep their plain names.
 Wordings = Mapping[str, Override]
-#: Where the class name goes.
+#: Placeholder of the class name.
 PLACE = '{}'
-#: Tried where nothing else is given.
+#: Templates used if neither a file nor templates are given.
 TEMPLATES = ('a {}', '{}s', 'a photo of a {}')
 PLAIN: Override = {}
 
 
 def override_of(candidate: Any, where: str, name: str) -> Override:
-    """The override that a candidate means.
+    """Convert a candidate to an override.
 
     Args:
         candidate: A phrase; a template, in which ``{}`` is the class name; or a dict
             ``{phrase, prefix, suffix}``.
-        where: Begins the error messages.
-        name: The class.
+        where: Beginning of error messages.
+        name: Name of the class.
 
     Raises:
         ValueError: If it is none of these, or has no words.
@@ -55,8 +55,8 @@ def read_candidates(path: str | Path, classes: Sequence[str]) -> dict[str, list[
     """Read ``{class: [candidate, ...]}``, JSON or (``.yml``, ``.yaml``) YAML.
 
     Args:
-        path: The file; for candidates see :func:`override_of`.
-        classes: Names that it may use.
+        path: Path of the file; for candidates see :func:`override_of`.
+        classes: Names of the allowed classes.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -88,20 +88,20 @@ def read_candidates(path: str | Path, classes: Sequence[str]) -> dict[str, list[
 def all_candidates(classes: Sequence[str], file: str | Path | None = None,
                    templates: Sequence[str] = (),
                    published: Wordings | None = None) -> dict[str, list[Override]]:
-    """What is tried for each class, the plain name first, nothing twice.
+    """Collect the candidates of each class, the plain name first, without duplicates.
 
     Args:
-        classes: All classes.
-        file: See :func:`read_candidates`.
-        templates: For every class; :data:`TEMPLATES` if there is no file either.
-        published: Overrides that come with the data set.
+        classes: Names of all classes.
+        file: File of candidates, see :func:`read_candidates`.
+        templates: Templates for every class; :data:`TEMPLATES` if there is no file either.
+        published: Overrides that belong to the data set.
 
     Returns:
-        Classes that have something to try.
+        Candidates of the classes that have any besides the plain name.
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If a candidate is wrong.
+        ValueError: If a candidate is invalid.
     """
     own = read_candidates(file, classes) if file is not None else {}
     for template in templates:
@@ -115,7 +115,7 @@ def all_candidates(classes: Sequence[str], file: str | Path | None = None,
                  *(override_of(t, '--templates', name) for t in templates)]
         distinct: dict[tuple[str, ...], Override] = {}
         for override in tried:
-            # blanks alone are no words
+            # parts of blanks alone count as empty
             distinct.setdefault(tuple(p if p.strip() else '' for p in parts_of(name, override)),
                                 override)
         if len(distinct) > 1:
@@ -124,13 +124,13 @@ def all_candidates(classes: Sequence[str], file: str | Path | None = None,
 
 
 def parts_of(name: str, override: Override) -> tuple[str, str, str]:
-    """What stands before a class, the words that are looked for, and what stands after it."""
+    """Return a class's text before, its detected words, and its text after them."""
     return (override.get('prefix', ''), override.get('name', clean_name(name)),
             override.get('suffix', ''))
 
 
 def wording(name: str, override: Override) -> str:
-    """How a class stands in the prompt; brackets are around the words that are looked for.
+    """Return a class's text in the prompt, with brackets around its detected words.
 
     Example:
         >>> wording('stingray', dict(suffix=' which is flat'))

@@ -1,4 +1,4 @@
-"""Many prompts to the images of one data set, each image encoded once."""
+"""Detection with many prompts in the images of a data set; each image is encoded once."""
 
 from collections.abc import Sequence
 
@@ -15,15 +15,15 @@ from glip_mm.text import Prompt
 
 
 class PromptDetector:
-    """Looks for prompts in single images as ``tools/test.py`` does in batches of one.
+    """Detector of prompts in single images, with the results of ``tools/test.py`` at batch size 1.
 
-    What the image encoder sees does not depend on the words: an image is encoded when it is first
-    asked for, and its pyramid is kept as long as there is room.
+    The image encoder does not depend on the text: an image is encoded on first use, and its feature
+    pyramid is cached as long as there is room.
 
     Args:
-        model: On the device that is to be used.
-        dataset: Images, prepared for the test.
-        memory: Bytes that pyramids may take; images beyond are encoded again.
+        model: Model, on its device.
+        dataset: Data set of the test.
+        memory: Maximum size of the feature pyramid cache in bytes; other images are encoded again.
     """
 
     def __init__(self, model: GLIP, dataset: BaseDataset, memory: float = 2 ** 30) -> None:
@@ -33,14 +33,14 @@ class PromptDetector:
 
     @torch.no_grad()
     def __call__(self, index: int, prompts: Sequence[Prompt]) -> list[Prediction]:
-        """Detections in one image.
+        """Detect all prompts in an image.
 
         Args:
-            index: Position of the image in the data set.
-            prompts: Each with the classes of the data set in their order.
+            index: Index of the image in the data set.
+            prompts: Prompts, each with the classes of the data set in their order.
 
         Returns:
-            One for each prompt.
+            Detections of each prompt.
         """
         feats, sample = self._encoded(index)
         at_once, found = chunks_at_once(feats), []

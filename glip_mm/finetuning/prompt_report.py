@@ -1,4 +1,4 @@
-"""What candidate prompts gave: a table, JSON, and the prompts to go on with."""
+"""Report of a prompt search: a table, JSON, and the resulting prompts."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,16 +16,16 @@ HEAD = ('class', 'boxes / images', 'in the prompt', 'AP', 'difference', '95 % in
 
 
 def last_round(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials of each class in the last round."""
+    """Return the trials of each class in the last round."""
     return [t for t in trials if t.round == trials[-1].round]
 
 
 def prompt_table(trials: Sequence[Trial], counts: Mapping[str, tuple[int, int]]) -> str:
-    """Candidates of one round as a Markdown table, in percent.
+    """Format the candidates of a round as a Markdown table, in percent.
 
     Args:
-        trials: Of one round.
-        counts: Boxes of each class, and images that have one.
+        trials: Trials of the round.
+        counts: Number of boxes of each class, and number of images that have one.
     """
     rows = [HEAD, ['---', *['---:' if 2 < i < 7 else '---' for i in range(1, len(HEAD))]]]
     for trial in trials:
@@ -40,12 +40,12 @@ def prompt_table(trials: Sequence[Trial], counts: Mapping[str, tuple[int, int]])
 
 
 def between(interval: tuple[float, float]) -> str:
-    """An interval of differences in percent."""
+    """Format an interval of differences in percent."""
     return f'{100 * interval[0]:+.1f} to {100 * interval[1]:+.1f}'
 
 
 def closing_lines(result: SearchResult, lacking: Sequence[str]) -> str:
-    """What all chosen words give together, and what was left out."""
+    """Summarise the gain of all chosen words, and the classes that were left out."""
     text = f'All classes: {100 * result.start_AP:.1f} AP before, {100 * result.AP:.1f} with the ' \
            'chosen words'
     if result.interval is not None:
@@ -62,12 +62,12 @@ def write_prompt_results(folder: Path, result: SearchResult, prompts: Mapping[st
     """Write results.md, results.json, prompts.json and results.png.
 
     Args:
-        folder: Where they go.
-        result: Of the search.
+        folder: Folder for the files.
+        result: Result of the search.
         prompts: Content of prompts.json.
-        counts: See :func:`prompt_table`.
-        facts: What results.json says of the run.
-        lacking: Classes with candidates and without boxes.
+        counts: Number of boxes and images of each class, see :func:`prompt_table`.
+        facts: Description of the run for results.json.
+        lacking: Classes with candidates but without boxes.
 
     Returns:
         The table.
@@ -76,7 +76,7 @@ def write_prompt_results(folder: Path, result: SearchResult, prompts: Mapping[st
     table = f'{prompt_table(shown, counts)}\n\n{closing_lines(result, lacking)}'
     content = dict(
         facts, mean_AP=dict(before=result.start_AP, chosen=result.AP, interval=result.interval),
-        # as data sets of configs take it
+        # the form of a data set's caption_prompt in configs
         caption_prompt={name: dict(o) for name, o in result.wordings.items()},
         trials=[dict(vars(t), words=t.words, boxes=counts[t.name][0], images=counts[t.name][1])
                 for t in result.trials])

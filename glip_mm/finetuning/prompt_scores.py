@@ -1,4 +1,4 @@
-"""Class APs of prompts on one split; what was predicted stays on disk."""
+"""Class APs of prompts on a split; predictions are stored on disk."""
 
 import hashlib
 import time
@@ -9,27 +9,27 @@ from pycocotools.coco import COCO
 from tqdm import tqdm
 
 from glip_mm.evaluation.class_ap import ClassMatches, match_classes
-from glip_mm.evaluation.metrics.odinw_metric import best_detections, coco_results, quiet_coco
+from glip_mm.evaluation.coco_matching import best_detections, coco_results, quiet_coco
 from glip_mm.evaluation.predictions import PredictionStore, PredictionWriter
 from glip_mm.text import Prompt
 
 from .prompt_candidates import Wordings
 from .prompt_detector import PromptDetector
 
-#: Seconds after which predictions are written.
+#: Interval of writing predictions, in seconds.
 SAVE_SECONDS = 30.
 
 
 class PromptScores:
-    """Predicts what is missing, and matches it with the annotations.
+    """Predicts missing images, and matches predictions with the ground truth.
 
     Args:
-        folder: For predictions: a folder of them for each prompt.
-        detector: Finds.
+        folder: Folder of the predictions, with a subfolder for each prompt.
+        detector: Detector of prompts in images.
         classes: All classes, in label order.
-        category_ids: Their categories.
-        images: Positions of the images in the data set that count.
-        ann_file: The annotations.
+        category_ids: Category ids of the classes.
+        images: Indices of the evaluated images in the data set.
+        ann_file: Path of the annotations.
     """
 
     def __init__(self, folder: Path, detector: PromptDetector, classes: Sequence[str],
@@ -42,14 +42,14 @@ class PromptScores:
         self._known: dict[str, list[ClassMatches]] = {}
 
     def __call__(self, wordings: Sequence[Wordings], title: str = '') -> list[list[ClassMatches]]:
-        """Matches of each class under some prompts.
+        """Match each class's detections under several prompts.
 
         Args:
-            wordings: The prompts.
-            title: Of the progress bar.
+            wordings: Wordings of each prompt.
+            title: Title of the progress bar.
 
         Returns:
-            For each prompt those of all classes.
+            Matches of all classes, for each prompt.
         """
         prompts = {self._name(p): p for p in map(self.prompt, wordings)}
         self._predict({n: p for n, p in prompts.items() if n not in self._known}, title)
@@ -59,19 +59,19 @@ class PromptScores:
         return [self._known[self._name(self.prompt(w))] for w in wordings]
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """Boxes of each class, and images that have one."""
+        """Return the number of boxes of each class, and the number of images that have one."""
         rows = {c: self.truth.loadAnns(self.truth.getAnnIds(
             imgIds=self.image_ids, catIds=[i], iscrowd=False))
             for c, i in zip(self.classes, self.category_ids)}
         return {c: (len(r), len({a['image_id'] for a in r})) for c, r in rows.items()}
 
     def prompt(self, wordings: Wordings) -> Prompt:
-        """All classes as one prompt."""
+        """Build a prompt of all classes."""
         return Prompt.from_names(self.classes, caption_prompt=dict(wordings))
 
     @staticmethod
     def _name(prompt: Prompt) -> str:
-        # equal captions may mark other words
+        # equal captions may have other spans
         spans = [entity.spans for entity in prompt.entities]
         return hashlib.sha256(f'{prompt.caption}\n{spans}'.encode()).hexdigest()[:16]
 

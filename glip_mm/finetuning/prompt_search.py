@@ -1,4 +1,4 @@
-"""The search for better words: class after class, the others stay as they are."""
+"""Coordinate search for better prompts: one class at a time, the others stay fixed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,29 +9,29 @@ from glip_mm.evaluation.class_ap import ClassMatches, difference_interval
 
 from .prompt_candidates import PLAIN, Override, Wordings, wording
 
-#: Images that hold a class below which no interval is believed: if five images all say the same,
-#: that happens by chance in 1 of 16 cases (sign test), with six in 1 of 32.
+#: Minimum number of images of a class for an interval to count: if five images all agree, that
+#: happens by chance in 1 of 16 cases (sign test), with six in 1 of 32.
 MIN_IMAGES = 6
 
-#: Prompts and a title -> the matches of all classes under each.
+#: Function from prompts and a title to the matches of all classes under each prompt.
 Scorer = Callable[[Sequence[Wordings], str], list[list[ClassMatches]]]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One candidate of one class, with the other classes as they were at that moment.
+    """A candidate of a class, with the other classes' words at that moment.
 
     Attributes:
-        round: From 1.
-        name: The class.
-        override: The candidate; empty for the plain name.
-        AP: Of this class, a share of 1.
-        difference: From the plain name.
+        round: Number of the round, from 1.
+        name: Name of the class.
+        override: Override of the candidate; empty for the plain name.
+        AP: AP of this class, in 0..1.
+        difference: Difference of AP from the plain name.
         interval: 95 % interval of the difference; None without bootstrap, or for the plain name.
-        mean_AP: Of all classes.
+        mean_AP: Mean AP of all classes.
         verdict: ``'helps'``, ``'hurts'``, ``'unclear'``, or ``'few images'``; of the plain name
-            ``''``. Without bootstrap the difference alone says it.
-        chosen: Whether it was kept.
+            ``''``. Without bootstrap the sign of the difference decides.
+        chosen: Whether the candidate was kept.
     """
 
     round: int
@@ -46,18 +46,18 @@ class Trial:
 
     @property
     def words(self) -> str:
-        """How the class stands in the prompt."""
+        """Return the class's text in the prompt."""
         return wording(self.name, self.override)
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
-        trials: In order; a class is in every round.
-        wordings: The chosen words of classes that do not stand as they are called.
-        start_AP: Mean AP before, a share of 1.
+        trials: Trials in order; every round has all classes.
+        wordings: Chosen words of classes that do not keep their plain names.
+        start_AP: Mean AP before, in 0..1.
         AP: Mean AP with the chosen words.
         interval: 95 % interval of the difference of both; None without bootstrap.
     """
@@ -70,18 +70,18 @@ class SearchResult:
 
 
 class PromptSearch:
-    """Coordinate search.
+    """Coordinate search for the words of classes.
 
-    One class after the other is said in every way that is to be tried, with the words that were
-    chosen so far for the other classes; the best AP of that class wins, what is said already if
-    equal.
+    One class after the other is tried with all its candidates, while the other classes keep the
+    words chosen so far; the candidate with the best AP of that class wins, the current one in case
+    of a tie.
 
     Args:
         classes: All classes, in label order.
-        score: Scores prompts, see :class:`.prompt_scores.PromptScores`.
+        score: Function that scores prompts, see :class:`.prompt_scores.PromptScores`.
         draws: Bootstrap samples ``[S, N]``, see
             :func:`glip_mm.evaluation.class_ap.resampled_images`; None for no intervals.
-        certain: Choose nothing new but what helps, as its interval says.
+        certain: Whether only candidates whose interval lies above 0 may be chosen.
     """
 
     def __init__(self, classes: Sequence[str], score: Scorer, draws: np.ndarray | None = None,
@@ -91,12 +91,12 @@ class PromptSearch:
 
     def run(self, candidates: Mapping[str, Sequence[Override]], start: Wordings | None = None,
             rounds: int = 1) -> SearchResult:
-        """Search.
+        """Run the search.
 
         Args:
-            candidates: Of each class that is to be changed, the plain name first.
-            start: Words at the beginning, where they are not the plain names.
-            rounds: Passes over all classes; a pass that changes nothing is the last.
+            candidates: Candidates of each class to change, the plain name first.
+            start: Initial words of classes that do not have their plain names.
+            rounds: Maximum number of passes over all classes; one without a change is the last.
         """
         start = {name: (start or {}).get(name, PLAIN) for name in self.classes}
         current, trials = dict(start), []
@@ -137,13 +137,13 @@ class PromptSearch:
         now = [o == current[name] for o in overrides]
         allowed = [i for i, t in enumerate(trials)
                    if not i or now[i] or t.verdict == 'helps' or not self.certain]
-        # of equal ones what is said already, else the first
+        # of equal ones the current one, else the first
         best = max(allowed, key=lambda i: (values[i], now[i], -i))
         return [replace(t, chosen=i == best) for i, t in enumerate(trials)]
 
     @staticmethod
     def _mean(matches: Sequence[ClassMatches], draws: np.ndarray | None = None) -> np.ndarray:
-        """Mean AP over the classes that have boxes, ``[S]``."""
+        """Return the mean AP over the classes that have boxes, ``[S]``."""
         values = np.stack([m.average_precision(draws) for m in matches])
         known = ~np.isnan(values)
         count = known.sum(axis=0)
@@ -157,9 +157,9 @@ def _verdict(interval: tuple[float, float]) -> str:
 
 def to_finetune_prompts(result: SearchResult, candidates: Mapping[str, Sequence[Override]],
                         published: Wordings) -> dict[str, dict[str, str]]:
-    """The chosen words as ``tools/finetune.py --prompts`` reads them.
+    """Convert the chosen words to the format of ``tools/finetune.py --prompts``.
 
-    A plain name that takes the place of a published prompt is written as a phrase.
+    A plain name that replaces a published prompt is written as a phrase.
     """
     found = {}
     for name in candidates:

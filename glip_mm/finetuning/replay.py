@@ -1,4 +1,4 @@
-"""Replay: some of what the model was trained on is read again while it is tuned."""
+"""Replay: pre-training data that is mixed into the fine-tuning, against forgetting."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -8,18 +8,18 @@ from typing import Any
 
 from mmengine.config import Config
 
-#: Share of the images of an epoch that are replayed.
+#: Default share of replayed images in an epoch.
 SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Replay:
-    """Training sets to be mixed in.
+    """Training sets to mix in.
 
     Attributes:
-        datasets: Their configs, with pipelines.
-        weights: How much of the replayed images each gives.
-        share: Share of the images of an epoch that are replayed, above 0 and below 1.
+        datasets: Configs of the data sets, with pipelines.
+        weights: Relative share of each data set in the replayed images.
+        share: Share of replayed images in an epoch, above 0 and below 1.
     """
 
     datasets: tuple[dict, ...]
@@ -31,11 +31,11 @@ class Replay:
             raise ValueError(f'--replay-share {self.share} must be above 0 and below 1')
 
     def mix(self, dataset: dict, images: int) -> dict[str, Any]:
-        """A stream of the tuned data set and the replayed ones.
+        """Build a stream of the tuned data set and the replayed ones.
 
         Args:
             dataset: Config of the tuned data set.
-            images: That an epoch reads of it; replayed ones come on top.
+            images: Number of images per epoch from it; replayed ones are added.
 
         Returns:
             Config of a :class:`glip_mm.datasets.GroundingStream`.
@@ -47,15 +47,15 @@ class Replay:
 
 
 def read_replay(path: str | Path, share: float = SHARE) -> Replay:
-    """The training sets of a config, with their copies as weights.
+    """Read the training sets of a config, with their copies as weights.
 
     Args:
-        path: The config, usually that of the pre-training.
-        share: See :class:`Replay`.
+        path: Path of the config, usually that of the pre-training.
+        share: Share of replayed images, see :class:`Replay`.
 
     Raises:
         FileNotFoundError: If there is no such config.
-        ValueError: If it trains on nothing that makes prompts, or the share is none.
+        ValueError: If it has no training set with prompts, or the share is out of range.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"--replay '{path}' is not a file: give the config whose training "

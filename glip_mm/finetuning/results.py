@@ -1,4 +1,4 @@
-"""Metrics of several runs as one table."""
+"""Tables of the metrics of several runs."""
 
 import csv
 import math
@@ -10,7 +10,7 @@ METRICS = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl')
 
 
 def read_results(table: str | Path) -> dict[str, float]:
-    """Metrics of the only data set of a test's CSV table, shares of 1.
+    """Read the metrics of the only data set in a test's CSV table, in 0..1.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -21,7 +21,7 @@ def read_results(table: str | Path) -> dict[str, float]:
 
 
 def aggregate(runs: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
-    """Mean and sample standard deviation of each metric; the latter is nan for one run.
+    """Compute mean and sample standard deviation of each metric; the latter is nan for one run.
 
     A metric that is nan in a run is nan.
     """
@@ -37,7 +37,7 @@ def aggregate(runs: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, flo
 
 
 def results_table(runs: Mapping[str, Mapping[str, float]]) -> str:
-    """Runs and, of several, their mean ± deviation as a Markdown table, in percent."""
+    """Format runs, and mean ± deviation of several, as a Markdown table, in percent."""
     lines = [f'| run | {" | ".join(METRICS)} |', '| --- |' + ' ---: |' * len(METRICS)]
     for name, run in runs.items():
         lines.append(f'| {name} | {" | ".join(_percent(run[k]) for k in METRICS)} |')
@@ -51,15 +51,15 @@ def results_table(runs: Mapping[str, Mapping[str, float]]) -> str:
 
 def suite_summary(sets: Mapping[str, Mapping[str, Mapping[str, float]]]
                   ) -> tuple[str, dict[str, float]]:
-    """Runs of many data sets: AP of each with its deviation over seeds, and the mean of all.
+    """Summarise runs of many data sets: AP of each with its deviation, and the mean of all.
 
-    The deviation of the mean is that of the means over sets, one for each seed that all sets have.
+    The deviation of the mean is that of the means over data sets, one for each seed that all have.
 
     Args:
         sets: Data set -> run -> metrics.
 
     Returns:
-        A Markdown table in percent, and the AP of each data set, shares of 1.
+        A Markdown table in percent, and the AP of each data set, in 0..1.
     """
     lines = ['| data set | runs | AP | deviation | AP50 |', '| --- | ---: | ---: | ---: | ---: |']
     values = {}

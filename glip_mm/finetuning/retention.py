@@ -1,4 +1,4 @@
-"""What tuning costs: the tuned task and the original vocabulary, before and after."""
+"""Forgetting by fine-tuning: the tuned task and the original vocabulary, before and after."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,16 @@ BASE = 'before tuning'
 
 
 def tuned_task(config_file: str | Path, name: str) -> Task:
-    """The test of the tuned data as it is for a model that was not tuned."""
+    """Build the test of the tuned data for a model that was not tuned."""
     config = Config.fromfile(config_file)
     config.model.pop('tuning', None)
     return Task(name, config, 'finetune/mean')
 
 
 def for_tuned_weights(task: Task, tuning: str) -> Task:
-    """A test whose model has a place for everything that a way of tuning leaves behind.
+    """Adapt a test's model to the weights of a tuning mode.
 
-    An offset to one prompt has no place under another: it is left out, as in use.
+    An offset to one prompt does not fit another: it is left out, as in use.
     """
     if tuning != 'lora':
         return task
@@ -35,18 +35,18 @@ def for_tuned_weights(task: Task, tuning: str) -> Task:
 def measure_retention(own: Task, others: Sequence[Task], tuning: str, base: str,
                       tuned: Mapping[str, tuple[str, float]], folder: Path
                       ) -> dict[str, dict[str, float]]:
-    """Test what a model could before and can after; finished tests are not repeated.
+    """Test a model before and after tuning; finished tests are not repeated.
 
     Args:
-        own: The test of the tuned data.
+        own: Test of the tuned data.
         others: Tests of the original vocabulary.
-        tuning: How it was tuned.
-        base: The checkpoint that tuning started from.
-        tuned: Run -> its checkpoint, and its result on the tuned data, a share of 1.
-        folder: For the tests.
+        tuning: Tuning mode.
+        base: Checkpoint that tuning started from.
+        tuned: Run -> its checkpoint, and its result on the tuned data, in 0..1.
+        folder: Folder of the tests.
 
     Returns:
-        Task -> model -> metric, shares of 1; :data:`BASE` is the first model.
+        Task -> model -> metric, in 0..1; :data:`BASE` is the first model.
     """
     def test(task: Task, checkpoint: str, model: str) -> float:
         place = folder / model.replace(' ', '_') / task.name
@@ -61,7 +61,7 @@ def measure_retention(own: Task, others: Sequence[Task], tuning: str, base: str,
 
 
 def retention_table(values: Mapping[str, Mapping[str, float]]) -> str:
-    """A row for each model, a column for each task, in percent, with what was gained or lost."""
+    """Format a table of models and tasks, in percent, with gains and losses."""
     lines = [f"| model | {' | '.join(values)} |", '| --- |' + ' ---: |' * len(values)]
     for model in next(iter(values.values())):
         cells = [f'{100 * row[model]:.1f}' + ('' if model == BASE else
@@ -72,7 +72,7 @@ def retention_table(values: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def write_retention(values: Mapping[str, Mapping[str, float]], folder: Path) -> str:
-    """Write retention.md, .json and .png; returns the table."""
+    """Write retention.md, .json and .png; return the table."""
     table = retention_table(values)
     write_atomically(folder / 'retention.md', (table + '\n').encode())
     write_atomically(folder / 'retention.json', json.dumps(values, indent=1).encode())

@@ -1,4 +1,4 @@
-"""The splits of a data set, and what would make them useless or their numbers doubtful."""
+"""Splits of a data set, and checks that they are usable and independent."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from glip_mm.datasets.coco_file import categories_of, read_coco
 
 @dataclass(frozen=True)
 class Split:
-    """One split: annotation file and folder of the images."""
+    """A split: annotation file and folder of the images."""
 
     ann_file: Path
     images: Path
@@ -18,14 +18,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set to fine-tune on.
+    """A data set for fine-tuning.
 
     Attributes:
-        name: What results call it.
+        name: Name of the data set in results.
         classes: Class names in ascending order of category id.
-        train, val, test: The splits; without a test split, ``test`` is ``val``.
-        caption_prompt: Published overrides of how classes stand in the prompt.
-        doubts: What makes the numbers of a run doubtful, in sentences.
+        train, val, test: Splits; without a test split, ``test`` is ``val``.
+        caption_prompt: Published overrides of class names in the prompt.
+        doubts: Reasons to doubt the results of a run, as sentences.
     """
 
     name: str
@@ -38,17 +38,17 @@ class Splits:
 
 
 def check_splits(splits: Splits) -> tuple[str, ...]:
-    """Refuse splits that teach or measure nothing.
+    """Refuse splits that cannot be trained or evaluated on.
 
     Args:
-        splits: The data.
+        splits: Splits to check.
 
     Returns:
-        What makes numbers doubtful: classes that a split does not show, images of the val or test
-        split that are learned from.
+        Reasons to doubt results: classes that a split does not show, images of the val or test
+        split that are in the training split, too.
 
     Raises:
-        ValueError: If a split has no box that counts, or two classes have one name.
+        ValueError: If a split has no usable box, or two classes have the same name.
     """
     double = sorted(name for name, n in Counter(splits.classes).items() if n > 1)
     if double:
@@ -81,7 +81,7 @@ def check_splits(splits: Splits) -> tuple[str, ...]:
 
 def _learned_images(title: str, split: Split, content: dict[str, Any], train: Split,
                     learned: dict[str, Any]) -> list[str]:
-    """The doubt about images that the training split has, too."""
+    """Describe the images that are in the training split, too."""
     known = {key for keys in _identities(train, learned).values() for key in keys}
     double = [name for name, keys in _identities(split, content).items() if known & set(keys)]
     if not double:
@@ -92,7 +92,7 @@ def _learned_images(title: str, split: Split, content: dict[str, Any], train: Sp
 
 
 def _identities(split: Split, content: dict[str, Any]) -> dict[str, list[Any]]:
-    """File name -> what an image is known by: its path, and its name, size and boxes."""
+    """Return file name -> identities of an image: its path, and its name, size and boxes."""
     boxes: dict[Any, list] = {}
     for row in content.get('annotations', ()):
         boxes.setdefault(row['image_id'], []).append(tuple(row['bbox']))
@@ -100,7 +100,7 @@ def _identities(split: Split, content: dict[str, Any]) -> dict[str, list[Any]]:
     for image in content['images']:
         name = str(image.get('file_name'))
         keys: list[Any] = [str((split.images / name).resolve())]
-        if image['id'] in boxes:  # a copy in another folder; names such as 1.jpg say nothing
+        if image['id'] in boxes:  # tells copies in another folder from other images named 1.jpg
             keys.append((Path(name).name, image['width'], image['height'],
                          tuple(sorted(boxes[image['id']]))))
         found[name] = keys

@@ -1,4 +1,4 @@
-"""Where a fine-tuning starts: the model's config and weights, and whether they fit."""
+"""Start of a fine-tuning: the model's config and weights, and a check that they match."""
 
 import hashlib
 from pathlib import Path
@@ -15,21 +15,21 @@ from glip_mm_cli.places import shared_file
 
 
 def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple[Path, str]:
-    """Config file and weights of a model.
+    """Find config file and weights of a model.
 
     Args:
         checkpoint: A file, an address, or a name of the model index, such as
             ``'glip_swin-t_o365-goldg'``.
-        config: The config file, or a name of the model index. Default: what the index says of the
-            name or of a released file, or what our trainings keep in their checkpoints.
-        folder: Where such a kept config is written.
+        config: Config file, or a name of the model index. Default: the index's config for the
+            name or for a released file, or the config that our trainings store in checkpoints.
+        folder: Folder for a config from a checkpoint.
 
     Returns:
-        The config file, and the weights' path or address.
+        Path of the config file, and the weights' path or address.
 
     Raises:
-        FileNotFoundError: If one of them is not there.
-        ValueError: If nothing tells the config, or the file is no checkpoint.
+        FileNotFoundError: If one of them is missing.
+        ValueError: If the config cannot be determined, or the file is no checkpoint.
     """
     models = list_models()
     weights = checkpoint
@@ -64,14 +64,14 @@ def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple
 
 
 def check_start(config: Path, weights: str) -> None:
-    """Build the model of a run and load the weights: what does not fit is said before training.
+    """Build the model of a run and load its weights, to report a mismatch before training.
 
     Args:
-        config: Of the run.
-        weights: Path or address.
+        config: Path of the run's config.
+        weights: Path or address of the weights.
 
     Raises:
         FileNotFoundError, ImportError, KeyError, OSError, TypeError, ValueError: See
-            :func:`glip_mm.apis.building.build_model`; the text says what to do.
+            :func:`glip_mm.apis.building.build_model`; the message says what to do.
     """
     build_model(Config.fromfile(config), weights)

@@ -1,9 +1,9 @@
-"""From a teacher and captioned images to grounding data (GLIP, section 3.3)."""
+"""Grounding data from a teacher model and captioned images (GLIP, section 3.3)."""
 
+from .captioned_images import Sample, Shard, find_shards
 from .labeller import label
 from .selection import BoxSelection
 from .settings import LabelSettings
-from .sources import Sample, Shard, find_shards
 from .teacher import Teacher
 
 __all__ = ['BoxSelection', 'LabelSettings', 'Sample', 'Shard', 'Teacher', 'find_shards', 'label']

@@ -1,4 +1,4 @@
-"""How many things a phrase speaks of."""
+"""Number of objects that a phrase refers to."""
 
 
 _WORDS = ('one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten')
@@ -8,14 +8,14 @@ _COUNTS = {'a': 1, 'an': 1, 'another': 1, 'this': 1, 'that': 1, 'both': 2,
 
 
 def said_count(caption: str, span: tuple[int, int]) -> int | None:
-    """The number that a phrase begins with, or that stands right before it.
+    """Parse the number at the beginning of a phrase, or right before it.
 
     Args:
         caption: The whole caption.
-        span: [begin, end) of the phrase.
+        span: Span [begin, end) of the phrase.
 
     Returns:
-        None if the caption does not say.
+        The number; None if the caption has none.
 
     Example:
         >>> said_count('a man and two dogs on grass', (10, 18))

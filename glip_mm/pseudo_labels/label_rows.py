@@ -1,6 +1,5 @@
-"""Rows of labels wherever they lie: the folder of a run, JSON lines, tar shards."""
+"""Rows of labels from any source: the folder of a run, JSON lines, tar shards."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,37 +11,37 @@ from glip_mm.datasets.odvg_rules import HARMLESS, REMEDIES, check_row
 from glip_mm.datasets.storage import MappedTable, Source, open_or_build
 from glip_mm.datasets.storage.sources import COLUMNS
 
-#: Faults of a box alone, which a reader can leave out and go on.
+#: Faults of single boxes, which a reader can drop.
 FAULTS_OF_BOXES = frozenset({'degenerate box', 'box outside the image'})
 
 
 class LabelRow(NamedTuple):
-    """One labelled image."""
+    """A labelled image."""
 
-    #: ODVG record, without faults but those of :data:`FAULTS_OF_BOXES` and harmless ones.
+    #: ODVG record, which has at most faults of :data:`FAULTS_OF_BOXES` and harmless ones.
     record: dict
     #: ``file:line``, or file and byte within a shard.
     where: str
-    #: Number of the file that it comes from.
+    #: Index of the source file.
     file: int
-    #: Of a tar shard: what reads the encoded image.
+    #: Function that reads the encoded image from a tar shard.
     packed: object = None
 
     def read_image(self, images: Path | None) -> bytes:
-        """The encoded image.
+        """Read the encoded image.
 
         Args:
-            images: Folder that file names start from; not needed for shards.
+            images: Root folder of file names; not needed for shards.
 
         Raises:
-            ValueError: If there is no such file; names both the row and the file.
+            ValueError: If there is no such file; the message names the row and the file.
         """
         if self.packed is not None:
             return self.packed()  # type: ignore[operator]
         return self.image_path(images).read_bytes()
 
     def image_path(self, images: Path | None) -> Path:
-        """File of the image, see :meth:`read_image`."""
+        """Return the path of the image, see :meth:`read_image`."""
         if images is None:
             raise ValueError(f"{self.where}: '{self.record['filename']}' is a file by itself: say "
                              'with --images where the names start from')
@@ -54,9 +53,9 @@ class LabelRow(NamedTuple):
 
 
 class LabelRows:
-    """Labels by number.
+    """Random access to labels.
 
-    An index of where the rows lie is written beside the labels, the one that training uses too.
+    An index of the rows is written beside the labels, which training uses, too.
 
     Args:
         path: Folder of a run (with ``labels/`` in it), a folder of ``.jsonl`` or ``.tar`` files, or
@@ -65,7 +64,7 @@ class LabelRows:
 
     Raises:
         FileNotFoundError: If there are no labels.
-        ValueError: If the files hold no row.
+        ValueError: If the files have no rows.
     """
 
     def __init__(self, path: str | Path, label_map: Mapping[int, str] | None = None) -> None:
@@ -81,12 +80,12 @@ class LabelRows:
 
     @property
     def files(self) -> Sequence[Path]:
-        """The files, in order."""
+        """Return the files, in order."""
         return self.source.files
 
     @property
     def is_tar(self) -> bool:
-        """Whether images lie beside their labels in shards."""
+        """Return whether images lie beside their labels in shards."""
         return self.source.format == 'tar'
 
     def __len__(self) -> int:
@@ -96,7 +95,7 @@ class LabelRows:
         """Read a row.
 
         Raises:
-            ValueError: If it is no ODVG record; says where it is, what is wrong and what to do.
+            ValueError: If it is no ODVG record; the message names place, fault and remedy.
         """
         row = self.table.row(index)
         where = self.source.where(row)
@@ -114,14 +113,14 @@ class LabelRows:
         return LabelRow(record, where, row['file'], packed and packed[1])
 
     def walk(self, description: str, progress: bool = True) -> Iterator[LabelRow]:
-        """All rows in order, with a progress bar."""
+        """Iterate over all rows in order, with a progress bar."""
         for index in tqdm(range(len(self)), desc=description, unit='row', mininterval=0.5,
                           disable=not progress):
             yield self[index]
 
 
 def _pattern(path: Path) -> tuple[Path, str]:
-    """Pattern of the files and what they are."""
+    """Return the pattern of the files and their format."""
     if path.is_file() and path.suffix in ('.jsonl', '.tar'):
         return path, 'tar' if path.suffix == '.tar' else 'odvg'
     if path.is_dir():
@@ -137,34 +136,19 @@ def _pattern(path: Path) -> tuple[Path, str]:
                             'or a file of ODVG rows')
 
 
-def read_label_map(path: str | Path | None) -> dict[int, str] | None:
-    """Label -> name; None without a file.
-
-    Raises:
-        ValueError: If the file is no such thing.
-    """
-    if path is None:
-        return None
-    try:
-        return {int(label): str(name) for label, name in json.loads(
-            Path(path).read_text(encoding='utf-8')).items()}
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"label map '{path}' is not a JSON object of label and name ({error})"
-                         ) from error
-
 
 def phrase_text(phrase: str | Sequence[str]) -> str:
-    """Words of a region's phrase, which ODVG also writes as a list of pieces."""
+    """Return the words of a region's phrase, which ODVG may write as a list of pieces."""
     return ' '.join((phrase if isinstance(phrase, str) else ' '.join(phrase)).split())
 
 
 def instance_name(instance: Mapping, label_map: Mapping[int, str] | None) -> str | None:
-    """Name of a detection instance; None if neither the row nor the map tells it."""
+    """Return the name of a detection instance; None if neither the row nor the map has it."""
     return instance.get('category') or (label_map or {}).get(instance['label'])
 
 
 def region_boxes(region: Mapping) -> tuple[list[list[float]], list[float | None]]:
-    """Boxes of a region and their scores; ODVG writes one box with or without a list around it.
+    """Return boxes and scores of a region; ODVG may write a single box without a list.
 
     Example:
         >>> region_boxes(dict(bbox=[0, 0, 8, 8], score=0.5))

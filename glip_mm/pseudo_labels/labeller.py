@@ -1,4 +1,4 @@
-"""Labels shards, each exactly once, however often and wherever it is interrupted."""
+"""Labelling of shards, each exactly once, with any number of processes and interruptions."""
 
 import io
 import itertools
@@ -13,32 +13,32 @@ from pathlib import Path
 from tqdm import tqdm
 
 from glip_mm.atomic_files import replacing, write_atomically
+from glip_mm.file_lock import exclusive
 
-from .claims import claim
-from .sources import Sample, Shard
+from .captioned_images import Sample, Shard
 from .teacher import Ready, Reject, Teacher
 
-#: Batches whose images are sorted by shape together; a batch of equal shapes has no padding.
+#: Number of batches whose images are sorted by shape together, which reduces padding.
 BATCHES_OF_WINDOW = 8
 
 
 class ShardFiles:
-    """Where the results of a shard lie.
+    """Result files of a shard.
 
     Args:
-        folder: Of the run.
-        shard: The shard.
+        folder: Folder of the run.
+        shard: Shard of the results.
     """
 
     def __init__(self, folder: Path, shard: Shard) -> None:
         suffix = 'tar' if shard.is_tar else 'jsonl'
-        #: Written last: with it the shard is done.
+        #: File of the labels, written last: it marks the shard as done.
         self.labels = folder / 'labels' / f'{shard.name}.{suffix}'
         self.rejects = folder / 'rejects' / f'{shard.name}.jsonl'
         self.claim = folder / 'claims' / shard.name
 
     def clean(self) -> None:
-        """Delete what a killed process had begun to write; only for the owner of the claim."""
+        """Delete temporary files of a killed process; only for the owner of the claim."""
         for path in (self.labels, self.rejects):
             for begun in path.parent.glob(f'.{path.name}.*.tmp'):
                 begun.unlink()
@@ -48,22 +48,23 @@ def label(shards: Sequence[Shard], teacher: Teacher, folder: str | Path, batch_s
           workers: int = 2, rank: int = 0, world_size: int = 1, poll: float = 2.) -> Counter:
     """Label all shards that are not labelled yet.
 
-    A shard's results do not depend on what was interrupted before, nor on who labels it. Any number
-    of processes may do this at the same time, on one folder.
+    A shard's results depend neither on earlier interruptions nor on the process that labels it.
+    Any number of processes may do this at the same time, on one folder.
 
     Args:
-        shards: Of :func:`~.find_shards`.
-        teacher: The model.
-        folder: Gets ``labels/SHARD.jsonl`` (or ``.tar``), ``rejects/SHARD.jsonl``, and when all
-            is done ``rejects.jsonl`` and ``summary.json``.
-        batch_size: Images that go through the network together.
-        workers: Threads that decode images ahead.
-        rank, world_size: Which shard this process begins with. The first process waits for the
-            others, and takes over what they leave.
-        poll: Seconds between looks at what others do.
+        shards: Shards from :func:`~.find_shards`.
+        teacher: Teacher model.
+        folder: Folder of the run; gets ``labels/SHARD.jsonl`` (or ``.tar``),
+            ``rejects/SHARD.jsonl``, and at the end ``rejects.jsonl`` and ``summary.json``.
+        batch_size: Number of images per forward pass.
+        workers: Number of threads that decode images ahead.
+        rank: Index of this process, which selects the shard that it begins with. The first process
+            waits for the others, and takes over their unfinished shards.
+        world_size: Number of processes.
+        poll: Interval in seconds of checking the other processes' progress.
 
     Returns:
-        How many samples came to what, of the shards that this process labelled.
+        Number of samples by outcome, of the shards that this process labelled.
     """
     folder = Path(folder)
     order = [*shards[rank * len(shards) // world_size:], *shards[:rank * len(shards) // world_size]]
@@ -83,7 +84,7 @@ def label(shards: Sequence[Shard], teacher: Teacher, folder: str | Path, batch_s
                     bar.set_postfix(counts)
             if len(done) == before:
                 if rank:
-                    break  # what is left others work on, and the first process waits for them
+                    break  # others work on the remaining shards; the first process waits for them
                 time.sleep(poll)
     if not rank:
         finish(shards, folder)
@@ -95,11 +96,13 @@ def label_if_free(shard: Shard, teacher: Teacher, folder: Path, batch_size: int,
     """Label a shard, unless another process works on it.
 
     Returns:
-        How many samples came to what: nothing if it was labelled before; None if another process
+        Number of samples by outcome, empty if it was labelled before; None if another process
         works on it.
     """
     files = ShardFiles(folder, shard)
-    with claim(files.claim) as mine:
+    # the claim ends with the process that holds it, however that ends; several machines need a
+    # shared file system with locks (NFS 4, Lustre with flock)
+    with exclusive(files.claim, wait=False) as mine:
         if not mine:
             return None
         if files.labels.exists():
@@ -125,7 +128,7 @@ def _label_shard(shard: Shard, teacher: Teacher, files: ShardFiles, batch_size: 
         for row in rows[begin:]:
             counts[row.cause if isinstance(row, Reject) else 'labelled'] += 1
         bar.set_postfix(shard=shard.name, samples=len(rows), **counts)
-    # rejects first: the labels say that the shard is done
+    # rejects first: the labels mark the shard as done
     write_atomically(files.rejects, _lines(
         row.record() for row in rows if isinstance(row, Reject)))
     good = [(s, row) for s, row in zip(samples, rows) if isinstance(row, dict)]
@@ -138,7 +141,7 @@ def _label_shard(shard: Shard, teacher: Teacher, files: ShardFiles, batch_size: 
 
 def _ahead(shard: Iterable[Sample], size: int, teacher: Teacher, pool: ThreadPoolExecutor
            ) -> Iterator[list[Ready | Reject]]:
-    """Windows of prepared samples; the next one is prepared while one is labelled."""
+    """Iterate over windows of prepared samples; one is prepared while another is labelled."""
     samples = iter(shard)
 
     def submit() -> list:
@@ -152,7 +155,7 @@ def _ahead(shard: Iterable[Sample], size: int, teacher: Teacher, pool: ThreadPoo
 
 
 def _batches(window: Sequence[Ready | Reject], batch_size: int) -> Iterator[list[int]]:
-    """Indices of samples of like shape: of nothing but the window, so the same in any run."""
+    """Group samples of similar shape by index; depends on the window alone, so is reproducible."""
     ready = [i for i, found in enumerate(window) if isinstance(found, Ready)]
     ready.sort(key=lambda i: (tuple(window[i].data['inputs'].shape[-2:]), i))
     return (ready[k:k + batch_size] for k in range(0, len(ready), batch_size))
@@ -163,7 +166,7 @@ def _lines(rows: Iterable[dict]) -> bytes:
 
 
 def _write_tar(path: Path, rows: Sequence[tuple]) -> None:
-    """Image and ODVG record side by side, with nothing in it that depends on when or where."""
+    """Write images and ODVG records side by side, without timestamps or owners."""
     with replacing(path) as file, tarfile.open(fileobj=file, mode='w') as tar:
         for sample, row in rows:
             stem = sample.name.rpartition('.')[0]
@@ -175,7 +178,7 @@ def _write_tar(path: Path, rows: Sequence[tuple]) -> None:
 
 
 def finish(shards: Sequence[Shard], folder: Path) -> None:
-    """Join the rejects of all shards, and count."""
+    """Join the rejects of all shards, and write the summary."""
     counts: dict[str, int] = Counter()
     with replacing(folder / 'rejects.jsonl') as out:
         for shard in shards:

@@ -1,8 +1,8 @@
-"""Labels shards on a Ray cluster: actors that come and go, each with a teacher of its own.
+"""Labelling of shards on a Ray cluster: elastic actors, each with its own teacher.
 
-Ray Data hands the shards out, starts actors as there is work and room for them, and gives the shard
-of a lost actor to another one. That each is labelled once is not left to it: actors claim and write
-shards as any other process does, so both may work on one folder.
+Ray Data distributes the shards, starts actors as there is work and room for them, and reassigns the
+shard of a lost actor. That each is labelled once does not depend on it: actors claim and write
+shards like any other process, so both may work on one folder.
 """
 
 import json
@@ -20,23 +20,24 @@ from typing import Any, NamedTuple
 from mmengine.logging import MMLogger
 from tqdm import tqdm
 
-from .claims import claim
+from glip_mm.file_lock import exclusive
+
+from .captioned_images import Shard
 from .labeller import ShardFiles, finish, label_if_free
-from .sources import Shard
 from .teacher import Teacher
 
 INSTALL = 'pip install -r requirements/ray.txt'
-#: How often a shard is tried again whose actor died; one that always kills its actor (by the
-#: memory it takes, say) would otherwise be tried forever.
+#: Number of retries of a shard whose actor died; a shard that always kills its actor (for example
+#: by its memory) would otherwise be retried forever.
 RETRIES = 3
 
 
 class Actors(NamedTuple):
-    """How many actors there may be; each takes one GPU, or one CPU where the teacher runs on it.
+    """Number of actors; each takes one GPU, or one CPU if the teacher runs on it.
 
     Attributes:
-        least: That many are started at once.
-        most: None: as many as the cluster has room for.
+        least: Minimum number; that many are started at once.
+        most: Maximum number; None: as many as the cluster has room for.
     """
 
     least: int = 1
@@ -64,16 +65,16 @@ class Actors(NamedTuple):
         return actors
 
 
-#: One at first, and as many as there is room for.
+#: One actor at first, and as many as there is room for.
 AUTOMATIC = Actors()
 
 
 class LostShards(RuntimeError):
-    """Some shards could not be labelled; the others are."""
+    """Some shards could not be labelled; all others are."""
 
 
 class _Labeller:
-    """What runs in an actor."""
+    """Code that runs in an actor."""
 
     def __init__(self, shards: Sequence[Shard], build_teacher: Callable[[], Teacher],
                  folder: Path, batch_size: int, workers: int) -> None:
@@ -88,7 +89,7 @@ class _Labeller:
             with tqdm(disable=True) as bar:
                 counts = label_if_free(shard, self.teacher, self.folder, self.batch_size,
                                        self.pool, bar)
-        except OSError as trouble:  # a full disk is not mended by trying the next shard
+        except OSError as trouble:  # after a full disk the next shard would fail, too
             error = str(trouble)
         return dict(index=row['index'], counts=json.dumps(counts), error=error)
 
@@ -100,27 +101,28 @@ def label_with_ray(shards: Sequence[Shard], build_teacher: Callable[[], Teacher]
     """Label all shards that are not labelled yet, as :func:`~.labeller.label` does.
 
     Args:
-        shards: Of :func:`~.find_shards`; their paths must be the same on all machines.
-        build_teacher: Makes the model, in each actor.
-        folder: As of :func:`~.labeller.label`, on a file system that all machines share.
-        batch_size: Images that go through the network together.
-        workers: Threads of an actor that decode images ahead.
-        actors: How many there may be.
+        shards: Shards from :func:`~.find_shards`; their paths must be the same on all machines.
+        build_teacher: Function that builds the teacher, in each actor.
+        folder: Folder of the run, see :func:`~.labeller.label`, on a file system that all
+            machines share.
+        batch_size: Number of images per forward pass.
+        workers: Number of threads per actor that decode images ahead.
+        actors: Limits of the number of actors.
         gpu: Whether an actor takes a GPU; otherwise a CPU.
-        address: Of a running cluster, ``'auto'`` for one of this machine; None: one is started on
-            this machine, and stopped at the end.
-        poll: Seconds between looks at a shard that another process works on.
+        address: Address of a running cluster, ``'auto'`` for one on this machine; None: one is
+            started on this machine, and stopped at the end.
+        poll: Interval in seconds of checking a shard that another process works on.
 
     Returns:
-        How many samples came to what, of the shards that were labelled.
+        Number of samples by outcome, of the shards that were labelled.
 
     Raises:
         ImportError: If Ray is missing.
         OSError: If results cannot be written.
-        LostShards: If shards are left whose actors died or failed again and again.
+        LostShards: If shards are left whose actors died or failed repeatedly.
     """
     folder = Path(folder)
-    # an actor may work in another folder
+    # absolute paths: an actor may have another working directory
     left = [replace(shard, file=shard.file.absolute(), images=shard.images.absolute())
             for shard in shards if not ShardFiles(folder, shard).labels.exists()]
     counts: Counter = Counter()
@@ -157,11 +159,11 @@ def label_with_ray(shards: Sequence[Shard], build_teacher: Callable[[], Teacher]
 
 
 def _wait_for_others(shards: Sequence[Shard], folder: Path, poll: float) -> None:
-    """Wait while all shards belong to processes outside of this run, or to actors cut off."""
+    """Wait while all shards belong to processes outside of this run, or to disconnected actors."""
     while shards:
         for shard in shards:
             files = ShardFiles(folder, shard)
-            with claim(files.claim) as mine:
+            with exclusive(files.claim, wait=False) as mine:
                 if mine or files.labels.exists():
                     return
         time.sleep(poll)
@@ -169,15 +171,15 @@ def _wait_for_others(shards: Sequence[Shard], folder: Path, poll: float) -> None
 
 def _rows(count: int, actors: Actors, gpu: bool, options: dict[str, Any]
           ) -> Iterator[dict[str, Any]]:
-    """Results as they come; those of failed shards are missing."""
+    """Iterate over results as they arrive; those of failed shards are missing."""
     import ray.data
 
-    # a block a shard: it is the unit that is handed out, tried again and reported
+    # one block per shard: it is the unit of scheduling, retries and progress
     dataset = ray.data.from_items([dict(index=i) for i in range(count)], override_num_blocks=count)
     context = dataset.context
-    context.max_errored_blocks = -1  # the others go on
+    context.max_errored_blocks = -1  # a failed shard must not stop the others
     context.enable_progress_bars = context.print_on_execution_start = False
-    # a shard may take hours, and "no progress" is counted in shards
+    # a shard may take hours, and Ray counts progress in shards
     context.execution_no_progress_timeout_s = -1
     most = min(actors.most or count, count)
     return dataset.map(
@@ -190,7 +192,7 @@ def _rows(count: int, actors: Actors, gpu: bool, options: dict[str, Any]
 @contextmanager
 def _cluster(address: str | None, gpu: bool) -> Iterator[None]:
     """Connect to a cluster, or start one, unless that was done before."""
-    # read when Ray is imported; it would tell its makers how it is used
+    # must be set before Ray is imported; disables its usage reports
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
     try:
         import ray
@@ -203,7 +205,7 @@ def _cluster(address: str | None, gpu: bool) -> Iterator[None]:
         return
     where: dict[str, Any] = dict(address=address) if address else dict(
         address='local', include_dashboard=False)
-    # what actors write goes to Ray's log files, and not through the progress bar
+    # actors' output goes to Ray's log files, not through the progress bar
     ray.init(**where, log_to_driver=False, logging_level=logging.WARNING)
     try:
         resources = ray.cluster_resources()

@@ -1,25 +1,25 @@
-"""Which of a teacher's boxes become labels."""
+"""Selection of the teacher's boxes that become labels."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from mmdet.structures.bbox import bbox_overlaps
+
+from glip_mm.box_iou import box_iou
 
 
 class BoxSelection(NamedTuple):
-    """What a box must be to become a label.
+    """Criteria for boxes to become labels.
 
     Attributes:
-        threshold: Boxes must score more; 0.5 as published.
-        top_k: Most boxes of a phrase; 0: all.
-        nms_iou: Boxes of one phrase that overlap a better one by more are left out.
-        min_size: Least width and height in pixels of the image.
-        cross_nms: IoU above which a box goes to the phrase that scores best there, and to no other
-            one ("a red ball and a bat": the ball is not the bat); 0: phrases may share boxes, as
-            published.
-        counts: Whether a phrase gets no more boxes than the caption says there are ("a dog", "two
+        threshold: Score threshold (exclusive); 0.5 as published.
+        top_k: Maximum number of boxes per phrase; 0: all.
+        nms_iou: IoU threshold of NMS within a phrase.
+        min_size: Minimum width and height in pixels of the image.
+        cross_nms: IoU threshold of cross-phrase NMS: a box is assigned only to the phrase with the
+            best score there ("a red ball and a bat": the ball is not the bat); 0: phrases may share
+            boxes, as published.
+        counts: Whether to limit the boxes of a phrase by the number in the caption ("a dog", "two
             dogs", see :func:`~.counts.said_count`).
     """
 
@@ -32,13 +32,13 @@ class BoxSelection(NamedTuple):
 
     def choose(self, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
                limits: Sequence[int | None]) -> list[np.ndarray]:
-        """Indices of the boxes of each phrase, best first.
+        """Select the indices of each phrase's boxes, best first.
 
         Args:
-            boxes: ``[n, 4]`` xyxy, one phrase's already suppressed at ``nms_iou``.
+            boxes: ``[n, 4]`` xyxy, after NMS at ``nms_iou`` within each phrase.
             scores: ``[n]``, best first.
             labels: ``[n]``, index of the phrase.
-            limits: Of each phrase, how many things it speaks of; None: the caption does not say.
+            limits: Number of objects of each phrase; None: the caption does not say.
         """
         sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
         good = (scores > self.threshold) & (sides >= self.min_size)
@@ -51,8 +51,8 @@ class BoxSelection(NamedTuple):
 
 
 def _best_of_all_phrases(boxes: np.ndarray, labels: np.ndarray, iou: float) -> np.ndarray:
-    """Which boxes, best first, no better one of another phrase overlaps by more than ``iou``."""
-    overlaps = bbox_overlaps(torch.from_numpy(boxes), torch.from_numpy(boxes)).numpy() > iou
+    """Apply cross-phrase NMS to sorted boxes and return the mask of the kept ones."""
+    overlaps = box_iou(boxes, boxes) > iou
     overlaps &= labels[:, None] != labels
     kept = np.ones(len(boxes), bool)
     for i in range(len(boxes)):
@@ -64,18 +64,18 @@ def _best_of_all_phrases(boxes: np.ndarray, labels: np.ndarray, iou: float) -> n
 def grounding_record(caption: str, phrases: Sequence[tuple[str, tuple[int, int]]],
                      boxes: np.ndarray, scores: np.ndarray,
                      chosen: Sequence[np.ndarray]) -> dict:
-    """``grounding`` of an ODVG row.
+    """Build the ``grounding`` part of an ODVG row.
 
     Args:
         caption: The whole caption.
-        phrases: Words and [begin, end) of each phrase.
+        phrases: Words and span [begin, end) of each phrase.
         boxes: ``[n, 4]`` xyxy in pixels.
         scores: ``[n]``.
         chosen: Indices of each phrase's boxes.
 
     Returns:
         ``caption``, ``regions`` (a phrase, its boxes and their scores) and ``without_box``, the
-        phrases that have none.
+        phrases without boxes.
     """
     regions, without = [], []
     for (words, span), index in zip(phrases, chosen):

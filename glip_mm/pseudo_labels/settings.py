@@ -1,4 +1,4 @@
-"""What labels depend on, so that a run goes on only with the settings it began with."""
+"""Settings that labels depend on; a run resumes only with those that it began with."""
 
 import json
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from glip_mm.atomic_files import write_atomically
 from glip_mm.evaluation.fingerprint import weights_digest
 from glip_mm.version import __version__
 
+from .captioned_images import Shard
 from .selection import BoxSelection
-from .sources import Shard
 
 FILE = 'settings.json'
 
 
 class LabelSettings(NamedTuple):
-    """How captioned images are labelled.
+    """Settings of the labelling.
 
     Attributes:
-        selection: Which boxes become labels.
-        batch_size: Images that go through the network together.
-        dtype: Of autocast, such as ``'bfloat16'``; None: float32.
-        determiners: Whether "a dog" is asked for, as published, or "dog".
-        shard_size: Samples of a shard, where the source has none of its own.
-        phrases: What finds the phrases, see :attr:`glip_mm.text.NounPhraseFinder.version`.
+        selection: Criteria for boxes to become labels.
+        batch_size: Number of images per forward pass.
+        dtype: Data type of autocast, such as ``'bfloat16'``; None: float32.
+        determiners: Whether phrases keep their determiners ("a dog"), as published, or not ("dog").
+        shard_size: Number of samples per shard, if the source has no shards.
+        phrases: Version of the phrase finder, see :attr:`glip_mm.text.NounPhraseFinder.version`.
     """
 
     selection: BoxSelection = BoxSelection()
@@ -38,7 +38,7 @@ class LabelSettings(NamedTuple):
     phrases: str = ''
 
     def facts(self, model: nn.Module, config: Config, shards: Sequence[Shard]) -> dict[str, Any]:
-        """Everything that labels depend on, by name."""
+        """Return everything that labels depend on, by name."""
         pipeline = config.get('test_dataloader', {}).get('dataset', {})
         return dict(
             data=shards[0].file.name, shards=[shard.name for shard in shards],
@@ -50,7 +50,7 @@ class LabelSettings(NamedTuple):
 
 
 def check_settings(folder: Path, facts: dict[str, Any]) -> None:
-    """Write what a run depends on, or compare it with what the folder was begun with.
+    """Write a run's settings, or compare them with those that the folder was begun with.
 
     Raises:
         ValueError: If they differ; both values are named.

@@ -1,4 +1,4 @@
-"""A trained GLIP that looks for the noun phrases of captions."""
+"""Teacher: a trained GLIP that grounds the noun phrases of captions."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -13,50 +13,50 @@ from torch import nn
 from glip_mm.text import Prompt
 from glip_mm.text.noun_phrases import NounPhraseFinder, Phrases
 
+from .captioned_images import Sample
 from .counts import said_count
 from .selection import BoxSelection, grounding_record
-from .sources import Sample
 
-#: Words that a phrase may begin with and that say nothing of what it is.
+#: Determiners, which do not change the meaning of a phrase for detection.
 DETERMINERS = ('a', 'an', 'the', 'this', 'that', 'these', 'those', 'some', 'any', 'each', 'every')
 
 
 class Reject(NamedTuple):
-    """A sample that gives no label, and why."""
+    """A sample without labels, and the reason."""
 
     sample: Sample
     cause: str
     detail: str = ''
 
     def record(self) -> dict:
-        """A line of ``rejects.jsonl``."""
+        """Return a line of ``rejects.jsonl``."""
         return dict(filename=self.sample.name, cause=self.cause,
                     **(dict(detail=self.detail) if self.detail else {}))
 
 
 class Ready(NamedTuple):
-    """A sample that the network can take."""
+    """A preprocessed sample."""
 
     sample: Sample
     phrases: Phrases
     #: Height and width of the image.
     size: tuple[int, int]
-    #: ``inputs`` and ``data_samples``.
+    #: Input of the model: ``inputs`` and ``data_samples``.
     data: dict
 
 
 class Teacher:
-    """Labels captioned images.
+    """Labels captioned images with a trained model.
 
     Args:
         model: A GLIP with its weights.
-        pipeline: Prepares images as its config tests them, see
+        pipeline: Test pipeline of the model's config, see
             :class:`~glip_mm.apis.images.ImagePipeline`.
-        selection: Which boxes become labels.
-        dtype: Of autocast, such as ``'bfloat16'``; None: float32.
-        find_phrases: Caption -> phrases with their spans, from several threads; default: a
+        selection: Criteria for boxes to become labels.
+        dtype: Data type of autocast, such as ``'bfloat16'``; None: float32.
+        find_phrases: Thread-safe function from a caption to phrases with their spans; default: a
             :class:`~glip_mm.text.NounPhraseFinder`.
-        determiners: Whether "a dog" is asked for, as published, or "dog".
+        determiners: Whether phrases keep their determiners ("a dog"), as published, or not ("dog").
     """
 
     def __init__(self, model: nn.Module, pipeline: Any, selection: BoxSelection,
@@ -70,12 +70,12 @@ class Teacher:
         self.dtype = getattr(torch, dtype) if dtype else None
         self.device = next(model.parameters()).device
         head = model.bbox_head
-        # nothing below the threshold is wanted, and everything above it
+        # all boxes above the threshold are wanted, and none below
         head.test_cfg.update(score_thr=min(selection.threshold, head.test_cfg.get('score_thr', 1)),
                              iou_threshold=selection.nms_iou, max_per_img=-1)
 
     def prepare(self, sample: Sample) -> Ready | Reject:
-        """Decode an image and find the phrases of its caption; safe in threads."""
+        """Decode an image and find the phrases of its caption; thread-safe."""
         if not sample.caption:
             return Reject(sample, 'no caption')
         phrases = self.find_phrases(sample.caption)
@@ -101,7 +101,7 @@ class Teacher:
             return str(image)
         try:
             pixels = mmcv.imfrombytes(image, backend=self.pipeline.loader.imdecode_backend)
-        except Exception as error:  # decoders raise whatever they like
+        except Exception as error:  # decoders raise exceptions of any type
             raise ValueError(' '.join(str(error).split())[:160]) from error
         if pixels is None:
             raise ValueError('unknown format')
@@ -109,7 +109,7 @@ class Teacher:
 
     @torch.no_grad()
     def label(self, batch: Sequence[Ready]) -> list[dict | Reject]:
-        """ODVG rows of a batch, or why a sample has none."""
+        """Label a batch; return an ODVG row or a reject for each sample."""
         autocast: Any = nullcontext() if self.dtype is None else torch.autocast(
             self.device.type, self.dtype)
         with autocast:
@@ -133,7 +133,7 @@ class Teacher:
 
 
 def without_determiner(words: str, span: tuple[int, int]) -> tuple[str, tuple[int, int]]:
-    """A phrase from its first word on that is no determiner.
+    """Remove leading determiners from a phrase.
 
     Example:
         >>> without_determiner('the red cat', (4, 15))

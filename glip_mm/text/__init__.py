@@ -1,4 +1,4 @@
-"""Text side of GLIP: prompts, and which tokens their entities own. Pure Python and NumPy."""
+"""Text side of GLIP: prompts, and the tokens of their entities. Pure Python and NumPy."""
 from .caption_prompt import CaptionPrompt
 from .knowledge import ClassKnowledge, Knowledge
 from .names import clean_name

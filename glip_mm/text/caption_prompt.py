@@ -1,4 +1,4 @@
-"""Overrides of how single class names stand in a detection prompt."""
+"""Overrides of single class names in a detection prompt."""
 from collections.abc import Mapping, Sequence
 
 from .names import clean_name
@@ -11,7 +11,7 @@ _KEYS = ('prefix', 'name', 'suffix')
 
 def overrides_by_position(names: Sequence[str],
                           caption_prompt: CaptionPrompt | None) -> list[Mapping[str, str]]:
-    """Bring both ways of writing overrides to one (possibly empty) override for every name.
+    """Convert overrides of either form to one (possibly empty) override for every name.
 
     Args:
         names: Raw class names.
@@ -25,7 +25,7 @@ def overrides_by_position(names: Sequence[str],
     if caption_prompt is None:
         return [{}] * len(names)
     if isinstance(caption_prompt, Mapping):
-        # MMDetection looks the cleaned name up, configs are written with either
+        # MMDetection looks up the cleaned name; configs are written with either
         found = [caption_prompt.get(n, caption_prompt.get(clean_name(n))) or {} for n in names]
     else:
         if len(caption_prompt) != len(names):

@@ -1,4 +1,4 @@
-"""What a file knows of classes: definitions to stand behind their names."""
+"""Knowledge files: definitions of classes that follow their names in a prompt."""
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,10 +10,10 @@ _NAMES = ('name', 'clean_name')
 
 
 class ClassKnowledge(NamedTuple):
-    """What is known of one class."""
-    #: How the file writes the class, ``None`` if it does not say.
+    """Knowledge about a class."""
+    #: Name in the file, ``None`` if it has none.
     clean_name: str | None
-    #: ``''`` if there is none.
+    #: Definition, ``''`` if there is none.
     definition: str
 
 
@@ -23,14 +23,14 @@ class Knowledge:
     The file maps a class name to its definition, to a list of definitions, or to fields as in the
     files that GLIP's authors publish: ``clean_name`` (how the class is written), ``def_wiki``,
     ``def_wn``, ``gpt3`` (a list of definitions), ``path_wn`` (a list of words), ... A field that is
-    null or empty says nothing.
+    null or empty is ignored.
 
     Args:
-        path: The file.
+        path: Path of the file.
         types: Name of the field to use, or several, whose texts are joined in this order
-            (``['def_wiki', 'gpt3']`` is the published ``WIKI_AND_GPT3``). Needed where the file
+            (``['def_wiki', 'gpt3']`` is the published ``WIKI_AND_GPT3``). Required if the file
             has fields.
-        max_definitions: Most definitions taken from a list. ``path_...`` is one definition.
+        max_definitions: Maximum number of definitions from a list. ``path_...`` counts as one.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -51,16 +51,16 @@ class Knowledge:
             self._folded.setdefault(_fold(name), []).append(name)
 
     def __call__(self, name: str) -> ClassKnowledge | None:
-        """Look a class up, first exactly, then cleaned and whatever its case.
+        """Look up a class, first by its exact name, then cleaned and case-insensitively.
 
         Args:
             name: Raw class name.
 
         Returns:
-            ``None`` if the file has no such class.
+            The knowledge; ``None`` if the file has no such class.
 
         Raises:
-            ValueError: If only its case tells several classes of the file apart.
+            ValueError: If several classes of the file differ only in case.
         """
         if name in self._entries:
             return self._entries[name]
@@ -106,7 +106,7 @@ def _fold(name: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The mapping in a file."""
+    """Read the mapping in a file."""
     try:
         text = path.read_text(encoding='utf-8')
     except (FileNotFoundError, IsADirectoryError):
@@ -136,7 +136,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _load_yaml(path: Path, text: str) -> Any:
     import yaml
     try:
-        # the one in C is much faster, and not everywhere
+        # the C loader is much faster, but not available everywhere
         return yaml.load(text, Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     except yaml.YAMLError as error:
         reason = ' '.join(str(error).split())

@@ -9,12 +9,12 @@ _CUSTOM_SEPARATOR = re.compile(r'\.(?:\s+|$)')
 def clean_name(name: str) -> str:
     """Make a class name readable for the language model, exactly as the released models saw it.
 
-    Everything from the first ``(`` to the last ``)`` goes, underscores become blanks, then one
-    single pass halves double blanks. No stripping and no lower-casing: the checkpoints' prompts
+    Everything from the first ``(`` to the last ``)`` is removed, underscores become blanks, then
+    a single pass halves double blanks. No stripping and no lower-casing: the checkpoints' prompts
     were written this way (GLIP ``clean_name``), and the LVIS and ODinW numbers depend on it.
 
     Args:
-        name: The raw class name.
+        name: Raw class name.
 
     Returns:
         The cleaned name. Two different classes may collide, and a name may become blank.
@@ -27,7 +27,7 @@ def clean_name(name: str) -> str:
 
 
 def split_custom_entities(text: str) -> list[str]:
-    """Names from a string such as ``'cat. remote control. '`` (``custom_entities=True``).
+    """Split a string such as ``'cat. remote control. '`` (``custom_entities=True``) into names.
 
     Raises:
         ValueError: If no name is left.
@@ -41,7 +41,7 @@ def split_custom_entities(text: str) -> list[str]:
 
 
 def check_names(names: Sequence[str]) -> list[str]:
-    """The class names as a list.
+    """Check class names and return them as a list.
 
     Raises:
         TypeError: If ``names`` is one string, or a name is not a string.

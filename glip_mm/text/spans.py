@@ -1,30 +1,30 @@
-"""Character spans as users and annotation files write them."""
+"""Character spans in the forms that users and annotation files write."""
 import re
 from numbers import Integral
 from typing import Any
 
 Span = tuple[int, int]
 
-#: Deleted from found phrases and from the ends of words (GLIP ``remove_punctuation``).
+#: Characters removed from found phrases and from the ends of words (GLIP ``remove_punctuation``).
 PUNCTUATION = '|:;@()[]{}^\'"’`?$%#!&*+,.'
 
 _WORD = re.compile(r'\S+')
 
 
 def is_pair(value: Any) -> bool:
-    """Whether ``value`` is one flat ``[begin, end]``."""
+    """Return whether ``value`` is one flat ``[begin, end]``."""
     return (isinstance(value, (list, tuple)) and len(value) == 2
             and all(isinstance(v, Integral) and not isinstance(v, bool) for v in value))
 
 
 def flatten_spans(value: Any, where: str) -> list[Span]:
-    """Bring the spans of one phrase to a flat list.
+    """Flatten the spans of a phrase to a list of pairs.
 
     Accepts ``[b, e]``, ``[[b, e], ...]`` and deeper nestings (ODVG files nest once more).
 
     Args:
-        value: The spans of one phrase.
-        where: How an error calls this phrase.
+        value: Spans of a phrase.
+        where: Name of the phrase for error messages.
 
     Raises:
         ValueError: If something other than pairs of integers is found.
@@ -58,13 +58,13 @@ def strip_span(caption: str, begin: int, end: int, characters: str = PUNCTUATION
 
 
 def word_spans(caption: str) -> list[Span]:
-    """Spans of the blank-separated words of a caption, without the punctuation around them."""
+    """Return the spans of a caption's blank-separated words, without surrounding punctuation."""
     spans = (strip_span(caption, *match.span()) for match in _WORD.finditer(caption))
     return [(begin, end) for begin, end in spans if begin < end]
 
 
 def check_caption(caption: str) -> None:
-    """Raise ``TypeError`` or ``ValueError`` unless the caption is a string with something in it."""
+    """Raise ``TypeError`` or ``ValueError`` unless the caption is a non-blank string."""
     if not isinstance(caption, str):
         raise TypeError(f'a caption must be a string, got {caption!r}')
     if not caption.strip():

@@ -1,10 +1,10 @@
-"""Cutting a long vocabulary into prompts that fit the language model."""
+"""Splitting of a long vocabulary into prompts that fit the language model."""
 from collections.abc import Callable, Sequence
 
 from .caption_prompt import CaptionPrompt
 from .prompt import Prompt
 
-#: Number of tokens of each of several texts, special tokens not counted.
+#: Function from texts to their numbers of tokens, special tokens not included.
 TokenCounter = Callable[[list[str]], Sequence[int]]
 
 
@@ -15,22 +15,22 @@ def split_names(names: Sequence[str],
                 separator: str = '. ',
                 caption_prompt: CaptionPrompt | None = None,
                 clean: bool = True) -> list[list[int]]:
-    """Cut a list of class names into prompts that fit.
+    """Split a list of class names into prompts that fit.
 
     Args:
         names: Class names.
-        count_tokens: See :func:`split_prompt`, as are ``max_tokens`` and ``max_classes``.
-        max_tokens: Tokens of one prompt.
-        max_classes: Classes of one prompt.
-        separator: See :meth:`Prompt.from_names`, as are ``caption_prompt`` and ``clean``.
-        caption_prompt: Overrides, whose prefixes and suffixes count too.
-        clean: Whether names are cleaned.
+        count_tokens: Function that counts tokens, see :func:`split_prompt`.
+        max_tokens: Maximum number of tokens per prompt, without special tokens.
+        max_classes: Number of classes per prompt; default: as many as fit.
+        separator: Text between names, see :meth:`Prompt.from_names`.
+        caption_prompt: Overrides of names; their prefixes and suffixes count, too.
+        clean: Whether names are cleaned, see :meth:`Prompt.from_names`.
 
     Returns:
         Index lists into ``names``, in order.
 
     Raises:
-        ValueError: If something fits in no prompt.
+        ValueError: If a class alone, or a group of ``max_classes``, needs more tokens.
 
     Example:
         >>> split_names(['cat', 'dog', 'cow'], lambda texts: [2 * len(t.split()) for t in texts],
@@ -45,19 +45,20 @@ def split_prompt(prompt: Prompt,
                  count_tokens: TokenCounter,
                  max_tokens: int = 254,
                  max_classes: int | None = None) -> list[list[int]]:
-    """Cut a prompt into groups of entities that fit the language model.
+    """Split a prompt into groups of entities that fit the language model.
 
-    Entities are taken in order, as many as fit; none is dropped and no text is cut. A prompt that
-    is a caption stays whole.
+    Entities are taken in order, as many as fit; none is dropped and no text is truncated. A prompt
+    that is a caption stays whole.
 
     Args:
-        prompt: The prompt.
-        count_tokens: Number of tokens of each of several texts, without special tokens.
-        max_tokens: Tokens of one prompt without the two special ones (256 - 2).
-        max_classes: Cut after this many classes instead, as published protocols do (LVIS: 40).
+        prompt: Prompt to split.
+        count_tokens: Function from texts to their numbers of tokens, without special tokens.
+        max_tokens: Maximum number of tokens per prompt without the two special ones (256 - 2).
+        max_classes: Number of classes per prompt, as in published protocols (LVIS: 40); default: as
+            many as fit.
 
     Returns:
-        Lists of labels; ``prompt.select(labels)`` is the prompt of one.
+        Lists of labels; ``prompt.select(labels)`` is the prompt of a group.
 
     Raises:
         ValueError: If a class alone, a group of ``max_classes``, or a caption needs more tokens.
@@ -80,11 +81,11 @@ def _by_tokens(prompt: Prompt, count_tokens: TokenCounter, max_tokens: int) -> l
     start = 0
     while start < total:
         stop, used = start, 0
-        # no separator follows the last name of a prompt: try one name more than surely fits
+        # the last name has no separator behind it: try one name more than surely fits
         while stop < total and used <= max_tokens:
             used += costs[stop]
             stop += 1
-        # counted once more as a whole, because not every tokenizer's counts add up
+        # counted again as a whole, because not every tokenizer's counts are additive
         count = _count(prompt, range(start, stop), count_tokens)
         while count > max_tokens:
             stop -= 1

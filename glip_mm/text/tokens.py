@@ -1,4 +1,4 @@
-"""From character spans to tokens.
+"""Conversion of character spans to tokens.
 
 Shapes: ``L`` tokens of the tokenised caption (special tokens included), ``E`` entities.
 """
@@ -10,15 +10,15 @@ from .prompt import Prompt
 
 
 def char_to_token(offsets: np.ndarray, num_chars: int) -> np.ndarray:
-    """Token of every character.
+    """Map every character to its token.
 
     Args:
         offsets: ``[L, 2]`` character range of each token, as a fast tokenizer returns it;
             special and padding tokens are ``(0, 0)``.
         num_chars: Length of the caption.
 
-    Returns:
-        ``[num_chars]`` int64 token indices, -1 for characters of no token (blanks, and what
+    ``[num_chars]`` int64 token indices, -1 for characters without a token (blanks, and
+        truncated text). If tokens share a character, the first one is used.
         truncation dropped). Where tokens share a character, the first wins.
     """
     table = np.full(num_chars, -1, dtype=np.int64)
@@ -30,15 +30,15 @@ def char_to_token(offsets: np.ndarray, num_chars: int) -> np.ndarray:
 
 
 def span_to_tokens(table: np.ndarray, begin: int, end: int) -> range | None:
-    """Tokens of the characters ``[begin, end)`` by the published rules.
+    """Map the characters ``[begin, end)`` to tokens by the published rules.
 
     The first token is that of ``begin``, else of one of the two characters after it; the last
     one that of ``end - 1``, else of one of the two characters before it. So up to two blanks at
-    either end of a name are forgiven, inner tokens always belong to the span, and separators
+    either end of a name are tolerated, inner tokens always belong to the span, and separators
     never do.
 
     Args:
-        table: Result of :func:`char_to_token`.
+        table: Token of every character, from :func:`char_to_token`.
         begin: First character.
         end: One past the last character.
 
@@ -55,7 +55,7 @@ def span_to_tokens(table: np.ndarray, begin: int, end: int) -> range | None:
 def _first_token(table: np.ndarray, positions: Sequence[int]) -> int | None:
     for position in positions:
         if position < 0:
-            # the reference tokenizer overflows here, and the published code then gives up
+            # the reference tokenizer overflows here, and the published code then returns nothing
             return None
         if position < len(table) and table[position] >= 0:
             return int(table[position])
@@ -63,10 +63,10 @@ def _first_token(table: np.ndarray, positions: Sequence[int]) -> int | None:
 
 
 def positive_map(prompt: Prompt, offsets: np.ndarray, width: int | None = None) -> np.ndarray:
-    """Which tokens each entity owns.
+    """Compute which tokens each entity owns.
 
     Args:
-        prompt: The prompt.
+        prompt: Prompt of ``E`` entities.
         offsets: ``[L, 2]`` offsets of its tokenised caption.
         width: Columns of the result, at least ``L`` (the padded length of a batch); default
             ``L``.
@@ -93,5 +93,5 @@ def positive_map(prompt: Prompt, offsets: np.ndarray, width: int | None = None) 
 
 
 def entities_without_tokens(prompt: Prompt, offsets: np.ndarray) -> list[int]:
-    """Labels whose entity owns no token (a blank name, or words that truncation dropped)."""
+    """Return the labels of entities without tokens (blank names, or truncated words)."""
     return np.flatnonzero(~positive_map(prompt, offsets).any(axis=1)).tolist()

@@ -15,7 +15,7 @@ from glip_mm.apis.benchmarks import apply_benchmark, benchmark_table
 from glip_mm.compat import load_tokenizer
 from glip_mm.registry import DATASETS, METRICS, TRANSFORMS
 from glip_mm.text import Prompt, positive_map
-from glip_mm.text.sources import ASSETS
+from glip_mm.text.language_model_files import ASSETS
 from glip_mm_cli.benchmarks import benchmark_names, moved_config
 
 ROOT = Path(__file__).parents[2] / 'configs'

@@ -6,7 +6,7 @@ import pytest
 
 from glip_mm.datasets.coco_file import read_coco
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.other_formats import other_format
+from glip_mm.datasets.unknown_format import other_format
 
 
 def write(folder, **changes):

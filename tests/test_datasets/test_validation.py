@@ -9,7 +9,7 @@ from PIL import Image
 
 from glip_mm.datasets import validation
 from glip_mm.datasets.odvg_rules import HARMLESS, REMEDIES, box_problem, check_row
-from glip_mm.datasets.validation import load_label_map, validate_odvg
+from glip_mm.datasets.validation import checked_label_map, validate_odvg
 
 NAMES = {0: 'cat', 1: 'dog'}
 
@@ -216,4 +216,4 @@ def test_bad_label_maps(tmp_path, content, words):
     path = tmp_path / 'map.json'
     path.write_text(content)
     with pytest.raises(ValueError, match=words):
-        load_label_map(path)
+        checked_label_map(path)

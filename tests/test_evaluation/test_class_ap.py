@@ -15,7 +15,7 @@ from glip_mm.evaluation.class_ap import (
     match_classes,
     resampled_images,
 )
-from glip_mm.evaluation.metrics.odinw_metric import quiet_coco
+from glip_mm.evaluation.coco_matching import quiet_coco
 
 CATEGORIES = (2, 5, 9)
 

@@ -8,7 +8,7 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from glip_mm.evaluation.preflight import Findings
-from glip_mm.evaluation.preflight.images import check_images
+from glip_mm.evaluation.preflight.image_checks import check_images
 from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
 from glip_mm.registry import DATASETS
 
@@ -91,7 +91,7 @@ def test_files_that_are_cut_off(tmp_path):
 
 
 def test_all_images_are_looked_at_and_not_only_those_that_are_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr('glip_mm.evaluation.preflight.images.DECODED', 1)
+    monkeypatch.setattr('glip_mm.evaluation.preflight.image_checks.DECODED', 1)
     (tmp_path / '1.png').write_bytes(b'no image')
     found = look(tmp_path, lambda i: None if i == 1 else (plain(), {}))
     assert '1 of 3 images that were looked at cannot be decoded' in found.errors[0]

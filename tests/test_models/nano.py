@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 
 import glip_mm.models  # noqa: F401
 from glip_mm.registry import MODELS
-from glip_mm.text.sources import ASSETS
+from glip_mm.text.language_model_files import ASSETS
 
 VOCABULARY = ASSETS / 'bert-base-uncased' / 'vocab.txt'
 

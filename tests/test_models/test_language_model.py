@@ -122,7 +122,7 @@ def test_forgotten_pretrained_weights_are_reported_once(tiny_bert, caplog):
 def test_packaged_bert_base_needs_no_download(monkeypatch):
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
     from glip_mm.compat import load_tokenizer
-    from glip_mm.text.sources import resolve_language_model
+    from glip_mm.text.language_model_files import resolve_language_model
     tokenizer = load_tokenizer(resolve_language_model('bert-base-uncased'))
     assert tokenizer('person').input_ids == [101, 2711, 102]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from glip_mm.file_lock import exclusive
 from glip_mm.pseudo_labels import find_shards, label
-from glip_mm.pseudo_labels.claims import claim
 
 from .. import forked
 
@@ -152,9 +152,10 @@ def test_a_full_disk_loses_nothing(data, unbroken, tmp_path, monkeypatch):
 
 
 def test_a_claim_is_for_one(tmp_path):
-    with claim(tmp_path / 'claims/a') as mine:
+    with exclusive(tmp_path / 'claims/a', wait=False) as mine:
         assert mine
-        with claim(tmp_path / 'claims/a') as second, claim(tmp_path / 'claims/b') as another:
+        with (exclusive(tmp_path / 'claims/a', wait=False) as second,
+              exclusive(tmp_path / 'claims/b', wait=False) as another):
             assert not second and another
-    with claim(tmp_path / 'claims/a') as again:
+    with exclusive(tmp_path / 'claims/a', wait=False) as again:
         assert again

@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
+from glip_mm.file_lock import exclusive
 from glip_mm.pseudo_labels import find_shards
-from glip_mm.pseudo_labels.claims import claim
 from glip_mm.pseudo_labels.labeller import ShardFiles
 from glip_mm.pseudo_labels.ray_engine import Actors, LostShards, label_with_ray
 
@@ -107,7 +107,7 @@ def test_a_shard_that_fails_stops_no_other(cluster, data, unbroken, tmp_path):  
 @needs_ray
 def test_a_shard_of_another_process_is_waited_for(cluster, data, unbroken, tmp_path):  # noqa: F811
     shards = find_shards(data, shard_size=40)
-    with claim(ShardFiles(tmp_path, shards[1]).claim):
+    with exclusive(ShardFiles(tmp_path, shards[1]).claim, wait=False):
         done = threading.Event()
 
         def work():

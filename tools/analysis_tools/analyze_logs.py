@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest='command', required=True)
     plot = commands.add_parser('plot_curve', help='plot any keys of one or more runs')
@@ -82,10 +82,10 @@ from glip_mm.visualization.training_log import TrainingLog, read_log
 
 
 def run_labels(labels: Sequence[str] | None, logs: Sequence[TrainingLog]) -> list[str]:
-    """A label for every run.
+    """Return a label for every run.
 
     Raises:
-        ValueError: If there are neither one nor as many as runs.
+        ValueError: If labels are given whose number differs from that of the runs.
     """
     if labels is None:
         return [str(log.path) for log in logs]
@@ -96,10 +96,10 @@ def run_labels(labels: Sequence[str] | None, logs: Sequence[TrainingLog]) -> lis
 
 
 def keys_of(logs: Sequence[TrainingLog], patterns: Sequence[str]) -> list[str]:
-    """Keys meant by the patterns in any run.
+    """Find the keys that match the patterns in any run.
 
     Raises:
-        KeyError: If no run has a key for one of them.
+        KeyError: If a pattern matches no key of any run.
     """
     result: dict[str, None] = {}
     for pattern in patterns:
@@ -116,7 +116,7 @@ def keys_of(logs: Sequence[TrainingLog], patterns: Sequence[str]) -> list[str]:
 
 
 def make_curves(log: TrainingLog, key: str, label: str, x: str, start_epoch: int) -> list[Curve]:
-    """The curve of a key in a run: none where the run has no such key."""
+    """Build the curve of a key in a run; empty if the run has no such key."""
     series = log.series(key, start_epoch)
     if not len(series.values):
         return []
@@ -126,10 +126,10 @@ def make_curves(log: TrainingLog, key: str, label: str, x: str, start_epoch: int
 
 
 def choose_x(wanted: str, logs: Sequence[TrainingLog], keys: Sequence[str]) -> str:
-    """Resolve ``auto``.
+    """Resolve ``auto`` to the unit of the x axis.
 
     Raises:
-        ValueError: If epochs are wanted of a log without.
+        ValueError: If a log without epochs is to be plotted by epochs.
     """
     shown = [log.series(key) for log in logs for key in keys]
     counted = all(np.isfinite(series.epochs).all() for series in shown)
@@ -142,7 +142,7 @@ def choose_x(wanted: str, logs: Sequence[TrainingLog], keys: Sequence[str]) -> s
 
 
 def plot_curve(args: argparse.Namespace, logs: Sequence[TrainingLog]) -> None:
-    """Plot keys of runs."""
+    """Plot curves of runs."""
     import matplotlib
     if args.backend or args.out:
         matplotlib.use(args.backend or 'Agg')
@@ -202,7 +202,7 @@ def _style(name: str, plt: object) -> str:
 
 
 def cal_train_time(args: argparse.Namespace, logs: Sequence[TrainingLog]) -> None:
-    """Print the mean time of an iteration, by epoch where the log counts them."""
+    """Print the mean time of an iteration, by epoch if the log has epochs."""
     for log in logs:
         series = log.series('time')
         if not len(series.values):
@@ -213,7 +213,7 @@ def cal_train_time(args: argparse.Namespace, logs: Sequence[TrainingLog]) -> Non
         means = {}
         for epoch in np.unique(epochs):
             values = series.values[epochs == epoch]
-            # loading starts with an epoch: its first value is not like the others
+            # the first value of an epoch includes the start of the data loader workers
             if not args.include_outliers and len(values) > 1:
                 values = values[1:]
             means[int(epoch)] = float(values.mean())

@@ -1,4 +1,4 @@
-"""Look at the data of a config: images with boxes, captions in the colours of the boxes.
+"""Browse the data of a config: images with boxes, captions in the colours of the boxes.
 
 Example:
     python tools/analysis_tools/browse_grounding_dataset.py \
@@ -20,7 +20,7 @@ from glip_mm_cli.options import parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='config file')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='train',
@@ -58,10 +58,10 @@ from glip_mm.visualization import HtmlPage, read_sample, save_image
 
 
 def choose(total: int, index: list[str] | None, num: int, seed: int) -> list[int]:
-    """Indices to show, in order.
+    """Choose the indices to show, in order.
 
     Raises:
-        ValueError: If one lies outside, or is no number.
+        ValueError: If an index is out of range or no number.
     """
     if index is None:
         if num < 1:
@@ -83,7 +83,7 @@ def choose(total: int, index: list[str] | None, num: int, seed: int) -> list[int
 
 
 def browse(args: argparse.Namespace, dataset: object) -> Counter:
-    """Write pictures; counts of what was shown."""
+    """Draw images; return the counts of shown samples."""
     chosen = choose(len(dataset), args.index, args.num, args.seed)
     page = None
     if args.html:
@@ -92,7 +92,7 @@ def browse(args: argparse.Namespace, dataset: object) -> Counter:
     count: Counter = Counter()
     try:
         for index in tqdm(chosen, desc='samples', unit='image', mininterval=0.5):
-            # the transforms of a sample depend on its number alone
+            # the transforms of a sample depend on its index alone
             _seed(args.seed, index)
             try:
                 sample = read_sample(dataset, index, args.stage)
@@ -103,7 +103,7 @@ def browse(args: argparse.Namespace, dataset: object) -> Counter:
                     title = f'{index}  {sample.where or Path(sample.path).name}'
                     save_image(Path(args.out_dir) / name,
                                sample.draw(title=title, max_side=args.max_side))
-            # whatever is wrong with one sample, the others can be seen
+            # an error in one sample must not hide the others
             except Exception as error:
                 count['failed'] += 1
                 message = f'{type(error).__name__}: {error}'
@@ -131,7 +131,7 @@ def _seed(seed: int, index: int) -> None:
 
 
 def main() -> None:
-    """Write the pictures."""
+    """Draw the images."""
     parser = make_parser()
     args = parser.parse_args()
     if not Path(args.config).is_file():

@@ -1,4 +1,4 @@
-"""Score the predictions of a test again, without its model; or write them for a leaderboard.
+"""Score stored predictions of a test again, without its model; or write them for a leaderboard.
 
 Needs no images: predictions and ground truth are read from WORK_DIR/predictions.
 
@@ -18,7 +18,7 @@ from glip_mm_cli.options import parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(description='Score the predictions of a test again, without '
                                      'its model; or write them for a leaderboard.')
     parser.add_argument('result', help='work directory of the test')
@@ -51,7 +51,7 @@ from glip_mm.registry import DATASETS, EVALUATOR
 
 
 def main() -> None:
-    """Score."""
+    """Score the predictions."""
     parser = make_parser()
     args = parser.parse_args()
     folder = Path(args.result)
@@ -86,7 +86,7 @@ def main() -> None:
     before = json.loads(old.read_text(encoding='utf-8')) if old.is_file() else {}
     if not config.get('load_from'):
         config.load_from = before.get('checkpoint')
-    # what predicting took says more than what scoring did
+    # the time of the prediction is more informative than that of the scoring
     path = write_results(args.out or folder, metrics, config, store.meta['datasets'],
                          before.get('seconds', time.time() - start))
     logger.info('\n'.join(f'{k}: {v:.6g}' for k, v in metrics.items()) + f"\nin '{path}'")
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def build_evaluator(config: Config) -> Evaluator:
-    """The evaluator of a config's test, as MMEngine's runner builds it."""
+    """Build the evaluator of a config's test, as MMEngine's runner does."""
     settings = config.test_evaluator
     if isinstance(settings, dict) and 'metrics' in settings:
         return EVALUATOR.build(dict(dict(type='Evaluator'), **settings))

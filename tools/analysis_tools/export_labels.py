@@ -1,7 +1,7 @@
-"""Write labels of tools/pseudo_label.py, or other ODVG rows, in the formats of other tools.
+"""Export labels of tools/pseudo_label.py, or other ODVG rows, to the formats of other tools.
 
 coco: annotations.json (pycocotools, CVAT); yolo: data.yaml and text files; voc: XML files;
-labelstudio: tasks with predictions and the interface for them; odvg: ODVG again, what was chosen.
+labelstudio: tasks with predictions and the interface for them; odvg: ODVG with the selection only.
 Phrases become categories: "a Dog" and "dog" are one.
 
 Example:
@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('labels', metavar='LABELS', help='folder of a run, a folder of .jsonl or '
@@ -45,12 +45,13 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     make_parser().parse_args()
 
+from glip_mm.datasets.label_map import read_label_map
 from glip_mm.pseudo_labels.export import ClassList, Collection, export_labels
-from glip_mm.pseudo_labels.label_rows import LabelRows, read_label_map
+from glip_mm.pseudo_labels.label_rows import LabelRows
 
 
 def main() -> None:
-    """Export."""
+    """Export the labels."""
     args = make_parser().parse_args()
     try:
         if Path(args.out).exists():
@@ -58,7 +59,8 @@ def main() -> None:
                                   '--out')
         classes = ClassList.from_arguments(args.classes) if args.classes else None
         collection = Collection(
-            LabelRows(args.labels, read_label_map(args.label_map)), args.images, args.min_score,
+            LabelRows(args.labels, args.label_map and read_label_map(args.label_map)),
+            args.images, args.min_score,
             classes, args.min_count, args.merge_iou, args.image_url)
         images, boxes = export_labels(collection, args.to, args.out)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Developers' tools under the names that they had in release 0.1; gone with the next release."""
+"""Developers' tools under their names in release 0.1, which the next release removes."""
 
 import runpy
 import sys
@@ -13,7 +13,7 @@ MODULES = dict(
 
 
 def run(file: str) -> None:
-    """Run what a tool has become.
+    """Run the module that replaces an old tool.
 
     Args:
         file: Path of the old tool.

@@ -1,4 +1,4 @@
-"""Make a report of one or more test runs: a page, its figures, and a summary for machines.
+"""Make a report of one or more test runs: an HTML page, its figures, and a JSON summary.
 
 A result is the work directory of tools/test.py. Several are compared side by side.
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('results', nargs='+', metavar='RESULT', help='work directory of a '
                         'test, or the folder of a suite of tests')

@@ -1,6 +1,6 @@
-"""Look at labels of tools/pseudo_label.py, or other ODVG rows: a random sample, and numbers of all.
+"""Review labels of tools/pseudo_label.py, or other ODVG rows: a random sample, and statistics.
 
-Writes index.html (one page that needs nothing else), contact_sheet.png, summary.json and figures/.
+Writes index.html (a self-contained page), contact_sheet.png, summary.json and figures/.
 
 Example:
     python tools/analysis_tools/review_labels.py work_dirs/labels \\
@@ -12,7 +12,7 @@ import sys
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('labels', metavar='LABELS', help='folder of a run, a folder of .jsonl or '
@@ -31,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     make_parser().parse_args()
 
-from glip_mm.pseudo_labels.label_rows import read_label_map
+from glip_mm.datasets.label_map import read_label_map
 from glip_mm.pseudo_labels.review import make_review
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     args = make_parser().parse_args()
     try:
         page = make_review(args.labels, args.images, args.out, args.samples, args.seed,
-                           read_label_map(args.label_map))
+                           args.label_map and read_label_map(args.label_map))
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f'review: {page}')

@@ -1,4 +1,4 @@
-"""Is a module of dev now: see moved.py."""
+"""Moved to a module of dev, see moved.py."""
 
 from moved import run
 

@@ -1,9 +1,9 @@
-"""Find better words for classes without training: score ways to say each on the val split.
+"""Find better words for classes without training: score candidate wordings on the val split.
 
-One class after the other is said in every way that is to be tried, while the others stay as they
-are; the words with the best AP of that class are kept. Writes results.md, .json and .png, and
+One class after the other is tried with all its candidates, while the others stay fixed;
+the words with the best AP of that class are kept. Writes results.md, .json and .png, and
 prompts.json for tools/finetune.py --prompts. The same command again, or one with more candidates,
-scores only what is new.
+scores only new candidates.
 
 Example:
     python tools/analysis_tools/tune_prompts.py --data data/raccoon --checkpoint glip_tiny.pth \
@@ -23,12 +23,12 @@ from mmengine.config import Config, DictAction
 from glip_mm_cli.options import parse_early
 
 SETS = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'odinw.json'
-#: Fewer give no ends of a 95 % interval.
+#: Minimum number of bootstrap samples for the ends of a 95 % interval.
 MIN_BOOTSTRAP = 100
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data', required=True, metavar='FOLDER|odinw:NAME',
                         help='as for tools/finetune.py; its val split is used')
@@ -90,7 +90,7 @@ from glip_mm.registry import DATASETS, SCOPE
 
 
 def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """End the program if an option can not be."""
+    """End the program if an option is invalid."""
     if args.rounds < 1:
         parser.error(f'--rounds {args.rounds} must be at least 1')
     if args.bootstrap and args.bootstrap < MIN_BOOTSTRAP:
@@ -102,10 +102,10 @@ def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
 
 
 def claim(work_dir: Path, now: dict[str, str]) -> None:
-    """Take a folder whose predictions are of the same weights, settings and data.
+    """Claim a folder, whose predictions must be of the same weights, settings and data.
 
     Raises:
-        ValueError: If they are not; says what differs.
+        ValueError: If they are not; the message names the differences.
     """
     path = work_dir / 'run.json'
     if path.is_file():
@@ -117,7 +117,7 @@ def claim(work_dir: Path, now: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Search, and report."""
+    """Run the search and write the report."""
     parser = make_parser()
     args = parser.parse_args()
     check_options(parser, args)

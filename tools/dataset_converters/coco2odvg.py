@@ -14,7 +14,7 @@ LABEL_MAPS = {'coco': 'coco2017_label_map.json', 'o365v1': 'o365v1_label_map.jso
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line; MMDetection's arguments mean what they mean there."""
+    """Parse the command line; options of MMDetection's converter keep their meaning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('input', help='COCO JSON')
     parser.add_argument('--output', '-o', help='file to write (default: INPUT_od.json)')
@@ -44,7 +44,7 @@ from glip_mm.datasets.converters.objects365 import (
 
 
 def main() -> None:
-    """Convert one file."""
+    """Convert a file."""
     args = parse_args()
     out = Path(args.output) if args.output else beside(args.input, '_od.json')
     label_map = (args.label_map or out.with_name(LABEL_MAPS[args.dataset]) if args.dataset

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line; MMDetection's arguments mean what they mean there."""
+    """Parse the command line; options of MMDetection's converter keep their meaning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('input', help='MDETR JSON')
     parser.add_argument('--out-ann', '--output', '-o', dest='output',
@@ -34,7 +34,7 @@ from glip_mm.datasets.converters.command import beside, convert
 
 
 def main() -> None:
-    """Convert one file."""
+    """Convert a file."""
     args = parse_args()
     out = Path(args.output) if args.output else beside(args.input, '_vg.json')
     try:

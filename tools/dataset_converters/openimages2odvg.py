@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line; MMDetection's arguments mean what they mean there."""
+    """Parse the command line; options of MMDetection's converter keep their meaning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder', nargs='?', help='the same as --input-dir')
     parser.add_argument('--input-dir', default='data/OpenImages/annotations',
@@ -38,7 +38,7 @@ from glip_mm.datasets.converters.command import convert
 
 
 def main() -> None:
-    """Convert one split. Sizes of images are kept, so a conversion that was stopped goes on."""
+    """Convert a split. Image sizes are cached, so an interrupted conversion resumes."""
     args = parse_args()
     folder = Path(args.folder or args.input_dir)
     out = Path(args.output) if args.output else folder / 'oidv6-train-annotations_od.json'

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('input', help='MDETR JSON')
     parser.add_argument('--out-ann', '--output', '-o', dest='output',
@@ -27,7 +27,7 @@ from glip_mm.datasets.converters.command import beside, convert
 
 
 def main() -> None:
-    """Convert one file."""
+    """Convert a file."""
     args = parse_args()
     out = Path(args.output) if args.output else beside(args.input, '_vg.json')
     try:

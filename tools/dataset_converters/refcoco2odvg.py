@@ -13,7 +13,7 @@ FILES = tuple(f'finetune_{name}_train.json'
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line; MMDetection's arguments mean what they mean there."""
+    """Parse the command line; options of MMDetection's converter keep their meaning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('mdetr_anno_dir', help='folder of the MDETR annotations')
     parser.add_argument('--out-dir', '-o', help='folder to write to (default: the same)')
@@ -31,7 +31,7 @@ from glip_mm.datasets.converters.command import beside, convert
 
 
 def main() -> None:
-    """Convert the files that are there."""
+    """Convert the existing files."""
     args = parse_args()
     paths = [Path(args.mdetr_anno_dir, name) for name in args.files]
     there = [path for path in paths if path.is_file()]

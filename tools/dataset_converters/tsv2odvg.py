@@ -1,6 +1,6 @@
 """Convert a TSV bundle of the official release (Objects365, captions with boxes) to ODVG lines.
 
-Datasets read bundles in place as well; converting is for other programs and for looking inside.
+Data sets read bundles in place as well; conversion is for other programs and for inspection.
 
 Example:
     python tools/dataset_converters/tsv2odvg.py \
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('input', help='YAML file of the bundle')
     parser.add_argument('--output', '-o', help='file to write (default: INPUT_odvg.json)')
@@ -39,7 +39,7 @@ from glip_mm.datasets.converters.command import beside, convert
 
 
 def main() -> None:
-    """Convert one bundle."""
+    """Convert a bundle."""
     args = parse_args()
     out = Path(args.output) if args.output else beside(args.input, '_odvg.json')
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder', help='folder of objects.json and image_data.json')
     parser.add_argument('--min-boxes', type=int, default=100,
@@ -31,7 +31,7 @@ from glip_mm.datasets.converters.command import convert
 
 
 def main() -> None:
-    """Convert one folder."""
+    """Convert a folder."""
     args = parse_args()
     folder = Path(args.folder)
     out = Path(args.output or folder / 'vg_train_odvg.jsonl')

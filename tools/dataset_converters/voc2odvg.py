@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder', help="folder with 'Annotations' in it, or of XML files")
     parser.add_argument('--split', help='list in ImageSets/Main, such as trainval (default: all)')
@@ -40,7 +40,7 @@ from glip_mm.datasets.converters.voc import VOC_CLASSES, read_classes
 
 
 def main() -> None:
-    """Convert one folder."""
+    """Convert a folder."""
     args = parse_args()
     out = Path(args.output or Path(args.folder) / f"{args.split or 'all'}_od.json")
     try:

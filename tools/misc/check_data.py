@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('paths', nargs='+', metavar='PATH', type=existing,
@@ -27,7 +27,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def existing(text: str) -> Path:
-    """A path that is there."""
+    """Parse a path that must exist."""
     if not Path(text).exists():
         raise argparse.ArgumentTypeError(f"'{text}' does not exist")
     return Path(text)
@@ -45,7 +45,7 @@ from glip_mm.finetuning.data import folder_splits
 
 
 def is_odvg(path: Path) -> bool:
-    """Whether a file holds lines of JSON, not one COCO-format object."""
+    """Return whether a file holds JSON lines rather than one COCO-format object."""
     with open(path, encoding='utf-8-sig', errors='replace') as file:
         first = file.readline()
     return path.suffix == '.jsonl' or ('"grounding"' in first or '"detection"' in first
@@ -53,13 +53,13 @@ def is_odvg(path: Path) -> bool:
 
 
 def check_odvg(path: Path, args: argparse.Namespace) -> Findings:
-    """Faults of ODVG lines."""
+    """Find the faults of an ODVG file."""
     found = validate_odvg(str(path), args.label_map, args.image_root)
     return Findings([str(fault) for fault in found.faults], notes=[found.summary()])
 
 
 def check_coco_file(path: Path, images: Path | None = None) -> Findings:
-    """Faults of a COCO-format file, and of its images where it is known where they are."""
+    """Find the faults of a COCO-format file, and of its images if their folder is known."""
     findings, content = Findings(), read_coco(str(path))
     check_boxes(f"'{path}'", content, findings)
     missing = [] if images is None else [row['file_name'] for row in content['images']
@@ -74,7 +74,7 @@ def check_coco_file(path: Path, images: Path | None = None) -> Findings:
 
 
 def check_folder(folder: Path) -> Findings:
-    """Faults of the splits of a folder, alone and together."""
+    """Find the faults of a folder's splits, alone and together."""
     findings, parts, absent = Findings(), {}, []
     for split in ('train', 'val', 'test'):
         try:

@@ -1,4 +1,4 @@
-"""Table of every dependency: what is wanted, what was found, and the command that mends it.
+"""Table of every dependency: wanted and installed version, and the command that fixes it.
 
 Needs nothing but Python. Exit status 1 if something required is missing, too old or broken.
 
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-#: What is said of the operators, and what going without compiled ones costs.
+#: State of the compiled operators -> its description, and the cost of going without them.
 OPERATORS = {
     True: 'MMCV has compiled operators: they are used where they are the faster ones',
     False: 'MMCV has no compiled operators: those of glip_mm (plain PyTorch) are used. All of GLIP '
@@ -27,12 +27,12 @@ OPERATORS = {
 
 
 class Need(NamedTuple):
-    """One dependency."""
+    """A dependency."""
 
-    names: tuple[str, ...]  # of distributions that provide it, the usual one first
+    names: tuple[str, ...]  # distributions that provide it, the usual one first
     floor: str = ''  # lowest version that works
     tested: str = ''  # lowest version that was never tried: newer ones get a warning
-    mend: str = ''  # default: pip install, with the range
+    mend: str = ''  # command that fixes it; default: pip install, with the range
     probe: str = ''  # Python code that must run
     required: bool = True
     alone: bool = False  # the distributions write to one folder: only one may be installed
@@ -57,7 +57,7 @@ NEEDS = (
     Need(('pyarrow',), '12'),
     Need(('pyyaml',)),
     Need(('rich',)),
-    # MMEngine imports distutils, which Python 3.12 no longer has
+    # MMEngine imports distutils, which Python 3.12 removed
     Need(('setuptools',), probe='from distutils import errors',
          required=sys.version_info >= (3, 12)),
     Need(('tqdm',)),
@@ -87,7 +87,7 @@ PYTHON = ('3.10', '3.14')
 
 
 class Row(NamedTuple):
-    """One line of the table."""
+    """A row of the table."""
 
     name: str
     wanted: str
@@ -97,19 +97,19 @@ class Row(NamedTuple):
 
 
 def numbers(version: str) -> list[int]:
-    """``'2.13.0+cpu'`` -> ``[2, 13, 0]``."""
+    """Parse ``'2.13.0+cpu'`` to ``[2, 13, 0]``."""
     release = re.match(r'[0-9]+(?:\.[0-9]+)*', version)
     return [int(part) for part in release.group().split('.')] if release else []
 
 
 def wanted_range(floor: str, tested: str) -> str:
-    """As pip writes it, the tested end in brackets because it only warns."""
+    """Format a version range for pip, with the untested end in brackets, as it only warns."""
     return ' '.join(part for part in (f'>={floor}' if floor else 'any',
                                       f'(<{tested})' if tested else '') if part)
 
 
 def installed(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Those of the distributions that are installed, with their versions."""
+    """Return the installed ones of the distributions, with their versions."""
     found = []
     for name in names:
         try:
@@ -121,7 +121,7 @@ def installed(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def broken(probe: str) -> str | None:
-    """Last line of the error of a piece of code, run by itself; None if it runs."""
+    """Return the last line of the error of a piece of code, run by itself; None if it runs."""
     if not probe:
         return None
     done = subprocess.run([sys.executable, '-c', probe], capture_output=True, text=True)
@@ -130,7 +130,7 @@ def broken(probe: str) -> str | None:
 
 
 def judge(need: Need, found: list[tuple[str, str]]) -> Row:
-    """Compare what is installed with what is wanted."""
+    """Compare the installed with the wanted version."""
     name = found[0][0] if found else need.names[0]
     version = found[0][1] if found else '-'
     spec = f'{name}>={need.floor}' if need.floor else name
@@ -148,7 +148,7 @@ def judge(need: Need, found: list[tuple[str, str]]) -> Row:
         trouble = broken(need.probe)
         if trouble:
             verdict = 'broken: ' + trouble
-        # the forks count their versions in their own way
+        # the forks have version numbers of their own
         elif (need.tested and not name.startswith('onedl-')
                 and numbers(version) >= numbers(need.tested)):
             verdict, mend = 'newer than tested', f"if it fails: pip install '{name}<{need.tested}'"
@@ -158,7 +158,7 @@ def judge(need: Need, found: list[tuple[str, str]]) -> Row:
 
 
 def judge_python() -> Row:
-    """The interpreter itself."""
+    """Check the Python version."""
     version = platform.python_version()
     verdict, mend = 'ok', ''
     if numbers(version) < numbers(PYTHON[0]):
@@ -169,13 +169,13 @@ def judge_python() -> Row:
 
 
 def check() -> tuple[list[Row], bool]:
-    """All rows, and whether everything required is there."""
+    """Check all dependencies; return the rows, and whether everything required is there."""
     rows = [judge_python()] + [judge(need, installed(need.names)) for need in NEEDS]
     return rows, not any(row.verdict.startswith(('missing', 'too old', 'broken')) for row in rows)
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Rows in aligned columns."""
+    """Format rows in aligned columns."""
     lines = [Row('package', 'wanted (tested)', 'found', 'verdict', 'mend with')] + list(rows)
     widths = [max(len(line[i]) for line in lines) for i in range(4)]
     widths[3] = min(widths[3], 40)

@@ -1,7 +1,7 @@
-"""Weights between a base checkpoint and the tuned one: what is gained, what is kept.
+"""Interpolate between a base checkpoint and the tuned one, and measure gain and forgetting.
 
 Writes alpha_A.pth for every alpha; with --config also interpolation.json, .csv and .png, the
-metric of each config over alpha. The same command goes on where it was interrupted.
+metric of each config over alpha. The same command resumes an interrupted run.
 
 Example:
     python tools/misc/interpolate_weights.py work_dirs/quickstart/epoch_4.pth \
@@ -21,7 +21,7 @@ from glip_mm_cli.options import check_checkpoint
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the argument parser."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('base', help='checkpoint before tuning')
     parser.add_argument('tuned', help='checkpoint after tuning')
@@ -58,7 +58,7 @@ from glip_mm.visualization.retention_chart import draw_alpha_curves
 
 
 def main() -> None:
-    """Interpolate, and test."""
+    """Interpolate and test."""
     parser = make_parser()
     args = parser.parse_args()
     for option in ('base', 'tuned'):

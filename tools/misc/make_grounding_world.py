@@ -8,7 +8,7 @@ Example:
 import argparse
 import sys
 
-#: Option -> what it is, and its default in each kind of world that has it.
+#: Option -> its description, and its default in each kind of world that has it.
 OPTIONS = dict(
     detection=('training images with class boxes', dict(quickstart=3000)),
     grounding=('training images with captions', dict(quickstart=3000)),
@@ -22,7 +22,7 @@ OPTIONS = dict(
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--kind', choices=['quickstart', 'self_training'], default='quickstart')
     parser.add_argument('--out', help='folder to write to (default: data/grounding_world or '
@@ -51,7 +51,7 @@ from glip_mm.datasets.grounding_world import SelfTrainingOptions, WorldOptions, 
 
 
 def main() -> None:
-    """Write the world; does nothing where it is complete."""
+    """Write the world, unless it is complete."""
     args = parse_args()
     kind = dict(quickstart=WorldOptions, self_training=SelfTrainingOptions)[args.kind]
     options = kind(**args.options)

@@ -1,4 +1,4 @@
-"""Merge adapters (LoRA) into the weights they stand beside: a plain checkpoint comes out.
+"""Merge adapters (LoRA) into the weights that they belong to, giving a plain checkpoint.
 
 The result loads with the config of the plain model (no ``model.tuning``) and computes the same up
 to rounding. Neither peft nor the model is needed.
@@ -42,10 +42,10 @@ from glip_mm.models.tuning import Tuning
 
 
 def stored_alpha(checkpoint: Mapping[str, Any]) -> float:
-    """``model.tuning.alpha`` of the config that a training stored in its checkpoint.
+    """Read ``model.tuning.alpha`` from the config that a training stored in its checkpoint.
 
     Raises:
-        ValueError: If there is no config, or one without adapters.
+        ValueError: If there is no config, or its model has no adapters.
     """
     config = stored_config(checkpoint)
     if config is None:
@@ -59,7 +59,7 @@ def stored_alpha(checkpoint: Mapping[str, Any]) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Merge; returns the exit status."""
+    """Merge; return the exit status."""
     args = parse_args(argv)
     if args.dst.exists() and not args.force:
         print(f"'{args.dst}' exists: give another name or --force", file=sys.stderr)

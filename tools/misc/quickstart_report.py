@@ -1,4 +1,4 @@
-"""End of the quickstart: pictures, a table and summary.json from what training and test wrote.
+"""Report of the quickstart: drawn images, a table and summary.json from training and test.
 
 Example:
     python tools/misc/quickstart_report.py
@@ -11,15 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-# summary key -> key of tools/test.py's metrics, as a share of 1
+# summary key -> key of tools/test.py's metrics, in 0..1
 METRICS = dict(
     ap_seen='seen/coco/bbox_mAP', ap50_seen='seen/coco/bbox_mAP_50',
     ap_unseen_pairs='unseen/coco/bbox_mAP', ap50_unseen_pairs='unseen/coco/bbox_mAP_50',
     ap50_synonyms='synonyms/coco/bbox_mAP_50', phrase_recall_at_1='grounding/phrases/Recall@1')
 COSTS = ('train_seconds', 'peak_rss_mb')
-#: Of the training, with room for a machine that is somewhat slower or does other work.
+#: Maximum time of the training, with a margin for slower or busy machines.
 MAX_SECONDS = 600
-#: Lines of the table: summary key -> what was measured.
+#: Rows of the table: summary key -> description.
 ROWS = dict(
     ap_seen='AP, pairs seen in training',
     ap50_seen='AP50, pairs seen in training',
@@ -32,7 +32,7 @@ ROWS = dict(
 
 
 class Promise(NamedTuple):
-    """What the quickstart promises of every run, and whether a summary keeps it."""
+    """A result that every run of the quickstart should reach, and the check of a summary."""
 
     text: str
     is_kept: Callable[[dict[str, float]], bool]
@@ -49,7 +49,7 @@ PROMISES = (
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--config', default='configs/quickstart/glip_nano_grounding-world.py')
     parser.add_argument('--checkpoint', help='default: the last one in --train-dir')
@@ -71,7 +71,7 @@ from glip_mm.text import Prompt
 
 
 def read_metrics(folder: Path) -> dict[str, float]:
-    """Metrics of the newest test run below a folder.
+    """Read the metrics of the newest test run below a folder.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -89,14 +89,14 @@ def read_metrics(folder: Path) -> dict[str, float]:
 
 
 def summarise(metrics: dict[str, float], cost: dict[str, float]) -> dict[str, float]:
-    """The content of summary.json; rates in percent."""
+    """Build the content of summary.json; rates in percent."""
     summary = {key: round(100 * metrics[name], 2) for key, name in METRICS.items()}
     summary.update({key: cost[key] for key in COSTS})
     return summary
 
 
 def table(summary: dict[str, float]) -> str:
-    """The summary and what was promised of it, for people."""
+    """Format the summary with the expected results."""
     lines = [f'{text:<32}{summary[key]:>10.1f}' for key, text in ROWS.items()]
     promises = [f"{'PASS' if promise.is_kept(summary) else 'FAIL'}  {promise.text}"
                 for promise in PROMISES]
@@ -105,9 +105,9 @@ def table(summary: dict[str, float]) -> str:
 
 
 def choose_examples(root: Path) -> list[tuple[str, Prompt]]:
-    """Eight test images with prompts: the first that qualify, whatever the model makes of them.
+    """Choose eight test images with prompts: the first that qualify, whatever the detections.
 
-    Four are asked for all pairs never seen or for held-out words, four for the phrases of their
+    Four have prompts of all unseen pairs or of held-out words, four of the phrases of their
     captions.
     """
     unseen = json.loads((root / 'annotations/test_unseen.json').read_text(encoding='utf-8'))
@@ -133,7 +133,7 @@ def choose_examples(root: Path) -> list[tuple[str, Prompt]]:
 
 
 def draw(args: argparse.Namespace) -> Path:
-    """Draw the examples, one file each and one sheet."""
+    """Draw the examples, in one file each and on one sheet."""
     from glip_mm.apis import GLIPInferencer
     from glip_mm.visualization import make_sheet, save_image
     examples = choose_examples(Path(args.data))
@@ -151,7 +151,7 @@ def draw(args: argparse.Namespace) -> Path:
 
 
 def main() -> None:
-    """Write summary.json and pictures, print the table."""
+    """Write summary.json and drawn images, and print the table."""
     args = parse_args()
     cost_file = Path(args.train_dir) / 'training_cost.json'
     try:

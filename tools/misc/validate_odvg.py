@@ -13,7 +13,7 @@ import sys
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('file', nargs='+', help='JSON lines')
     parser.add_argument('--label-map', help='label map of detection data')

@@ -1,7 +1,7 @@
 """Write a GLIP checkpoint in another naming.
 
 Reads official, MMDetection's and our checkpoints, with or without ``module.``, in a container or
-bare; nothing but data is unpickled. The target is written all or nothing.
+bare; only plain data is unpickled. The target is written atomically.
 
     python tools/model_converters/convert_glip.py glip_tiny_model_o365_goldg.pth glip-t.pth
     python tools/model_converters/convert_glip.py work_dirs/run/epoch_12.pth out.pth --to official
@@ -50,7 +50,7 @@ def packed(state: dict[str, Any], naming: str) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Convert; returns the exit status."""
+    """Convert; return the exit status."""
     args = parse_args(argv)
     if args.dst.exists() and not args.force:
         print(f"'{args.dst}' exists: give another name or --force", file=sys.stderr)

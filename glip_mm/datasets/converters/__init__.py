@@ -1,22 +1,23 @@
-"""Generators of ODVG records from the formats that data sets are published in.
+"""Generators of ODVG records from the formats of published data sets.
 
 A box is ``[x1, y1, x2, y2]`` in pixels of the original image, half open: ``x2 = x1 + width``.
 """
 
 from collections.abc import Callable
 
+from ..label_map import write_label_map
 from .coco import coco_records
+from .conversion_report import Report
 from .lvis import lvis_records
 from .mdetr import mdetr_records
 from .openimages import ImageSizes, openimages_records
-from .records import Records, write_jsonl, write_label_map
-from .report import Report
+from .records import Records, write_jsonl
 from .tsv import bundle_records, decode_cell, tsv_records
 from .tsv_files import TSVBundle
 from .visual_genome import visual_genome_records
 from .voc import voc_records
 
-#: Annotations that cannot be read in place -> what makes records of them.
+#: Annotation formats that cannot be read in place -> function that converts them to records.
 FORMATS: dict[str, Callable[..., Records]] = {
     'coco': coco_records, 'lvis': lvis_records, 'mdetr': mdetr_records, 'tsv': bundle_records}
 

@@ -1,4 +1,4 @@
-"""The annotations of a COCO-like container in columns, 60 bytes a box, in any order."""
+"""Annotations of a COCO-like file in columns: 60 bytes per box, in any order."""
 
 from array import array
 from collections.abc import Callable, Sequence
@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .boxes import MALFORMED, four_numbers
+from .conversion_report import Report
 from .json_container import iterate_container
-from .report import Report
 
 NO_IMAGE = 'box of an image that is not listed'
 NO_SIZE = 'image without a positive whole width and height'
@@ -19,7 +19,7 @@ NOT_AN_OBJECT = 'entry that is no JSON object or has no id'
 
 
 class Box(NamedTuple):
-    """One annotation: ``x, y, w, h`` in pixels, and the character spans of its phrase."""
+    """An annotation: ``x, y, w, h`` in pixels, and the character spans of its phrase."""
 
     where: str
     x: float
@@ -32,7 +32,7 @@ class Box(NamedTuple):
 
 
 class Image(NamedTuple):
-    """One entry of ``images``; ``extra`` is what the format keeps of it."""
+    """An entry of ``images``; ``extra`` holds format-specific fields."""
 
     number: int
     image_id: int | str
@@ -43,10 +43,10 @@ class Image(NamedTuple):
 
 
 class BoxTable:
-    """Columns that grow by one annotation at a time and are read image by image."""
+    """Columns that grow by one annotation at a time and are read by image."""
 
     def __init__(self) -> None:
-        self._numbers: dict[object, int] = {}  # image id -> number, by first sight
+        self._numbers: dict[object, int] = {}  # image id -> row, in order of first occurrence
         self._categories: dict[object, int] = {}
         self._image = array('i')
         self._ordinal = array('i')
@@ -59,12 +59,12 @@ class BoxTable:
         self.names: list[object] = []
 
     def number(self, image_id: object) -> int:
-        """Row of an image, whether its boxes or its own entry come first."""
+        """Return the row of an image, whether its boxes or its own entry come first."""
         return self._numbers.setdefault(image_id, len(self._numbers))
 
     def add(self, ordinal: int, image_id: object, xywh: Sequence[float], category: object,
             ignore: bool, spans: Sequence[Sequence[int]]) -> None:
-        """Append one annotation."""
+        """Append an annotation."""
         self._image.append(self.number(image_id))
         self._ordinal.append(ordinal)
         self._category.append(self._categories.setdefault(category, len(self._categories)))
@@ -75,7 +75,7 @@ class BoxTable:
         self._span_ends.append(len(self._spans))
 
     def close(self) -> None:
-        """Order the boxes by image; those of one image keep their order."""
+        """Sort the boxes by image; the sort is stable."""
         image = np.frombuffer(self._image, np.int32) if self._image else np.empty(0, np.int32)
         self._order = np.argsort(image, kind='stable').astype(np.int32)
         counts = np.bincount(image, minlength=len(self._numbers))
@@ -83,7 +83,7 @@ class BoxTable:
         self.names = list(self._categories)
 
     def of(self, number: int) -> list[Box]:
-        """Boxes of an image, in the order of the file."""
+        """Return the boxes of an image, in the order of the file."""
         boxes = []
         for k in self._order[self._starts[number]:self._starts[number + 1]].tolist():
             flat = self._spans[self._span_ends[k - 1] if k else 0:self._span_ends[k]]
@@ -94,7 +94,7 @@ class BoxTable:
         return boxes
 
     def unlisted(self, images: Sequence[Image]) -> list[int]:
-        """Ordinals of the annotations whose image is not listed."""
+        """Return the ordinals of annotations whose image is not listed."""
         listed = np.zeros(len(self._numbers), bool)
         listed[[image.number for image in images]] = True
         stray = self._order[~np.repeat(listed, np.diff(self._starts))]
@@ -102,7 +102,7 @@ class BoxTable:
 
 
 class Container(NamedTuple):
-    """What is kept of a file."""
+    """Content of an annotation file that records are made from."""
 
     images: list[Image]
     table: BoxTable
@@ -110,7 +110,7 @@ class Container(NamedTuple):
 
 
 def _whole_positive(value: object) -> int | None:
-    """Sizes are also written as ``640.0`` or ``"640"`` in the wild."""
+    """Parse a positive integer, which some files write as ``640.0`` or ``"640"``."""
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -169,12 +169,12 @@ def read_container(ann_file: str | Path, report: Report, categories: bool = True
     """Read a COCO-like JSON file in one pass.
 
     Args:
-        ann_file: The file.
-        report: Counts what cannot be read.
-        categories: The file must have categories.
-        file_name: From an image entry to its file name.
-        extra: From an image entry to what else is kept of it.
-        spans: From an annotation to its list of ``[begin, end]`` character spans.
+        ann_file: Path of the JSON file.
+        report: Report that counts the unreadable entries.
+        categories: Whether the file must have categories.
+        file_name: Function from an image entry to its file name.
+        extra: Function from an image entry to the format-specific fields to keep.
+        spans: Function from an annotation to its list of ``[begin, end]`` character spans.
         progress: Show a progress bar.
 
     Returns:

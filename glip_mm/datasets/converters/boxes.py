@@ -1,4 +1,4 @@
-"""Which boxes are kept, and how: the published rule in half-open pixels.
+"""Clipping and filtering of boxes: the published rule in half-open pixels.
 
 The published code clips inclusive boxes to ``[0, W - 1]`` and keeps those with ``x2 > x1`` and
 ``y2 > y1``. With half-open boxes (``x2 = x + w``) that is: clip to ``[0, W]``, keep what is more
@@ -8,7 +8,7 @@ than one pixel wide and high. MMDetection's reader keeps every such box too.
 from collections.abc import Sequence
 from math import isfinite
 
-from .report import Report
+from .conversion_report import Report
 
 MALFORMED = 'box that is not four finite numbers'
 NOT_POSITIVE = 'box of no width or height'
@@ -18,7 +18,7 @@ CLIPPED = 'box clipped to the image'
 
 
 def four_numbers(box: object) -> tuple[float, float, float, float] | None:
-    """The box as floats, None where it is anything but four finite numbers."""
+    """Convert a box to floats; None unless it holds exactly four finite numbers."""
     if not isinstance(box, Sequence) or isinstance(box, str) or len(box) != 4:
         return None
     for value in box:
@@ -32,17 +32,17 @@ def fit_box(x1: float, y1: float, x2: float, y2: float, width: int, height: int,
     """Clip a half-open box to its image.
 
     Args:
-        x1: Left edge in pixels; likewise the others.
-        y1: Upper edge.
-        x2: Right edge, the first pixel column that is no longer inside.
-        y2: Lower edge.
+        x1: Left edge in pixels.
+        y1: Upper edge in pixels.
+        x2: Right edge in pixels, exclusive.
+        y2: Lower edge in pixels, exclusive.
         width: Width of the image in pixels.
         height: Height of the image in pixels.
-        report: Counts what is clipped or dropped.
+        report: Report that counts clipped and dropped boxes.
         where: Place in the source, for the report.
 
     Returns:
-        ``[x1, y1, x2, y2]``; None if nothing of use is left.
+        ``[x1, y1, x2, y2]``; None if the box is dropped.
     """
     if not (x2 > x1 and y2 > y1):
         report.drop(NOT_POSITIVE, where)
@@ -54,7 +54,7 @@ def fit_box(x1: float, y1: float, x2: float, y2: float, width: int, height: int,
         x1, y1 = max(x1, 0.), max(y1, 0.)
         x2, y2 = min(x2, float(width)), min(y2, float(height))
         report.change(CLIPPED, where)
-    # rounding takes away the noise of x + w and is finer than float32 from 8 pixels on
+    # rounding removes the float error of x + w; from 8 pixels on it is finer than float32
     x1, y1, x2, y2 = round(x1, 6), round(y1, 6), round(x2, 6), round(y2, 6)
     if x2 - x1 <= 1 or y2 - y1 <= 1:
         report.drop(THIN, where)

@@ -1,12 +1,12 @@
-"""COCO JSON to ODVG records: COCO, Objects365, V3Det, ODinW and whatever else is exported so."""
+"""COCO JSON to ODVG records: COCO, Objects365, V3Det, ODinW and other exports of that format."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from .box_table import Container, Image, read_container
 from .boxes import fit_box
+from .conversion_report import WITH_ITS_ROW, Report
 from .records import Records
-from .report import WITH_ITS_ROW, Report
 
 CROWD = 'crowd box'
 NO_CATEGORY = 'box of a category that is not listed'
@@ -14,17 +14,17 @@ NO_CATEGORY = 'box of a category that is not listed'
 
 def contiguous_labels(categories: list[dict], ann_file: str | Path
                       ) -> tuple[dict[object, int], dict[int, str]]:
-    """Labels 0, 1, ... in ascending order of the category ids, whatever gaps these have.
+    """Assign labels 0, 1, ... in ascending order of the category ids, which may have gaps.
 
     Args:
         categories: COCO categories.
-        ann_file: For the error message.
+        ann_file: Path of the file, for the error message.
 
     Returns:
         Category id -> label, and label -> name.
 
     Raises:
-        ValueError: If a category has no id or name, or an id comes twice.
+        ValueError: If a category has no id or name, or an id is not unique.
     """
     names = {}
     for i, category in enumerate(categories):
@@ -44,15 +44,15 @@ def contiguous_labels(categories: list[dict], ann_file: str | Path
 def detection_records(container: Container, labels: Mapping[object, int],
                       label_map: Mapping[int, str], report: Report, drop_crowd: bool = False,
                       more: Callable[[Image], dict] = lambda image: {}) -> Iterator[dict]:
-    """Make a record of every image, those without boxes too: they teach what is not there.
+    """Iterate over the records of all images; those without boxes serve as negatives.
 
     Args:
-        container: What was read.
+        container: Content of the annotation file.
         labels: Category id -> label.
         label_map: Label -> name.
-        report: Filled on the way.
+        report: Report that is filled during the iteration.
         drop_crowd: Leave crowd boxes out instead of marking them to be ignored.
-        more: Further entries of ``detection``.
+        more: Function from an image to further entries of ``detection``.
 
     Yields:
         ODVG detection records.
@@ -87,15 +87,15 @@ def coco_records(ann_file: str | Path, drop_crowd: bool = False,
                  strip: tuple[str, ...] = (), progress: bool = True) -> Records:
     """Read COCO detection annotations.
 
-    The file is streamed once; about 60 bytes a box and 400 bytes an image are kept.
+    The file is streamed once; about 60 bytes per box and 400 bytes per image are kept.
 
     Args:
-        ann_file: COCO JSON.
+        ann_file: Path of the COCO JSON file.
         drop_crowd: Leave crowd boxes out. By default they are marked with ``ignore: 1``, which
-            readers of MMDetection do not look at.
-        rename: Class names to correct, wrong name -> right name.
+            MMDetection's readers ignore.
+        rename: Corrections of class names, wrong name -> right name.
         skip_images: Ids of images to leave out.
-        strip: Prefixes to take off the file names, the first that fits.
+        strip: Prefixes to remove from file names; the first that matches.
         progress: Show progress bars.
 
     Returns:

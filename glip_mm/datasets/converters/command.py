@@ -1,29 +1,30 @@
-"""What the command lines of the converters share."""
+"""Shared parts of the converters' command lines."""
 
 from pathlib import Path
 
-from .records import Records, write_jsonl, write_label_map
+from ..label_map import write_label_map
+from .records import Records, write_jsonl
 
 
 def beside(path: str | Path, ending: str) -> Path:
-    """A neighbour of a file with another ending of its name: ``a/b.json`` -> ``a/b_od.json``."""
+    """Replace a file's suffix by another ending: ``a/b.json`` -> ``a/b_od.json``."""
     path = Path(path)
     return path.with_name(path.stem + ending)
 
 
 def convert(records: Records, out: str | Path, label_map_file: str | Path | None = None) -> str:
-    """Write records, and their label map where they have one.
+    """Write records, and their label map if they have one.
 
     Args:
-        records: What to write.
-        out: File of JSON lines.
-        label_map_file: File of the label map.
+        records: Records to write.
+        out: Path of the JSON lines file.
+        label_map_file: Path of the label map.
 
     Returns:
-        What was written and what was left out, to be shown to the user.
+        Summary of written and dropped rows, for the user.
 
     Raises:
-        ValueError: If nothing was left to write; no file is written then.
+        ValueError: If all rows were dropped; no file is written then.
     """
     first = next(records.records, None)
     if first is None:

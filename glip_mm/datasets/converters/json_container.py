@@ -1,4 +1,4 @@
-"""Reads a large JSON container element by element.
+"""Incremental parsing of large JSON files, element by element.
 
 COCO, LVIS and MDETR files are one JSON object whose arrays have millions of elements; parsed whole
 they take ten times their size in memory. Here the C scanner of the standard library parses one
@@ -16,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 _WINDOW = 1 << 22
-#: No element of these formats comes near; a larger one is a broken file.
+#: Characters; no element of these formats comes near, a larger one means a broken file.
 _LARGEST_ELEMENT = 1 << 26
 _SPACE = re.compile(r'[ \t\r\n]*')
 
@@ -34,7 +34,7 @@ class _Window:
         self.parse = json.JSONDecoder().raw_decode
         self.text = ''
         self.position = 0
-        self.before = 0  # characters cut off so far
+        self.before = 0  # characters removed so far
         self.ended = False
         self.at = 'the beginning'
 
@@ -43,7 +43,7 @@ class _Window:
         self.bar.close()
 
     def grow(self) -> bool:
-        """Read on; False at the end of the file."""
+        """Read the next piece; return False at the end of the file."""
         content = self.file.read(max(self.size, len(self.text) - self.position))
         self.bar.update(len(content))
         self.ended = not content
@@ -58,7 +58,7 @@ class _Window:
         return not self.ended
 
     def broken(self, wanted: str) -> ValueError:
-        """The error that says where the file stops being JSON."""
+        """Build the error that says where the file stops being JSON."""
         found = self.text[self.position:self.position + 40] or 'the end of the file'
         return ValueError(
             f"'{self.path}' is not valid JSON: {wanted} expected at character "
@@ -66,7 +66,7 @@ class _Window:
             'cut off? Fetch the file again')
 
     def peek(self) -> str:
-        """Next character that is no space; empty at the end of the file."""
+        """Return the next non-blank character; empty at the end of the file."""
         while True:
             self.position = _SPACE.match(self.text, self.position).end()
             if self.position < len(self.text):
@@ -75,7 +75,7 @@ class _Window:
                 return ''
 
     def take(self, wanted: str) -> str:
-        """Step over one of the wanted characters."""
+        """Consume one of the wanted characters."""
         character = self.peek()
         if not character or character not in wanted:
             raise self.broken(' or '.join(repr(c) for c in wanted))
@@ -83,12 +83,12 @@ class _Window:
         return character
 
     def value(self) -> object:
-        """Parse the value that starts here."""
+        """Parse the value that starts at the current position."""
         self.peek()
         while True:
             try:
                 value, end = self.parse(self.text, self.position)
-                # a number may go on behind the window: of 1e+5, '1', '1e' and '1e+' read as 1
+                # a number may continue behind the window: of 1e+5, '1', '1e' and '1e+' parse as 1
                 if end + 2 < len(self.text) or self.ended:
                     self.position = end
                     return value
@@ -100,16 +100,16 @@ class _Window:
 
 def iterate_container(path: str | Path, sections: Collection[str], progress: bool = True,
                       window: int = _WINDOW) -> Iterator[tuple[str, object]]:
-    """Walk the elements of arrays of a JSON object.
+    """Iterate over the elements of arrays in a JSON object.
 
     Args:
-        path: The file, UTF-8.
-        sections: Keys of the outer object whose arrays are wanted.
+        path: Path of the file, in UTF-8.
+        sections: Keys of the arrays to read.
         progress: Show a progress bar.
-        window: Bytes to read at a time.
+        window: Bytes per read.
 
     Yields:
-        Key of the array, and one element of it, in the order of the file.
+        Key of the array and one of its elements, in the order of the file.
 
     Raises:
         ValueError: If the file is no JSON object, or a wanted section is missing or no array.
@@ -144,10 +144,15 @@ def iterate_container(path: str | Path, sections: Collection[str], progress: boo
 
 def iterate_array(path: str | Path, progress: bool = True, window: int = _WINDOW
                   ) -> Iterator[object]:
-    """Walk the elements of a file that is one JSON array; arguments as above.
+    """Iterate over the elements of a file that is one JSON array.
+
+    Args:
+        path: Path of the file, in UTF-8.
+        progress: Show a progress bar.
+        window: Bytes per read.
 
     Raises:
-        ValueError: If the file is none.
+        ValueError: If the file is no JSON array.
     """
     source = _Window(Path(path), progress, window)
     try:

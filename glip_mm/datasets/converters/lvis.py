@@ -1,16 +1,16 @@
-"""LVIS JSON to ODVG records, with the lists of what is surely absent or not fully annotated."""
+"""LVIS JSON to ODVG records, with the lists of absent and of not exhaustively annotated classes."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .box_table import Image, read_container
 from .coco import contiguous_labels, detection_records
+from .conversion_report import Report
 from .records import Records
-from .report import Report
 
 
 def _file_name(image: dict) -> object:
-    """LVIS 1.0 names its images by their address alone: ``.../train2017/000000000009.jpg``."""
+    """Return the file name in ``coco_url``, the only one that LVIS 1.0 has."""
     url = image.get('coco_url')
     if isinstance(url, str) and '/' in url:
         return '/'.join(url.split('/')[-2:])
@@ -25,13 +25,13 @@ def lvis_records(ann_file: str | Path, drop_crowd: bool = False, progress: bool 
                  ) -> Records:
     """Read LVIS annotations.
 
-    File names are the folder and name of ``coco_url``, such as ``train2017/000000391895.jpg``, to
-    be looked up in the folder of COCO. ``detection`` also holds ``negatives`` and
+    File names are the folder and name in ``coco_url``, such as ``train2017/000000391895.jpg``,
+    relative to COCO's folder. ``detection`` also holds ``negatives`` and
     ``not_exhaustive``, lists of labels.
 
     Args:
-        ann_file: LVIS JSON of any version.
-        drop_crowd: Leave boxes out that are marked as crowd or to be ignored.
+        ann_file: Path of an LVIS JSON file of any version.
+        drop_crowd: Leave out boxes that are marked as crowd or ignored.
         progress: Show progress bars.
 
     Returns:

@@ -9,9 +9,9 @@ from pathlib import Path
 from .box_table import Container, read_container
 from .boxes import fit_box
 from .coco import CROWD
+from .conversion_report import WITH_ITS_ROW, Report
 from .phrases import NO_SPAN, Regions, good_spans
 from .records import Records
-from .report import WITH_ITS_ROW, Report
 
 #: Kind of the file -> whether a box without spans belongs to the whole sentence.
 KINDS = {'goldg': False, 'flickr': False, 'refcoco': True, 'phrasecut': True}
@@ -26,7 +26,7 @@ def _spans(annotation: dict) -> object:
 
 
 def _source_of(image: dict) -> str:
-    """The published code knows two image folders: COCO's, and one for everything else."""
+    """Tell COCO images from all others, as the published code does."""
     return 'coco' if image.get('data_source') == 'coco' else 'vg'
 
 
@@ -77,23 +77,23 @@ def mdetr_records(ann_file: str | Path, kind: str = 'goldg',
                   progress: bool = True) -> Records:
     """Read MDETR-style annotations.
 
-    Spans are kept exactly. Boxes with the very same spans become one region with several boxes.
-    Crowd boxes and sentences without a usable box are left out, as when GLIP was trained.
+    Spans are kept exactly. Boxes with identical spans become one region with several boxes.
+    Crowd boxes and sentences without a usable box are left out, as in GLIP's training.
 
     Args:
-        ann_file: MDETR JSON.
+        ann_file: Path of the MDETR JSON file.
         kind: 'goldg' (also 'flickr'), 'refcoco' or 'phrasecut': in the last two a box without
             spans belongs to the whole sentence.
-        roots: Folder to put before a file name by source of the image, 'coco' or 'vg'; the mixed
+        roots: Folder to prepend to file names by source of the image, 'coco' or 'vg'; the mixed
             set has images of both.
-        only_source: Keep the images of this source, 'coco' or 'vg'.
+        only_source: Keep only images of this source, 'coco' or 'vg'.
         progress: Show progress bars.
 
     Returns:
         Grounding records.
 
     Raises:
-        ValueError: If the file is not of this format, or an argument is none of those above.
+        ValueError: If the file is not of this format, or an argument has another value.
     """
     if kind not in KINDS:
         raise ValueError(f'kind is {kind!r}, but must be one of {sorted(KINDS)}')

@@ -1,6 +1,6 @@
-"""Where Objects365 differs from other COCO-format data: names, paths, images that are missing."""
+"""Differences of Objects365 from other COCO-format data: names, paths, missing images."""
 
-#: Version 2 spells some of its categories wrong; the text encoder should read what is meant.
+#: Corrections of misspelt categories in version 2, for the text encoder.
 V2_NAMES = {
     'Moniter/TV': 'Monitor/TV', 'Bakset': 'Basket', 'Ballon': 'Balloon',
     'Dinning Table': 'Dining Table', 'Tea pot': 'Teapot', 'Billards': 'Billiards',
@@ -9,8 +9,8 @@ V2_NAMES = {
     'Campel': 'Camel', 'Meat ball': 'Meatball', 'Buttefly': 'Butterfly', 'Noddles': 'Noodles',
     'Table Teniis paddle': 'Table Tennis paddle',
 }
-#: The file names start with folders that the archives do not have.
+#: Prefixes of file names for folders that the archives do not have.
 V2_PREFIXES = ('images/v1/', 'images/v2/')
-#: Ids of training images that MMDetection found to be missing from the archives.
+#: Ids of training images that MMDetection found missing from the archives.
 V1_MISSING = frozenset({6, 19, 23})
 V2_MISSING = frozenset({908726, 320532, 320534})

@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image as PillowImage
 
 from .boxes import MALFORMED, fit_box, four_numbers
+from .conversion_report import WITH_ITS_ROW, Report
 from .records import Records
-from .report import WITH_ITS_ROW, Report
 
 COLUMNS = ('ImageID', 'LabelName', 'XMin', 'XMax', 'YMin', 'YMax', 'IsGroupOf')
 NO_IMAGE = 'image that is missing or broken'
@@ -17,10 +17,10 @@ UNKNOWN_CLASS = 'box of a class that is not listed'
 
 
 class ImageSizes:
-    """Width and height of images, read from their headers once and kept beside the data.
+    """Width and height of images, read from their headers once and cached in a file.
 
-    The boxes of OpenImages are fractions, so every image must be asked; sizes found are appended to
-    ``cache`` at once, so that a conversion that was stopped goes on where it was.
+    The boxes of OpenImages are fractions, so every image must be opened; sizes are appended to
+    ``cache`` at once, so that an interrupted conversion continues where it stopped.
     """
 
     def __init__(self, image_root: str | Path, cache: str | Path | None = None) -> None:
@@ -31,12 +31,12 @@ class ImageSizes:
         if self.cache and self.cache.exists():
             with open(self.cache, encoding='utf-8', newline='') as file:
                 for row in csv.reader(file):
-                    # the last line may be cut off
+                    # an interruption can truncate the last line
                     if len(row) == 4 and row[3] == '.':
                         self.known[row[0]] = int(row[1]), int(row[2])
 
     def __call__(self, name: str) -> tuple[int, int] | None:
-        """``(width, height)`` of an image; None if it cannot be read."""
+        """Return ``(width, height)`` of an image; None if it cannot be read."""
         if name not in self.known:
             try:
                 with PillowImage.open(self.image_root / name) as image:
@@ -52,7 +52,7 @@ class ImageSizes:
         return self.known[name]
 
     def close(self) -> None:
-        """Write out what is not written yet."""
+        """Close the cache file, which flushes it."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -74,7 +74,7 @@ def _classes(path: str | Path) -> dict[str, str]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and the wanted columns of every row."""
+    """Iterate over line numbers and the wanted columns of all rows."""
     with open(path, newline='', encoding='utf-8-sig') as file:
         reader = csv.reader(file)
         header = next(reader, [])
@@ -146,24 +146,25 @@ def _records(path: Path, labels: dict[str, int], names: dict[str, str],
 def openimages_records(ann_file: str | Path, class_file: str | Path,
                        sizes: Callable[[str], tuple[int, int] | None], drop_crowd: bool = False
                        ) -> Records:
-    """Read OpenImages boxes; nothing but the list of image ids is kept in memory.
+    """Read OpenImages boxes; only the list of image ids is kept in memory.
 
     Args:
-        ann_file: CSV of boxes, those of an image in one piece (as published).
-        class_file: CSV of class id and name; labels follow its order.
-        sizes: From a file name to width and height in pixels, such as :class:`ImageSizes`.
-        drop_crowd: Leave boxes of groups out. By default they are marked with ``ignore: 1``.
+        ann_file: CSV file of boxes, grouped by image (as published).
+        class_file: CSV file of class ids and names; labels follow its order.
+        sizes: Function from a file name to width and height in pixels, such as
+            :class:`ImageSizes`.
+        drop_crowd: Leave out group boxes. By default they are marked with ``ignore: 1``.
 
     Returns:
         Detection records.
 
     Raises:
-        ValueError: If a file is not of this format; while drawing records, if the file of boxes is
-            not sorted.
+        ValueError: If a file is not of this format; during the iteration, if the boxes are not
+            grouped by image.
     """
     names = _classes(class_file)
     labels = {class_id: label for label, class_id in enumerate(names)}
     report = Report(str(ann_file))
-    next(_rows(Path(ann_file)), None)  # a wrong file stops here, not at the first record
+    next(_rows(Path(ann_file)), None)  # a wrong file fails here, not at the first record
     return Records(_records(Path(ann_file), labels, names, sizes, drop_crowd, report),
                    dict(enumerate(names.values())), None, report)

@@ -1,15 +1,15 @@
-"""Phrases of a caption: their words, their spans, the boxes that share them."""
+"""Phrases of a caption: words, spans, and the boxes that share them."""
 
 from collections.abc import Sequence
 
-from .report import Report
+from .conversion_report import Report
 
 BAD_SPAN = 'span that is empty or ends past the caption'
 NO_SPAN = 'box without a phrase'
 
 
 def words(caption: str, spans: Sequence[Sequence[int]]) -> str:
-    """Words of a phrase, pieces that stand apart joined by a space.
+    """Join the words of a phrase; separate pieces are joined by a space.
 
     Example:
         >>> words('a dog on a red sofa', [[0, 5], [13, 19]])
@@ -20,7 +20,7 @@ def words(caption: str, spans: Sequence[Sequence[int]]) -> str:
 
 def good_spans(caption: str, spans: Sequence[Sequence[int]], report: Report, where: str
                ) -> list[list[int]]:
-    """Spans that lie in the caption, exactly as they are; the others are counted."""
+    """Return the spans that lie in the caption, unchanged; count the others."""
     good = []
     for begin, end in spans:
         if 0 <= begin < end <= len(caption):
@@ -31,7 +31,7 @@ def good_spans(caption: str, spans: Sequence[Sequence[int]], report: Report, whe
 
 
 class Regions:
-    """Collects the boxes of a caption; those with the very same spans become one region."""
+    """Boxes of a caption, grouped by region: boxes with identical spans become one region."""
 
     def __init__(self, caption: str) -> None:
         self.caption = caption
@@ -40,14 +40,14 @@ class Regions:
 
     def add(self, bbox: list[float], spans: Sequence[Sequence[int]], score: float | None = None
             ) -> None:
-        """Add one box, ``[x1, y1, x2, y2]``."""
+        """Add a box ``[x1, y1, x2, y2]``."""
         key = tuple(map(tuple, spans))
         self._boxes.setdefault(key, []).append(bbox)
         if score is not None:
             self._scores.setdefault(key, []).append(score)
 
     def regions(self) -> list[dict]:
-        """ODVG regions; one box stands by itself, several in a list, scores likewise."""
+        """Build ODVG regions: a single box as it is, several in a list; scores likewise."""
         found = []
         for key, boxes in self._boxes.items():
             region = dict(bbox=boxes if len(boxes) > 1 else boxes[0],

@@ -1,4 +1,4 @@
-"""ODVG records on their way from a data set to a file of JSON lines."""
+"""ODVG records, from a data set to a JSON lines file."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,19 +7,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ...atomic_files import replacing, write_atomically
-from .report import Report
+from ...atomic_files import replacing
+from .conversion_report import Report
 
 
 @dataclass
 class Records:
-    """ODVG records of one data set.
+    """ODVG records of a data set.
 
     Attributes:
-        records: The records; can be walked once.
+        records: Iterable of the records; can be iterated over once.
         label_map: Label -> class name of detection data; None for grounding data.
-        total: How many rows the source has; as many records or fewer come out. None if unknown.
-        report: Counts, complete when the records are exhausted.
+        total: Number of rows in the source, an upper limit for the records. None if unknown.
+        report: Counts, complete after the iteration.
     """
 
     records: Iterator[dict]
@@ -34,17 +34,17 @@ class Records:
 def _line(record: dict) -> bytes:
     try:
         return json.dumps(record, ensure_ascii=False, separators=(',', ':')).encode() + b'\n'
-    except UnicodeEncodeError:  # half a surrogate pair, as crawled captions have
+    except UnicodeEncodeError:  # lone surrogates, as in crawled captions
         return json.dumps(record, separators=(',', ':')).encode() + b'\n'
 
 
 def write_jsonl(records: Records | Iterable[dict], path: str | Path,
                 progress: bool = True) -> int:
-    """Write records as JSON lines; the file is complete or absent, whatever happens.
+    """Write records as JSON lines, atomically.
 
     Args:
         records: ODVG records.
-        path: The file; its folder is made if missing.
+        path: Path of the file; its folder is created if missing.
         progress: Show a progress bar.
 
     Returns:
@@ -62,22 +62,9 @@ def write_jsonl(records: Records | Iterable[dict], path: str | Path,
                 lines += 1
                 bar.update()
                 yield _line(record)
-            bar.total = lines  # rows that were left out are not missing
+            bar.total = lines  # dropped rows are not missing
             bar.refresh()
 
     with replacing(path) as file:
         file.writelines(chunks())
     return lines
-
-
-def write_label_map(label_map: dict[int, str], path: str | Path) -> None:
-    """Write a label map, ``{"0": "person", ...}``, completely or not at all.
-
-    Args:
-        label_map: Label -> class name.
-        path: The file; its folder is made if missing.
-    """
-    path = Path(path)
-    content = json.dumps({str(label): label_map[label] for label in sorted(label_map)},
-                         ensure_ascii=False, indent=0)
-    write_atomically(path, content.encode() + b'\n')

@@ -10,9 +10,9 @@ from PIL import Image as PillowImage
 
 from ...atomic_files import write_atomically
 from .boxes import MALFORMED, fit_box, four_numbers
+from .conversion_report import Report
 from .phrases import NO_SPAN, Regions, good_spans
 from .records import Records
-from .report import Report
 from .tsv_files import RowFile, TSVBundle
 
 NO_SIZE = 'row without the size of its image'
@@ -23,7 +23,7 @@ BAD_IMAGE = 'image that is missing or broken'
 
 
 def parse_size(cell: str) -> tuple[int, int] | None:
-    """Height and width from the second cell of an ``hw`` row, in any of its three forms."""
+    """Parse height and width from the second cell of an ``hw`` row, in any of its three forms."""
     try:
         content = json.loads(cell)
     except json.JSONDecodeError:
@@ -42,16 +42,16 @@ def parse_size(cell: str) -> tuple[int, int] | None:
 
 def detection_of(objects: list, height: int, width: int, bundle: TSVBundle, extra: int,
                  report: Report, where: str) -> dict:
-    """The ``detection`` part of a record from the objects of a label row.
+    """Convert the objects of a label row to the ``detection`` part of a record.
 
     Args:
-        objects: ``{"rect": [x1, y1, x2, y2], "class": name}`` each, ``conf`` if scored.
+        objects: List of ``{"rect": [x1, y1, x2, y2], "class": name}``, with ``conf`` if scored.
         height: Height of the image in pixels.
         width: Width of the image in pixels.
-        bundle: For the labels.
+        bundle: Bundle with the labels.
         extra: 1 if a rect includes its last pixel, 0 if it is half open.
-        report: Filled on the way.
-        where: Place of the row.
+        report: Report to fill.
+        where: Place of the row, for the report.
 
     Returns:
         ``{"instances": [...]}``.
@@ -82,7 +82,7 @@ def detection_of(objects: list, height: int, width: int, bundle: TSVBundle, extr
 
 
 def _each_box(content: dict) -> Iterator[tuple[object, object, object]]:
-    """Box, score, spans; in the second version of the format boxes are listed by phrase."""
+    """Iterate over box, score and spans; version 2 of the format lists boxes by phrase."""
     boxes, spans = content.get('bboxes') or [], content.get('tokens_positive') or []
     scores = content.get('scores') or [None] * len(boxes)
     for i, box in enumerate(boxes):
@@ -98,15 +98,15 @@ def _each_box(content: dict) -> Iterator[tuple[object, object, object]]:
 
 def grounding_of(content: dict, height: int, width: int, extra: int, report: Report, where: str
                  ) -> dict | None:
-    """The ``grounding`` part of a record from the JSON of a caption row; None without boxes.
+    """Convert the JSON of a caption row to the ``grounding`` part of a record; None without boxes.
 
     Args:
         content: ``caption``, ``bboxes``, ``tokens_positive`` and ``scores``, in either version.
         height: Height of the image in pixels.
         width: Width of the image in pixels.
         extra: 1 if a box includes its last pixel, 0 if it is half open.
-        report: Filled on the way.
-        where: Place of the row.
+        report: Report to fill.
+        where: Place of the row, for the report.
     """
     caption = content['caption']
     regions, kept = Regions(caption), 0
@@ -133,10 +133,10 @@ def grounding_of(content: dict, height: int, width: int, extra: int, report: Rep
 
 
 class ImageRows:
-    """The images in a bundle.
+    """Images in a bundle.
 
     Raises:
-        FileNotFoundError: If the bundle names no image file, or it is not there.
+        FileNotFoundError: If the bundle names no image file, or the file is missing.
     """
 
     def __init__(self, bundle: TSVBundle) -> None:
@@ -149,7 +149,7 @@ class ImageRows:
             self.by_id = json.loads(bundle.paths['imageid2idx'].read_text(encoding='utf-8'))
 
     def find(self, row: int, key: str, content: object) -> tuple[int, int] | None:
-        """Offset and length in bytes of the encoded image of a label row; None if there is none."""
+        """Find offset and length in bytes of a row's encoded image; None if it has none."""
         if self.by_id is not None and isinstance(content, dict):
             row = self.by_id.get(str(content.get('img_id')), -1)
         if not 0 <= row < len(self.rows):
@@ -158,7 +158,7 @@ class ImageRows:
         return None if self.by_id is None and found != key else (offset, length)
 
     def size(self, place: tuple[int, int]) -> tuple[int, int] | None:
-        """Height and width of an image, from its first 64 KiB or else all of it."""
+        """Read height and width of an image from its first 64 KiB, or from all of it if needed."""
         for length in (min(place[1], 65536), place[1]):
             try:
                 with PillowImage.open(io.BytesIO(decode_cell(self.rows.read(place[0], length)))
@@ -170,7 +170,7 @@ class ImageRows:
 
 
 def decode_cell(cell: bytes) -> bytes:
-    """An encoded image from the base64 cell of a bundle.
+    """Decode the base64 cell of a bundle to an encoded image.
 
     Raises:
         ValueError: If it is not base64.
@@ -179,13 +179,13 @@ def decode_cell(cell: bytes) -> bytes:
 
 
 class ImageWriter:
-    """Writes the images of a bundle as files; those that are there already stay."""
+    """Writes the images of a bundle as files; existing files are kept."""
 
     def __init__(self, images: ImageRows, folder: str | Path) -> None:
         self.images, self.folder = images, Path(folder)
 
     def __call__(self, row: int, key: str, content: object, name: str) -> tuple[int, int] | None:
-        """Write the image of a row; its height and width, None where it is missing or broken."""
+        """Write the image of a row; return height and width, None if it is missing or broken."""
         path = self.folder / name
         if not path.exists():
             place = self.images.find(row, key, content)
@@ -265,17 +265,17 @@ def tsv_records(yaml_file: str | Path, pattern: str = '{key}.jpg', write_images:
                 ) -> Records:
     """Read a TSV bundle.
 
-    The published code takes a rect as two corner *pixels*, both inside; so ``x2`` and ``y2`` grow
-    by one here, and the same boxes are trained on as published.
+    The published code takes a rect as two corner *pixels*, both inclusive; therefore ``x2`` and
+    ``y2`` grow by one here, and training sees the same boxes as published.
 
     Args:
-        yaml_file: YAML file of the bundle.
-        pattern: File name of an image, from the key of its row.
-        write_images: Folder to write the images to, out of the bundle; files that are there
-            already are kept. By default records refer to images that are files already.
+        yaml_file: Path of the bundle's YAML file.
+        pattern: Pattern of image file names; ``{key}`` is the key of the row.
+        write_images: Folder to extract the bundle's images to; existing files are kept. By default
+            records refer to images that are files already.
         use_line_list: Follow the bundle's line list, which repeats rows of rare classes.
-        half_open: Rects are half open already.
-        in_place: Records say where in the bundle's image file their image is: ``image_bytes``,
+        half_open: Whether rects are half open already.
+        in_place: Let records refer to the image inside the bundle: ``image_bytes``,
             offset and length of its base64 cell.
 
     Returns:
@@ -301,5 +301,5 @@ def tsv_records(yaml_file: str | Path, pattern: str = '{key}.jpg', write_images:
 
 
 def bundle_records(yaml_file: str | Path) -> Records:
-    """As :func:`tsv_records`, in place where the bundle holds its images."""
+    """Read a TSV bundle as :func:`tsv_records` does, in place if the bundle holds its images."""
     return tsv_records(yaml_file, in_place=TSVBundle(yaml_file).has_images)

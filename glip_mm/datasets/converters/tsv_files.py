@@ -1,4 +1,4 @@
-"""The published TSV bundle on disk: rows with an offset index, named together in a YAML file."""
+"""TSV bundles on disk: files of rows with an offset index, listed in a YAML file."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,9 @@ KEYS = ('img', 'label', 'hw', 'linelist', 'imageid2idx', 'labelmap', 'jsondict')
 
 
 class RowFile:
-    """Rows of a TSV file by number.
+    """Random access to the rows of a TSV file.
 
-    The offsets come from ``X.lineidx`` beside ``X.tsv``; where it is missing or does not fit, the
+    The offsets come from ``X.lineidx`` beside ``X.tsv``; if it is missing or does not match, the
     file is scanned once.
     """
 
@@ -27,7 +27,7 @@ class RowFile:
         return len(self.offsets)
 
     def row(self, number: int) -> list[str]:
-        """Cells of a row, blanks stripped.
+        """Return the cells of a row, without surrounding blanks.
 
         Raises:
             IndexError: If there is no such row.
@@ -38,13 +38,13 @@ class RowFile:
         return [cell.strip() for cell in self._file.readline().decode().rstrip('\n').split('\t')]
 
     def last_cell(self, number: int) -> tuple[str, int, int]:
-        """Where the last cell of a row is, without reading it.
+        """Locate the last cell of a row without reading it.
 
         Args:
-            number: Row, whose other cells are at most 4 KiB together.
+            number: Number of the row, whose other cells have at most 4 KiB together.
 
         Returns:
-            The row's first cell, and offset and length in bytes of its last one.
+            The row's first cell, and offset and length in bytes of the last one.
         """
         start = int(self.offsets[number])
         end = (int(self.offsets[number + 1]) if number + 1 < len(self)
@@ -56,7 +56,7 @@ class RowFile:
                 end - start - skipped)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the file."""
+        """Read bytes of the file."""
         self._file.seek(offset)
         return self._file.read(length)
 
@@ -65,7 +65,7 @@ class RowFile:
         self._file.close()
 
     def _read_index(self) -> np.ndarray | None:
-        """The offsets beside the file; None where they are missing or those of another file."""
+        """Read the offset index; None if it is missing or does not match the file."""
         index = self.path.with_suffix('.lineidx')
         if not index.is_file():
             return None
@@ -95,7 +95,7 @@ class RowFile:
 
 
 def _label_map(path: Path) -> dict[int, str]:
-    """Index -> name as the file numbers them, ``__background__`` left out."""
+    """Read index -> name in the file's own numbering, without ``__background__``."""
     text = path.read_text(encoding='utf-8-sig')
     try:
         content = json.loads(text)
@@ -112,10 +112,10 @@ def _label_map(path: Path) -> dict[int, str]:
 
 
 class TSVBundle:
-    """The files that a bundle's YAML names.
+    """Files listed in a bundle's YAML file.
 
     Attributes:
-        folder: Where relative names are looked up when they are not found as they are.
+        folder: Folder for relative names that do not exist as given.
         paths: Key of the YAML file -> path.
         labels: Class name -> label, 0, 1, ... in the order of the published indices; None for
             caption data.
@@ -150,22 +150,22 @@ class TSVBundle:
             if path.is_file():
                 return path
         if key == 'img':
-            return beside  # images may live elsewhere, as files
+            return beside  # images may be separate files
         raise FileNotFoundError(f"'{self.yaml_file}': file '{name}' ({key}) is neither there nor "
                                 f"in '{self.folder}': correct the name or fetch the file")
 
     @property
     def has_images(self) -> bool:
-        """Whether the image file is there."""
+        """Return whether the image file exists."""
         return 'img' in self.paths and self.paths['img'].is_file()
 
     @property
     def files(self) -> list[Path]:
-        """The YAML file and all files it names that are there."""
+        """Return the YAML file and all existing files that it lists."""
         return [self.yaml_file, *(path for path in self.paths.values() if path.is_file())]
 
     def line_list(self) -> np.ndarray | None:
-        """Row numbers that make up the data set, with repetitions; None for all rows once."""
+        """Return the row numbers of the data set, with repetitions; None for all rows once."""
         path = self.paths.get('linelist')
         if path is None:
             return None

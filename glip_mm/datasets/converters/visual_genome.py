@@ -9,23 +9,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .boxes import MALFORMED, fit_box, four_numbers
+from .conversion_report import Report
 from .json_container import iterate_array
 from .records import Records
-from .report import Report
 
 RARE = 'box of a name that is rare or missing'
 UNKNOWN_IMAGE = 'image without an entry in image_data.json'
 
 
 def _name(item: object) -> str:
-    """First name of an object, as one writes it in a sentence."""
+    """Return the first name of an object, normalised as in a sentence."""
     names = item.get('names') if isinstance(item, dict) else None
     name = names[0] if isinstance(names, list) and names else ''
     return ' '.join(name.lower().split()) if isinstance(name, str) else ''
 
 
 def _images(path: str | Path, progress: bool) -> dict[object, tuple[str, int, int]]:
-    """Image id -> file name below the image folder, height, width."""
+    """Return image id -> file name below the image folder, height, width."""
     images = {}
     for entry in iterate_array(path, progress):
         try:
@@ -71,12 +71,12 @@ def _records(path: str | Path, images: Mapping[object, tuple[str, int, int]],
 
 def visual_genome_records(objects_file: str | Path, image_file: str | Path, min_boxes: int = 100,
                           progress: bool = True) -> Records:
-    """Read the objects of Visual Genome; the file is streamed twice, for the names first.
+    """Read the objects of Visual Genome; the file is streamed twice, first for the names.
 
     Args:
-        objects_file: ``objects.json``.
-        image_file: ``image_data.json``.
-        min_boxes: A name needs so many boxes to be a class.
+        objects_file: Path of ``objects.json``.
+        image_file: Path of ``image_data.json``.
+        min_boxes: Minimum number of boxes for a name to become a class.
         progress: Show progress bars.
 
     Returns:

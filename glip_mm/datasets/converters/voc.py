@@ -1,12 +1,12 @@
-"""VOC XML to ODVG records: PASCAL VOC, labelling tools, the boxes of ImageNet."""
+"""VOC XML to ODVG records: PASCAL VOC, exports of labelling tools, the boxes of ImageNet."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .boxes import MALFORMED, fit_box, four_numbers
+from .conversion_report import Report
 from .records import Records
-from .report import Report
 
 VOC_CLASSES = ('aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair',
                'cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant',
@@ -20,15 +20,15 @@ def read_classes(path: str | Path, synsets: bool = False) -> dict[str, str]:
     """Read a list of classes.
 
     Args:
-        path: One class name a line; with ``synsets`` an id, then names split by commas, of which
-            the first counts, as in ``LOC_synset_mapping.txt`` of ImageNet.
-        synsets: As said.
+        path: File with one class name per line; with ``synsets`` an id, then names separated by
+            commas, of which the first is used, as in ImageNet's ``LOC_synset_mapping.txt``.
+        synsets: Whether lines begin with an id.
 
     Returns:
-        What annotations call the class -> its name, in the order of the file.
+        Name of the class in annotations -> its class name, in the order of the file.
 
     Raises:
-        ValueError: If the file is empty or a class comes twice.
+        ValueError: If the file is empty or a class is not unique.
     """
     classes: dict[str, str] = {}
     for number, line in enumerate(Path(path).read_text(encoding='utf-8-sig').splitlines(), 1):
@@ -44,7 +44,7 @@ def read_classes(path: str | Path, synsets: bool = False) -> dict[str, str]:
 
 
 def find_xml(folder: str | Path, split: str | None = None) -> list[Path]:
-    """The annotation files of a VOC folder.
+    """Find the annotation files of a VOC folder.
 
     Args:
         folder: Folder with ``Annotations`` in it, or any folder with XML files in or below it.
@@ -78,7 +78,7 @@ def _gather_classes(paths: Sequence[Path]) -> dict[str, str]:
         try:
             tree = ElementTree.parse(path)
         except (ElementTree.ParseError, OSError):
-            continue  # is counted when the records are made
+            continue  # counted when the records are made
         names.update((element.findtext('name') or '').strip() for element in tree.iter('object'))
     return {name: name for name in sorted(names - {''})}
 
@@ -91,7 +91,7 @@ def _corner(text: str | None) -> object:
 
 
 def _box(element: ElementTree.Element, first_pixel: int) -> tuple[float, ...] | None:
-    """Inclusive pixels counted from ``first_pixel`` -> half-open pixels counted from 0."""
+    """Convert inclusive pixels counted from ``first_pixel`` to half-open pixels counted from 0."""
     corners = four_numbers([_corner(element.findtext(f'bndbox/{name}'))
                             for name in ('xmin', 'ymin', 'xmax', 'ymax')])
     if corners is None:
@@ -130,7 +130,7 @@ def _record(path: Path, root: ElementTree.Element, name: str, size: tuple[int, i
 
 
 def _names(classes: Mapping[str, str]) -> list[str]:
-    """Names by label. Ids with the same name share a label: a prompt cannot tell them apart."""
+    """List the names by label. Ids with the same name share a label, as a prompt needs it."""
     return list(dict.fromkeys(classes.values()))
 
 
@@ -165,7 +165,7 @@ def _records(paths: Sequence[Path], base: Path, suffix: str | None, image_folder
 def voc_records(folder: str | Path, split: str | None = None,
                 classes: Mapping[str, str] | None = None, suffix: str | None = None,
                 image_folder: str = '', first_pixel: int = 1) -> Records:
-    """Read VOC annotations, one XML file an image.
+    """Read VOC annotations, one XML file per image.
 
     VOC counts pixels from 1 and its boxes include their last pixel: ``xmin = 1, xmax = 10`` is
     ``[0, 10]`` here. Difficult boxes are marked with ``ignore: 1``.
@@ -173,19 +173,19 @@ def voc_records(folder: str | Path, split: str | None = None,
     Args:
         folder: Folder with ``Annotations`` in it, or with XML files in or below it.
         split: Name of a list in ``ImageSets/Main``.
-        classes: What annotations call a class -> its name, in label order, as of
-            :func:`read_classes`; default: the names in the files, sorted. Two that have the same
-            name are one class.
-        suffix: The image has the XML file's path below its folder with this suffix (``.JPEG`` for
-            ImageNet); default: the image is what the file says.
-        image_folder: Goes before every file name, such as ``JPEGImages``.
-        first_pixel: 1, or 0 for tools that count from zero.
+        classes: Name of a class in annotations -> its class name, in label order, see
+            :func:`read_classes`; default: the names in the files, sorted. Classes with the same
+            name share a label.
+        suffix: Suffix of the image, which has the XML file's relative path (``.JPEG`` for
+            ImageNet); default: the image is the one that the XML file names.
+        image_folder: Prefix of all file names, such as ``JPEGImages``.
+        first_pixel: Index of the first pixel: 1, or 0 for some labelling tools.
 
     Returns:
         Detection records.
 
     Raises:
-        FileNotFoundError: If there is nothing to read.
+        FileNotFoundError: If there are no annotations.
         ValueError: If the files name no class.
     """
     paths = find_xml(folder, split)

@@ -1,4 +1,4 @@
-"""The world's annotation files: COCO JSON and ODVG JSON lines, as real data come."""
+"""Annotation files of the generated world: COCO JSON and ODVG JSON lines, as for real data."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ from .vocabulary import Pair, all_pairs
 
 
 class Picture(NamedTuple):
-    """What is known of one image. ``boxes[i]`` belongs to ``things[i]``."""
+    """An image and its content. ``boxes[i]`` belongs to ``things[i]``."""
 
     file_name: str
     side: int
@@ -41,11 +41,11 @@ def write_coco(path: Path, pictures: Sequence[Picture], classes: Sequence[Pair],
 
     Args:
         path: File to write.
-        pictures: Images, all of them listed.
-        classes: The categories, all of them listed, also those without a box.
-        annotate: Whose boxes are written. A category without a box has no AP and leaves the mean
-            alone, while its name still competes in the prompt.
-        rename: Names of the categories.
+        pictures: Images, all of which are listed.
+        classes: Categories, all of which are listed, also those without a box.
+        annotate: Function that tells whether a pair's boxes are written. A category without a box
+            has no AP and is left out of the mean, while its name still competes in the prompt.
+        rename: Function from a pair to the name of its category.
     """
     ids = {pair: i for i, pair in enumerate(classes, 1)}
     images, annotations = [], []
@@ -70,7 +70,7 @@ def write_odvg_detection(path: Path, label_map_path: Path, pictures: Sequence[Pi
         path: JSON lines file to write.
         label_map_path: Label map to write, ``{"0": name}``.
         pictures: Images.
-        classes: All classes, by label.
+        classes: All classes, in label order.
     """
     labels = {pair: i for i, pair in enumerate(classes)}
     _dump(label_map_path, {str(i): pair.name for pair, i in labels.items()})
@@ -103,7 +103,7 @@ def write_odvg_grounding(path: Path, pictures: Sequence[Picture]) -> None:
 
 
 def write_captions(path: Path, pictures: Sequence[Picture]) -> None:
-    """Write file names and captions as JSON lines: what is known of an image of the web."""
+    """Write file names and captions as JSON lines: all that is known of a web image."""
     _dump_lines(path, (dict(filename=picture.file_name, caption=picture.caption.text)
                        for picture in pictures if picture.caption is not None))
 
@@ -127,14 +127,14 @@ def write_evaluation(folder: Path, split: str, pictures: Sequence[Picture],
 
 
 def write_lvis(path: Path, pictures: Sequence[Picture], seed: int) -> None:
-    """Write the 512 names of :mod:`.long_tail` as LVIS JSON."""
+    """Write the 512 categories of :mod:`.long_tail` as LVIS JSON."""
     _dump(path, lvis_annotations(
         [p.file_name for p in pictures], pictures[0].side if pictures else 0,
         [p.things for p in pictures], [p.boxes for p in pictures], seed))
 
 
 def write_entities(folder: Path, split: str, pictures: Sequence[Picture], seed: int) -> None:
-    """Write up to five sentences an image as Flickr30k Entities has them.
+    """Write up to five sentences per image in the files of Flickr30k Entities.
 
     ``{split}.txt`` lists the images, ``Sentences/*.txt`` and ``Annotations/*.xml`` describe them.
     """

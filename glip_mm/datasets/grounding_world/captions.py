@@ -1,4 +1,4 @@
-"""Captions that are true of a scene, with the boxes of every phrase."""
+"""True captions of a scene, with the boxes of every phrase."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,15 +10,15 @@ from .vocabulary import SHAPES
 
 NUMBERS = {2: 'two', 3: 'three', 4: 'four', 5: 'five', 6: 'six'}
 OPENINGS = ('', '', '', 'a picture of ', 'there is ', 'we see ')
-#: Without a phrase that names the picture itself: no box could be found for it.
+#: Openings of captions; none names the picture itself, which would be a phrase without a box.
 DESCRIPTIVE_OPENINGS = ('', '', '', 'there is ', 'we see ')
 
-#: Axis of the image, words for the lesser and for the larger coordinate.
+#: Axis of the image, words for the smaller and for the larger coordinate.
 RELATIONS = ((0, 'left of', 'right of'), (1, 'above', 'below'))
 
 
 class Phrase(NamedTuple):
-    """Words of a caption and the objects they name."""
+    """Words of a caption and the objects that they name."""
 
     words: str
     things: tuple[int, ...]     # indices of all objects that the words fit
@@ -34,11 +34,11 @@ class Caption(NamedTuple):
 
 def _describe(thing: Thing, things: Sequence[Thing], rng: np.random.Generator,
               descriptive: bool) -> Phrase:
-    """Say some of what is true of an object; the phrase covers all objects it fits."""
+    """Describe an object by some of its attributes; the phrase covers all objects that match."""
     style = 0. if descriptive else rng.random()
     extra = .6 if descriptive else .35
     say_size, say_pattern = rng.random() < extra, rng.random() < extra and thing.pattern != 'plain'
-    # many phrases say one attribute alone: words are learned apart from their partners
+    # many phrases name one attribute alone, so that each word is learned independently
     say_colour, say_shape = style < .7, style < .4 or style >= .7
     fits = tuple(
         i for i, other in enumerate(things)
@@ -62,7 +62,7 @@ def _determiner(phrase: Phrase) -> str:
 
 def _relation(first: Phrase, second: Phrase, things: Sequence[Thing],
               rng: np.random.Generator, relations: Sequence[tuple[int, str, str]]) -> str:
-    """A word that is true of how the first phrase's objects lie to the second's."""
+    """Return a word for the position of the first phrase's objects relative to the second's."""
     true = ['and', 'next to']
     for axis, before, after in relations:
         a = [(things[i].x, things[i].y)[axis] for i in first.things]
@@ -81,12 +81,12 @@ def write_caption(things: Sequence[Thing], rng: np.random.Generator,
     """Describe some of the objects of a scene.
 
     Args:
-        things: The objects.
+        things: Objects of the scene.
         rng: Source of all randomness.
-        max_phrases: Most phrases; no two of them share an object.
-        relations: Those of :data:`RELATIONS` that may be said.
-        descriptive: Whether every phrase says colour and shape, and often size and pattern, as
-            the descriptions of pictures on the web are longer than what annotators ask for.
+        max_phrases: Maximum number of phrases; no two of them share an object.
+        relations: Relations of :data:`RELATIONS` that may occur.
+        descriptive: Whether every phrase names colour and shape, and often size and pattern, as
+            image descriptions on the web are longer than referring expressions.
 
     Returns:
         A caption, or None for a scene without objects.

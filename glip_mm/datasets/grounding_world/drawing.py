@@ -1,4 +1,4 @@
-"""From objects to pixels and tight boxes."""
+"""Drawing of objects, with tight boxes."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from PIL import Image, ImageDraw
 from .scene import Thing
 from .vocabulary import COLOURS
 
-FINE = 4  # masks are drawn this many times larger and averaged down: smooth edges
+FINE = 4  # supersampling of masks, which smooths the edges
 Box = tuple[int, int, int, int]
 
 
 def _polygon(shape: str) -> list[tuple[float, float]]:
-    """Corners of a shape that has corners, in units of the half width."""
+    """Return the corners of a polygonal shape, in units of the half width."""
     if shape == 'square':
         return [(-.9, -.9), (.9, -.9), (.9, .9), (-.9, .9)]
     if shape == 'triangle':
@@ -37,7 +37,7 @@ def _polygon(shape: str) -> list[tuple[float, float]]:
 
 
 def shape_mask(thing: Thing, side: int) -> np.ndarray:
-    """How much of each pixel the object covers, float32 ``[side, side]`` in 0..1."""
+    """Return the coverage of each pixel by the object, float32 ``[side, side]`` in 0..1."""
     canvas = Image.new('L', (side * FINE, side * FINE))
     draw = ImageDraw.Draw(canvas)
     x, y, r = thing.x * FINE, thing.y * FINE, thing.radius * FINE
@@ -53,7 +53,7 @@ def shape_mask(thing: Thing, side: int) -> np.ndarray:
 
 
 def _pattern_mask(thing: Thing, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Where the second shade goes, bool ``[side, side]``."""
+    """Return the pixels of the second shade, bool ``[side, side]``."""
     y, x = np.mgrid[:side, :side].astype(np.float32)
     x, y = x - thing.x, y - thing.y
     period = max(thing.radius / 1.6, 6.)
@@ -68,7 +68,7 @@ def _pattern_mask(thing: Thing, side: int, rng: np.random.Generator) -> np.ndarr
 
 
 def _background(side: int, rng: np.random.Generator) -> np.ndarray:
-    """A dull texture, float32 ``[side, side, 3]``: clouds, grain and weak bands."""
+    """Draw a dull texture, float32 ``[side, side, 3]``: clouds, grain and weak bands."""
     base = rng.uniform(105, 165) + rng.uniform(-14, 14, size=3)
     cells = int(rng.integers(3, 12))
     clouds = rng.uniform(-1, 1, size=(cells, cells)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Several sentences an image, in the files of Flickr30k Entities."""
+"""Several sentences per image, in the files of Flickr30k Entities."""
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
@@ -13,7 +13,7 @@ _PICTURE = 'a picture'
 
 
 def write_sentences(things: Sequence[Thing], rng: np.random.Generator) -> list[Caption]:
-    """Different captions of one scene, at most five."""
+    """Write up to five different captions of a scene."""
     found: dict[str, Caption] = {}
     for _ in range(2 * SENTENCES):
         caption = write_caption(things, rng)
@@ -23,22 +23,22 @@ def write_sentences(things: Sequence[Thing], rng: np.random.Generator) -> list[C
 
 
 def phrase_types(phrase: Phrase) -> tuple[str, ...]:
-    """What a phrase is of: shapes or any objects, and whether it is a group."""
+    """Return the types of a phrase: shapes or any objects, and whether it is a group."""
     kind = 'objects' if phrase.words.split()[-1].startswith('object') else 'shapes'
     return (kind, 'groups') if len(phrase.things) > 1 else (kind, )
 
 
 def entities_files(captions: Sequence[Caption], boxes: Sequence[tuple[int, int, int, int]],
                    file_name: str, side: int) -> tuple[str, str]:
-    """Sentence and annotation file of one image.
+    """Build the sentence file and the annotation file of an image.
 
     Phrases of the same objects share their number in all sentences. The words "a picture" are a
     scene: a phrase without boxes.
 
     Args:
-        captions: Its sentences.
-        boxes: Boxes of its objects, half open xyxy.
-        file_name: Of the image.
+        captions: Sentences of the image.
+        boxes: Boxes of the objects, half-open xyxy.
+        file_name: File name of the image.
         side: Width and height in pixels.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A vocabulary of 512 names with a long tail, annotated as LVIS is: some of what is there."""
+"""Long-tailed vocabulary of 512 names with LVIS-like partial annotations."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,12 +8,12 @@ import numpy as np
 from .scene import Look, Thing
 from .vocabulary import PATTERNS, SIZES, Pair, all_pairs
 
-#: Names differ in how often training would show them by a factor of 50 or so.
+#: Offset of the power law; it limits the ratio of training frequencies to about 50.
 _FLATTEN = 10
 _SEED = 7
-#: Training images that frequencies are counted in; they are sampled and not drawn.
+#: Number of training images that frequencies are counted in; they are sampled and not drawn.
 TRAINING_IMAGES = 5000
-#: Most training images of a rare, and of a common category, as in LVIS.
+#: Maximum number of training images of a rare, and of a common category, as in LVIS.
 RARE, COMMON = 10, 100
 NEGATIVES = 10
 INCOMPLETE = 0.3
@@ -28,38 +28,38 @@ class Category(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Such as ``'large striped red circle'``."""
+        """Return the name, such as ``'large striped red circle'``."""
         pattern = '' if self.pattern == 'plain' else f'{self.pattern} '
         return f'{self.size} {pattern}{self.pair.name}'
 
 
 def all_categories() -> list[Category]:
-    """The 512 categories, in the order of their ids."""
+    """List the 512 categories, in the order of their ids."""
     return [Category(size, pattern, pair) for size in SIZES for pattern in PATTERNS
             for pair in all_pairs()]
 
 
 def category_of(thing: Thing) -> Category:
-    """The one category of an object."""
+    """Return the category of an object."""
     return Category(thing.size, thing.pattern, thing.pair)
 
 
 def weights() -> np.ndarray:
-    """How likely training shows each category, ``[512]``: a shuffled power law."""
+    """Return the training frequency of each category, ``[512]``: a shuffled power law."""
     count = len(all_categories())
     falling = 1 / (np.arange(count) + _FLATTEN)
     return np.random.default_rng(_SEED).permutation(falling / falling.sum())
 
 
 def draw_training_look(rng: np.random.Generator) -> Look:
-    """A look as training would show it."""
+    """Draw a look from the training distribution."""
     categories = all_categories()
     chosen = categories[rng.choice(len(categories), p=weights())]
     return chosen.pair, chosen.pattern, chosen.size
 
 
 def draw_test_look(rng: np.random.Generator) -> Look:
-    """A look of a test image: half of them of any category, so that the tail is tested, too."""
+    """Draw a look of a test image: half of them uniformly, so that the tail is tested, too."""
     if rng.random() < .5:
         return draw_training_look(rng)
     categories = all_categories()
@@ -68,7 +68,7 @@ def draw_test_look(rng: np.random.Generator) -> Look:
 
 
 def frequencies() -> list[tuple[str, int]]:
-    """``'r'``, ``'c'`` or ``'f'`` and the number of training images of each category."""
+    """Return ``'r'``, ``'c'`` or ``'f'`` and the number of training images of each category."""
     rng = np.random.default_rng(_SEED + 1)
     shown = rng.random((TRAINING_IMAGES, 4)).argsort(axis=1)[:, 0] + 1  # 1 to 4 kinds an image
     counts = np.zeros(len(all_categories()), int)
@@ -79,21 +79,21 @@ def frequencies() -> list[tuple[str, int]]:
 
 def lvis_annotations(file_names: Sequence[str], side: int, things: Sequence[Sequence[Thing]],
                      boxes: Sequence[Sequence[tuple[int, int, int, int]]], seed: int) -> dict:
-    """What an LVIS file says of images.
+    """Build the content of an LVIS annotation file.
 
-    Categories in an image are of four kinds there: those with boxes, all of them or (listed as
-    not exhaustive) some of them; those that are known to be absent; and all others, of which
-    nothing is known and nothing counts.
+    In LVIS the categories of an image are of four kinds: those with boxes, all of them or (listed
+    as not exhaustive) some of them; those verified as absent; and all others, which are unknown and
+    not evaluated.
 
     Args:
-        file_names: ``N`` images.
+        file_names: File names of ``N`` images.
         side: Width and height in pixels.
         things: Objects of each image.
-        boxes: Their boxes, half open xyxy.
-        seed: Of what is left out and of which absences are known.
+        boxes: Boxes of the objects, half-open xyxy.
+        seed: Random seed of the omitted boxes and of the verified absences.
 
     Returns:
-        The content of the JSON file.
+        Content of the JSON file.
     """
     categories = all_categories()
     ids: dict[Category, int] = {category: i for i, category in enumerate(categories, 1)}
@@ -108,7 +108,7 @@ def lvis_annotations(file_names: Sequence[str], side: int, things: Sequence[Sequ
         absent = np.setdiff1d(np.arange(1, len(categories) + 1), list(members))
         images.append(dict(
             id=number, file_name=name, width=side, height=side,
-            # readers of LVIS find the image by what follows the host
+            # LVIS readers derive the image's path from what follows the host
             coco_url=f'http://images.cocodataset.org/{name}',
             neg_category_ids=sorted(int(i) for i in rng.choice(absent, NEGATIVES, False)),
             not_exhaustive_category_ids=sorted(incomplete)))

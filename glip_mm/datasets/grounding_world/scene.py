@@ -1,4 +1,4 @@
-"""What stands where in an image of the grounding world."""
+"""Objects of a generated image: placement and looks."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -7,12 +7,12 @@ import numpy as np
 
 from .vocabulary import PATTERNS, SIZES, Pair
 
-#: Colour and shape, pattern, size.
+#: (Colour and shape, pattern, size) of an object.
 Look = tuple[Pair, str, str]
 
 
 class Thing(NamedTuple):
-    """One object. ``x``, ``y`` (centre) and ``radius`` (half width) are in pixels."""
+    """An object. ``x``, ``y`` (centre) and ``radius`` (half width) are in pixels."""
 
     pair: Pair
     pattern: str
@@ -24,7 +24,7 @@ class Thing(NamedTuple):
 
 def _place(rng: np.random.Generator, radius: float, side: int,
            things: Sequence[Thing]) -> np.ndarray | None:
-    """A free centre ``(x, y)``, or None where 20 draws found none."""
+    """Find a free centre ``(x, y)``, or None after 20 attempts."""
     for _ in range(20):
         centre = rng.uniform(radius + 2, side - radius - 2, size=2)
         if all(max(abs(centre[0] - t.x), abs(centre[1] - t.y)) > radius + t.radius + 2
@@ -35,7 +35,7 @@ def _place(rng: np.random.Generator, radius: float, side: int,
 
 def any_look(pairs: Sequence[Pair],
              patterns: Sequence[str] = PATTERNS) -> Callable[[np.random.Generator], Look]:
-    """Draws looks of some (colour, shape) pairs and patterns, all equally likely."""
+    """Make a sampler of looks from some (colour, shape) pairs and patterns, all equally likely."""
     return lambda rng: (pairs[rng.integers(len(pairs))], str(rng.choice(patterns)),
                         str(rng.choice(list(SIZES))))
 
@@ -46,9 +46,9 @@ def sample_scene(rng: np.random.Generator, draw_look: Callable[[np.random.Genera
 
     Args:
         rng: Source of all randomness.
-        draw_look: Says what an object looks like.
+        draw_look: Sampler of an object's look.
         side: Width and height of the image in pixels.
-        max_things: Most objects; copies of one object count.
+        max_things: Maximum number of objects, copies included.
 
     Returns:
         The objects; a third of the scenes repeat one, so that captions can count.

@@ -1,10 +1,10 @@
-"""A world in which boxes name some of the words, and captions without boxes all of them.
+"""A world in which boxes cover part of the vocabulary, and captions without boxes all of it.
 
 The gold data show and name a few colours, shapes, patterns and relations. The pool, many times as
 large, shows everything and has captions only. They are descriptive, so a new word rarely stands
-alone: what it means can be guessed from the known ones beside it ("a large red *star*" where one
-thing is large and red), which is how a teacher's labels can teach a student what the teacher was
-never told (GLIP, section 3.3).
+alone: its meaning can be inferred from the known words beside it ("a large red *star*" where one
+thing is large and red). This is how a teacher's labels can teach a student concepts that the
+teacher was never taught (GLIP, section 3.3).
 """
 
 from collections.abc import Callable, Sequence
@@ -24,8 +24,8 @@ from .captions import RELATIONS, Caption, write_caption
 from .scene import Look, Thing, any_look
 from .vocabulary import PATTERNS, Pair, all_pairs
 
-VERSION = 2  # raised whenever the same options come to mean other bytes
-#: Words that only the captions without boxes hold.
+VERSION = 2  # increment when the same options produce different files
+#: Words that occur only in captions without boxes.
 NEW_COLOURS = ('orange', 'purple')
 NEW_SHAPES = ('star', 'ring', 'arrow')
 NEW_PATTERNS = ('checkered',)
@@ -33,31 +33,31 @@ NEW_RELATIONS = ('above', 'below')
 
 
 def is_new(pair: Pair) -> bool:
-    """Whether the name of a pair has a word that no box of the gold data names."""
+    """Return whether a pair's name has a word that no box of the gold data names."""
     return pair.colour in NEW_COLOURS or pair.shape in NEW_SHAPES
 
 
 def known_pairs() -> list[Pair]:
-    """The 30 pairs that the gold data show and name."""
+    """List the 30 pairs that the gold data show and name."""
     return [pair for pair in all_pairs() if not is_new(pair)]
 
 
 def new_pairs() -> list[Pair]:
-    """The 34 pairs that the gold data neither show nor name."""
+    """List the 34 pairs that the gold data neither show nor name."""
     return [pair for pair in all_pairs() if is_new(pair)]
 
 
 class SelfTrainingOptions(NamedTuple):
-    """What a world for self-training is made of.
+    """Options of a world for self-training.
 
     Attributes:
         gold: Training images with boxes of the known pairs, and with captions and a box for every
             phrase.
         pool: Training images with captions alone.
-        val: Images to choose settings with.
-        test: Images to report.
+        val: Number of images for the choice of settings.
+        test: Number of images for reported results.
         side: Width and height in pixels.
-        seed: Same options and seed, same bytes.
+        seed: Random seed; the same options and seed give identical files.
     """
 
     gold: int = 800
@@ -69,23 +69,23 @@ class SelfTrainingOptions(NamedTuple):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of images of each split."""
+        """Return the number of images of each split."""
         return dict(gold=self.gold, pool=self.pool, val=self.val, test=self.test)
 
     def manifest(self) -> dict:
-        """What the world's ``world.json`` says."""
+        """Return the content of ``world.json``."""
         return dict(version=VERSION, kind='self_training', **self._asdict(),
                     new_words=[*NEW_COLOURS, *NEW_SHAPES, *NEW_PATTERNS, *NEW_RELATIONS])
 
     def look(self, split: str) -> Callable[[np.random.Generator], Look]:
-        """Draws what an object of a split looks like."""
+        """Return the sampler of an object's look in a split."""
         if split != 'gold':
             return any_look(all_pairs())
         return any_look(known_pairs(), [p for p in PATTERNS if p not in NEW_PATTERNS])
 
     def caption(self, split: str, things: Sequence[Thing],
                 rng: np.random.Generator) -> Caption | None:
-        """A caption; those of the gold data say no new relation, those of the pool say more."""
+        """Write a caption; only captions of the pool use new relations and are descriptive."""
         relations = [r for r in RELATIONS if split != 'gold' or not set(r) & set(NEW_RELATIONS)]
         return write_caption(things, rng, relations=relations, descriptive=split == 'pool')
 

@@ -1,4 +1,4 @@
-"""The words of the grounding world, and which of them training never sees."""
+"""Vocabulary of the grounding world, and its part that training never sees."""
 
 from typing import NamedTuple
 
@@ -25,29 +25,29 @@ SYNONYMS: dict[str, str] = {
 
 
 class Pair(NamedTuple):
-    """What a detection class is: a colour and a shape."""
+    """A detection class: a colour and a shape."""
 
     colour: str
     shape: str
 
     @property
     def name(self) -> str:
-        """Class name, such as ``'red circle'``."""
+        """Return the class name, such as ``'red circle'``."""
         return f'{self.colour} {self.shape}'
 
     @property
     def synonym(self) -> str:
-        """The class name with every word that has a held-out synonym replaced by it."""
+        """Return the class name with every word replaced that has a held-out synonym."""
         return ' '.join(SYNONYMS.get(word, word) for word in self)
 
 
 def all_pairs() -> list[Pair]:
-    """The 64 pairs, in the order of the category ids."""
+    """List the 64 pairs, in the order of the category ids."""
     return [Pair(colour, shape) for colour in COLOURS for shape in SHAPES]
 
 
 def is_held_out(pair: Pair) -> bool:
-    """Whether training sees neither an image nor a text of this pair.
+    """Return whether a pair is held out of all images and texts of the training.
 
     A fifth of the pairs (13 of 64), spread along diagonals: every colour and every shape keeps
     at least six seen partners.
@@ -57,10 +57,10 @@ def is_held_out(pair: Pair) -> bool:
 
 
 def seen_pairs() -> list[Pair]:
-    """The pairs that training may show and name."""
+    """List the pairs that training may show and name."""
     return [pair for pair in all_pairs() if not is_held_out(pair)]
 
 
 def held_out_pairs() -> list[Pair]:
-    """The pairs that only validation and test show and name."""
+    """List the pairs that only validation and test show and name."""
     return [pair for pair in all_pairs() if is_held_out(pair)]

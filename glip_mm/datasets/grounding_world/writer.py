@@ -1,4 +1,4 @@
-"""Makes the grounding world on disk."""
+"""Generation of the grounding world's files."""
 
 import io
 import json
@@ -32,22 +32,22 @@ from .scene import Look, Thing, any_look, sample_scene
 from .self_training import SelfTrainingOptions
 from .vocabulary import SYNONYMS, all_pairs, held_out_pairs, is_held_out, seen_pairs
 
-VERSION = 1  # raised whenever the same options come to mean other bytes
+VERSION = 1  # increment when the same options produce different files
 TRAINING_SPLITS = ('train_detection', 'train_grounding')
 MANIFEST = 'world.json'
 
 
 class WorldOptions(NamedTuple):
-    """What a world is made of.
+    """Options of a world.
 
     Attributes:
-        detection: Training images with class boxes.
-        grounding: Training images with captions.
-        val: Images to choose settings with.
-        test: Images to report.
-        long_tail: Images with 512 names, annotated as LVIS is.
+        detection: Number of training images with class boxes.
+        grounding: Number of training images with captions.
+        val: Number of images for the choice of settings.
+        test: Number of images for reported results.
+        long_tail: Number of images with 512 categories, annotated as in LVIS.
         side: Width and height in pixels.
-        seed: Same options and seed, same bytes.
+        seed: Random seed; the same options and seed give identical files.
     """
 
     detection: int = 3000
@@ -60,25 +60,25 @@ class WorldOptions(NamedTuple):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of images of each split."""
+        """Return the number of images of each split."""
         return dict(train_detection=self.detection, train_grounding=self.grounding, val=self.val,
                     test=self.test, long_tail=self.long_tail)
 
     def manifest(self) -> dict:
-        """What the world's ``world.json`` says."""
+        """Return the content of ``world.json``."""
         return dict(version=VERSION, **self._asdict(),
                     held_out_pairs=[pair.name for pair in held_out_pairs()],
                     held_out_synonyms=SYNONYMS)
 
     def look(self, split: str) -> Callable[[np.random.Generator], Look]:
-        """Draws what an object of a split looks like."""
+        """Return the sampler of an object's look in a split."""
         if split == 'long_tail':
             return draw_test_look
         return any_look(seen_pairs() if split in TRAINING_SPLITS else all_pairs())
 
     def caption(self, split: str, things: Sequence[Thing],
                 rng: np.random.Generator) -> Caption | None:
-        """A caption, where a split has them."""
+        """Write a caption, in splits that have captions."""
         return None if split in ('train_detection', 'long_tail') else write_caption(things, rng)
 
     def annotate(self, folder: Path, split: str, pictures: list[Picture]) -> None:
@@ -97,12 +97,12 @@ class WorldOptions(NamedTuple):
             write_entities(folder / 'entities', split, pictures, self.seed)
 
 
-#: What says what a world is made of.
+#: Options of any kind of world.
 Options = WorldOptions | SelfTrainingOptions
 
 
 def _make_picture(index: int, split: str, root: str, options: 'Options') -> Picture:
-    """Make image ``index`` of a split; an image that is there already is not written again."""
+    """Make image ``index`` of a split; an existing image file is kept."""
     rng = np.random.default_rng([options.seed, zlib.crc32(split.encode()), index])
     things = sample_scene(rng, options.look(split), options.side)
     caption = options.caption(split, things, rng)
@@ -117,7 +117,7 @@ def _make_picture(index: int, split: str, root: str, options: 'Options') -> Pict
 
 
 def _is_complete(root: Path, options: Options) -> bool:
-    """Whether the finished world is there.
+    """Return whether the finished world exists.
 
     Raises:
         ValueError: If the folder holds a world made with other options.
@@ -137,18 +137,18 @@ def _is_complete(root: Path, options: Options) -> bool:
 
 
 def write_world(root: str, options: Options | None = None, workers: int = 0) -> bool:
-    """Write a world, or complete one whose making was interrupted.
+    """Write a world, or complete an interrupted one.
 
     Layout: ``images/{split}/*.jpg``, ``annotations/*.json[l]`` and, written last,
     ``world.json``.
 
     Args:
-        root: Folder to write to.
-        options: What to make; default: the quickstart's world.
-        workers: Processes; 0 for one per core. The result does not depend on it.
+        root: Folder of the world.
+        options: Options of the world; default: the quickstart's.
+        workers: Number of processes; 0 for one per core. The result does not depend on it.
 
     Returns:
-        False if the world was there already.
+        False if the world existed already.
 
     Raises:
         ValueError: If the folder holds a world made with other options.

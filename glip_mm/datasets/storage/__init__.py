@@ -1,4 +1,4 @@
-"""Data sets on disk: an index of offsets, and what is read through it."""
+"""Data sets on disk: an index of offsets, and reading through it."""
 
 from .mapped_table import MappedTable, open_or_build
 from .sources import FORMATS, Row, Source

@@ -1,11 +1,11 @@
-"""Tables of millions of rows that cost a process nothing until it looks.
+"""Memory-mapped tables: millions of rows at no cost per process.
 
-A data set is opened by every rank and every worker. Annotations as Python objects would cost each
-of them gigabytes and minutes; here only *where a row lies* is kept, as fixed-width columns in an
-Arrow IPC file that is memory-mapped: opening reads a footer, pages are shared by all processes of a
-machine, and the annotations themselves stay in the user's own files, so nothing is stored twice.
-Arrow rather than a format of our own: it is what ``datasets``, ``polars`` and ``duckdb`` read, so
-that an index can be looked at with any of them. Not LMDB or a database: rows are never changed or
+A data set is opened by every rank and every data loader worker. Annotations as Python objects would
+cost each of them gigabytes and minutes; only the *place* of a row is kept, as fixed-width columns
+in an Arrow IPC file that is memory-mapped: opening reads a footer, pages are shared by all
+processes of a machine, and the annotations stay in the user's own files, so nothing is stored
+twice. Arrow rather than a format of our own: ``datasets``, ``polars`` and ``duckdb`` read it, so
+that an index can be inspected with any of them. Not LMDB or a database: rows are never changed or
 searched for, only numbered.
 """
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 from ...atomic_files import replacing
 from ...file_lock import exclusive
 
-#: Rows of every batch of the file but the last: row ``i`` is in batch ``i // BATCH_ROWS``.
+#: Rows per batch of the file, except the last: row ``i`` is in batch ``i // BATCH_ROWS``.
 BATCH_ROWS = 65536
 VERSION = 2
 
@@ -30,7 +30,7 @@ class MappedTable:
     """Integer columns of an Arrow file, memory-mapped.
 
     Args:
-        path: The file, as :func:`open_or_build` writes it.
+        path: Path of a file written by :func:`open_or_build`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +49,7 @@ class MappedTable:
         return self.rows
 
     def __getstate__(self) -> dict:
-        return dict(path=self.path)  # workers that are spawned map the file themselves
+        return dict(path=self.path)  # spawned workers map the file themselves
 
     def __setstate__(self, state: dict) -> None:
         self.path = state['path']
@@ -61,7 +61,7 @@ class MappedTable:
         return self._batches[batch].column(name).to_numpy(zero_copy_only=True)
 
     def take(self, name: str, rows: Sequence[int]) -> np.ndarray:
-        """Values of a column, ``[n]``, for ``n`` row numbers in any order."""
+        """Return the values of a column, ``[n]``, for ``n`` row numbers in any order."""
         rows = np.asarray(rows, np.int64)
         batch, place = np.divmod(rows, BATCH_ROWS)
         result = np.zeros(len(rows), np.int64)
@@ -71,23 +71,23 @@ class MappedTable:
         return result
 
     def row(self, row: int) -> dict:
-        """All values of one row."""
+        """Return all values of a row."""
         batch, place = divmod(int(row), BATCH_ROWS)
         return {name: int(self._column(batch, name)[place]) for name in self._reader.schema.names}
 
     def batches(self, name: str) -> Iterator[np.ndarray]:
-        """A column, batch by batch."""
+        """Iterate over a column, batch by batch."""
         for batch in range(self._reader.num_record_batches):
             yield self._reader.get_batch(batch).column(name).to_numpy(zero_copy_only=True)
 
 
 def locked(path: Path) -> AbstractContextManager[bool]:
-    """Let one process of this machine at a time work on a file; a dead one holds no lock."""
+    """Lock a file for one process per machine; the lock of a dead process is released."""
     return exclusive(path.with_name(f'.{path.name}.lock'))
 
 
 def fingerprint(files: Iterable[Path]) -> list[list]:
-    """What changes when files change: their names, sizes and times of change."""
+    """Return names, sizes and modification times of files, to detect changes."""
     return [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in map(Path, files)]
 
 
@@ -99,14 +99,14 @@ def open_or_build(path: Path, files: Sequence[Path], columns: Sequence[tuple[str
     absent, whatever happens.
 
     Args:
-        path: Of the table.
-        files: What it was made from.
-        columns: Names and integer types.
-        rows: Makes the rows, one value for each column.
-        kind: Anything else that must be the same for a table to be used.
+        path: Path of the table.
+        files: Source files of the table.
+        columns: Names and integer types of the columns.
+        rows: Function that iterates over the rows, one value for each column.
+        kind: Further text that must match for an existing table to be used.
 
     Raises:
-        PermissionError: If it has to be built where nothing can be written.
+        PermissionError: If it has to be built in a read-only folder.
     """
     path, wanted = Path(path), [VERSION, kind, *fingerprint(files)]
 

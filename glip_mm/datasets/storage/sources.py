@@ -1,4 +1,4 @@
-"""Files that samples are read from in place: their rows, and what a row says."""
+"""Source files of samples, read in place: iterating over rows and reading a row's record."""
 
 import itertools
 import json
@@ -15,25 +15,26 @@ from typing import NamedTuple
 import pyarrow as pa
 from tqdm import tqdm
 
+from ...image_suffixes import IMAGE_SUFFIXES
 from ..bad_sample import BadSample
 from ..converters import FORMATS as CONTAINERS
-from ..converters import TSVBundle, decode_cell, write_jsonl, write_label_map
+from ..converters import TSVBundle, decode_cell, write_jsonl
+from ..label_map import write_label_map
 from .mapped_table import fingerprint, locked
 
-#: What a data set may be: rows are read in place; other annotations are first written as rows.
+#: Formats of data sets; rows are read in place, other annotations are converted to rows first.
 FORMATS = ('odvg', 'tar', *CONTAINERS)
-IMAGE_SUFFIXES = ('jpg', 'jpeg', 'png', 'webp')
 COLUMNS = [('file', pa.int32()), ('line', pa.int64()), ('offset', pa.int64()),
            ('length', pa.int32()), ('image_offset', pa.int64()), ('image_length', pa.int32()),
            ('width', pa.int32()), ('height', pa.int32()), ('boxes', pa.int32())]
-MAX_OPEN = 64  # files a process keeps open: shards come in random order
+MAX_OPEN = 64  # open files per process: shards are read in random order
 
 _files: dict[tuple[int, str], int] = OrderedDict()
 _position = threading.Lock()
 
 
 class Row(NamedTuple):
-    """One sample of a data set; the columns of its index."""
+    """A sample of a data set: the columns of its index."""
 
     file: int
     line: int
@@ -47,7 +48,7 @@ class Row(NamedTuple):
 
 
 def read_bytes(path: str, offset: int, length: int) -> bytes:
-    """A piece of a file. Safe in forked workers: every process opens its own.
+    """Read a range of a file; safe in forked workers, as every process opens its own.
 
     Raises:
         OSError: If it cannot be read.
@@ -69,26 +70,26 @@ def read_bytes(path: str, offset: int, length: int) -> bytes:
 def _read_at(descriptor: int, length: int, offset: int) -> bytes:
     if hasattr(os, 'pread'):
         return os.pread(descriptor, length, offset)
-    with _position:  # Windows has no pread: threads share the position of a file
+    with _position:  # Windows has no pread: threads share the file position
         os.lseek(descriptor, offset, os.SEEK_SET)
         return os.read(descriptor, length)
 
 
 def read_cell(path: str, offset: int, length: int) -> bytes:
-    """An image of a TSV bundle.
+    """Read an image of a TSV bundle.
 
     Raises:
-        OSError, EOFError: As :func:`read_bytes`.
+        OSError, EOFError: See :func:`read_bytes`.
         ValueError: If it is not base64.
     """
     return decode_cell(read_bytes(path, offset, length))
 
 
 def _summary(record: object) -> tuple[int, int, int]:
-    """Width, height and number of boxes of a record; -1 for what it does not say rightly.
+    """Return width, height and number of boxes of a record; -1 for what is invalid.
 
-    A box one pixel thin or less is none, and one that is ignored is none either: an image with
-    such alone is left out of the published training.
+    Boxes at most one pixel wide or high and ignored boxes do not count: the published training
+    leaves out images that have no others.
     """
     try:
         if 'grounding' in record:
@@ -120,7 +121,7 @@ def _line_row(number: int, line: int, offset: int, content: bytes) -> Row:
 
 
 class Source:
-    """The files of one data set.
+    """Files of a data set.
 
     Args:
         path: Annotation file; for shards and JSON lines also a pattern, ``{00000..00099}.tar`` or
@@ -134,7 +135,7 @@ class Source:
             raise ValueError(f"format='{format}' is none of {', '.join(known)}")
         self.path, self.format = path, format
         self.label_map_file: str | None = None
-        self.images: Path | None = None  # of a TSV bundle
+        self.images: Path | None = None  # image file of a TSV bundle
         self.files = self._shards() if format in ('tar', 'odvg') else [Path(path)]
         for file in self.files:
             if not file.is_file():
@@ -151,7 +152,7 @@ class Source:
         return found
 
     def prepare(self, folder: Path) -> None:
-        """Write annotations that are not rows as rows, unless that was done before."""
+        """Convert annotations that are not rows to rows, unless that was done before."""
         if self.format not in CONTAINERS:
             return
         origin = self.files[0]
@@ -178,18 +179,18 @@ class Source:
         self.label_map_file = str(labels) if labels.is_file() else None
 
     def rows(self) -> Iterator[Row]:
-        """All rows; reads every file once, with a progress bar."""
+        """Iterate over all rows; reads every file once, with a progress bar."""
         scan = _tar_rows if self.format == 'tar' else _line_rows
         for number, file in enumerate(self.files):
             yield from scan(number, file)
 
     def where(self, row: dict) -> str:
-        """File and line, or file and byte, of a row."""
+        """Return file and line, or file and byte, of a row."""
         file = self.files[row['file']]
         return f'{file}:{row["line"]}' if row['line'] >= 0 else f'{file}, byte {row["offset"]}'
 
     def image(self, row: dict) -> tuple[str, Callable[[], bytes]] | None:
-        """File that holds a row's image, and what reads it; None if it is a file by itself."""
+        """Return the file that holds a row's image and a function that reads it, or None."""
         if row['image_offset'] < 0 or not (self.images or self.format == 'tar'):
             return None
         file, read = (self.files[row['file']], read_bytes) if self.images is None else (
@@ -197,7 +198,7 @@ class Source:
         return str(file), partial(read, str(file), row['image_offset'], row['image_length'])
 
     def record(self, row: dict) -> dict:
-        """The ODVG record of a row.
+        """Read the ODVG record of a row.
 
         Raises:
             BadSample: If it cannot be read.
@@ -212,7 +213,7 @@ class Source:
 
 
 def expand_braces(pattern: str) -> list[str]:
-    """``'{08..10}.tar'`` to ``['08.tar', '09.tar', '10.tar']``, any number of braces."""
+    """Expand ``'{08..10}.tar'`` to ``['08.tar', '09.tar', '10.tar']``; any number of braces."""
     match = re.search(r'\{(\d+)\.\.(\d+)\}', pattern)
     if not match:
         return [pattern]
@@ -233,16 +234,16 @@ def _line_rows(number: int, path: Path) -> Iterator[Row]:
 
 
 def _tar_rows(number: int, path: Path) -> Iterator[Row]:
-    """Samples of a shard as img2dataset writes it: KEY.json and KEY.jpg side by side.
+    """Iterate over the samples of an img2dataset shard: KEY.json and KEY.jpg side by side.
 
     The JSON holds the ODVG record beside img2dataset's own fields; samples without one are
-    passed over: nothing was found in their image.
+    skipped: nothing was found in their image.
     """
     with tarfile.open(path) as shard:
         members: dict[str, dict[str, tarfile.TarInfo]] = {}
         for member in tqdm(shard, desc=f'indexing {path.name}', unit='file', mininterval=1):
             key, _, suffix = member.name.rpartition('.')
-            kind = 'image' if suffix.lower() in IMAGE_SUFFIXES else suffix
+            kind = 'image' if f'.{suffix.lower()}' in IMAGE_SUFFIXES else suffix
             members.setdefault(key, {})[kind] = member
         for found in members.values():
             if 'json' in found and 'image' in found:

@@ -1,4 +1,4 @@
-"""Mixing data sets, and dealing them to processes in an order that survives interruptions."""
+"""Mixing of data sets, and their distribution to processes in a resumable order."""
 
 from .grounding_stream import GroundingStream, seeded
 from .permutation import mix, permute

@@ -14,12 +14,12 @@ from glip_mm.registry import DATASETS
 
 from .permutation import mix, permute
 
-_ORDER, _MEMBER, _SAMPLE = range(3)  # what a key is for
+_ORDER, _MEMBER, _SAMPLE = range(3)  # purposes of derived seeds
 
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed Python's, NumPy's and torch's generators, and put their old states back afterwards."""
+    """Seed Python's, NumPy's and torch's generators, and restore their states afterwards."""
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     random.seed(seed)
     np.random.seed(seed % 2**32)
@@ -47,7 +47,7 @@ def _build(config: dict, position: int) -> Dataset:
     except ValueError as error:
         if 'need at least one array to concatenate' not in str(error):
             raise
-        # MMEngine's words for a data set whose filters left nothing
+        # MMEngine's message for a data set that filters left empty
         classes = config.get('metainfo', {}).get('classes')
         raise ValueError(
             f"GroundingStream.datasets[{position}]: no sample of '{config.get('ann_file')}' is "
@@ -57,22 +57,22 @@ def _build(config: dict, position: int) -> Dataset:
 
 @DATASETS.register_module()
 class GroundingStream(Dataset):
-    """Mixes detection, grounding and image-text data sets.
+    """Mix of detection, grounding and image-text data sets.
 
     The index is a *draw*: a position in the whole training, of any size. Draw ``d`` is always the
     same sample with the same augmentation, whichever process or worker makes it and whether or
-    not the training was interrupted: what it is follows from ``d`` and the seed alone, and its
+    not the training was interrupted: it depends on ``d`` and the seed alone, and its
     randomness (Python's, NumPy's and torch's global generators) is seeded from them. ``len`` is
-    one epoch; the draws of an epoch visit every member as often as asked, and a member's samples
-    come without repetition until all were there.
+    one epoch; the draws of an epoch visit every member as often as requested, and a member's
+    samples come without repetition until all have been drawn.
 
     Args:
-        datasets: The members, or their configs.
-        copies: How often an epoch visits each member's samples (GLIP's ``*_COPY``; fractions
-            allowed). Default: once.
-        ratios: Instead of copies, each member's share of ``samples_per_epoch``.
+        datasets: Members of the mix, or their configs.
+        copies: Number of times that an epoch visits each member's samples (GLIP's ``*_COPY``;
+            fractions allowed). Default: 1.
+        ratios: Share of each member in ``samples_per_epoch``, instead of ``copies``.
         samples_per_epoch: Length of an epoch with ``ratios``.
-        seed: Of order and augmentation. Default: the run's (``randomness.seed``).
+        seed: Random seed of order and augmentation. Default: the run's (``randomness.seed``).
     """
 
     def __init__(self, datasets: Sequence[dict | Dataset],
@@ -105,16 +105,16 @@ class GroundingStream(Dataset):
         self._ends = np.cumsum(self.counts)
 
     def full_init(self) -> None:
-        """Members are ready once they are built."""
+        """Do nothing: members are ready once they are built."""
 
     def follow(self, seed: int) -> None:
-        """Take the run's seed unless the stream was given one of its own."""
+        """Take the run's seed unless the stream has its own."""
         if not self._own_seed:
             self.seed = seed
 
     @property
     def metainfo(self) -> dict:
-        """Of the first member that has classes, else of the first."""
+        """Return the meta information of the first member with classes, else of the first."""
         infos = [getattr(d, 'metainfo', {}) for d in self.datasets]
         return next((info for info in infos if 'classes' in info), infos[0])
 
@@ -122,7 +122,7 @@ class GroundingStream(Dataset):
         return int(self._ends[-1])
 
     def locate(self, draws: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Member and sample of draws.
+        """Return the member and the sample of each draw.
 
         Args:
             draws: ``n`` draws.
@@ -146,7 +146,7 @@ class GroundingStream(Dataset):
         return member, sample
 
     def portrait(self, draws: Sequence[int]) -> np.ndarray:
-        """Whether each draw's image is higher than wide or as high, ``[n]`` bool; reads no data."""
+        """Return whether each draw's image is portrait or square, ``[n]`` bool; reads no data."""
         member, sample = self.locate(draws)
         result = np.zeros(len(member), bool)
         for k in np.unique(member):
@@ -163,7 +163,7 @@ class GroundingStream(Dataset):
         return np.array([info['height'] >= info['width'] for info in infos], bool)
 
     def get_data_info(self, draw: int) -> dict:
-        """The annotations of a draw, before its pipeline."""
+        """Read the annotations of a draw, before its pipeline."""
         member, sample = self.locate([draw])
         return self.datasets[member[0]].get_data_info(int(sample[0]))
 

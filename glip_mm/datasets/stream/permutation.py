@@ -7,7 +7,7 @@ _MULTIPLIERS = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 def mix(*numbers: int) -> int:
-    """A well mixed 64-bit number of some numbers, the same on every machine.
+    """Hash integers to a well-mixed 64-bit number, the same on every machine.
 
     The finaliser of SplitMix64 (Steele, Lea and Flood, 2014), chained.
     """
@@ -26,7 +26,7 @@ def _mix(values: np.ndarray) -> np.ndarray:
 
 
 def permute(positions: np.ndarray, size: int, key: int) -> np.ndarray:
-    """Where each position of ``range(size)`` goes in the shuffle that ``key`` names.
+    """Map positions of ``range(size)`` to their places in the shuffle of ``key``.
 
     A Feistel network over the next power of four, walked until it lands inside the range (Black
     and Rogaway, Ciphers with arbitrary finite domains, 2002): a bijection that needs no table, so
@@ -35,7 +35,7 @@ def permute(positions: np.ndarray, size: int, key: int) -> np.ndarray:
     Args:
         positions: ``[n]`` integers in ``[0, size)``.
         size: Length of the range.
-        key: Another key, another order.
+        key: Key of the permutation.
 
     Returns:
         ``[n]`` int64.

@@ -1,4 +1,4 @@
-"""Which process reads which draws of a stream, in which batches."""
+"""Samplers of a stream: distribution of draws to processes and batches."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,14 +15,14 @@ from .permutation import mix
 
 @DATA_SAMPLERS.register_module()
 class StreamSampler(Sampler):
-    """The draws of one epoch of a :class:`GroundingStream`, for this process.
+    """Sampler of the draws of one epoch of a :class:`GroundingStream`, for this process.
 
     Batches, epochs and resuming are :class:`StreamBatchSampler`'s, which must be the
     ``batch_sampler`` of a training.
 
     Args:
-        dataset: The stream.
-        seed: The run's, which MMEngine gives; for a stream that has none of its own.
+        dataset: Stream to sample from.
+        seed: Random seed of the run, given by MMEngine; for a stream that has none of its own.
     """
 
     def __init__(self, dataset: GroundingStream, seed: int | None = None) -> None:
@@ -43,21 +43,21 @@ class StreamSampler(Sampler):
 
 @DATA_SAMPLERS.register_module()
 class StreamBatchSampler(Sampler):
-    """Batches of draws, images of one orientation together.
+    """Batch sampler of draws that groups images by orientation.
 
     Batch ``n`` of all processes together holds the draws of its *window*: ``window`` successive
-    batches share their draws out by orientation, and leftovers of both make one mixed batch. A
+    batches distribute their draws by orientation, and the remainders of both form a mixed batch. A
     window depends on nothing before it, so a resumed training starts at any batch at once and
-    reads what the unbroken one would have. All processes have images of one orientation at a
-    time, and work about equally long.
+    reads the same draws as an uninterrupted one. All processes have images of one orientation at a
+    time, which balances their load.
 
     Args:
-        sampler: A :class:`StreamSampler`.
-        batch_size: Images of one process.
-        drop_last: Must be true: draws that fill no batch open the next epoch instead of being
-            lost.
-        window: Batches that share their draws.
-        group: Whether to group by orientation at all.
+        sampler: Sampler of draws, a :class:`StreamSampler`.
+        batch_size: Number of images per process.
+        drop_last: Must be true: draws that fill no batch are carried over to the next epoch instead
+            of being lost.
+        window: Number of batches that distribute their draws together.
+        group: Whether to group by orientation.
     """
 
     def __init__(self, sampler: StreamSampler, batch_size: int, drop_last: bool = True,
@@ -78,7 +78,7 @@ class StreamBatchSampler(Sampler):
 
     @property
     def total_batch(self) -> int:
-        """Images of all processes in one step."""
+        """Return the number of images of all processes in one step."""
         return self.batch_size * self.sampler.world_size
 
     def __len__(self) -> int:
@@ -86,22 +86,22 @@ class StreamBatchSampler(Sampler):
 
     @property
     def order(self) -> dict[str, Any]:
-        """All that the order of draws depends on."""
+        """Return all settings that the order of draws depends on."""
         stream = self.sampler.dataset
         return dict(images_per_step=self.total_batch, samples_per_epoch=list(stream.counts),
                     seed=stream.seed, window=self.window if self.group else 1)
 
     def start_at(self, batch: int) -> None:
-        """Let the next iteration begin with batch ``batch`` of the whole training.
+        """Start the next iteration at batch ``batch`` of the whole training.
 
-        It ends with the last batch of the epoch that this batch lies in.
+        The iteration ends with the last batch of the epoch that this batch lies in.
         """
         self.start = batch
 
     def __iter__(self) -> Iterator[list[int]]:
         first = self.start
         end = first - first % len(self) + len(self)
-        self.start = end  # without start_at() the next epoch goes on
+        self.start = end  # without start_at() the next epoch continues here
         members: list[np.ndarray] = []
         for batch in range(first, end):
             window, place = divmod(batch, self.window)
@@ -111,7 +111,7 @@ class StreamBatchSampler(Sampler):
             yield mine.tolist()
 
     def _window(self, window: int) -> list[np.ndarray]:
-        """The draws of each batch of all processes in a window."""
+        """Return the draws of each batch of all processes in a window."""
         size = self.window * self.total_batch
         draws = np.arange(window * size, (window + 1) * size)
         if not self.group:

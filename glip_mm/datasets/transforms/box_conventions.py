@@ -21,24 +21,24 @@ import numpy as np
 
 
 def _row(boxes: Any, values: Sequence[float]) -> Any:
-    """Four numbers as an array or tensor like the boxes."""
+    """Return four numbers as an array or tensor like the boxes."""
     if hasattr(boxes, 'new_tensor'):
         return boxes.new_tensor(values)
     return np.asarray(values, dtype=boxes.dtype)
 
 
 def to_inclusive(boxes: Any) -> Any:
-    """Half-open xyxy to the published inclusive xyxy."""
+    """Convert half-open xyxy to the published inclusive xyxy."""
     return boxes - _row(boxes, (0, 0, 1, 1))
 
 
 def to_half_open(boxes: Any) -> Any:
-    """Inclusive xyxy to half-open xyxy."""
+    """Convert inclusive xyxy to half-open xyxy."""
     return boxes + _row(boxes, (0, 0, 1, 1))
 
 
 def rescale_boxes(boxes: Any, scale_factor: tuple[float, float]) -> Any:
-    """Boxes of a resized image.
+    """Rescale boxes for a resized image.
 
     Args:
         boxes: ``[K, 4]`` half-open xyxy.
@@ -55,13 +55,13 @@ def rescale_boxes(boxes: Any, scale_factor: tuple[float, float]) -> Any:
 
 
 def flip_boxes(boxes: Any, width: float) -> Any:
-    """Boxes of a horizontally flipped image, half-open xyxy: MMDetection's rule is the same."""
+    """Flip half-open xyxy boxes horizontally, in the same way as MMDetection."""
     mirrored = to_inclusive(boxes)[:, [2, 1, 0, 3]] * _row(boxes, (-1, 1, -1, 1))
     return to_half_open(mirrored + _row(boxes, (width - 1, 0, width - 1, 0)))
 
 
 def clip_boxes(boxes: Any, size: tuple[int, int]) -> tuple[Any, Any]:
-    """Boxes limited to an image, and which of them still hold something.
+    """Clip boxes to an image, and tell which of them are still non-empty.
 
     Args:
         boxes: ``[K, 4]`` half-open xyxy.

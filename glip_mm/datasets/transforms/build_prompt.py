@@ -1,4 +1,4 @@
-"""From labels or phrases to a prompt."""
+"""Building of prompts from labels or phrases."""
 
 import json
 import logging
@@ -19,15 +19,15 @@ from ..bad_sample import BadSample
 from .class_vocabulary import ClassVocabulary
 from .negative_sampling import check_control, draw_negatives, keep_positives
 
-#: Published beginning of detection prompts; no released model uses it.
+#: Published prefix of detection prompts; no released model uses it.
 DETECTION_PREFIX = 'object detection : '
-#: Label maps whose names have been counted and are remembered.
+#: Maximum number of label maps whose token counts are cached.
 MAX_VOCABULARIES = 64
 
 
 @TRANSFORMS.register_module()
 class BuildPrompt(BaseTransform):
-    """Give every training image its prompt, and make its labels index the prompt's entities.
+    """Add a prompt to every training image, and make its labels index the prompt's entities.
 
     A detection image (``text`` is a label map or a list of names) gets its positive class names
     and sampled negative ones, in random order, see :mod:`.negative_sampling` (the published
@@ -35,11 +35,11 @@ class BuildPrompt(BaseTransform):
     (``text`` is a caption, ``phrases`` its phrases) gets its caption. docs/prompts.md has examples.
 
     Boxes whose name or phrase does not fit into the prompt are removed: the prompt does not say
-    them, so to this prompt they are background. The first such case is logged. (The published
+    them, so for this prompt they are background. The first such case is logged. (The published
     training keeps a box whose phrase is cut off, without words: see ``keep_cut``.)
 
-    Classes of ignored (crowd) boxes alone are neither positive, as published, nor drawn as
-    negative, since the image does show them.
+    Classes that have only ignored (crowd) boxes are not positive, as published, and are not drawn
+    as negatives, since the image does show them.
 
     Randomness is NumPy's global one, which MMEngine seeds per process and ``GroundingStream`` per
     sample, unless ``fixed``.
@@ -53,30 +53,31 @@ class BuildPrompt(BaseTransform):
     Args:
         tokenizer: Name of the language model whose tokens are counted, as in the model's
             ``language_model.name``.
-        max_tokens: Tokens of a prompt with [CLS] and [SEP], as in ``language_model.max_tokens``.
-        num_negatives: Most negative classes of a detection prompt; 0 for none. The published
-            default -1 means none half the time and one the other half.
-        full_prob: Chance to use that many rather than fewer: short for
+        max_tokens: Maximum number of tokens of a prompt with [CLS] and [SEP], as in
+            ``language_model.max_tokens``.
+        num_negatives: Maximum number of negative classes of a detection prompt; 0 for none. The
+            published default -1 means none half the time and one the other half.
+        full_prob: Probability of drawing ``num_negatives`` rather than fewer: short for
             ``control=(0, 0, full_prob, 0)``.
-        separator: What stands between class names.
-        shuffle: Put class names in random order. False keeps the order of the label map.
-        fixed: Draw for an image the same prompt every time, so that a frozen language model finds
-            it in its cache.
-        keep_cut: Keep boxes whose phrase the tokenizer cuts off. For evaluation, where such a
-            phrase must count as missed, and for training exactly as published.
-        method: ``'optimized'`` or ``'simple'``, see above.
+        separator: Text between class names.
+        shuffle: Whether to shuffle class names. False keeps the order of the label map.
+        fixed: Whether to draw the same prompt for an image every time, so that a frozen language
+            model finds it in its cache.
+        keep_cut: Whether to keep boxes whose phrase is truncated by the tokenizer. For evaluation,
+            where such a phrase must count as missed, and for training exactly as published.
+        method: Conversion of labels to prompts, ``'optimized'`` or ``'simple'``, see above.
         control: Published control probabilities: one negative, no negative, as many as possible,
             and 0; otherwise 1 to as many as possible.
-        max_classes: Most classes of a prompt (published ``max_num_labels``): lowers the number of
-            negatives only. -1 for any number.
-        negatives: ``'all'``, or ``'listed'``: draw only from the labels of the sample's
-            ``negatives`` where it has such a list (classes that annotators found absent: LVIS).
-        name_variants: More ways to write a class, ``{name: [way, ...]}`` or a JSON file of that;
-            one, or the name itself, is drawn for each image.
-        split_alternatives: Read a name ``'a/b'`` as two ways to write a class.
+        max_classes: Maximum number of classes in a prompt (published ``max_num_labels``): lowers
+            the number of negatives only. -1 for any number.
+        negatives: Candidates for negatives: ``'all'``, or ``'listed'``: draw only from the
+            sample's ``negatives`` where it has such a list (classes verified as absent: LVIS).
+        name_variants: Synonyms of classes, ``{name: [variant, ...]}`` or a JSON file of that;
+            one of them, or the name itself, is drawn for each image.
+        split_alternatives: Whether to read a name ``'a/b'`` as two variants of a class.
         caption_prompt: Overrides ``prefix``, ``name``, ``suffix`` by class name, or as a list in
             the order of labels.
-        add_detection_prefix: Begin detection prompts with :data:`DETECTION_PREFIX`.
+        add_detection_prefix: Whether to begin detection prompts with :data:`DETECTION_PREFIX`.
     """
 
     def __init__(self, tokenizer: str = 'bert-base-uncased', max_tokens: int = 256,
@@ -108,20 +109,20 @@ class BuildPrompt(BaseTransform):
 
     @property
     def tokenizer(self) -> Any:
-        """The fast tokenizer, loaded on first use: each worker process has its own."""
+        """Return the fast tokenizer, loaded on first use: each data loader worker has its own."""
         if self._tokenizer is None:
             from glip_mm.compat import load_tokenizer
-            from glip_mm.text.sources import resolve_language_model
+            from glip_mm.text.language_model_files import resolve_language_model
             self._tokenizer = load_tokenizer(resolve_language_model(self.tokenizer_name))
         return self._tokenizer
 
     def count_tokens(self, text: str) -> int:
-        """Number of tokens of a text, without [CLS] and [SEP]."""
+        """Count the tokens of a text, without [CLS] and [SEP]."""
         return len(self.tokenizer(text, add_special_tokens=False, verbose=False)['input_ids'])
 
     def vocabulary(self, text: Mapping | Sequence[str]) -> ClassVocabulary:
-        """Names of a label map with their tokens, counted when they are first seen."""
-        # by what it says, not by which object it is: data sets hand out copies
+        """Return the names of a label map with their tokens, counted on first use."""
+        # keyed by content, not by identity: data sets hand out copies
         key = tuple(text.items() if isinstance(text, Mapping) else enumerate(text))
         found = self._vocabularies.get(key)
         if found is None:
@@ -136,10 +137,10 @@ class BuildPrompt(BaseTransform):
         """Build the prompt.
 
         Args:
-            results: See the class.
+            results: Sample, see the class for its keys.
 
         Returns:
-            The same dict.
+            The same dict, modified.
 
         Raises:
             KeyError: If there is no ``text``.
@@ -183,7 +184,7 @@ class BuildPrompt(BaseTransform):
         results['prompt'] = prompt = vocabulary.prompt(forms, self.prefix)
         order = vocabulary.label_of(forms)
         room = self.max_tokens - 2
-        # all classes may be too many; a sample of them never is
+        # a prompt of all classes may be too long; a sample of them never is
         if self.method == 'simple' and not self.keep_cut and vocabulary.costs[forms].sum() > room:
             cut = set(self._cut_entities(prompt))
             order = [-1 if k in cut else label for k, label in enumerate(order)]
@@ -208,7 +209,7 @@ class BuildPrompt(BaseTransform):
 
     def _candidates(self, results: dict, vocabulary: ClassVocabulary,
                     ambiguous: np.ndarray) -> np.ndarray | None:
-        """Rows of the classes that may be drawn as negatives; None for all."""
+        """Return the rows of classes that may be drawn as negatives; None for all."""
         candidates = None
         if self.negatives == 'listed' and results.get('negatives') is not None:
             candidates = vocabulary.rows(results['negatives'])
@@ -235,14 +236,14 @@ class BuildPrompt(BaseTransform):
             raise BadSample('box without a phrase', where(results),
                             f'label {min(orphans)} is none of the phrases {regions}')
         results['prompt'] = prompt
-        # no token is shorter than a character: short captions need no tokenizer
+        # a token has at least one character: short captions need no tokenizer
         if not self.keep_cut and len(caption) > self.max_tokens - 2:
             cut = self._cut_entities(prompt)
             regions = [-1 if k in cut else i for k, i in enumerate(regions)]
         self._relabel(results, regions)
 
     def _cut_entities(self, prompt: Prompt) -> Sequence[int]:
-        """Entities of which the tokenizer leaves no token."""
+        """Return the entities whose tokens are all truncated."""
         offsets = np.asarray(self.tokenizer(
             prompt.caption, max_length=self.max_tokens, truncation=True,
             return_offsets_mapping=True)['offset_mapping'])
@@ -275,12 +276,12 @@ class BuildPrompt(BaseTransform):
 
 
 def where(results: dict) -> str:
-    """File and line of a sample, or else its image."""
+    """Return file and line of a sample, or else its image."""
     return str(results.get('where') or results.get('img_path') or 'a sample')
 
 
 def caption_prompt_of(caption: str, phrases: Sequence[Mapping]) -> Prompt:
-    """Prompt of a caption; one without phrases (nothing to find in the image) is fine."""
+    """Build the prompt of a caption, which may have no phrases (nothing to find in the image)."""
     if not phrases:
         check_caption(caption)
         return Prompt(caption, ())
@@ -290,10 +291,10 @@ def caption_prompt_of(caption: str, phrases: Sequence[Mapping]) -> Prompt:
 
 def read_variants(value: None | str | Mapping[str, Sequence[str]]
                   ) -> dict[str, tuple[str, ...]]:
-    """Name variants from a config or a JSON file.
+    """Read name variants from a config or a JSON file.
 
     Raises:
-        ValueError: If it is not ``{name: [way, ...]}``.
+        ValueError: If it is not ``{name: [variant, ...]}``.
     """
     if value is None:
         return {}

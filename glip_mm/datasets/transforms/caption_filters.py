@@ -1,4 +1,4 @@
-"""Which pseudo boxes of a caption are good enough."""
+"""Filtering of a caption's pseudo boxes."""
 
 
 import numpy as np
@@ -13,30 +13,30 @@ from .box_conventions import to_inclusive
 
 @TRANSFORMS.register_module()
 class FilterPseudoBoxes(BaseTransform):
-    """Leave out boxes a teacher was not sure of, and images with too few of them.
+    """Drop pseudo boxes with low scores, and images with too few boxes.
 
-    Stands first in a pipeline: it needs no image, and an image it rejects is not read. Rows
+    Place it first in a pipeline: it needs no image, and a rejected image is not read. Rows
     without scores (other than pseudo boxes) pass unchanged. A rejected image is ``None``, as
-    everywhere in MMEngine: the data set takes another one.
+    everywhere in MMEngine: the data set replaces it by another one.
 
     In the published order: images with fewer than ``min_boxes`` entries are rejected; boxes must
     score *more* than ``min_score``; images with fewer than ``min_boxes`` left are rejected; then
-    boxes are suppressed across classes (after which nothing is counted any more).
+    class-agnostic NMS is applied (after which the boxes are not counted again).
 
     Required keys: ``instances`` with ``bbox``, ``bbox_label`` and ``score``.
 
     Modified keys: ``instances``.
 
-    A phrase without a box is no proof that nothing in the image is called so, yet the losses would
-    teach just that: ``complete`` rejects captions with such a phrase (not published).
+    A phrase without a box does not prove that the image lacks it, yet the losses would
+    treat it as background: ``complete`` rejects captions with such a phrase (not published).
 
     Args:
-        min_score: None for no screening by score, nor suppression, as published. GLIP-L: 0.5.
-        nms_iou: Boxes that overlap a better one by more are left out; -1 (GLIP-L) for never.
-        min_boxes: See above.
-        count: Of what the first count is: ``'boxes'`` (published format v1) or ``'entities'``
+        min_score: Score threshold; None disables it and NMS, as published. GLIP-L: 0.5.
+        nms_iou: IoU threshold of class-agnostic NMS; -1 (GLIP-L) disables it.
+        min_boxes: Minimum number of entries, see above.
+        count: Entries of the first count: ``'boxes'`` (published format v1) or ``'entities'``
             (v2: phrases, each with a list of boxes).
-        complete: Whether every phrase must have a box left.
+        complete: Whether every phrase must keep a box.
     """
 
     def __init__(self, min_score: float | None = 0.5, nms_iou: float = -1, min_boxes: int = 1,
@@ -48,13 +48,13 @@ class FilterPseudoBoxes(BaseTransform):
         self.min_boxes, self.count, self.complete = min_boxes, count, complete
 
     def transform(self, results: dict) -> dict | None:
-        """Filter.
+        """Filter the boxes of a sample.
 
         Args:
-            results: See the class.
+            results: Sample, see the class for its keys.
 
         Returns:
-            The same dict, or None.
+            The same dict, modified, or None.
         """
         instances: list[dict] = results.get('instances', [])
         if any('score' not in instance for instance in instances):
@@ -77,9 +77,9 @@ class FilterPseudoBoxes(BaseTransform):
 
 
 def suppress(instances: list[dict], iou: float) -> list[dict]:
-    """Instances that no better one overlaps by more than ``iou``, in their order.
+    """Apply class-agnostic NMS to instances, keeping their order.
 
-    As published the overlap is that of the inclusive corners, without counting the last pixel.
+    As published the IoU is that of the inclusive corners, without counting the last pixel.
     """
     if not instances:
         return instances

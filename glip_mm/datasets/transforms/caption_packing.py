@@ -14,11 +14,11 @@ from .clip_boxes import PER_BOX
 
 
 class Packed(NamedTuple):
-    """Captions in one.
+    """Several captions packed into one.
 
     Attributes:
-        caption: All of them.
-        span: Characters ``[begin, end)`` of the positive one.
+        caption: Packed caption.
+        span: Characters ``[begin, end)`` of the positive caption.
     """
 
     caption: str
@@ -26,12 +26,12 @@ class Packed(NamedTuple):
 
 
 def count_packed(most: int, full_prob: float, none_prob: float, rng: Random) -> int:
-    """How many negative captions to draw, as published.
+    """Draw the number of negative captions, as published.
 
     Args:
-        most: ``K``.
-        full_prob: Chance of ``K``, among the cases where some are drawn; -1: always ``K``.
-        none_prob: Chance of none.
+        most: Maximum ``K``.
+        full_prob: Probability of ``K``, given that any are drawn; -1: always ``K``.
+        none_prob: Probability of none.
         rng: Source of randomness.
 
     Returns:
@@ -47,13 +47,13 @@ def count_packed(most: int, full_prob: float, none_prob: float, rng: Random) -> 
 
 
 def select_fitting(lengths: Sequence[int], budget: int, rng: Random) -> list[int]:
-    """Negatives that fit, in the order in which they were tried (random).
+    """Select negatives that fit, in random order.
 
-    As published, one that is too long is passed over and shorter ones may still come.
+    As published, one that is too long is skipped and shorter ones may still follow.
 
     Args:
-        lengths: Tokens of each, [CLS] and [SEP] counted.
-        budget: Tokens left; one must remain.
+        lengths: Number of tokens of each, [CLS] and [SEP] included.
+        budget: Number of tokens left; one must remain.
         rng: Source of randomness.
     """
     kept = []
@@ -67,8 +67,8 @@ def select_fitting(lengths: Sequence[int], budget: int, rng: Random) -> list[int
 def pack_captions(positive: str, negatives: Sequence[str], rng: Random) -> Packed:
     """Join captions in random order, each with a full stop and a blank.
 
-    Without negatives the caption stays as it is. Unlike the published code, which looks the
-    caption up in the result, this remembers where it put it.
+    A caption without negatives is unchanged. Unlike the published code, which searches the
+    caption in the result, this records its position.
 
     Example:
         >>> pack_captions('a cat', ['A dog.'], np.random.RandomState(1)).caption
@@ -87,9 +87,9 @@ def pack_captions(positive: str, negatives: Sequence[str], rng: Random) -> Packe
 
 @TRANSFORMS.register_module()
 class PackCaptions(BaseTransform):
-    """Surround an image's caption with captions of other images: nothing of them is to be found.
+    """Pack an image's caption with captions of other images, whose phrases serve as negatives.
 
-    Stands before ``BuildPrompt``. Detection images pass unchanged.
+    Place it before ``BuildPrompt``. Detection images pass unchanged.
 
     Required keys: ``text``, ``phrases``, and ``other_caption`` unless ``captions`` are given.
 
@@ -97,13 +97,14 @@ class PackCaptions(BaseTransform):
     of the image's own caption.
 
     Args:
-        num_negatives: ``K``; GLIP-L has 20.
-        full_prob: See :func:`count_packed`.
-        none_prob: See :func:`count_packed`.
-        max_tokens: Tokens of a prompt with [CLS] and [SEP], as in ``language_model.max_tokens``.
+        num_negatives: Maximum number ``K`` of negative captions; GLIP-L has 20.
+        full_prob: Probability of ``K``, see :func:`count_packed`.
+        none_prob: Probability of none, see :func:`count_packed`.
+        max_tokens: Maximum number of tokens of a prompt with [CLS] and [SEP], as in
+            ``language_model.max_tokens``.
         tokenizer: Name of the language model whose tokens are counted.
-        safeguard: Draw only as many as fit beside the image's own caption.
-        captions: See :class:`CaptionSource`.
+        safeguard: Whether to draw only as many as fit beside the image's own caption.
+        captions: Source of captions, see :class:`CaptionSource`.
     """
 
     def __init__(self, num_negatives: int = 20, full_prob: float = 0.5, none_prob: float = 0.4,
@@ -118,21 +119,21 @@ class PackCaptions(BaseTransform):
         self._tokenizer: Any = None
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, [CLS] and [SEP] counted."""
+        """Count the tokens of each text, with [CLS] and [SEP]."""
         if self._tokenizer is None:
             from glip_mm.compat import load_tokenizer
-            from glip_mm.text.sources import resolve_language_model
+            from glip_mm.text.language_model_files import resolve_language_model
             self._tokenizer = load_tokenizer(resolve_language_model(self.tokenizer_name))
         return [len(ids) for ids in self._tokenizer(list(texts), verbose=False)['input_ids']]
 
     def transform(self, results: dict) -> dict | None:
-        """Pack.
+        """Pack the caption of a sample.
 
         Args:
-            results: See the class.
+            results: Sample, see the class for its keys.
 
         Returns:
-            The same dict.
+            The same dict, modified.
         """
         if 'phrases' not in results:
             return results
@@ -156,22 +157,22 @@ class PackCaptions(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ReplaceCaption(BaseTransform):
-    """With some probability give an image the caption of another, and nothing to find.
+    """Replace an image's caption by that of another, with some probability; no box remains.
 
     The published option for this (``SAMPLE_NEGATIVE_FOR_GROUNDING_DATA``) never worked: it
     emptied the annotations but kept the boxes. Here caption, phrases and boxes go together.
 
-    Stands before or after the boxes are loaded, and before ``PackCaptions`` and ``BuildPrompt``.
+    Place it before or after the loading of boxes, and before ``PackCaptions`` and ``BuildPrompt``.
     Detection images pass unchanged.
 
     Required keys: ``text``, ``phrases``, and ``other_caption`` unless ``captions`` are given.
 
-    Modified keys: ``text``, ``phrases``, ``instances`` and the ground truth. Added, where it is
-    done: ``caption_replaced``.
+    Modified keys: ``text``, ``phrases``, ``instances`` and the ground truth. Added if the caption
+    was replaced: ``caption_replaced``.
 
     Args:
-        prob: How often.
-        captions: See :class:`CaptionSource`.
+        prob: Probability of a replacement.
+        captions: Source of captions, see :class:`CaptionSource`.
     """
 
     def __init__(self, prob: float, captions: None | str | Sequence[str] = None) -> None:
@@ -180,13 +181,13 @@ class ReplaceCaption(BaseTransform):
         self.prob, self.source = prob, CaptionSource(captions)
 
     def transform(self, results: dict) -> dict | None:
-        """Replace.
+        """Replace the caption of a sample.
 
         Args:
-            results: See the class.
+            results: Sample, see the class for its keys.
 
         Returns:
-            The same dict.
+            The same dict, modified.
         """
         if 'phrases' not in results or np.random.rand() >= self.prob:
             return results
@@ -199,7 +200,7 @@ class ReplaceCaption(BaseTransform):
 
 
 def _shift(spans: Any, by: int) -> Any:
-    """Spans moved to the right, however deeply they are nested."""
+    """Shift spans to the right, at any nesting depth."""
     if isinstance(spans, (list, tuple)):
         return [_shift(inner, by) for inner in spans]
     return spans + by

@@ -1,4 +1,4 @@
-"""Where captions of other images come from: text only, no image is ever read for them."""
+"""Source of other images' captions: text only, no image is read."""
 
 import json
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ Random = Any  # np.random, or a np.random.RandomState
 
 
 class CaptionSource:
-    """Gives random captions.
+    """Source of random captions.
 
     Args:
-        captions: A list, or a file of captions: one a line, or a JSON list. ``None``: the data
-            set's own, through the sample's ``other_caption``, a function of a source of
-            randomness.
+        captions: List of captions, or a file: one per line, or a JSON list. ``None``: the data
+            set's own, through the sample's ``other_caption``, a function of a random
+            generator.
     """
 
     def __init__(self, captions: None | str | Sequence[str] = None) -> None:
@@ -24,16 +24,16 @@ class CaptionSource:
         self._captions = None if captions is None or self.path else check(captions, 'captions')
 
     def draw(self, results: dict, count: int, rng: Random) -> list[str]:
-        """Captions of other images.
+        """Draw captions of other images.
 
         Args:
-            results: Sample; its ``other_caption`` is asked if no captions were given.
-            count: How many; the same caption may come twice.
+            results: Sample; its ``other_caption`` is called if no captions were given.
+            count: Number of captions; repetitions are possible.
             rng: Source of randomness.
 
         Raises:
             BadSample: If the data set gives something other than text.
-            KeyError: If there is nowhere to get captions from.
+            KeyError: If there is no source of captions.
         """
         if self.path is not None and self._captions is None:
             self._captions = read_captions(self.path)
@@ -52,7 +52,7 @@ class CaptionSource:
 
 
 def read_captions(path: str) -> list[str]:
-    """Captions of a file: a JSON list, or one a line (empty lines are skipped)."""
+    """Read the captions of a file: a JSON list, or one per line (empty lines are skipped)."""
     text = Path(path).read_text(encoding='utf-8')
     if path.endswith('.json'):
         return check(json.loads(text), path)
@@ -60,10 +60,10 @@ def read_captions(path: str) -> list[str]:
 
 
 def check(captions: Sequence[str] | None, name: str) -> list[str]:
-    """Captions as a list.
+    """Check captions and return them as a list.
 
     Raises:
-        ValueError: If there is none, or something else than text.
+        ValueError: If there are none, or one is not a string.
     """
     captions = list(captions) if isinstance(captions, (list, tuple)) else []
     if not captions or not all(isinstance(caption, str) for caption in captions):

@@ -1,6 +1,6 @@
-"""The names of a label map with what their prompts cost, counted once.
+"""Class names of a label map with their token counts, computed once.
 
-Letters: ``C`` classes, ``V`` ways to write them (at least one a class).
+Letters: ``C`` classes, ``V`` variants of their names (at least one per class).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,30 +14,30 @@ from glip_mm.text.caption_prompt import overrides_by_position
 CountTokens = Callable[[str], int]
 Random = Any  # np.random, or a np.random.RandomState
 
-#: TSV label maps have it as class 0; it names nothing and must not stand in a prompt.
+#: Class 0 of TSV label maps; it names nothing and must not occur in a prompt.
 BACKGROUND = '__background__'
 
 
 class ClassVocabulary:
-    """Class names, ways to write each, and their tokens.
+    """Class names, their variants, and the tokens of each.
 
-    A row is a class (in ascending order of label), a form is one way to write it. Nothing here
-    changes after construction, so that it can be shared by all samples.
+    A row is a class (in ascending order of label), a form is one variant of its name. Nothing here
+    changes after construction, so that all samples can share it.
 
     Args:
         names: Class names by label.
-        count_tokens: Number of tokens of a text.
-        separator: Stands between names. Published prompts count ``'. '`` whatever the separator
-            is; one of more tokens is counted as it is, so that no name is ever cut.
-        variants: More ways to write a class, by its name.
-        split_alternatives: Read ``'a/b'`` as two ways to write a class.
+        count_tokens: Function that counts the tokens of a text.
+        separator: Text between names. Published prompts count ``'. '`` whatever the separator
+            is; one with more tokens is counted as it is, so that no name is ever truncated.
+        variants: Synonyms of a class, by its name.
+        split_alternatives: Whether to read ``'a/b'`` as two variants of a class.
         caption_prompt: Overrides ``prefix``, ``name`` and ``suffix``, by class name or by position
             in the order of labels. As in the published training (not in its evaluation) an
             override's ``name`` is cleaned.
 
     Attributes:
         labels: ``[C]`` int64, ascending.
-        can_be_negative: ``[C]`` bool, everything but the background.
+        can_be_negative: ``[C]`` bool, all except the background.
     """
 
     def __init__(self, names: Mapping[int, str], count_tokens: CountTokens, separator: str = '. ',
@@ -64,42 +64,42 @@ class ClassVocabulary:
         written = [o.get('prefix', '') + o['name'] + o.get('suffix', '') for o in self._overrides]
         self.costs = np.array([count_tokens(text + '. ') + more for text in written],
                               dtype=np.int64)  # [V]
-        # forms that read alike share a number
+        # forms with the same text share a number
         self.reading = np.array([reads.setdefault(o['name'].strip().lower(), len(reads))
                                  for o in self._overrides], dtype=np.int64)  # [V]
 
     def rows(self, labels: Sequence[int]) -> np.ndarray:
-        """Rows of labels.
+        """Return the rows of labels.
 
         Raises:
-            KeyError: With the label that the label map does not have.
+            KeyError: If the label map does not have the label; names it.
         """
         return np.array([self._row[int(label)] for label in labels], dtype=np.int64)
 
     def write(self, rows: np.ndarray, rng: Random) -> np.ndarray:
-        """Draw one form for each row; nothing is drawn where every class has only one."""
+        """Draw one form for each row; nothing is drawn if every class has only one."""
         forms = self.first_form[rows]
         if len(self.row_of_form) == len(self.forms):
             return forms
         return forms + (rng.random_sample(len(rows)) * self.forms[rows]).astype(np.int64)
 
     def all_readings(self, rows: np.ndarray) -> np.ndarray:
-        """What any form of these rows reads like."""
+        """Return the texts (as numbers) of all forms of some rows."""
         return self.reading[np.isin(self.row_of_form, rows)]
 
     def label_of(self, forms: np.ndarray) -> list[int]:
-        """Labels of forms."""
+        """Return the labels of forms."""
         return self.labels[self.row_of_form[forms]].tolist()
 
     def prompt(self, forms: np.ndarray, beginning: str = '') -> Prompt:
         """Join forms to a prompt, in order.
 
         Args:
-            forms: Which.
+            forms: Indices of the forms.
             beginning: Text before the first name, which belongs to no class.
 
         Raises:
-            ValueError: If there is no word in them.
+            ValueError: If the forms contain no word.
         """
         overrides = [self._overrides[form] for form in forms]
         if beginning and overrides:
@@ -110,7 +110,7 @@ class ClassVocabulary:
 
 
 def ways_to_write(name: str, variants: Sequence[str], split_alternatives: bool) -> tuple[str, ...]:
-    """The name (or its alternatives ``a/b``) and its variants, each once.
+    """Return the name (or its alternatives ``a/b``) and its variants, each once.
 
     Example:
         >>> ways_to_write('cup/mug', ['beaker'], split_alternatives=True)

@@ -1,4 +1,4 @@
-"""Boxes limited to the image, as published: before anything else is done with it."""
+"""Clipping of boxes to the image, as published: before any other transform."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -7,24 +7,24 @@ from glip_mm.registry import TRANSFORMS
 
 from .box_conventions import clip_boxes
 
-#: What has one entry a box.
+#: Keys with one entry per box.
 PER_BOX = ('gt_bboxes', 'gt_bboxes_labels', 'gt_ignore_flags', 'gt_masks')
 
 
 @TRANSFORMS.register_module()
 class ClipBoxes(BaseTransform):
-    """Limit boxes to the image and drop those that hold nothing.
+    """Clip boxes to the image and drop empty ones.
 
-    Stands before resizing, as in the published training.
+    Place it before resizing, as in the published training.
 
     Required keys: ``img`` (or ``height`` and ``width``); ``gt_bboxes`` and what goes with it.
 
     Modified keys: the ground truth.
 
     Args:
-        convention: ``'inclusive'``, published: the last pixel is kept inside, and a box must be
-            more than one pixel wide and high. ``'half_open'``, MMDetection's: edges are kept
-            inside, and a box must have an area.
+        convention: Convention of box edges. ``'inclusive'``, published: the last pixel is kept
+            inside, and a box must be more than one pixel wide and high. ``'half_open'``,
+            MMDetection's: edges are kept inside, and a box must have an area.
     """
 
     def __init__(self, convention: str = 'inclusive') -> None:
@@ -34,10 +34,10 @@ class ClipBoxes(BaseTransform):
         """Clip the boxes.
 
         Args:
-            results: See the class.
+            results: Sample, see the class for its keys.
 
         Returns:
-            The same dict.
+            The same dict, modified.
         """
         boxes = results.get('gt_bboxes')
         if boxes is None or not len(boxes):
@@ -68,7 +68,7 @@ def _clip_edges(boxes, size):
 
 
 def is_inclusive(convention: str, key: str) -> bool:
-    """Whether boxes are the published ones.
+    """Return whether a convention is the published one.
 
     Raises:
         ValueError: If it is neither ``'inclusive'`` nor ``'half_open'``.

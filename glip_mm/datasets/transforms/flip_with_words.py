@@ -1,4 +1,4 @@
-"""Mirroring an image together with what is said about it."""
+"""Horizontal flipping of an image together with its text."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ MODES = ('swap', 'keep', 'skip')
 
 @TRANSFORMS.register_module()
 class FlipWithWords(RandomFlip):
-    """MMDetection's ``RandomFlip`` that knows that left becomes right.
+    """MMDetection's ``RandomFlip`` that also exchanges left and right in texts.
 
-    Captions and class names are changed alike, whether this stands before ``BuildPrompt`` or
-    after it; the label map of the data set itself never is.
+    Captions and class names are changed alike, before or after ``BuildPrompt``; the label map of
+    the data set itself never changes.
 
     Required keys: those of ``RandomFlip``.
 
@@ -25,10 +25,10 @@ class FlipWithWords(RandomFlip):
     ``phrases``, ``positive_span``, ``prompt``, ``greenlight_spans``.
 
     Args:
-        words: What to do with an image whose text says left or right: ``'swap'`` the words when it
-            is mirrored; ``'keep'`` them, as published; ``'skip'``: never mirror it.
-        pairs: Words that change places.
-        **kwargs: Of ``RandomFlip``: ``prob``, ``direction``, ....
+        words: Treatment of an image whose text says left or right: ``'swap'`` the words when it
+            is flipped; ``'keep'`` them, as published; ``'skip'``: never flip it.
+        pairs: Words to exchange.
+        **kwargs: Arguments of ``RandomFlip``: ``prob``, ``direction``, ....
     """
 
     def __init__(self, *args, words: str = 'swap',
@@ -50,7 +50,7 @@ class FlipWithWords(RandomFlip):
             self._flip(results)
 
     def _says_side(self, results: dict) -> bool:
-        """Whether what is said about the image's boxes has a side."""
+        """Return whether the text of a sample's boxes mentions a side."""
         if 'prompt' in results:
             return self.swapper.says(results['prompt'].caption)
         text = results.get('text')

@@ -1,4 +1,4 @@
-"""Which words masked-language modelling may learn."""
+"""Selection of the words that masked-language modelling may learn."""
 
 
 import numpy as np
@@ -9,13 +9,13 @@ from glip_mm.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class GreenlightSpans(BaseTransform):
-    """Say which characters of the prompt masked-language modelling learns, as published.
+    """Select the characters of the prompt for masked-language modelling, as published.
 
-    Detection images: the names of the classes that have boxes. Captions: all of the caption; of a
+    Detection images: the names of the classes that have boxes. Captions: the whole caption; of a
     packed one all, or the image's own part alone. Captions of another image (``ReplaceCaption``):
     nothing, since the image says nothing about their words.
 
-    Stands after ``BuildPrompt``; put ``'greenlight_spans'`` into the ``meta_keys`` of
+    Place it after ``BuildPrompt``; put ``'greenlight_spans'`` into the ``meta_keys`` of
     ``PackDetInputs``, where the model finds it.
 
     Required keys: ``prompt``; ``gt_bboxes_labels`` for detection images.
@@ -24,9 +24,9 @@ class GreenlightSpans(BaseTransform):
     prompt is masked.
 
     Args:
-        no_mask_for_od: Mask nothing in the prompts of detection images.
-        no_mask_for_gold: Mask nothing in captions of annotated grounding data.
-        only_positive: Of packed captions only the image's own.
+        no_mask_for_od: Whether to mask nothing in the prompts of detection images.
+        no_mask_for_gold: Whether to mask nothing in captions of annotated grounding data.
+        only_positive: Whether to select only the image's own caption of packed ones.
     """
 
     def __init__(self, no_mask_for_od: bool = False, no_mask_for_gold: bool = False,
@@ -35,13 +35,13 @@ class GreenlightSpans(BaseTransform):
         self.only_positive = only_positive
 
     def transform(self, results: dict) -> dict:
-        """Add the spans.
+        """Add the spans to a sample.
 
         Args:
-            results: See the class.
+            results: Sample, see the class for its keys.
 
         Returns:
-            The same dict.
+            The same dict, modified.
         """
         prompt = results['prompt']
         spans: list[tuple[int, int]]

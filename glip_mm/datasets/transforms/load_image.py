@@ -1,4 +1,4 @@
-"""Reading an image wherever it lies."""
+"""Reading of images from files and from parts of files."""
 
 import io
 
@@ -15,7 +15,7 @@ from ..bad_sample import BadSample
 
 
 def deep_grey(content: bytes) -> Image.Image | None:
-    """A grey image of 16 bits; None if the bytes are anything else, be it no image at all."""
+    """Open a 16-bit grey image; None if the bytes are anything else."""
     try:
         image = Image.open(io.BytesIO(content))
     except OSError:
@@ -24,25 +24,25 @@ def deep_grey(content: bytes) -> Image.Image | None:
 
 
 def is_plain_jpeg(content: bytes) -> bool:
-    """Whether TurboJPEG reads it as the others do: a JPEG that no EXIF field may turn."""
+    """Return whether TurboJPEG decodes like the others: a JPEG without an EXIF orientation."""
     return content[:2] == b'\xff\xd8' and b'Exif\0\0' not in content[:4096]
 
 
 @TRANSFORMS.register_module()
 class LoadImage(LoadImageFromFile):
-    """MMCV's ``LoadImageFromFile`` for files and for pieces of files, such as shards.
+    """MMCV's ``LoadImageFromFile`` for files and for parts of files, such as shards.
 
-    Grey images of 16 bits are scaled to 8 (``value // 256``, as OpenCV does), which Pillow by
-    itself clips to white.
+    Grey images of 16 bits are scaled to 8 (``value // 256``, as OpenCV does); Pillow itself would
+    clip them to white.
 
     Required keys: ``img_path``, or ``img_bytes_ref``: a callable that gives the encoded image.
-    Optional: ``where``, which says in errors what sample this is.
+    Optional: ``where``, the place of the sample for error messages.
 
     Added keys: ``img`` (``[h, w, 3]`` BGR), ``img_shape``, ``ori_shape``.
 
     Args:
-        imdecode_backend: Pillow decodes as the published training did. ``'turbojpeg'`` (PyTurboJPEG
-            and libturbojpeg) leaves to OpenCV what :func:`is_plain_jpeg` does not hold of.
+        imdecode_backend: Image library; the published training used Pillow. ``'turbojpeg'``
+            (PyTurboJPEG and libturbojpeg) leaves images to OpenCV unless :func:`is_plain_jpeg`.
     """
 
     def __init__(self, imdecode_backend: str = 'pillow', **kwargs) -> None:
@@ -71,7 +71,7 @@ class LoadImage(LoadImageFromFile):
         except FileNotFoundError as error:
             raise BadSample('missing image', where,
                             f"'{results['img_path']}': check data_prefix") from error
-        except Exception as error:  # decoders raise whatever they like
+        except Exception as error:  # decoders raise exceptions of any type
             raise BadSample('broken image', where,
                             f"'{results.get('img_path')}': {error}") from error
 
@@ -84,7 +84,7 @@ class LoadImage(LoadImageFromFile):
         else:
             backend = self.imdecode_backend
             if backend == 'turbojpeg':
-                load_turbojpeg()  # in the process of a worker, too
+                load_turbojpeg()  # in each data loader worker, too
                 backend = backend if is_plain_jpeg(content) else 'cv2'
             image = mmcv.imfrombytes(content, flag=self.color_type, backend=backend)
         if image is None:

@@ -1,6 +1,6 @@
-"""Which class names stand in the prompt of a detection image, as published.
+"""Sampling of the class names in a detection prompt, as published.
 
-Classes are rows of a :class:`ClassVocabulary`, ways to write them are forms.
+Classes are rows of a :class:`ClassVocabulary`, variants of their names are forms.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from .class_vocabulary import ClassVocabulary, Random
 
 #: (one negative only, none, as many as possible, drop positives)
 Control = tuple[float, float, float, float]
-#: What the released models were trained with: half the time as many as possible.
+#: Control probabilities of the released models: as many as possible half the time.
 PUBLISHED_CONTROL: Control = (0.0, 0.0, 0.5, 0.0)
 
 
 def check_control(control: Sequence[float]) -> Control:
-    """Control probabilities as a tuple.
+    """Check control probabilities and return them as a tuple.
 
     Raises:
-        ValueError: If there are not four that leave room for each other, or the last is not 0.
+        ValueError: If there are not four with a sum of at most 1, or the last is not 0.
     """
     values = tuple(float(p) for p in control)
     if len(values) != 4 or min(values) < 0 or sum(values) > 1 + 1e-9 or values[3] != 0:
@@ -30,11 +30,12 @@ def check_control(control: Sequence[float]) -> Control:
 
 
 def count_negatives(most: int, control: Control, rng: Random) -> int:
-    """How many negatives to draw.
+    """Draw the number of negatives.
 
     Args:
-        most: As many as possible; -1 for none, as published.
-        control: See :data:`Control`. What is left of probability means uniformly 1 to ``most``.
+        most: Maximum number; -1 for none, as published.
+        control: Control probabilities, see :data:`Control`. The remaining probability means
+            uniformly 1 to ``most``.
         rng: Source of randomness.
 
     Returns:
@@ -53,15 +54,15 @@ def count_negatives(most: int, control: Control, rng: Random) -> int:
 
 def keep_positives(rows: np.ndarray, vocabulary: ClassVocabulary, max_tokens: int,
                    rng: Random) -> tuple[np.ndarray, int]:
-    """Choose the positive classes that fit in a prompt, and how they are written.
+    """Choose the positive classes that fit in a prompt, and their forms.
 
-    The published screen: in random order until one no longer fits; that one and all after it are
-    left out, even where a shorter one would fit.
+    The published rule: in random order until one no longer fits; that one and all after it are
+    left out, even if a shorter one would fit.
 
     Args:
         rows: Distinct classes of the image.
-        vocabulary: Names and costs.
-        max_tokens: Tokens of a prompt, [CLS] and [SEP] not counted.
+        vocabulary: Names and token counts.
+        max_tokens: Maximum number of tokens, without [CLS] and [SEP].
         rng: Source of randomness.
 
     Returns:
@@ -77,22 +78,22 @@ def keep_positives(rows: np.ndarray, vocabulary: ClassVocabulary, max_tokens: in
 def draw_negatives(positives: np.ndarray, vocabulary: ClassVocabulary, budget: int, rng: Random,
                    num_negatives: int = 85, control: Control = PUBLISHED_CONTROL,
                    max_classes: int = -1, candidates: np.ndarray | None = None) -> np.ndarray:
-    """Draw the classes of a prompt that the image does not show.
+    """Draw the negative classes of a prompt.
 
-    Published: positives among the drawn classes are lost, so fewer may remain; the rest is taken
-    in random order while it leaves room. Unlike the published code, no background class is ever
-    drawn, and no class is drawn that reads like a positive one.
+    Published: positives among the drawn classes are dropped, so fewer may remain; the rest is taken
+    in random order as long as there is room. Unlike in the published code, no background class is
+    drawn, and no class whose name equals a positive one's.
 
     Args:
         positives: Rows of the image's classes.
-        vocabulary: Names and costs.
-        budget: Tokens left for negatives.
+        vocabulary: Names and token counts.
+        budget: Number of tokens left for negatives.
         rng: Source of randomness.
-        num_negatives: Most negatives; 0 for none ever. The published code has -1 for none half the
-            time and one the other half.
-        control: See :data:`Control`.
-        max_classes: Most classes, positive ones included; -1 for any number.
-        candidates: Rows to draw from, for example those that annotators found absent; default:
+        num_negatives: Maximum number of negatives; 0 for none. The published code has -1 for none
+            half the time and one the other half.
+        control: Control probabilities, see :data:`Control`.
+        max_classes: Maximum number of classes, positive ones included; -1 for any number.
+        candidates: Rows to draw from, such as the classes verified as absent; default:
             all.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The published resizing rule."""
+"""Published rule of image sizes."""
 
 
 import mmcv
@@ -11,14 +11,14 @@ from .clip_boxes import is_inclusive
 
 
 def short_side_size(size: tuple[int, int], short: int, longest: int) -> tuple[int, int]:
-    """Height and width after resizing the short side (GLIP's evaluation).
+    """Compute height and width after resizing the short side (GLIP's evaluation).
 
     The short side becomes ``short``, or less so that the long side stays near ``longest``; the
     long side is rounded down, which can leave it one pixel above ``longest``.
 
     Args:
         size: Height and width.
-        short: Wanted short side.
+        short: Target length of the short side.
         longest: Limit of the long side.
 
     Returns:
@@ -40,9 +40,9 @@ class ShortSideResize(Resize):
     Args:
         scale: (short side, limit of the long side), in any order.
         backend: Image library; published results use Pillow.
-        convention: ``'inclusive'``: boxes are limited to the image and then scaled, as published,
-            see :mod:`.box_conventions` (``ClipBoxes`` also drops what is outside).
-            ``'half_open'``: scaled and then limited, as MMDetection does it.
+        convention: Convention of boxes. ``'inclusive'``: boxes are clipped to the image and then
+            scaled, as published, see :mod:`.box_conventions` (``ClipBoxes`` also drops boxes
+            outside). ``'half_open'``: scaled and then clipped, as in MMDetection.
     """
 
     def __init__(self, scale: tuple[int, int], backend: str = 'pillow',

@@ -1,4 +1,4 @@
-"""Exchange words such as left and right in a text, and keep track of where everything went."""
+"""Exchange of words such as left and right in a text, with a map of character positions."""
 
 import re
 from collections.abc import Sequence
@@ -8,19 +8,19 @@ import numpy as np
 
 from glip_mm.text import Entity, Prompt
 
-#: Words that change places when an image is flipped.
+#: Words to exchange when an image is flipped.
 MIRRORED_WORDS = (('left', 'right'), ('leftmost', 'rightmost'), ('leftward', 'rightward'),
                   ('leftwards', 'rightwards'), ('lefthand', 'righthand'),
                   ('leftside', 'rightside'))
 
 
 class Swapped(NamedTuple):
-    """A text after an exchange.
+    """A text after the exchange of words.
 
     Attributes:
-        text: The new text.
-        begins: ``[len(old) + 1]`` where a span that begins at an old character begins now.
-        ends: ``[len(old) + 1]`` where a span that ends at an old character ends now.
+        text: New text.
+        begins: ``[len(old) + 1]`` new position of a span's beginning for each old position.
+        ends: ``[len(old) + 1]`` new position of a span's end for each old position.
     """
 
     text: str
@@ -28,15 +28,15 @@ class Swapped(NamedTuple):
     ends: np.ndarray
 
     def span(self, begin: int, end: int) -> tuple[int, int]:
-        """New span of the old one. A span that cuts an exchanged word takes in all of it."""
+        """Map an old span to the new text; a span that cuts an exchanged word takes all of it."""
         return int(self.begins[begin]), int(self.ends[end])
 
 
 class WordSwapper:
-    """Exchanges whole words, keeping their case (``Left``, ``LEFT``).
+    """Exchange of whole words, keeping their case (``Left``, ``LEFT``).
 
-    A word ends where letters and digits end: ``left-hand`` and ``left_shoe`` hold ``left``,
-    ``copyright`` does not hold ``right``. What a word means is not known: ``a cake left over`` is
+    A word ends where letters and digits end: ``left-hand`` and ``left_shoe`` contain ``left``,
+    ``copyright`` does not contain ``right``. Meaning is not considered: ``a cake left over`` is
     changed, too.
 
     Args:
@@ -53,21 +53,21 @@ class WordSwapper:
         self.pattern = re.compile(rf'(?<![^\W_])(?:{words})(?![^\W_])', re.IGNORECASE)
 
     def says(self, text: str) -> bool:
-        """Whether there is a word to exchange."""
+        """Return whether there is a word to exchange."""
         return self.pattern.search(text) is not None
 
     def replace(self, text: str) -> str:
-        """The text with words exchanged, where positions do not matter."""
+        """Exchange words in a text whose positions do not matter."""
         return self.pattern.sub(lambda match: self._word(match.group()), text)
 
     def __call__(self, text: str) -> Swapped:
-        """Exchange words.
+        """Exchange words in a text.
 
         Args:
-            text: Any.
+            text: Text to change.
 
         Returns:
-            The new text and where its characters were.
+            The new text with its character positions.
         """
         begins, ends = np.arange(len(text) + 1), np.arange(len(text) + 1)
         parts: list[str] = []
@@ -83,7 +83,7 @@ class WordSwapper:
         return Swapped(''.join(parts) + text[done:], begins, ends)
 
     def prompt(self, prompt: Prompt) -> Prompt:
-        """The prompt with words exchanged in its caption and its names."""
+        """Exchange words in a prompt's caption and names."""
         if not self.says(prompt.caption):
             return prompt
         new = self(prompt.caption)
@@ -101,7 +101,7 @@ class WordSwapper:
 
 
 def move_spans(spans: Any, swapped: Swapped) -> Any:
-    """New spans for old ones, however deeply they are nested."""
+    """Map old spans to new ones, at any nesting depth."""
     if len(spans) == 2 and not any(isinstance(x, (list, tuple)) for x in spans):
         return list(swapped.span(*map(int, spans)))
     return [move_spans(inner, swapped) for inner in spans]

@@ -1,4 +1,4 @@
-"""Evaluates and keeps the moving average of the weights."""
+"""Exponential moving average of the weights, for evaluation and checkpoints."""
 
 from typing import Any
 
@@ -14,23 +14,23 @@ _SHARDED = ('FullyShardedDataParallel', 'MMDeepSpeedEngineWrapper')
 
 @HOOKS.register_module()
 class AveragedWeightsHook(EMAHook):
-    """MMEngine's ``EMAHook``, at home with every checkpoint.
+    """MMEngine's ``EMAHook`` for checkpoints of any naming.
 
-    Validation runs on the averaged weights, so the best checkpoint is chosen by them. A checkpoint
-    holds them as ``state_dict`` (what testing and fine-tuning load) and the raw ones as
-    ``ema_state_dict``; resuming puts both back. ``EMAHook`` itself looks for a ``state_dict`` in
-    whatever is loaded, which the official release and bare files do not have: here the average
-    starts from the weights that the model has once they are loaded, whatever the file was. It also
+    Validation uses the averaged weights, so they decide which checkpoint is best. A checkpoint
+    holds them as ``state_dict`` (which testing and fine-tuning load) and the raw ones as
+    ``ema_state_dict``; resuming restores both. ``EMAHook`` itself expects a ``state_dict`` in
+    every checkpoint, which the official release and bare files do not have: here the average
+    starts from the model's weights after loading, whatever the file was. It also
     builds the average when a runner loads before it calls ``before_run``, as ``FlexibleRunner``
     does.
 
     Args:
-        momentum: Share of the newest weights; 0.001 is the published decay of 0.999.
+        momentum: Weight of the newest weights; 0.001 is the published decay of 0.999.
         strict_load: Refuse to resume from an average of another model.
-        kwargs: As of ``EMAHook``.
+        kwargs: Further arguments of ``EMAHook``.
 
     Raises:
-        ValueError: At the start of a sharded training.
+        ValueError: If the training is sharded, at its start.
     """
 
     def __init__(self, momentum: float = 0.001, strict_load: bool = True, **kwargs: Any) -> None:
@@ -40,9 +40,9 @@ class AveragedWeightsHook(EMAHook):
         self._started = False
 
     def before_run(self, runner: Runner) -> None:
-        """Copy the model that is going to be trained."""
+        """Copy the model for the average."""
         if not isinstance(runner._train_loop, BaseLoop):
-            return  # only tested: what was loaded is tested
+            return  # a test without training uses the loaded weights
         sharded = [base.__name__ for base in type(runner.model).__mro__
                    if base.__name__ in _SHARDED]
         if sharded:
@@ -50,8 +50,8 @@ class AveragedWeightsHook(EMAHook):
                              'leave it out of custom_hooks')
         core = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if getattr(self, 'src_model', None) is core:
-            return  # tested after training: keep the average
-        # a step that torch compiled belongs to the model it was compiled for
+            return  # a test after training keeps the average
+        # a compiled train step is bound to its model and must not be copied
         compiled = core.__dict__.pop('train_step', None)
         super().before_run(runner)
         if compiled is not None:
@@ -59,7 +59,7 @@ class AveragedWeightsHook(EMAHook):
         self._started = False
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take the raw weights out of a checkpoint to resume from, keep the averaged ones."""
+        """Restore raw and averaged weights from a checkpoint to resume from."""
         if not runner._resume:
             self._started = False
             return
@@ -72,29 +72,29 @@ class AveragedWeightsHook(EMAHook):
         self._resumed = checkpoint['ema_state_dict']
 
     def before_train(self, runner: Runner) -> None:
-        """Start the average from the loaded weights, or from its own if resumed."""
+        """Initialise the average from the loaded weights, or from its own if resumed."""
         super().before_train(runner)
         self._start()
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Evaluate the average."""
+        """Swap in the averaged weights."""
         if self.ema_model is not None:
             self._start()
             super().before_val_epoch(runner)
 
     def after_val_epoch(self, runner: Runner,
                         metrics: dict[str, float] | None = None) -> None:
-        """Go back to the raw weights."""
+        """Swap in the raw weights."""
         if self.ema_model is not None:
             super().after_val_epoch(runner, metrics)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Test the average after training in the same process, else what was loaded."""
+        """Swap in the averaged weights for a test after training; keep loaded ones otherwise."""
         self.before_val_epoch(runner)
 
     def after_test_epoch(self, runner: Runner,
                          metrics: dict[str, float] | None = None) -> None:
-        """Go back to the raw weights."""
+        """Swap in the raw weights."""
         self.after_val_epoch(runner, metrics)
 
     def _start(self) -> None:

@@ -1,4 +1,4 @@
-"""Says what is wrong when the first evaluation of a training finds nothing at all."""
+"""Diagnosis of a first evaluation without any correct detection."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,18 @@ from mmengine.runner import Runner
 
 from glip_mm.registry import HOOKS
 
-#: Images whose boxes are compared with the annotated ones.
+#: Number of images whose detections are compared with the ground truth.
 IMAGES = 200
 
 
 @HOOKS.register_module()
 class FirstEvaluationHook(Hook):
-    """Warns when all metrics of the first evaluation are exactly 0, with the likely cause.
+    """Warns with the likely cause if all metrics of the first evaluation are exactly 0.
 
-    An average precision of 0.000 is no bad model but a mistake, or a training that has hardly
-    begun. Which of them is told from the predictions themselves: whether there are any, how high
-    they score, and whether annotated boxes are hit with a label of their own, of another class or
-    not at all. Later evaluations are not looked at.
+    An average precision of 0.000 means a mistake, or a training that has hardly begun, not a bad
+    model. The detections themselves tell which: whether there are any, their scores, and whether
+    they match ground-truth boxes with their own label, with another class or not at all. Later
+    evaluations are not examined.
     """
 
     priority = 'LOW'
@@ -36,12 +36,12 @@ class FirstEvaluationHook(Hook):
         self._best = 0.
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Count anew."""
+        """Reset the counts."""
         self._forget()
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                        outputs: Sequence[Any] | None = None) -> None:
-        """Count what was predicted."""
+        """Count detections and matches of a batch."""
         if self._done:
             return
         for sample in outputs or ():
@@ -68,17 +68,17 @@ class FirstEvaluationHook(Hook):
         self._named += int((near & same).any(1).sum())
 
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, Any] | None = None) -> None:
-        """Warn if nothing was found, once."""
+        """Warn if nothing was found in the first evaluation."""
         if self._done:
             return
         self._done = True
-        # no metric at all is how CocoMetric says that there was no prediction
+        # CocoMetric returns no metrics at all if there were no predictions
         nothing = found_nothing(metrics) if metrics else not self._boxes
         if self._images and nothing:
             runner.logger.warning(self.message(runner.iter))
 
     def message(self, iteration: int) -> str:
-        """Cause and remedy, from what was counted."""
+        """Describe cause and remedy from the counts."""
         counted = (f'{self._boxes} boxes in {self._images} images, the highest score '
                    f'{self._best:.3f}')
         if self._annotated:
@@ -107,10 +107,10 @@ class FirstEvaluationHook(Hook):
 
 
 def found_nothing(metrics: Mapping[str, Any]) -> bool:
-    """Whether metrics say that nothing was found.
+    """Return whether all metrics say that nothing was found.
 
     Args:
-        metrics: Of an evaluation; -1 and nan stand for what could not be measured.
+        metrics: Results of an evaluation; -1 and nan mark metrics that could not be computed.
     """
     values = []
     for value in metrics.values():

@@ -1,4 +1,4 @@
-"""Writes weights between the start and the end of a fine-tuning when it ends."""
+"""Interpolation between the weights before and after a fine-tuning (WiSE-FT)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,23 +15,23 @@ from glip_mm.registry import HOOKS
 
 @HOOKS.register_module()
 class InterpolatedWeightsHook(Hook):
-    """Keeps what a model knew: after training, weights between before and after (WiSE-FT).
+    """Retains the capabilities of the base model by interpolating weights after training (WiSE-FT).
 
-    The tuned side is the best checkpoint of the training where one was kept, else the last.
+    The tuned side is the best checkpoint of the training if there is one, else the last.
     ``interpolated_A.pth`` in the work directory is ``(1 - A) * before + A * after`` and is tested
     like any checkpoint; ``tools/misc/interpolate_weights.py`` draws the curve over A.
 
     Args:
         base: Checkpoint that the training started from, in any naming: ``_base_.load_from`` of
-            the config. It is read again, since a resumed training starts from another.
-        alphas: Shares of the tuned weights; 0.5 keeps most of both.
+            the config. It is read again, since a resumed training loads another one.
+        alphas: Shares of the tuned weights; 0.5 is a good compromise.
 
     Raises:
         ValueError: If no base is named or there is no alpha; at the end of a training whose weights
             have no counterpart in the base.
     """
 
-    # the last checkpoint has been written by then
+    # after the hook that saves the last checkpoint
     priority = 'VERY_LOW'
 
     def __init__(self, base: str | None, alphas: Sequence[float] = (0.5, )) -> None:

@@ -1,4 +1,4 @@
-"""What happens when a loss or a gradient is not a finite number."""
+"""Handling of losses and gradients that are not finite."""
 
 from typing import Any
 
@@ -12,28 +12,28 @@ from torch import Tensor, nn
 
 from glip_mm.registry import HOOKS
 
-#: Keys of what a pipeline knows of a sample, the most telling first.
+#: Keys of a sample's meta information that identify it, the most informative first.
 _NAMES = ('where', 'img_path', 'img_id')
 _SHOWN = 16
 
 
 @HOOKS.register_module()
 class NonFiniteHook(Hook):
-    """Leaves out optimizer steps whose losses or gradients are not finite, or stops.
+    """Skips optimizer steps whose losses or gradients are not finite, or stops the training.
 
-    All processes decide together, before any weight is touched. The message names the losses, or
+    All processes decide together, before any weight is updated. The message names the losses, or
     the first parameter (in the model's order) whose gradient is not finite, and the samples of the
-    batch. Skipped steps are counted; the count survives resuming. With accumulated gradients the
-    whole step is left out. If a parameter or buffer itself is not finite no skipping helps: then
-    the training stops whatever the policy. Gradients under float16 loss scaling are the
-    scaler's business, which skips such steps itself.
+    batch. Skipped steps are counted; the count survives resuming. With gradient accumulation the
+    whole step is skipped. If a parameter or buffer itself is not finite, skipping does not help:
+    then the training stops whatever the policy. Gradients under float16 loss scaling are left to
+    the scaler, which skips such steps itself.
 
     Args:
-        policy: ``'skip'`` or ``'stop'``.
-        max_in_a_row: So many steps left out in a row also stop the training.
+        policy: Reaction to a non-finite loss or gradient: ``'skip'`` or ``'stop'``.
+        max_in_a_row: Number of consecutive skipped steps that stops the training.
 
     Raises:
-        FloatingPointError: During training, when it stops.
+        FloatingPointError: If the training must stop.
     """
 
     priority = 'HIGHEST'  # before anything is logged or saved
@@ -49,7 +49,7 @@ class NonFiniteHook(Hook):
         self._samples: list[str] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Stand before the optimizer's step."""
+        """Install the guard of the optimizer's step."""
         self.skipped = runner.message_hub.runtime_info.get('skipped_steps', 0)
         wrapper = runner.optim_wrapper
         if not isinstance(wrapper, OptimWrapper):
@@ -61,11 +61,11 @@ class NonFiniteHook(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:
-        """Report a step that was left out."""
+        """Report a skipped step."""
         if self._guard is None:
             return
         self._remember(data_batch, outputs or {})
-        if self._guard.verdict is None:  # gradients go on accumulating
+        if self._guard.verdict is None:  # gradients are still accumulating
             return
         bad, gradient = self._guard.take_verdict()
         losses, self._losses = self._losses, []
@@ -94,17 +94,17 @@ class NonFiniteHook(Hook):
                 'rate, or raise max_in_a_row of NonFiniteHook')
         runner.logger.warning(f'{message}; the step is left out, {self.skipped} so far')
         for name in [k for k in outputs or {} if not torch.isfinite(torch.as_tensor(outputs[k]))]:
-            outputs.pop(name)  # averages in the log stay readable
+            outputs.pop(name)  # a nan would spoil the averages in the log
 
     def _remember(self, data_batch: Any, outputs: dict) -> None:
-        # the sum, 'loss', says nothing that its parts do not
+        # the sum, 'loss', adds no information to its parts
         names = [n for n in outputs if 'loss' in n and n != 'loss'] or ['loss']
         self._losses += [(n, torch.as_tensor(outputs[n]).detach()) for n in names if n in outputs]
         self._samples += _names(data_batch)
 
 
 class _StepGuard:
-    """Stands between an optimizer wrapper and its step; all processes come to one verdict."""
+    """Wrapper of an optimizer's step; all processes reach the same verdict."""
 
     def __init__(self, wrapper: OptimWrapper, model: nn.Module) -> None:
         self.wrapper, self.model = wrapper, model
@@ -114,7 +114,7 @@ class _StepGuard:
         wrapper.update_params, wrapper.step = self.update_params, self.step  # type: ignore
 
     def take_verdict(self) -> tuple:
-        """Whether the last step was left out, and the first bad gradient here if any."""
+        """Return whether the last step was skipped, and the first bad gradient here if any."""
         verdict, self.verdict = self.verdict, None
         return verdict
 
@@ -174,7 +174,7 @@ def _names(data_batch: Any) -> list[str]:
 
 def _describe(reports: list[dict]) -> str:
     parts = []
-    # a bad loss makes the gradients of all processes bad: then only where it arose matters
+    # a bad loss spoils the gradients of all processes: report only the process where it arose
     some_loss = any(r['losses'] for r in reports)
     for rank, report in enumerate(reports):
         if some_loss and not report['losses']:

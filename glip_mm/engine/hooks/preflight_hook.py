@@ -1,4 +1,4 @@
-"""Looks at data, classes and prompts before a training begins."""
+"""Pre-flight checks of data, classes and prompts before a training."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ from glip_mm.registry import HOOKS
 
 @HOOKS.register_module()
 class PreflightHook(Hook):
-    """Ends a training before its first batch where it would go wrong, and says all reasons.
+    """Checks data, classes and prompts before the first batch, and reports all problems at once.
 
-    What is looked at: boxes, classes and some images of every training set, its prompt as the
-    model will read it, and all that ``ResumableTestLoop`` looks at of the evaluation. It costs a
+    Checked are boxes, classes and some images of every training set, its prompts with the model's
+    tokenizer, and everything that ``ResumableTestLoop`` checks of the evaluation. It takes a
     few seconds and draws no random numbers.
 
     Args:
-        preflight: What a mismatch is: ``'error'``, ``'warn'``, or ``'off'``: not looked for.
-        tests: Also look at what ``test_dataloader`` reads, for runs that end with a test.
+        preflight: Reaction to a mismatch: ``'error'``, ``'warn'``, or ``'off'`` (no checks).
+        tests: Whether to check ``test_dataloader``, too, for runs that end with a test.
 
     Raises:
-        ValueError: For another ``preflight``.
+        ValueError: If ``preflight`` has another value.
     """
 
     priority = 'VERY_HIGH'
@@ -35,10 +35,10 @@ class PreflightHook(Hook):
         self.preflight, self.tests = preflight, tests
 
     def before_train(self, runner: Runner) -> None:
-        """Look.
+        """Run the checks.
 
         Raises:
-            PreflightError: If something does not fit.
+            PreflightError: If a check fails.
         """
         if self.preflight == 'off':
             return

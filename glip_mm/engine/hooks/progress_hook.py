@@ -1,4 +1,4 @@
-"""How far a run is, on the screen."""
+"""Progress of a run on the screen."""
 
 import sys
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from glip_mm.registry import HOOKS
 
 
 class Progress:
-    """A bar on a terminal; elsewhere a line at each tenth of the way.
+    """Progress bar on a terminal; elsewhere one line per tenth of the steps.
 
     Args:
-        title: What is under way.
-        total: Steps.
-        done: Steps that an earlier run did.
-        lines: Lines on what is no terminal.
+        title: Name of the task.
+        total: Number of steps.
+        done: Number of steps done by an earlier run.
+        lines: Whether to print lines where the output is no terminal.
     """
 
     def __init__(self, title: str, total: int, done: int = 0, lines: int = 10) -> None:
@@ -33,7 +33,7 @@ class Progress:
         """Count a step.
 
         Args:
-            note: Shown behind the numbers.
+            note: Text behind the numbers.
         """
         before, self.done = self.done, self.done + 1
         if self.bar is not None:
@@ -46,13 +46,13 @@ class Progress:
                   file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """End the bar."""
+        """End the progress bar."""
         if self.bar is not None:
             self.bar.close()
 
 
 def clock(seconds: float) -> str:
-    """``83`` -> ``'1:23'``, with hours from an hour on."""
+    """Format seconds: ``83`` -> ``'1:23'``, with hours from an hour on."""
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f'{hours}:{minutes:02d}:{seconds:02d}' if hours else f'{minutes}:{seconds:02d}'
@@ -70,7 +70,7 @@ def metric_lines(metrics: Mapping[str, Any]) -> list[str]:
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """Shows how far training, validation and test are, the time that is left, and the metrics."""
+    """Shows the progress of training, validation and test, the remaining time, and the metrics."""
 
     priority = 'VERY_LOW'
 
@@ -92,7 +92,7 @@ class ProgressHook(Hook):
         self._shown = None
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Begin, or go on after a validation."""
+        """Start the progress bar, or continue it after a validation."""
         self._begin('training', runner.max_iters, runner.iter)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
@@ -103,12 +103,12 @@ class ProgressHook(Hook):
         self._step(note)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """End the bar: a validation may follow."""
+        """End the progress bar: a validation may follow."""
         self._end()
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Begin."""
-        self._end()  # of a training by iterations, which goes on afterwards
+        """Start the progress bar of the validation."""
+        self._end()  # the bar of a training by iterations, which continues afterwards
         self._begin('validation', len(runner.val_dataloader), lines=1)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
@@ -117,13 +117,13 @@ class ProgressHook(Hook):
         self._step()
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
-        """End, and go on with a training by iterations."""
+        """End the progress bar, and continue that of a training by iterations."""
         self._end(runner, metrics)
         if 0 < runner.iter < runner.max_iters:
             self._begin('training', runner.max_iters, runner.iter)
 
     def before_test_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Begin with the first batch: only then it is known which ones are left."""
+        """Start the progress bar at the first batch: only now the number of batches is known."""
         if self._shown is None:
             self._begin('test', len(runner.test_dataloader))
 
@@ -133,5 +133,5 @@ class ProgressHook(Hook):
         self._step()
 
     def after_test_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
-        """End."""
+        """End the progress bar and show the metrics."""
         self._end(runner, metrics)

@@ -1,4 +1,4 @@
-"""Randomness inside the network that a resumed training repeats."""
+"""Reproducible randomness inside the network, also in resumed trainings."""
 
 import random
 
@@ -13,13 +13,13 @@ from glip_mm.registry import HOOKS
 
 @HOOKS.register_module()
 class StepSeedHook(Hook):
-    """Seeds every training step from (seed, iteration, process).
+    """Seeds the random generators at every training step from (seed, iteration, process).
 
-    Dropout, stochastic depth and word masking then do in a resumed training what they would have
-    done in an unbroken one, and no generator's state needs to be saved.
+    Dropout, stochastic depth and word masking are then the same in a resumed training as in an
+    uninterrupted one, and no generator's state needs to be saved.
 
     Args:
-        seed: Default: the runner's (``randomness.seed``).
+        seed: Random seed; default: the runner's (``randomness.seed``).
     """
 
     def __init__(self, seed: int | None = None) -> None:

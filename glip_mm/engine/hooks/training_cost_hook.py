@@ -1,4 +1,4 @@
-"""Measures what a training run costs."""
+"""Measurement of a training run's time and memory."""
 
 import json
 import time
@@ -16,12 +16,12 @@ from glip_mm.registry import HOOKS
 
 @HOOKS.register_module()
 class TrainingCostHook(Hook):
-    """Writes seconds and memory of a training run to a JSON file in its work directory.
+    """Writes time and memory of a training run to a JSON file in its work directory.
 
     The file holds ``train_seconds`` (wall clock between start and end of training, validation and
     checkpoints included; over a resumed run the sum up to the checkpoint plus the rest),
-    ``peak_rss_mb`` (of this process plus the largest of its ended children; 0 where the system
-    cannot say), ``iterations``, ``seconds_per_iteration`` and ``threads``.
+    ``peak_rss_mb`` (of this process plus the largest of its ended children; 0 where it is
+    unknown), ``iterations``, ``seconds_per_iteration`` and ``threads``.
 
     Args:
         filename: Name of the file.
@@ -40,7 +40,7 @@ class TrainingCostHook(Hook):
         self._start = time.perf_counter()
 
     def cost(self, runner: Runner) -> dict[str, float]:
-        """What has been spent so far."""
+        """Return the cost so far."""
         seconds = self._before + time.perf_counter() - self._start
         peak = (peak_rss(children=True) or 0) / 2**20
         return dict(train_seconds=round(seconds, 2),
@@ -50,17 +50,17 @@ class TrainingCostHook(Hook):
                     threads=torch.get_num_threads())
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember the cost for a run that resumes from this checkpoint."""
+        """Store the cost in the checkpoint, for a run that resumes from it."""
         checkpoint['training_cost'] = self.cost(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Continue counting where the checkpoint of the same run stopped."""
+        """Continue counting from the checkpoint's cost."""
         if runner._resume and 'training_cost' in checkpoint:
             self._before = checkpoint['training_cost']['train_seconds']
             self._peak_before = checkpoint['training_cost']['peak_rss_mb']
 
     def after_train(self, runner: Runner) -> None:
-        """Write the file."""
+        """Write the JSON file."""
         if is_main_process():
             cost = self.cost(runner)
             write_atomically(Path(runner.work_dir) / self.filename,

@@ -1,4 +1,4 @@
-"""Mixed precision in the type that the device is good at."""
+"""Mixed precision in the data type that suits the device."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ DTYPES = ('auto', 'bfloat16', 'float16')
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether a kind of device computes in bfloat16 itself, without emulating it."""
+    """Return whether a device type computes in bfloat16 natively."""
     if device == 'cuda':
         # Volta and Turing emulate it, slower than float32; Ampere is compute capability 8
         return torch.version.hip is not None or torch.cuda.get_device_capability()[0] >= 8
     if device == 'cpu':
-        # others compute it in float32 with conversions, slower than float32 itself
+        # other CPUs compute it in float32 with conversions, slower than float32 itself
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return device in ('npu', 'mlu', 'musa')
 
@@ -33,24 +33,24 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
 
     A CPU without instructions for bfloat16 trains in float32.
 
-    bfloat16 has the range of float32, so nothing is scaled and no step is skipped. Losses, the
-    assignment and the region-word logits are float32 in either case: the model sees to that.
-    Unlike MMEngine's ``AmpOptimWrapper`` it also works on a CPU (bfloat16), where tests run.
+    bfloat16 has the range of float32, so nothing is scaled and no step is skipped. Losses, label
+    assignment and region-word logits are float32 in either case; the model takes care of that.
+    Unlike MMEngine's ``AmpOptimWrapper`` it also works on a CPU (bfloat16), which the tests use.
 
     Args:
-        dtype: ``'auto'``, ``'bfloat16'`` or ``'float16'``.
-        loss_scale: For float16: ``'dynamic'``, a fixed scale, or arguments of torch's
+        dtype: Data type of autocast: ``'auto'``, ``'bfloat16'`` or ``'float16'``.
+        loss_scale: Loss scale for float16: ``'dynamic'``, a fixed scale, or arguments of torch's
             ``GradScaler``.
-        use_fsdp: Use the loss scaling of sharded models.
-        kwargs: As of MMEngine's ``OptimWrapper``.
+        use_fsdp: Whether to use the loss scaling of sharded models.
+        kwargs: Further arguments of MMEngine's ``OptimWrapper``.
 
     Raises:
-        ValueError: For another ``dtype``, or float16 on a CPU.
+        ValueError: If ``dtype`` has another value, or is float16 on a CPU.
     """
 
     def __init__(self, dtype: str = 'auto', loss_scale: str | float | dict = 'dynamic',
                  use_fsdp: bool = False, **kwargs: Any) -> None:
-        OptimWrapper.__init__(self, **kwargs)  # AmpOptimWrapper's own refuses a CPU
+        OptimWrapper.__init__(self, **kwargs)  # AmpOptimWrapper's own raises on a CPU
         if dtype not in DTYPES:
             raise ValueError(f"optim_wrapper.dtype is '{dtype}'; it may be {', '.join(DTYPES)}")
         device = get_device()
@@ -67,7 +67,7 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Cast what the model computes; nothing in float32."""
+        """Autocast the model's computations; do nothing in float32."""
         plain = self.cast_dtype is torch.float32
         with OptimWrapper.optim_context(self, model) if plain else super().optim_context(model):
             yield
@@ -90,7 +90,7 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
                          "GradScaler's arguments")
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load optimizer and loss scale; a run may go on in the other type."""
+        """Load optimizer and loss scale; the data type may differ from the earlier run's."""
         state: dict | None = state_dict.get('loss_scaler')
         if not state or not self.loss_scaler.is_enabled():
             state_dict.pop('loss_scaler', None)

@@ -1,4 +1,4 @@
-"""Builds the optimizer with the published parameter groups."""
+"""Constructor of the optimizer with the published parameter groups."""
 
 from typing import Any
 
@@ -21,23 +21,23 @@ class GLIPOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     ``paramwise_cfg`` holds the factors of
     :func:`~glip_mm.engine.optim.parameter_groups.multipliers` as ``language_lr_mult`` (0.1),
     ``backbone_lr_mult`` (1), ``bias_lr_mult`` (2) and ``bias_decay_mult`` (0), and
-    ``custom_keys``: parts of names with ``lr_mult`` and ``decay_mult`` that multiply what the rule
-    gives; of several that occur in a name the longest counts. There is one group for each pair of
+    ``custom_keys``: parts of names with ``lr_mult`` and ``decay_mult`` that multiply the rule's
+    factors; if several match a name the longest counts. There is one group for each pair of
     learning rate and weight decay, not one for each tensor: four in the released models.
 
     Args:
         optim_wrapper_cfg: Config of the wrapper with its ``optimizer``, which needs ``lr`` and
             ``weight_decay``.
-        paramwise_cfg: See above.
+        paramwise_cfg: Factors of the rule, see above.
 
     Raises:
-        ValueError: For a setting of another name, or an optimizer without ``lr`` or
+        ValueError: If a setting is unknown, or the optimizer has no ``lr`` or
             ``weight_decay``.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         super().__init__(optim_wrapper_cfg, dict(paramwise_cfg or {}))
-        # MMEngine's rules apply only where this is not empty
+        # MMEngine applies parameter-wise rules only if this is not empty
         self.paramwise_cfg.setdefault('custom_keys', {})
 
     def _validate_cfg(self) -> None:
@@ -57,7 +57,7 @@ class GLIPOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                                  'GLIPOptimWrapperConstructor multiplies it')
 
     def multipliers(self, name: str) -> Multipliers:
-        """Factors of a parameter with this configuration."""
+        """Return the factors of a parameter under this configuration."""
         lr, decay = multipliers(name, **{rule: self.paramwise_cfg[f'{rule}_mult']
                                          for rule in _RULE if f'{rule}_mult' in self.paramwise_cfg})
         keys = [key for key in self.paramwise_cfg['custom_keys'] if key in plain_name(name)]
@@ -65,7 +65,7 @@ class GLIPOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         return Multipliers(lr * custom.get('lr_mult', 1.0), decay * custom.get('decay_mult', 1.0))
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs: Any) -> None:
-        """Append the groups of a model's trainable parameters; each tensor is in one of them."""
+        """Append the groups of a model's trainable parameters; each tensor is in one group."""
         groups: dict[Multipliers, dict] = {}
         for name, param in module.named_parameters():
             if not param.requires_grad:
@@ -79,10 +79,10 @@ class GLIPOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         params.extend(groups.values())
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
-        """Build the optimizer of a model and log what it trains.
+        """Build the optimizer of a model and log its parameter groups.
 
         Args:
-            model: The model, wrapped or not.
+            model: Model, wrapped or not.
 
         Raises:
             ValueError: If everything is frozen.

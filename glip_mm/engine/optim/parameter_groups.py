@@ -1,4 +1,4 @@
-"""Which learning rate and weight decay a parameter of GLIP has, and the table that shows it."""
+"""Parameter groups: learning rate and weight decay of GLIP's parameters, and a table of them."""
 
 import re
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ class Multipliers(NamedTuple):
 
 
 def plain_name(name: str) -> str:
-    """Name of a parameter without what sharding, checkpointing or compiling wrapped around it."""
+    """Strip the prefixes of sharding, checkpointing and compiling from a parameter's name."""
     return _WRAPPERS.sub('', name)
 
 
 def is_bias(name: str) -> bool:
-    """Whether the published rule treats a parameter as a bias.
+    """Return whether the published rule treats a parameter as a bias.
 
-    The released code asks whether ``bias`` occurs anywhere in the name. So these are biases, too:
+    The released code checks whether ``bias`` occurs anywhere in the name. So these are biases, too:
     Swin's ``relative_position_bias_table`` and the head's ``bias_lang`` and ``bias0``. Weights of
     normalisations are not: they decay.
     """
@@ -39,16 +39,16 @@ def is_bias(name: str) -> bool:
 
 def multipliers(name: str, language_lr: float = 0.1, backbone_lr: float = 1.0,
                 bias_lr: float = 2.0, bias_decay: float = 0.0) -> Multipliers:
-    """The published rule for one parameter.
+    """Return the learning rate and weight decay factors of a parameter by the published rule.
 
     Source: parameter groups of the released code's optimizer. Its language learning rate is for
-    the language model alone; the text layers of the fusion learn at the base rate.
+    the language model alone; the text layers of the fusion use the base learning rate.
 
     Args:
-        name: Of a parameter of :class:`~glip_mm.models.GLIP`.
-        language_lr: Factor of ``language_model``; 1e-5 / 1e-4 as published.
-        backbone_lr: Factor of ``backbone``.
-        bias_lr: Further factor of biases, see :func:`is_bias`.
+        name: Name of a parameter of :class:`~glip_mm.models.GLIP`.
+        language_lr: Learning rate factor of ``language_model``; 1e-5 / 1e-4 as published.
+        backbone_lr: Learning rate factor of ``backbone``.
+        bias_lr: Further learning rate factor of biases, see :func:`is_bias`.
         bias_decay: Weight decay factor of biases.
 
     Returns:
@@ -66,15 +66,15 @@ def multipliers(name: str, language_lr: float = 0.1, backbone_lr: float = 1.0,
 
 
 class TableRow(NamedTuple):
-    """Parameters of one module that are trained alike.
+    """Parameters of a module with the same training settings.
 
     Attributes:
         module: Top-level part of the model.
-        tensors: How many tensors.
-        parameters: How many numbers they hold (of this process, where they are sharded).
-        lr: Learning rate, ``None`` where nothing is trained.
-        weight_decay: Weight decay, ``None`` where nothing is trained.
-        trainable: ``'yes'``, or why not.
+        tensors: Number of tensors.
+        parameters: Number of elements (of this process, if they are sharded).
+        lr: Learning rate, ``None`` if frozen.
+        weight_decay: Weight decay, ``None`` if frozen.
+        trainable: ``'yes'``, or the reason why not.
     """
 
     module: str
@@ -86,11 +86,11 @@ class TableRow(NamedTuple):
 
 
 def why_frozen(model: nn.Module, name: str) -> str:
-    """Why a parameter has no gradient: the setting of the module that holds it.
+    """Return the reason why a parameter is frozen: the setting of its module.
 
     Args:
-        model: The model.
-        name: Of a parameter with ``requires_grad=False``.
+        model: Model with the parameter.
+        name: Name of a parameter with ``requires_grad=False``.
     """
     path, module = [], model
     tuning = getattr(model, 'tuning', None)
@@ -110,11 +110,11 @@ def why_frozen(model: nn.Module, name: str) -> str:
 
 
 def table_rows(model: nn.Module, optimizer: Optimizer) -> list[TableRow]:
-    """What an optimizer really does with each part of a model.
+    """Tabulate the optimizer's actual settings for each part of a model.
 
     Args:
-        model: The model without a wrapper of its own.
-        optimizer: Of that model.
+        model: Model without a wrapper.
+        optimizer: Optimizer of that model.
 
     Returns:
         Rows in the model's order.
@@ -137,7 +137,7 @@ def table_rows(model: nn.Module, optimizer: Optimizer) -> list[TableRow]:
 
 
 def format_table(rows: Sequence[TableRow]) -> str:
-    """The rows as aligned text, with the sums below."""
+    """Format the rows as aligned text, with the sums below."""
     def number(value: float | None) -> str:
         return '-' if value is None else f'{value:g}'
 

@@ -1,4 +1,4 @@
-"""Schedules of GLIP's training."""
+"""Learning rate schedules of GLIP's training."""
 
 from .fraction_step import FractionStepLR, FractionStepParamScheduler
 

@@ -1,4 +1,4 @@
-"""Steps at fractions of the whole training."""
+"""Step schedule with milestones at fractions of the whole training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,17 +18,18 @@ class FractionStepParamScheduler(MultiStepParamScheduler):
 
     Args:
         optimizer: Wrapped optimizer.
-        param_name: ``'weight_decay'`` for the schedule of GLIP-L; ``'lr'`` has a class of its own.
-        fractions: Increasing, between 0 and 1; ``round(fraction * end)`` is the first iteration
-            that has the new value.
-        gamma: Factor at each of them.
-        end: Iterations of the whole training.
+        param_name: Name of the setting: ``'weight_decay'`` for the schedule of GLIP-L; ``'lr'`` has
+            a class of its own.
+        fractions: Milestones, increasing, between 0 and 1; ``round(fraction * end)`` is the first
+            iteration with the new value.
+        gamma: Factor at each milestone.
+        end: Number of iterations of the whole training.
         by_epoch: Must be false: an epoch is too coarse.
-        kwargs: As of MMEngine's schedulers.
+        kwargs: Further arguments of MMEngine's schedulers.
 
     Raises:
         ValueError: If a fraction is out of range or order, if ``by_epoch`` is true or if ``end`` is
-            not known.
+            unknown.
 
     Example:
         >>> dict(type='FractionStepParamScheduler', param_name='weight_decay', by_epoch=False,

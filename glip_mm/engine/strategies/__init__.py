@@ -1,4 +1,4 @@
-"""Ways to spread a training over processes; imported when a config names one."""
+"""Strategies of distributed training; imported when a config names one."""
 
 from .fsdp import GLIPFSDPStrategy, wrap_blocks
 

@@ -1,4 +1,4 @@
-"""Fully sharded training."""
+"""Fully sharded data-parallel training."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,25 +16,25 @@ from glip_mm.registry import FUNCTIONS, STRATEGIES
 @FUNCTIONS.register_module()
 def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int,
                 names: Sequence[str] = ()) -> bool:
-    """Shard modules of the named classes as units of their own.
+    """Decide whether FSDP wraps a module, by class names.
 
     A unit must be *called*: one whose parameters another module reads, or of which a method other
     than ``forward`` is called (the language model's ``encode``, the head's ``loss``), belongs to
     the unit around it.
 
     Args:
-        module: Candidate.
+        module: Candidate module.
         recurse: Whether torch asks about the children rather than the module.
-        nonwrapped_numel: Parameters not yet in a unit; not looked at.
-        names: Class names.
+        nonwrapped_numel: Number of parameters not yet in a unit; not used.
+        names: Names of the classes to wrap.
     """
     return recurse or type(module).__name__ in names
 
 
 def vectors_for_scalars(model: nn.Module) -> None:
-    """Make parameters without a dimension vectors of one number: FSDP shards no scalars.
+    """Turn scalar parameters into vectors of one element: FSDP shards no scalars.
 
-    The model computes the same, and a checkpoint written so loads into an unsharded model.
+    The model computes the same, and its checkpoints load into an unsharded model.
     """
     for module in model.modules():
         for name, param in module.named_parameters(recurse=False):
@@ -45,15 +45,15 @@ def vectors_for_scalars(model: nn.Module) -> None:
 
 def clip_sharded_grad_norm_(params: Iterable[Tensor], max_norm: float,
                             norm_type: float = 2.0) -> Tensor:
-    """Clip gradients of which each process holds a part, to a norm of all parts together.
+    """Clip sharded gradients by their global norm.
 
     Args:
         params: Parameters with a gradient; changed in place.
-        max_norm: Largest norm that is left alone.
-        norm_type: Finite order of the norm.
+        max_norm: Maximum norm.
+        norm_type: Order of the norm, finite.
 
     Returns:
-        The norm before.
+        Global norm before clipping.
     """
     grads = [p.grad for p in params]
     total = torch.stack([g.float().abs().pow(norm_type).sum() for g in grads]).sum()
@@ -67,15 +67,15 @@ def clip_sharded_grad_norm_(params: Iterable[Tensor], max_norm: float,
 
 @STRATEGIES.register_module()
 class GLIPFSDPStrategy(FSDPStrategy):
-    """MMEngine's FSDP strategy, mended for GLIP, for current torch, and for a CPU.
+    """MMEngine's FSDP strategy, fixed for GLIP, for current torch, and for CPUs.
 
-    MMEngine's clips by the norm of a process's own part; hands the arguments of
-    ``FSDP.optim_state_dict_to_load`` over in the order that they had before torch 2.1, so it
-    cannot resume; and asks for a CUDA device by number. FSDP itself takes no scalar parameters.
-    There are no sharded averaged weights: leave ``AveragedWeightsHook`` out.
+    MMEngine's clips by the norm of a process's own shards; passes the arguments of
+    ``FSDP.optim_state_dict_to_load`` in their order before torch 2.1, so it
+    cannot resume; and requests a CUDA device by number. FSDP itself takes no scalar parameters.
+    Averaged weights cannot be sharded: leave ``AveragedWeightsHook`` out.
 
     Args:
-        kwargs: As of MMEngine's ``FSDPStrategy``.
+        kwargs: Arguments of MMEngine's ``FSDPStrategy``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -96,7 +96,8 @@ class GLIPFSDPStrategy(FSDPStrategy):
     def _init_state_dict_cfg(self, state_dict_cfg: str | dict) -> None:
         super()._init_state_dict_cfg(state_dict_cfg)
         if get_device() == 'cpu':
-            # what is on the CPU already is not copied there, and freed with the gathered shards
+            # an offloaded tensor that is already on the CPU is not copied, and is freed with the
+            # gathered shards
             self.state_dict_config.offload_to_cpu = False
             self.optim_state_dict_config.offload_to_cpu = False
 
@@ -105,19 +106,19 @@ class GLIPFSDPStrategy(FSDPStrategy):
         return super()._wrap_model(model)
 
     def build_optim_wrapper(self, *args: Any, **kwargs: Any) -> OptimWrapper:
-        """Build the optimizer of the sharded model; its clipping sees all shards."""
+        """Build the optimizer of the sharded model; gradient clipping covers all shards."""
         wrapper = super().build_optim_wrapper(*args, **kwargs)
         if getattr(wrapper, 'clip_func', None) is torch.nn.utils.clip_grad_norm_:
             wrapper.clip_func = clip_sharded_grad_norm_
         return wrapper
 
     def load_model_state_dict(self, state_dict: dict, **kwargs: Any) -> None:
-        """Load weights, of a sharded model or not."""
+        """Load weights of a sharded or unsharded model."""
         super().load_model_state_dict(
             {k: v.reshape(1) if v.dim() == 0 else v for k, v in state_dict.items()}, **kwargs)
 
     def optim_state_dict(self) -> dict:
-        """Optimizer state by parameter name, with what the wrapper adds to it."""
+        """Return the optimizer state by parameter name, with the wrapper's own entries."""
         own = self.optim_wrapper.state_dict()
         state = FSDP.optim_state_dict(self.model, self.optim_wrapper.optimizer)
         return {**{k: v for k, v in own.items() if k not in ('state', 'param_groups')}, **state}
@@ -126,7 +127,7 @@ class GLIPFSDPStrategy(FSDPStrategy):
         """Shard a saved optimizer state and load it.
 
         Args:
-            state_dict: From :meth:`optim_state_dict`.
+            state_dict: Result of :meth:`optim_state_dict`.
         """
         added = {k: v for k, v in state_dict.items() if k not in ('state', 'param_groups')}
         sharded = FSDP.optim_state_dict_to_load(

@@ -1,4 +1,4 @@
-"""The LVIS protocol: detection AP where each image is annotated for some categories only."""
+"""LVIS protocol: detection AP on images that are annotated for some categories only."""
 
 from .average_precision import LVISResult, lvis_ap
 from .detections import (

@@ -1,10 +1,10 @@
 """Average precision by the LVIS protocol, in NumPy.
 
-The numbers are those of the ``lvis`` package 0.5.3 for the same detections in the same order; tests
-hold every one of them against it. Why neither it nor faster-coco-eval does the work, although both
-give these numbers: both want a Python dictionary for each detection and look at every image for
+The results equal those of the ``lvis`` package 0.5.3 for the same detections in the same order;
+tests compare all of them. Neither it nor faster-coco-eval is used, although both
+give these results: both need a Python dictionary per detection and visit every image for
 every category, which at the size of LVIS minival takes many times the time and the memory (see
-docs/benchmarks.md), while the arrays that a test run holds anyway need a few sorts.
+docs/benchmarks.md), while the arrays that a test run holds anyway need only a few sorts.
 """
 
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from .matching import IGNORED, MATCHED, UNMATCHED, match, near_couples
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0., 1., 101)
-#: Areas in square pixels, both ends included.
+#: Ranges of area in square pixels, both ends included.
 AREAS = {'all': (0., 1e5**2), 'small': (0., 32.**2), 'medium': (32.**2, 96.**2),
          'large': (96.**2, 1e5**2)}
 
 
 @dataclass(frozen=True)
 class LVISResult:
-    """What :func:`lvis_ap` finds; -1 stands for what no box decides, as in the reference.
+    """Result of :func:`lvis_ap`; -1 marks undefined values, as in the reference.
 
     Attributes:
         precision: ``[T, R, K, A]`` at :data:`THRESHOLDS`, :data:`RECALLS`, categories and
             :data:`AREAS`.
-        recall: ``[T, K, A]``.
+        recall: ``[T, K, A]`` maximum recall.
         frequency: ``[K]``, index in ``'r', 'c', 'f'``.
-        names: Of the categories.
+        names: Names of the categories.
     """
 
     precision: np.ndarray
@@ -41,7 +41,7 @@ class LVISResult:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR, ARs, ARm, ARl."""
+        """Return AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR, ARs, ARm and ARl."""
         all_areas = self.precision[..., 0]
         found = dict(AP=all_areas, AP50=all_areas[THRESHOLDS == 0.5],
                      AP75=all_areas[THRESHOLDS == 0.75])
@@ -55,7 +55,7 @@ class LVISResult:
 
     @property
     def ap_per_class(self) -> np.ndarray:
-        """AP of each category, ``[K]``."""
+        """Return the AP of each category, ``[K]``."""
         return np.array([_mean(self.precision[:, :, k, 0]) for k in range(len(self.names))])
 
 
@@ -65,24 +65,24 @@ def _mean(values: np.ndarray) -> float:
 
 
 def lvis_ap(truth: LVISGroundTruth, detections: Detections) -> LVISResult:
-    """Score detections; the caps of the protocol are the caller's.
+    """Score detections; the caller applies the protocol's caps.
 
-    A detection of a category that is neither in the image nor known to be absent from it is left
-    out; one that takes no box is not counted where it is out of the range of area or the boxes of
-    its category are not exhaustive. Equal scores go by image, then by the order given.
+    A detection of a category that is neither in the image nor verified as absent from it is
+    dropped; an unmatched one is ignored if it is outside the range of area or the boxes of
+    its category are not exhaustive. Ties are sorted by image, then by the order given.
 
     Args:
-        truth: Annotations.
-        detections: In any order; for fixed AP the best 10,000 of each category
+        truth: Ground truth.
+        detections: Detections in any order; for fixed AP the best 10,000 of each category
             (:func:`most_per_category`), for standard AP the best 300 of each image
             (:func:`most_per_image`).
 
     Returns:
-        Precision and recall, and the metrics made of them.
+        Precision and recall, with the derived metrics.
 
     Raises:
-        ValueError: If a detection is of an image or category out of range, or has a score or box
-            that is no number.
+        ValueError: If an image or category index of a detection is out of range, or a score or box
+            is not finite.
     """
     detections = _scored(truth, detections)
     K = len(truth.category_ids)
@@ -118,7 +118,7 @@ def _outside(area: np.ndarray, bounds: np.ndarray) -> np.ndarray:
 
 
 def _scored(truth: LVISGroundTruth, detections: Detections) -> Detections:
-    """The detections that count, sorted by category, best first."""
+    """Select the detections that count, sorted by category, best first."""
     images, categories, boxes, scores = detections
     for name, index, size in (('image', images, len(truth.image_ids)),
                               ('category', categories, len(truth.category_ids))):
@@ -130,7 +130,7 @@ def _scored(truth: LVISGroundTruth, detections: Detections) -> Detections:
         raise ValueError('a detection has a box or score that is no number: look for NaN in '
                          'what the model predicts')
     pair = images.astype(np.int64) * len(truth.category_ids) + categories
-    # boxes without area are dropped by the reference, too
+    # the reference drops boxes without area, too
     sizes = boxes[:, 2:].astype(np.float64)
     kept = np.flatnonzero(truth.scored[pair] & (sizes[:, 0] * sizes[:, 1] > 0))
     detections = detections.take(kept)
@@ -140,17 +140,17 @@ def _scored(truth: LVISGroundTruth, detections: Detections) -> Detections:
 
 def _curves(state: np.ndarray, starts: np.ndarray, gt_counts: np.ndarray
             ) -> list[tuple[int, np.ndarray, float]]:
-    """Precision at :data:`RECALLS` and recall of each category with a match and a box that counts.
+    """Iterate over the curves of all categories with a match and a box that counts.
 
-    Only matches are looked at: between two of them recall stands still and precision falls.
+    Only matches are visited: between two of them recall is constant and precision falls.
 
     Args:
-        state: ``[N]``, of the detections by category, best first.
-        starts: ``[K + 1]``, where each category begins.
-        gt_counts: ``[K]``.
+        state: ``[N]`` states of the detections, sorted by category, best first.
+        starts: ``[K + 1]`` index where each category begins.
+        gt_counts: ``[K]`` number of boxes that count.
 
     Returns:
-        Index of the category, precision ``[R]`` and recall.
+        Index of the category, precision ``[R]`` at :data:`RECALLS` and recall.
     """
     hits = np.flatnonzero(state == MATCHED)
     wrong = np.concatenate([[0], np.cumsum(state == UNMATCHED)])  # [N + 1]

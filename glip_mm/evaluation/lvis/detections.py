@@ -1,4 +1,4 @@
-"""Detections of a whole data set as columns, and the caps that the two protocols put on them."""
+"""Detections of a whole data set as columns, and the caps of both protocols."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -25,31 +25,31 @@ class Detections(NamedTuple):
 
     @classmethod
     def empty(cls) -> 'Detections':
-        """None at all."""
+        """Return no detections."""
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, 4), np.float32),
                    np.zeros(0, np.float32))
 
     @classmethod
     def concatenate(cls, parts: Sequence['Detections']) -> 'Detections':
-        """One after the other."""
+        """Concatenate detections."""
         return cls(*map(np.concatenate, zip(*parts))) if parts else cls.empty()
 
     def take(self, index: np.ndarray) -> 'Detections':
-        """Those of an index or mask."""
+        """Select detections by an index or mask."""
         return Detections(*(column[index] for column in self))
 
 
 def detections_of_results(truth: LVISGroundTruth, results: Sequence[dict[str, Any]]
                           ) -> Detections:
-    """Detections of a results file: entries ``image_id, category_id, bbox, score``.
+    """Convert a results file's entries ``image_id, category_id, bbox, score`` to detections.
 
     Args:
-        truth: Whose images and categories they are of.
+        truth: Ground truth with the images and categories.
         results: Content of the file; ``bbox`` is x, y, width, height.
 
     Raises:
-        ValueError: For an image that is not among the annotations. As in the reference, entries
-            of categories that are not are left out.
+        ValueError: If an image is not in the ground truth. As in the reference, entries
+            with unknown categories are dropped.
     """
     image_of = {int(v): i for i, v in enumerate(truth.image_ids)}
     category_of = {int(v): i for i, v in enumerate(truth.category_ids)}
@@ -66,8 +66,8 @@ def detections_of_results(truth: LVISGroundTruth, results: Sequence[dict[str, An
 
 
 def _best_of_groups(groups: np.ndarray, detections: Detections, most: int) -> np.ndarray:
-    # equal scores: the earlier image, then the earlier of its detections, whatever the order of
-    # the images was. The index comes back in the order of groups, best first
+    # ties are sorted by image id, then by the order within the image, whatever the order of
+    # the images was. The index is sorted by group, best first
     order = np.lexsort((detections.images, -detections.scores, groups))
     groups = groups[order]
     starts = np.searchsorted(groups, groups)
@@ -75,21 +75,21 @@ def _best_of_groups(groups: np.ndarray, detections: Detections, most: int) -> np
 
 
 def most_per_category(detections: Detections, most: int) -> Detections:
-    """The best of each category over all images (fixed AP's only cap), best first."""
+    """Keep the best of each category over all images (fixed AP's only cap), best first."""
     return detections.take(_best_of_groups(detections.categories, detections, most))
 
 
 def most_per_image(detections: Detections, most: int) -> Detections:
-    """The best of each image over all categories (standard AP's cap), best first."""
+    """Keep the best of each image over all categories (standard AP's cap), best first."""
     return detections.take(_best_of_groups(detections.images, detections, most))
 
 
 class DetectionStore:
-    """Takes detections image by image and never holds many more than the cap lets through.
+    """Detections of a growing number of images, with memory bounded by the cap.
 
     Args:
-        most: Detections that are kept of each category, the best; None keeps all.
-        slack: Detections beyond those that wait for the next cut.
+        most: Maximum number of detections per category; None keeps all.
+        slack: Number of additional detections before the cap is applied again.
     """
 
     def __init__(self, most: int | None, slack: int = 1_000_000) -> None:
@@ -97,14 +97,14 @@ class DetectionStore:
         self._kept, self._waiting, self._rows = Detections.empty(), [], 0
 
     def add(self, detections: Detections) -> None:
-        """Take the detections of one or more images, each image once."""
+        """Add the detections of one or more images, each image once."""
         self._waiting.append(detections)
         self._rows += len(detections.scores)
         if self.most is not None and self._rows > self.slack:
             self.detections()
 
     def detections(self) -> Detections:
-        """Those that the cap lets through."""
+        """Return the detections after the cap."""
         waiting: list[Detections] = self._waiting
         if waiting:
             kept = Detections.concatenate([self._kept, *waiting])

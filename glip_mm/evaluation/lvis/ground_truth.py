@@ -1,4 +1,4 @@
-"""The annotations of an LVIS file as arrays."""
+"""Annotations of an LVIS file as arrays."""
 
 import json
 from collections.abc import Iterator
@@ -13,23 +13,23 @@ FREQUENCIES = ('r', 'c', 'f')
 
 @dataclass(frozen=True)
 class LVISGroundTruth:
-    """What is known of each image: boxes, and for which categories it may be scored.
+    """Boxes of each image, and the categories that it is evaluated for.
 
     Letters: ``I`` images in the order of their ids, ``K`` categories in the order of their ids,
     ``G`` boxes sorted by image and category. A *pair* is an image and a category, numbered
     ``image * K + category``.
 
     Attributes:
-        image_ids: ``[I]``.
-        category_ids: ``[K]``.
-        names: Of the categories.
+        image_ids: ``[I]`` ids of the images.
+        category_ids: ``[K]`` ids of the categories.
+        names: Names of the categories.
         frequency: ``[K]``, index in :data:`FREQUENCIES`.
-        pair: ``[G]``.
+        pair: ``[G]`` pair of each box.
         boxes: ``[G, 4]`` float64, x, y, width and height in pixels.
-        area: ``[G]`` float64, of the object and not of its box.
-        ignore: ``[G]``, boxes that neither count nor hurt.
-        scored: ``[I * K]``, categories of an image that have boxes or are known to be absent.
-        not_exhaustive: ``[I * K]``, categories of an image of which not all boxes are given.
+        area: ``[G]`` float64, area of the object's mask, not of its box.
+        ignore: ``[G]`` boxes to be ignored.
+        scored: ``[I * K]`` pairs with boxes, or whose category is verified as absent.
+        not_exhaustive: ``[I * K]`` pairs whose boxes are not exhaustively annotated.
     """
 
     image_ids: np.ndarray
@@ -45,7 +45,7 @@ class LVISGroundTruth:
 
     @classmethod
     def load(cls, path: str | Path) -> 'LVISGroundTruth':
-        """Read an annotation file; outlines, the largest part of it, are dropped while reading.
+        """Read an annotation file; masks, the largest part of it, are dropped while reading.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -56,15 +56,15 @@ class LVISGroundTruth:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any], source: str = 'annotations') -> 'LVISGroundTruth':
-        """Take the content of an annotation file.
+        """Convert the content of an annotation file.
 
         Args:
             content: ``images``, ``categories`` and ``annotations`` in LVIS's format.
-            source: What errors call it.
+            source: Name of the source for error messages.
 
         Raises:
-            ValueError: If a field that LVIS adds to COCO's format is missing, or an annotation
-                names an image or a category that is not listed.
+            ValueError: If one of LVIS's additional fields is missing, or an annotation
+                refers to an image or a category that is not listed.
         """
         images = sorted(content['images'], key=lambda image: image['id'])
         categories = sorted(content['categories'], key=lambda category: category['id'])
@@ -83,7 +83,7 @@ class LVISGroundTruth:
         image_of = {image['id']: index for index, image in enumerate(images)}
         category_of = {category['id']: index for index, category in enumerate(categories)}
         K = len(categories)
-        # the reference drops boxes without area when it gathers them
+        # the reference drops boxes without area as well
         boxes = [box for box in content['annotations'] if 0 < box['area'] < float('inf')]
         try:
             pair = np.array([image_of[box['image_id']] * K + category_of[box['category_id']]
@@ -117,7 +117,7 @@ def _pairs(images: list[dict], key: str, category_of: dict[int, int]
            ) -> Iterator[tuple[int, int]]:
     for index, image in enumerate(images):
         for category in image[key]:
-            if category in category_of:  # files cut down to some categories keep whole lists
+            if category in category_of:  # files reduced to some categories keep the full lists
                 yield index, category_of[category]
 
 

@@ -1,8 +1,8 @@
-"""Which detection takes which box, for all images and categories at once.
+"""Matching of detections with boxes, for all images and categories at once.
 
-A detection takes the box of its image and category with the largest IoU that no better detection
-took. Detections without an IoU that reaches the lowest threshold decide nothing, so what is left
-to decide is small: it is done in rounds, the best remaining detection of every image and category
+A detection is matched with the box of its image and category that has the largest IoU and is not
+matched by a better detection. Detections without an IoU above the lowest threshold are irrelevant,
+so few remain: they are matched in rounds, the best remaining detection of every image and category
 in each, at all areas and thresholds together.
 
 Letters: ``N`` detections, ``G`` boxes, ``E`` (detection, box) couples whose IoU reaches the
@@ -13,34 +13,24 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...box_iou import paired_iou
+
 #: States of a detection.
 UNMATCHED, MATCHED, IGNORED = 0, 1, 2
-#: Couples whose IoU is computed at once; some 100 bytes each.
+#: Number of couples whose IoU is computed at once; about 100 bytes each.
 COUPLES_AT_ONCE = 500_000
-
-
-def iou_of_couples(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of xywh boxes row by row: ``[n, 4]``, ``[n, 4]`` -> ``[n]``.
-
-    The operations and their order are those of pycocotools' ``iou``, which makes ties fall alike.
-    """
-    width = np.minimum(a[:, 2] + a[:, 0], b[:, 2] + b[:, 0]) - np.maximum(a[:, 0], b[:, 0])
-    height = np.minimum(a[:, 3] + a[:, 1], b[:, 3] + b[:, 1]) - np.maximum(a[:, 1], b[:, 1])
-    inter = np.where((width > 0) & (height > 0), width * height, 0.)
-    union = a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=inter > 0)
 
 
 def near_couples(pair: np.ndarray, boxes: np.ndarray, gt_pair: np.ndarray, gt_boxes: np.ndarray,
                  lowest: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Detections and boxes of one image and category whose IoU reaches the lowest threshold.
+    """Find detections and boxes of the same image and category with enough IoU.
 
     Args:
-        pair: ``[N]``, what image and category a detection is of.
-        boxes: ``[N, 4]`` xywh.
-        gt_pair: ``[G]``, ascending.
-        gt_boxes: ``[G, 4]`` xywh.
-        lowest: Threshold.
+        pair: ``[N]`` image and category of each detection.
+        boxes: ``[N, 4]`` xywh boxes of the detections.
+        gt_pair: ``[G]`` image and category of each box, ascending.
+        gt_boxes: ``[G, 4]`` xywh ground-truth boxes.
+        lowest: Lowest IoU threshold.
 
     Returns:
         Index of the detection, index of the box and IoU, ``[E]`` each, in the order of
@@ -54,7 +44,8 @@ def near_couples(pair: np.ndarray, boxes: np.ndarray, gt_pair: np.ndarray, gt_bo
         start = np.cumsum(repeats) - repeats
         gt = np.arange(repeats.sum()) + np.repeat(first[part] - start, repeats)
         det = np.repeat(np.arange(part.start, part.stop), repeats)
-        iou = iou_of_couples(boxes[det].astype(np.float64), gt_boxes[gt])
+        # as pycocotools computes it, which makes ties fall alike
+        iou = paired_iou(boxes[det].astype(np.float64), gt_boxes[gt], xywh=True)
         near = iou >= lowest
         found.append((det[near], gt[near], iou[near]))
     if not found:
@@ -73,7 +64,7 @@ def _parts(count: np.ndarray) -> Iterator[slice]:
 
 
 def rounds_of(groups: np.ndarray) -> np.ndarray:
-    """For each entry how many earlier ones are of its group: ``[n]`` -> ``[n]``."""
+    """Return the rank of each entry within its group, from 0: ``[n]`` -> ``[n]``."""
     order = np.argsort(groups, kind='stable')
     ordered = groups[order]
     rounds = np.empty(len(groups), dtype=np.int64)
@@ -83,22 +74,23 @@ def rounds_of(groups: np.ndarray) -> np.ndarray:
 
 def match(det: np.ndarray, gt: np.ndarray, iou: np.ndarray, gt_pair: np.ndarray,
           gt_ignored: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Let the detections take boxes.
+    """Match detections with boxes.
 
-    A box that counts goes before any that is ignored; of equal IoUs the later box in the file is
-    taken. Both as in the reference.
+    A box that counts is preferred to any that is ignored; of equal IoUs the later box in the file
+    is matched. Both as in the reference.
 
     Args:
-        det: ``[E]`` ascending; a smaller index of the same image and category is a better
-            detection.
-        gt: ``[E]``, ascending within a detection.
-        iou: ``[E]``.
-        gt_pair: ``[G]``.
-        gt_ignored: ``[G, A]``.
-        thresholds: ``[T]``.
+        det: ``[E]`` index of the detection, ascending; within an image and category a smaller
+            index is a better detection.
+        gt: ``[E]`` index of the box, ascending within a detection.
+        iou: ``[E]`` IoU of the couple.
+        gt_pair: ``[G]`` image and category of each box.
+        gt_ignored: ``[G, A]`` whether the box is ignored.
+        thresholds: ``[T]`` IoU thresholds.
 
     Returns:
-        The detections that have a couple, ``[C]``, and their states, ``[C, A, T]`` uint8.
+        Indices of the detections that have a couple, ``[C]``, and their states,
+        ``[C, A, T]`` uint8.
     """
     candidates, start = np.unique(det, return_index=True)
     A, T = gt_ignored.shape[1], len(thresholds)
@@ -129,7 +121,7 @@ def match(det: np.ndarray, gt: np.ndarray, iou: np.ndarray, gt_pair: np.ndarray,
 
 
 def _last_best(value: np.ndarray, head: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Of each group of rows the last with its largest value; -1 where no value is positive."""
+    """Find the last largest value of each group of rows; -1 if none is positive."""
     best = np.maximum.reduceat(value, head)
     wins = (value == np.repeat(best, length, axis=0)) & (value > 0)
     rows = np.arange(len(value))[:, None, None]

@@ -1,4 +1,4 @@
-"""LVIS AP: the fixed one that GLIP is published with, and the standard one."""
+"""LVIS AP: fixed AP, with which GLIP is published, and standard AP."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from .samples import array_of
 
 
 class LVISPart(NamedTuple):
-    """What one process has seen: its images, ``[n]``, and their detections, boxes xyxy."""
+    """Images of one process, ``[n]``, and their detections, boxes xyxy."""
 
     images: np.ndarray
     detections: Detections
@@ -40,29 +40,29 @@ class LVISFixedAPMetric(BaseMetric):
     """AP on LVIS.
 
     *Fixed AP* (Dave et al., "Evaluating Large-Vocabulary Object Detectors: The Devil is in the
-    Details") keeps the best 10,000 detections of each category over the whole set and as many of
-    an image as there are: a category's AP does not depend on the scores of others. GLIP's numbers
+    Details") keeps the best 10,000 detections of each category over the whole set without a limit
+    per image: a category's AP does not depend on the scores of others. GLIP's numbers
     are of this kind. *Standard AP* keeps the best 300 of each image. They are not comparable, so
     their results have different names: ``lvis/AP`` and ``lvis_standard/AP``.
 
     Detections are kept as arrays under fixed AP's cap from the first image on: at most 28 bytes
     times 10,000 times the number of categories, whatever the number of images. Label ``i`` is the
     i-th category of the annotation file in the order of ids. All images of the file are scored,
-    so an image without a sample is one without detections, which a warning counts; an image that
-    comes twice counts once.
+    so an image without a sample counts as one without detections, and a warning gives the number
+    of such images; a repeated image counts once.
 
-    Results in 0..1, -1 where nothing decides them: ``AP``, ``AP50``, ``AP75``, ``APs``, ``APm``,
+    Results in 0..1, -1 where undefined: ``AP``, ``AP50``, ``AP75``, ``APs``, ``APm``,
     ``APl`` (sizes), ``APr``, ``APc``, ``APf`` (rare, common and frequent categories), ``AR``,
     ``ARs``, ``ARm``, ``ARl``; of one category ``AP/NAME`` on request.
 
     Args:
-        ann_file: LVIS annotations.
-        fixed_ap: Fixed AP; otherwise standard AP.
-        topk: Detections that fixed AP keeps of each category.
-        max_per_image: Detections that standard AP keeps of each image.
-        classwise: Also report every category that has boxes.
-        collect_device: See MMEngine; ``'cpu'`` goes through files.
-        prefix: Of the result names; by default ``'lvis'`` for fixed and ``'lvis_standard'`` for
+        ann_file: Path of the LVIS annotations.
+        fixed_ap: Whether to compute fixed AP; otherwise standard AP.
+        topk: Maximum number of detections per category for fixed AP.
+        max_per_image: Maximum number of detections per image for standard AP.
+        classwise: Whether to report every category that has boxes, too.
+        collect_device: Device for collecting results, see MMEngine; ``'cpu'`` uses files.
+        prefix: Prefix of the result names; default: ``'lvis'`` for fixed, ``'lvis_standard'`` for
             standard AP.
     """
 
@@ -76,17 +76,17 @@ class LVISFixedAPMetric(BaseMetric):
         with get_local_path(ann_file) as path:
             self.truth = LVISGroundTruth.load(path)
         self._image_of = {int(v): i for i, v in enumerate(self.truth.image_ids)}
-        #: of the last evaluation: curves, AP of each category
+        #: Result of the last evaluation: curves, AP of each category.
         self.result: LVISResult | None = None
         self._start()
 
     def _start(self) -> None:
-        # standard AP's cap has been applied to every image that arrives here
+        # standard AP's cap is applied per image, before images arrive here
         self._store = DetectionStore(self.topk if self.fixed_ap else None)
         self._seen: dict[int, None] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Take the detections of some images.
+        """Add the detections of a batch.
 
         Args:
             data_batch: Unused.
@@ -94,7 +94,7 @@ class LVISFixedAPMetric(BaseMetric):
                 the original image.
 
         Raises:
-            ValueError: For an image or a label that the annotations do not know.
+            ValueError: If an image or a label is not in the annotations.
         """
         for sample in data_samples:
             image = self._image_of.get(int(sample['img_id']))
@@ -114,20 +114,20 @@ class LVISFixedAPMetric(BaseMetric):
             raise ValueError(f"image {self.truth.image_ids[image]} has a detection of label "
                              f"{wrong}, but '{self.ann_file}' has {known} categories: is the "
                              "dataset's metainfo.classes the list of all of them, in id order?")
-        # xyxy as long as they wait, for half the memory
+        # kept as float32 xyxy, half the memory of double precision xywh
         detections = Detections(np.full(len(labels), image, np.int32), labels,
                                 array_of(found['bboxes']).reshape(-1, 4),
                                 array_of(found['scores']))
         return detections if self.fixed_ap else most_per_image(detections, self.max_per_image)
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Gather what the processes hold, capped, and score it on the first.
+        """Gather the capped detections of all processes, and score them on the first.
 
         Args:
             size: Unused: images are known by their ids.
 
         Returns:
-            The results, named with the prefix; the same on all processes.
+            The results, named with the prefix, on all processes.
         """
         part = LVISPart(np.array(list(self._seen), dtype=np.int64), self._store.detections())
         self._start()
@@ -140,20 +140,20 @@ class LVISFixedAPMetric(BaseMetric):
         return metrics[0]
 
     def compute_metrics(self, results: Sequence[LVISPart]) -> dict[str, float]:
-        """Score what the processes have seen.
+        """Score the detections of all processes.
 
         Args:
-            results: One part of each.
+            results: Detections of each process.
 
         Returns:
-            The values named in the class.
+            Values of the metrics that the class lists.
         """
         logger = MMLogger.get_current_instance()
         self._check_classes()
         seen = np.zeros(len(self.truth.image_ids), dtype=bool)
         store = DetectionStore(self.topk if self.fixed_ap else None)
         for images, detections in results:
-            # samplers give an image to two processes to make their shares equal
+            # samplers repeat images to give all processes the same number
             store.add(detections.take(~seen[detections.images]))
             seen[images] = True
         if not seen.all():
@@ -179,7 +179,7 @@ class LVISFixedAPMetric(BaseMetric):
 
 
 def _with_sizes(detections: Detections) -> Detections:
-    # in double precision, in which the sizes of single ones are exact, as in a results file
+    # double precision, as in a results file: there differences of float32 corners are exact
     boxes = detections.boxes.astype(np.float64)
     boxes[:, 2:] -= boxes[:, :2]
     return detections._replace(boxes=boxes)

@@ -1,32 +1,36 @@
 """COCO AP of every data set of a suite, and their mean."""
 
-import contextlib
 import csv
 import io
-import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 from terminaltables import AsciiTable
 
 from glip_mm.atomic_files import write_atomically
 from glip_mm.registry import METRICS
 
-#: Where COCOeval.stats has them.
-STATS = dict(AP=0, AP50=1, AP75=2, APs=3, APm=4, APl=5)
-#: Detections of an image that count.
-MAX_DETS = 100
+from ..coco_matching import (
+    MAX_DETS,
+    best_detections,
+    coco_results,
+    match_boxes,
+    mean_precision,
+    precision_of,
+    quiet_coco,
+)
+
+#: What is measured of each data set.
+STATS = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl')
 
 
 class SuiteRow(NamedTuple):
-    """Results of one data set. Values are 0..1, or nan where nothing can be found."""
+    """Results of a data set. Values are in 0..1, or nan without ground truth."""
 
     name: str
     images: int
@@ -42,27 +46,27 @@ class SuiteRow(NamedTuple):
 
 @METRICS.register_module()
 class ODinWMetric(BaseMetric):
-    """Zero-shot AP over many detection sets, such as ODinW: each by itself, mean and median.
+    """Zero-shot AP over many detection data sets, such as ODinW: of each, mean and median.
 
     A sample belongs to the set that its ``dataset_name`` names; label ``i`` is the ``i``-th
     category in ascending order of id, as in :class:`~glip_mm.datasets.ZeroShotDataset`. AP is
     pycocotools', over all images of the set's annotation file.
 
-    Results: ``NAME`` (AP) of every set, ``mean`` and ``median`` over sets, each 0..1. Over fewer
-    sets than the suite has, the last two are called ``mean_of_N`` and ``median_of_N`` instead: they
-    are not the published number. A set without any ground truth is nan and left out of them.
+    Results: ``NAME`` (AP) of every set, ``mean`` and ``median`` over sets, each in 0..1. If
+    sets are missing, the last two are called ``mean_of_N`` and ``median_of_N`` instead: they
+    are not the published number. A set without any ground truth is nan and excluded from them.
 
     Args:
         datasets: Name -> annotation file.
-        num_classes: Name -> number of classes; checked where given.
-        suite_size: Sets of the complete suite; default: as many as ``datasets`` has.
-        out_file: Also write the table to this CSV file.
-        max_dets: Detections of an image that count.
-        renumber: Number the annotations anew. pycocotools takes a found box of id 0 for a missed
-            one, and boxes that share an id for one and the same. Published results were made
+        num_classes: Name -> number of classes, which is checked if given.
+        suite_size: Number of sets in the complete suite; default: as many as ``datasets`` has.
+        out_file: Path of a CSV file for the table; empty: not written.
+        max_dets: Maximum number of detections per image.
+        renumber: Whether to renumber the annotations. pycocotools takes a matched box of id 0 for
+            a missed one, and boxes that share an id for the same. Published results were computed
             with the ids of the files.
-        collect_device: See MMEngine.
-        prefix: Of the result names.
+        collect_device: Device for collecting results, see MMEngine.
+        prefix: Prefix of the result names.
 
     Raises:
         ValueError: If ``datasets`` is empty.
@@ -81,16 +85,16 @@ class ODinWMetric(BaseMetric):
         self.datasets, self.num_classes = dict(datasets), dict(num_classes or {})
         self.suite_size = len(self.datasets) if suite_size is None else suite_size
         self.out_file, self.max_dets, self.renumber = out_file, max_dets, renumber
-        #: Of the last evaluation, in the order of ``datasets``.
+        #: Rows of the last evaluation, in the order of ``datasets``.
         self.rows: list[SuiteRow] = []
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the detections of a batch.
+        """Add the detections of a batch.
 
         Args:
             data_batch: Unused.
-            data_samples: With ``dataset_name``, ``img_id`` and ``pred_instances``, boxes xyxy
-                half open in pixels of the original image.
+            data_samples: Samples with ``dataset_name``, ``img_id`` and ``pred_instances``, boxes
+                xyxy half open in pixels of the original image.
 
         Raises:
             KeyError: If a sample belongs to no data set of this metric.
@@ -108,13 +112,13 @@ class ODinWMetric(BaseMetric):
                 found['labels'].cpu().numpy(), self.max_dets)))
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
-        """AP of each set.
+        """Compute the AP of each data set.
 
         Args:
-            results: Of :meth:`process`, of all processes.
+            results: Results of :meth:`process`, of all processes.
 
         Returns:
-            The values named in the class.
+            Values of the metrics that the class lists.
         """
         found: dict[str, dict[Any, tuple]] = defaultdict(dict)
         for name, image, *detections in results:
@@ -152,75 +156,20 @@ class ODinWMetric(BaseMetric):
         boxes = sum(not a.get('iscrowd') for a in truth.anns.values())
         values = dict.fromkeys(STATS, float('nan'))
         if boxes:
-            stats = _coco_stats(truth, coco_results(found, ids), ids, self.max_dets)
-            values = {k: float(stats[i]) if stats[i] >= 0 else float('nan')
-                      for k, i in STATS.items()}
+            values = _coco_ap(truth, coco_results(found, ids), ids, self.max_dets)
         return SuiteRow(name, len(truth.imgs), boxes, len(ids), **values)
 
 
-def best_detections(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
-                    max_dets: int = MAX_DETS) -> tuple:
-    """The detections of an image that count: boxes, scores and labels, best first."""
-    best = np.argsort(-scores, kind='stable')[:max_dets]
-    return boxes[best], scores[best], labels[best]
-
-
-def quiet_coco(path: str | Path, renumber: bool = False) -> COCO:
-    """Annotations, read without a word, with what pycocotools needs and exported files may lack.
-
-    Args:
-        path: The file.
-        renumber: Give annotations new ids, see :class:`ODinWMetric`.
-    """
-    truth = COCO()
-    truth.dataset = json.loads(Path(path).read_text(encoding='utf-8-sig'))
-    for i, row in enumerate(truth.dataset.setdefault('annotations', []), 1):
-        row['id'] = i if renumber else row.get('id', i)
-        row.setdefault('iscrowd', 0)
-        row.setdefault('area', row['bbox'][2] * row['bbox'][3])
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.createIndex()
-    return truth
-
-
-def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> list[dict]:
-    """Detections in COCO's form.
-
-    Args:
-        found: Image id -> boxes ``[n, 4]`` xyxy half open, scores and labels.
-        ids: Category of each label.
-
-    Raises:
-        ValueError: If a label has no category.
-    """
-    rows = []
-    for image, (boxes, scores, labels) in found.items():
-        if len(labels) and int(labels.max()) >= len(ids):
-            raise ValueError(f'image {image} has a detection of label {int(labels.max())}, but its '
-                             f'annotation file has {len(ids)} categories')
-        for (x1, y1, x2, y2), score, label in zip(boxes.tolist(), scores.tolist(),
-                                                  labels.tolist()):
-            rows.append(dict(image_id=image, category_id=ids[label], score=score,
-                             bbox=[x1, y1, x2 - x1, y2 - y1]))
-    return rows
-
-
-def _coco_stats(truth: COCO, rows: list[dict], ids: Sequence[int], max_dets: int) -> np.ndarray:
+def _coco_ap(truth: COCO, rows: list[dict], ids: Sequence[int], max_dets: int
+             ) -> dict[str, float]:
     if not rows:
-        return np.zeros(len(STATS))
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.dataset.setdefault('info', {})  # loadRes reads it, and exported files lack it
-        evaluation = COCOeval(truth, truth.loadRes(rows), 'bbox')
-        evaluation.params.catIds = list(ids)
-        evaluation.params.maxDets = [1, 10, max_dets]
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision = evaluation.eval['precision'][..., -1]  # [T, R, K, A]
-    thresholds = evaluation.params.iouThrs
+        return dict.fromkeys(STATS, 0.)
+    evaluation = match_boxes(truth, rows, ids, max_dets=max_dets)
+    precision, thresholds = precision_of(evaluation), evaluation.params.iouThrs
     parts = [precision[..., 0], precision[np.isclose(thresholds, .5)][..., 0],
              precision[np.isclose(thresholds, .75)][..., 0],
-             *(precision[..., area] for area in (1, 2, 3))]
-    return np.array([p[p > -1].mean() if (p > -1).any() else -1. for p in parts])
+             *(precision[..., size] for size in (1, 2, 3))]
+    return dict(zip(STATS, map(mean_precision, parts)))
 
 
 def _percent(value: float) -> str:
@@ -228,7 +177,7 @@ def _percent(value: float) -> str:
 
 
 def suite_table(rows: Sequence[SuiteRow]) -> str:
-    """Rows, their mean and their median as text; AP in percent."""
+    """Format rows, mean and median as text; AP in percent."""
     cells = [['data set', 'images', 'boxes', 'classes', *STATS]]
     cells += [[r.name, r.images, r.boxes, r.classes, *(_percent(getattr(r, k)) for k in STATS)]
               for r in rows]
@@ -244,7 +193,7 @@ def suite_table(rows: Sequence[SuiteRow]) -> str:
 
 
 def suite_csv(rows: Sequence[SuiteRow]) -> str:
-    """Rows as CSV, values 0..1; empty where nothing can be found."""
+    """Format rows as CSV, values in 0..1; empty without ground truth."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(SuiteRow._fields)

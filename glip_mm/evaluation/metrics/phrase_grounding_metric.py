@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
+from glip_mm.box_iou import box_iou
 from glip_mm.registry import METRICS
 
 from .samples import array_of
@@ -15,32 +16,23 @@ from .samples import array_of
 PROTOCOLS = {'any': ('any',), 'merged': ('merged',), 'both': ('any', 'merged')}
 
 
-def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of xyxy boxes ``[n, 4]`` and ``[m, 4]``, without +1: ``[n, m]``."""
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:],
-                                                                       b[None, :, 2:])
-    inter = np.prod(np.clip(high - low, 0, None), axis=2)
-    area_a, area_b = (np.prod(x[:, 2:] - x[:, :2], axis=1) for x in (a, b))
-    return inter / np.maximum(area_a[:, None] + area_b[None] - inter, 1e-12)
-
-
 def enclosing_box(boxes: np.ndarray) -> np.ndarray:
-    """The box around all boxes, ``[n, 4]`` to ``[1, 4]``."""
+    """Compute the box that encloses all boxes, ``[n, 4]`` to ``[1, 4]``."""
     return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])[None]
 
 
 def first_hit(boxes: np.ndarray, scores: np.ndarray, target: np.ndarray,
               iou_threshold: float) -> int:
-    """The 1-based rank of the best-scored box that reaches a target; -1 where none does.
+    """Return the 1-based rank of the best-scored box that hits a target; -1 if none does.
 
-    Equal scores rank in the order given. As published, a dummy box [0, 0, 0, 0] comes last, so
-    that no phrase is without a box; it reaches nothing.
+    Equal scores keep the order given. As published, a dummy box [0, 0, 0, 0] comes last, so
+    that no phrase is without a box; it hits nothing.
 
     Args:
-        boxes: ``[n, 4]`` xyxy.
-        scores: ``[n]``.
-        target: ``[m, 4]``; any of them will do.
-        iou_threshold: IoU that makes a hit.
+        boxes: ``[n, 4]`` xyxy boxes.
+        scores: ``[n]`` scores.
+        target: ``[m, 4]`` boxes, any of which may be hit.
+        iou_threshold: IoU threshold of a hit.
     """
     ranked = boxes[np.argsort(-scores, kind='stable')]
     candidates = np.concatenate([ranked, np.zeros((1, 4))])
@@ -49,12 +41,12 @@ def first_hit(boxes: np.ndarray, scores: np.ndarray, target: np.ndarray,
 
 
 class SentenceResult(NamedTuple):
-    """What a sample gave.
+    """Result of a sample.
 
     Attributes:
-        identity: Data set, image and sentence; None where the sample has no ``sentence_id``.
-        ranks: Of each phrase, of each protocol, as :func:`first_hit` gives them.
-        types: Of each phrase.
+        identity: Data set, image and sentence; None if the sample has no ``sentence_id``.
+        ranks: Ranks of each phrase in each protocol, see :func:`first_hit`.
+        types: Types of each phrase.
     """
 
     identity: tuple | None
@@ -64,33 +56,33 @@ class SentenceResult(NamedTuple):
 
 @METRICS.register_module()
 class PhraseGroundingMetric(BaseMetric):
-    """Share of phrases one of whose k best boxes is right (Recall@k of Flickr30k Entities).
+    """Share of phrases that one of the k best boxes hits (Recall@k of Flickr30k Entities).
 
     A phrase is a label: ``gt_instances.labels`` and ``pred_instances.labels`` index the entities
     of the prompt. Its predictions are the image's detections of that label, best first, and a
-    phrase without any is a miss. A phrase counts where it has at least one ground-truth box. It
-    is hit at k where one of its first k boxes reaches ``iou_threshold`` with the target: any of
+    phrase without any is a miss. A phrase counts if it has at least one ground-truth box. It
+    is hit at k if one of its first k boxes reaches ``iou_threshold`` with the target: any of
     its boxes (protocol ``'any'``, published as any-box) or the box around all of them
     (``'merged'``, published as merged-box).
 
-    Results: ``Recall@1``, ..., ``upper_bound`` (all boxes) in 0..1, and ``num_phrases``. Where
-    samples have ``phrase_types``, the same of each type: ``Recall@1/people``; a phrase of two
-    types counts for both, and once for all. Protocol ``'both'`` puts ``any/`` and ``merged/`` in
-    front of all of them.
+    Results: ``Recall@1``, ..., ``upper_bound`` (all boxes) in 0..1, and ``num_phrases``. If
+    samples have ``phrase_types``, the same for each type: ``Recall@1/people``; a phrase of two
+    types counts for both, and once for all. Protocol ``'both'`` prefixes all names with ``any/``
+    and ``merged/``.
 
     Args:
-        topk: The k's.
-        iou_threshold: IoU that makes a hit.
-        protocol: ``'any'``, ``'merged'`` or ``'both'``.
-        collect_device: See MMEngine.
-        prefix: Of the result names.
+        topk: Values of k.
+        iou_threshold: IoU threshold of a hit.
+        protocol: Name of the protocol: ``'any'``, ``'merged'`` or ``'both'``.
+        collect_device: Device for collecting results, see MMEngine.
+        prefix: Prefix of the result names.
 
     Raises:
-        ValueError: For another protocol, or a k below 1.
+        ValueError: If the protocol is unknown, or a k is below 1.
     """
 
     default_prefix = 'phrases'
-    #: What the share at k is called.
+    #: Name of the share at k in results.
     share = 'Recall'
 
     def __init__(self, topk: Sequence[int] = (1, 5, 10), iou_threshold: float = 0.5,
@@ -106,14 +98,14 @@ class PhraseGroundingMetric(BaseMetric):
         self.topk, self.iou_threshold, self.protocol = tuple(topk), iou_threshold, protocol
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Note for every sample the rank of the first right box of each phrase.
+        """Record for every sample the rank of the first hit of each phrase.
 
         Args:
             data_batch: Unused.
             data_samples: Samples with ``gt_instances`` and ``pred_instances``, boxes in the
-                coordinates of the original image, and where they are known ``phrase_types`` (of
+                coordinates of the original image, and if known ``phrase_types`` (of
                 each label a type, several or None) and ``sentence_id``. A sample without
-                ``gt_instances`` (of another data set of the same run) is noted as one without
+                ``gt_instances`` (of another data set of the same run) counts as one without
                 phrases.
 
         Raises:
@@ -149,7 +141,7 @@ class PhraseGroundingMetric(BaseMetric):
 
     def _ranks(self, gt_boxes: np.ndarray, gt_labels: np.ndarray, boxes: np.ndarray,
                labels: np.ndarray, scores: np.ndarray) -> list[tuple[int, ...]]:
-        """Of each phrase, by label, its rank by each protocol."""
+        """Compute the rank of each phrase, by label, in each protocol."""
         ranks = []
         boxes = boxes.reshape(-1, 4)
         for label in np.unique(gt_labels):
@@ -162,13 +154,13 @@ class PhraseGroundingMetric(BaseMetric):
         return ranks
 
     def compute_metrics(self, results: list[SentenceResult]) -> dict[str, float]:
-        """Shares over all phrases of all sentences, each sentence once.
+        """Compute the shares over all phrases of all sentences, each sentence once.
 
         Args:
-            results: Of every sample.
+            results: Results of every sample.
 
         Returns:
-            The values named in the class.
+            Values of the metrics that the class lists.
         """
         logger = MMLogger.get_current_instance()
         results = [SentenceResult(*result) for result in results]  # MMEngine makes them tuples

@@ -11,25 +11,25 @@ from .phrase_grounding_metric import PhraseGroundingMetric, first_hit
 
 @METRICS.register_module()
 class RefCOCOMetric(PhraseGroundingMetric):
-    """Share of expressions one of whose k best boxes is the object meant (RefCOCO, RefCOCO+/g).
+    """Share of expressions whose object one of the k best boxes hits (RefCOCO, RefCOCO+/g).
 
-    An expression is a whole sentence that names one object, so all boxes of the image compete,
-    whatever part of the sentence they are of. One is right where its IoU with the object's box,
+    An expression is a whole sentence that refers to one object, so all boxes of the image compete,
+    whatever part of the sentence they belong to. A box is a hit if its IoU with the object's box,
     without an extra pixel, is at least 0.5.
 
-    MMDetection's ``RefExpMetric`` computes the same where every image has a detection and all
-    three data sets are in the file; it fails on an image without detections, takes the boxes as
-    they come instead of by score, and reports 0 for a data set that is not there.
+    MMDetection's ``RefExpMetric`` computes the same if every image has a detection and all
+    three data sets are in the file; it fails on an image without detections, uses the boxes in
+    their given order instead of by score, and reports 0 for a missing data set.
 
-    Results: ``Precision@1``, ..., ``upper_bound`` (all boxes) in 0..1, ``num_phrases``; where
-    samples have ``dataset_name``, the same of each data set: ``Precision@1/refcoco+``. Samples
+    Results: ``Precision@1``, ..., ``upper_bound`` (all boxes) in 0..1, ``num_phrases``; if
+    samples have ``dataset_name``, the same for each data set: ``Precision@1/refcoco+``. Samples
     with a ``sentence_id`` count once.
 
     Args:
-        topk: The k's.
-        iou_threshold: IoU that makes a hit.
-        collect_device: See MMEngine.
-        prefix: Of the result names.
+        topk: Values of k.
+        iou_threshold: IoU threshold of a hit.
+        collect_device: Device for collecting results, see MMEngine.
+        prefix: Prefix of the result names.
     """
 
     default_prefix = 'refcoco'

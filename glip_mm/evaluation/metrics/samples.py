@@ -1,4 +1,4 @@
-"""Reading data samples."""
+"""Reading of data samples."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch
 
 
 def array_of(values: Any) -> np.ndarray:
-    """A tensor, array or list as an array; half precision becomes float32."""
+    """Convert a tensor, array or list to an array; half precision becomes float32."""
     if hasattr(values, 'tensor'):  # box types of MMDetection
         values = values.tensor
     if isinstance(values, torch.Tensor):

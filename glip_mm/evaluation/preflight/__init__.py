@@ -1,7 +1,8 @@
-"""Before the first image: do classes, annotations, images, metrics and prompts fit together?
+"""Pre-flight checks: classes, annotations, images, metrics and prompts must be consistent.
 
-A wrong order of classes, another annotation file or a prompt without words gives numbers that look
-like numbers. What can be told beforehand is told beforehand, with both sides printed.
+A wrong order of classes, another annotation file or a prompt without words gives plausible but
+wrong numbers. What can be detected before the first image is reported then, with both sides
+printed.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +16,8 @@ from ..tested_datasets import TestedDataset
 from .annotations import check_annotations, check_metric, read_annotations
 from .boxes import check_boxes
 from .findings import Findings, PreflightError
-from .images import check_images
-from .prompts import check_prompt
+from .image_checks import check_images
+from .prompt_checks import check_prompt
 from .training import check_training_set, check_vocabularies
 
 __all__ = ['Findings', 'PreflightError', 'check_test', 'check_training']
@@ -24,16 +25,16 @@ __all__ = ['Findings', 'PreflightError', 'check_test', 'check_training']
 
 def check_test(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module,
                strict: bool = True) -> None:
-    """Compare classes, annotations, metrics and prompts of a test, and log what will be asked.
+    """Check classes, annotations, metrics and prompts of a test, and log its prompts.
 
     Args:
-        datasets: What is tested.
-        evaluator: MMEngine's, with ``metrics``.
-        model: A GLIP, or a detector without words, whose prompts are not looked at.
-        strict: A mismatch ends the test instead of being logged.
+        datasets: Tested data sets.
+        evaluator: MMEngine's evaluator, with ``metrics``.
+        model: A GLIP, or a detector without prompts, which are then not checked.
+        strict: Whether a mismatch ends the test instead of being logged.
 
     Raises:
-        PreflightError: If something does not fit; the text lists both sides.
+        PreflightError: If a check fails; the message lists both sides.
     """
     _decide(lambda: look(datasets, evaluator, model), strict, 'the test would give wrong numbers',
             "test_cfg=dict(preflight='warn') tests all the same")
@@ -42,17 +43,17 @@ def check_test(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Modu
 def check_training(training: Sequence[TestedDataset],
                    evaluations: Sequence[tuple[Sequence[TestedDataset], Any]], model: nn.Module,
                    strict: bool = True) -> None:
-    """Compare all that a training learns from and is evaluated on, before its first batch.
+    """Check the training sets and the evaluations of a training, before its first batch.
 
     Args:
-        training: What is learned from.
-        evaluations: What is evaluated on the way or in the end, each with its evaluator (None
-            without one); empty for none.
-        model: See :func:`check_test`.
-        strict: A mismatch ends the training instead of being logged.
+        training: Training sets.
+        evaluations: Evaluated data sets during or after the training, each with its evaluator
+            (or None); empty for none.
+        model: Detector, see :func:`check_test`.
+        strict: Whether a mismatch ends the training instead of being logged.
 
     Raises:
-        PreflightError: If something does not fit.
+        PreflightError: If a check fails.
     """
     def findings() -> Findings:
         found = Findings()
@@ -68,11 +69,11 @@ def check_training(training: Sequence[TestedDataset],
 
 
 def _decide(find: Callable[[], Findings], strict: bool, verdict: str, remedy: str) -> None:
-    """Log what the main process finds, and end the run in all processes."""
+    """Log the findings of the main process, and end the run in all processes if needed."""
     errors: list[Any] = [None]
     if is_main_process():
         logger, findings = MMLogger.get_current_instance(), find()
-        # two evaluations of one file find the same
+        # two evaluations of the same file have the same notes
         for line in dict.fromkeys(findings.notes):
             logger.info(line)
         for line in dict.fromkeys(findings.warnings + ([] if strict else findings.errors)):
@@ -85,12 +86,12 @@ def _decide(find: Callable[[], Findings], strict: bool, verdict: str, remedy: st
 
 def look(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module,
          findings: Findings | None = None) -> Findings:
-    """All findings of :func:`check_test`, added to others if they are given."""
+    """Return all findings of :func:`check_test`, added to others if they are given."""
     findings = Findings() if findings is None else findings
     metrics = list(getattr(evaluator, 'metrics', ()))
-    # with a metric for each data set they stand in the same order
+    # an evaluator with one metric per data set has them in the same order
     apart = hasattr(evaluator, 'dataset_prefixes')
-    # with several sets and one metric, it must be one that knows them by name
+    # a metric that is shared by several data sets must know them by name
     shared = metrics if len(datasets) == 1 else [m for m in metrics if hasattr(m, 'datasets')]
     for i, dataset in enumerate(datasets):
         content = read_annotations(dataset, findings)

@@ -1,4 +1,4 @@
-"""Classes of a data set against its annotation file and the metric's."""
+"""Checks of a data set's classes against its annotation file and the metric's."""
 
 import json
 from collections import Counter
@@ -8,15 +8,15 @@ from typing import Any
 from ..tested_datasets import TestedDataset
 from .findings import Findings, both_sides
 
-#: Bytes of an annotation file that are read before a test: half a minute.
+#: Maximum size of an annotation file that is read before a test: half a minute.
 LARGEST = 1 << 30
 
 
 def read_annotations(dataset: TestedDataset, findings: Findings,
                      largest: int = LARGEST) -> dict[str, Any] | None:
-    """Content of a COCO-format file; None if its format is another or its bytes too many."""
+    """Read a COCO-format file; None if it has another format or is too large."""
     path = Path(dataset.ann_file)
-    # JSON lines end in .json too
+    # JSON lines end in .json, too
     other = getattr(dataset.dataset, 'format', 'coco') not in ('coco', 'lvis')
     if path.suffix != '.json' or not dataset.classes or other:
         return None
@@ -38,19 +38,19 @@ def read_annotations(dataset: TestedDataset, findings: Findings,
 
 def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings: Findings,
                       training: bool = False) -> None:
-    """Class names and their order against the categories, and classes without boxes.
+    """Compare class names and their order with the categories, and find classes without boxes.
 
     Args:
-        dataset: Whose ``metainfo`` names the classes.
-        content: Of its annotation file.
-        findings: Gains what was found.
-        training: The set is learned from: images may be left out, and classes without boxes are
-            counted elsewhere.
+        dataset: Data set with the classes in ``metainfo``.
+        content: Content of its annotation file.
+        findings: Findings to add to.
+        training: Whether it is a training set: images may be left out, and classes without boxes
+            are counted elsewhere.
     """
     names = {row['id']: row['name'] for row in content['categories']}
     given = getattr(dataset.dataset, 'cat_ids', None)
-    # a set that finds categories by id may call them what it likes, one that looks them up by
-    # name loses what it does not find, and takes the file's order whatever that of the classes
+    # a data set that maps categories by id may rename them; one that looks them up by name loses
+    # unknown names, and uses the order of the file whatever that of the classes
     renames = given is None and 'category_ids' in dataset.dataset.metainfo
     ids = dataset.dataset.metainfo['category_ids'] if renames else given
     if ids is None:
@@ -96,7 +96,7 @@ def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings:
 
 def check_metric(dataset: TestedDataset, content: dict[str, Any], metric: Any,
                  findings: Findings) -> None:
-    """Categories and images of a metric's own annotation file against the data set's."""
+    """Compare categories and images of a metric's annotation file with the data set's."""
     read = _read_by(metric, dataset, findings)
     if read is None:
         return
@@ -119,7 +119,7 @@ def check_metric(dataset: TestedDataset, content: dict[str, Any], metric: Any,
 
 def _read_by(metric: Any, dataset: TestedDataset,
              findings: Findings) -> tuple[dict[int, str], set[Any]] | None:
-    """Categories, id -> name, and image ids that a metric scores a data set by."""
+    """Return categories, id -> name, and image ids that a metric evaluates a data set with."""
     if getattr(metric, '_coco_api', None) is not None:  # CocoMetric
         api = metric._coco_api
         return {c['id']: c['name'] for c in api.dataset['categories']}, set(api.getImgIds())

@@ -1,4 +1,4 @@
-"""Boxes of a COCO-format file: in their images, of classes and images that the file lists."""
+"""Checks of boxes in a COCO-format file: inside their images, with listed classes and images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,19 +7,19 @@ import numpy as np
 
 from .findings import Findings
 
-#: Edges may lie outside by what rounding leaves, in pixels.
+#: Tolerance of edges outside the image in pixels, for rounding errors.
 TOLERANCE = 1.
-#: Share of boxes that stick out from which their format is doubted; published sets have 1 %.
+#: Share of boxes outside the image above which their format is doubted; published sets have 1 %.
 DOUBTFUL = 0.1
 
 
 def check_boxes(title: str, content: dict[str, Any], findings: Findings) -> None:
-    """Find boxes that nobody can learn or score, and boxes written in another format.
+    """Find unusable boxes, and boxes in another format.
 
     Args:
         title: Data set and file, for messages.
-        content: Of a COCO-format file.
-        findings: Gains what was found.
+        content: Content of a COCO-format file.
+        findings: Findings to add to.
     """
     annotations = content.get('annotations') or []
     sizes = {i.get('id'): (i.get('width'), i.get('height')) for i in content.get('images', ())}

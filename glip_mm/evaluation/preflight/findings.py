@@ -1,4 +1,4 @@
-"""What checks found."""
+"""Findings of checks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,29 +7,29 @@ from glip_mm.datasets.data_error import DataError
 
 
 class PreflightError(DataError):
-    """A run that would give wrong numbers; the text lists all that does not fit."""
+    """A run that would give wrong numbers; the message lists all mismatches."""
 
 
 @dataclass
 class Findings:
-    """Lines for the log, by how bad they are."""
+    """Messages for the log, by severity."""
 
-    #: Numbers would be wrong.
+    #: Mismatches that make results wrong.
     errors: list[str] = field(default_factory=list)
-    #: Numbers may surprise.
+    #: Findings that may explain unexpected results.
     warnings: list[str] = field(default_factory=list)
-    #: What will be done.
+    #: Descriptions of what will be done.
     notes: list[str] = field(default_factory=list)
 
 
 def both_sides(left: str, mine: Sequence[str], right: str, others: Sequence[str]) -> str:
-    """Two lists, and what only one of them has.
+    """Format two lists, and the entries that only one of them has.
 
     Args:
-        left: What the first list is.
-        mine: The first list.
-        right: What the second is.
-        others: The second.
+        left: Title of the first list.
+        mine: First list.
+        right: Title of the second list.
+        others: Second list.
     """
     width = max(len(left), len(right))
     lines = [f'  {left:{width}} ({len(mine)}): {list(mine)}',

@@ -1,4 +1,4 @@
-"""What a training is about to learn: classes, boxes, images and prompts of its data sets."""
+"""Checks of training sets: classes, boxes, images and prompts."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,22 +15,22 @@ from ..tested_datasets import TestedDataset
 from .annotations import check_annotations, read_annotations
 from .boxes import check_boxes
 from .findings import Findings, both_sides
-from .images import check_images, some_samples
-from .prompts import check_names, unwrapped
+from .image_checks import check_images, some_samples
+from .prompt_checks import check_names, unwrapped
 
-#: Bytes of an annotation file that are read before a training: a few seconds.
+#: Maximum size of an annotation file that is read before a training: a few seconds.
 LARGEST = 1 << 26
-#: Samples whose boxes are counted, evenly over a set.
+#: Number of samples whose boxes are counted, evenly over a data set.
 SAMPLES = 500
 
 
 def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findings) -> None:
-    """All that can be said of a training set before its first batch.
+    """Check a training set before the first batch.
 
     Args:
-        dataset: One member of what is trained on.
-        model: A GLIP, or a detector without words.
-        findings: Gains what was found.
+        dataset: Training set, or a member of one.
+        model: A GLIP, or a detector without prompts.
+        findings: Findings to add to.
     """
     content = read_annotations(dataset, findings, LARGEST)
     title = f"{dataset.name}: '{dataset.ann_file}'"
@@ -60,9 +60,9 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
 
 def check_vocabularies(training: Sequence[TestedDataset], tested: Sequence[TestedDataset],
                        findings: Findings) -> None:
-    """Classes that are evaluated during a training and are nowhere in its data.
+    """Find classes that are evaluated during a training but missing from its data.
 
-    That is meant where a model is to generalise; where names differ by spelling alone it is not.
+    That may be intended, to test generalisation, but not if names differ by spelling alone.
     """
     learned = {name for d in training for name in _names(d.dataset)}
     if not learned:
@@ -91,7 +91,7 @@ def _names(dataset: Any) -> tuple[str, ...]:
 
 
 def _class_names(dataset: TestedDataset, title: str, findings: Findings) -> tuple[str, ...]:
-    """Names that labels stand for; of a set with a label map these are not metainfo's."""
+    """Return the names of the labels; a data set with a label map ignores those of metainfo."""
     names = _names(dataset.dataset)
     if dataset.classes and names != tuple(dataset.classes):
         findings.errors.append(
@@ -123,13 +123,13 @@ def _count_boxes(dataset: TestedDataset, names: Sequence[str], title: str,
 
 
 def _first_prompt(dataset: TestedDataset, findings: Findings) -> Prompt | None:
-    """Prompt of the first sample that the pipeline lets through."""
+    """Return the prompt of the first sample that the pipeline accepts."""
     prepare = getattr(dataset.dataset, 'prepare_data', None)
     if prepare is None:
         return None
     failed: list[str] = []
     for index in range(min(dataset.num_images, 8)):
-        # augmentation must not draw from the numbers that the training will
+        # augmentation must not advance the random generators of the training
         with seeded(0):
             try:
                 data = prepare(index)

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel
 
 from ...compat import load_tokenizer, quiet_transformers
 from ...registry import MODELS
-from ...text.sources import ASSETS, resolve_language_model
+from ...text.language_model_files import ASSETS, resolve_language_model
 from .text_features import TextFeatures, TokenBatch
 from .whole_text import AGGREGATES
 

@@ -1,8 +1,8 @@
-"""Labels in the formats of other tools.
+"""Export of labels to the formats of other tools.
 
 A format is a function in a file of its own that writes a :class:`Collection` into a folder; to add
-one, write such a file and give it a name in :data:`FORMATS`: the tool, its help and its tests take
-the list from there.
+one, write such a file and add it to :data:`FORMATS`: the tool, its help and its tests use
+that mapping.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from .odvg import write_odvg
 from .voc import write_voc
 from .yolo import write_yolo
 
-#: Name -> ``write(collection, folder)``; returns how many images and boxes were written.
+#: Name -> ``write(collection, folder)``, which returns the numbers of written images and boxes.
 FORMATS: dict[str, Callable[[Collection, Path], tuple[int, int]]] = {
     'coco': write_coco, 'yolo': write_yolo, 'voc': write_voc, 'labelstudio': write_label_studio,
     'odvg': write_odvg}
@@ -28,16 +28,16 @@ def export_labels(collection: Collection, to: str, out: str | Path) -> tuple[int
     """Write labels in a format.
 
     Args:
-        collection: What to write.
-        to: One of :data:`FORMATS`.
-        out: Folder; appears when all is written, and must not exist before.
+        collection: Labels to write.
+        to: Name of the format, a key of :data:`FORMATS`.
+        out: Target folder; created when all is written, and must not exist before.
 
     Returns:
-        How many images and boxes.
+        Numbers of images and boxes.
 
     Raises:
-        ValueError: If the format is unknown, or does not allow what the labels say.
-        FileExistsError: If there is such a folder.
+        ValueError: If the format is unknown, or cannot represent the labels.
+        FileExistsError: If the folder exists.
     """
     if to not in FORMATS:
         raise ValueError(f"to='{to}' is none of {', '.join(FORMATS)}")

@@ -1,4 +1,4 @@
-"""From phrases of captions to the categories of a data set."""
+"""Mapping of captions' phrases to the categories of a data set."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -9,7 +9,7 @@ from ..teacher import without_determiner
 
 
 def category_name(phrase: str) -> str:
-    """Lower case, single blanks, no determiner: 'a Dog' and 'dog' are one category.
+    """Normalise a phrase: lower case, single blanks, no determiner, so 'a Dog' becomes 'dog'.
 
     Example:
         >>> category_name('The  red Cat')
@@ -20,14 +20,14 @@ def category_name(phrase: str) -> str:
 
 
 class ClassList:
-    """Chosen categories, and which phrases each of them stands for.
+    """Selected categories, and the phrases that each of them matches.
 
     Args:
-        lines: ``name`` or ``name: other phrase, pattern``; in patterns ``*`` stands for any text.
-            Every name stands for itself too. A phrase that fits several belongs to the first.
+        lines: Categories as ``name`` or ``name: other phrase, pattern``; in patterns ``*`` matches
+            any text. Every name matches itself, too. The first matching category is used.
 
     Raises:
-        ValueError: If there is none, or one twice.
+        ValueError: If there is none, or one is not unique.
 
     Example:
         >>> ClassList(['dog: puppy, * dog', 'cat']).find('a big Dog')
@@ -47,16 +47,16 @@ class ClassList:
                                    if other.strip()]
         if not self.patterns:
             raise ValueError('--classes names no class: give names, or a file with one a line')
-        # phrases of captions repeat all the time
+        # phrases of captions repeat frequently
         self.find = lru_cache(maxsize=1 << 16)(self._find)
 
     @classmethod
     def from_arguments(cls, arguments: Iterable[str]) -> 'ClassList':
-        """From the command line: one file, or names.
+        """Build a class list from the command line: one file, or names.
 
         Raises:
             FileNotFoundError: If a name looks like that of a file and there is none.
-            ValueError: As for the class.
+            ValueError: If the list is invalid, see the class.
         """
         arguments = list(arguments)
         if len(arguments) == 1 and Path(arguments[0]).is_file():
@@ -67,11 +67,11 @@ class ClassList:
 
     @property
     def names(self) -> list[str]:
-        """The categories in order."""
+        """Return the categories in order."""
         return list(self.patterns)
 
     def _find(self, phrase: str) -> str | None:
-        """Category of a phrase, None if it has none."""
+        """Return the category of a phrase, None if it has none."""
         name = category_name(phrase)
         if name in self.patterns:
             return name

@@ -1,4 +1,4 @@
-"""COCO: one JSON file. CVAT imports it too."""
+"""Export to COCO: one JSON file, which CVAT imports, too."""
 
 import json
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from .json_list import write_list
 def write_coco(collection: Collection, folder: Path) -> tuple[int, int]:
     """Write ``annotations.json`` and ``cvat_labels.json``.
 
-    Boxes are ``[x, y, width, height]`` in pixels, ids count from 1, boxes to be ignored are crowds.
-    ``segmentation`` is there and empty: that is what CVAT takes for a rectangle. CVAT accepts no
-    label that its task does not have, so the second file is what to paste into the *Raw* tab of the
+    Boxes are ``[x, y, width, height]`` in pixels, ids count from 1, ignored boxes are crowds.
+    ``segmentation`` is empty, which CVAT reads as a rectangle. CVAT accepts no
+    label that its task does not have, so the second file is to be pasted into the *Raw* tab of the
     task's labels.
 
     Args:
-        collection: What to write.
-        folder: Where.
+        collection: Labels to write.
+        folder: Target folder.
 
     Returns:
-        How many images and boxes.
+        Numbers of images and boxes.
     """
     images = boxes = 0
 
@@ -41,7 +41,7 @@ def write_coco(collection: Collection, folder: Path) -> tuple[int, int]:
             for one in image.boxes:
                 boxes += 1
                 x1, y1, x2, y2 = one.box
-                # the difference has noise that the corners have not
+                # the difference has rounding errors that the corners do not have
                 width, height = round(x2 - x1, 6), round(y2 - y1, 6)
                 entry = dict(id=boxes, image_id=number, category_id=one.category + 1,
                              bbox=[x1, y1, width, height], area=round(width * height, 6),

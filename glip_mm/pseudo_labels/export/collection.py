@@ -1,10 +1,13 @@
-"""What of some labels is exported: which boxes, under which names."""
+"""Selection of the labels to export: boxes and their categories."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from glip_mm.box_iou import box_iou
 from glip_mm.datasets.converters import Report
 from glip_mm.datasets.converters.boxes import fit_box
 
@@ -13,17 +16,17 @@ from .classes import ClassList, category_name
 
 
 class ExportBox(NamedTuple):
-    """A box that is exported."""
+    """A box to export."""
 
-    #: x1, y1, x2, y2 in pixels of the image, half open, within it.
+    #: x1, y1, x2, y2 in pixels, half open, inside the image.
     box: tuple[float, float, float, float]
     #: Index into the categories.
     category: int
-    #: None for ground truth.
+    #: Score of the box, None for ground truth.
     score: float | None
-    #: Marked to be ignored: a crowd, or difficult.
+    #: Whether the box is to be ignored: a crowd, or difficult.
     ignore: bool
-    #: Index of its region and within that; of detection rows 0 and that of its instance.
+    #: Index of its region and within the region; for detection rows 0 and the instance's index.
     part: tuple[int, int]
 
 
@@ -35,37 +38,37 @@ class ExportImage(NamedTuple):
 
     @property
     def name(self) -> str:
-        """File name as the labels say it."""
+        """Return the file name in the labels."""
         return self.row.record['filename']
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
+        """Return width and height in pixels."""
         return self.row.record['width'], self.row.record['height']
 
     @property
     def caption(self) -> str | None:
-        """None for detection rows."""
+        """Return the caption, None for detection rows."""
         return self.row.record.get('grounding', {}).get('caption')
 
 
 class Collection:
-    """Images and their boxes, ready to be written in any format; can be walked many times.
+    """Images and their boxes for any export format; can be iterated over many times.
 
     Args:
-        rows: The labels.
-        images: Folder that file names start from; shards hold their images themselves.
-        min_score: Boxes that score less are left out; boxes without a score are ground truth.
-        classes: What to keep, under which names; None: every phrase is a category.
-        min_count: Categories with fewer boxes are left out.
-        merge_iou: Of boxes of *different phrases* of a caption that come to the same category
-            ("a dog and the dog") one that overlaps a better one by more is left out, for the
+        rows: Labels.
+        images: Root folder of file names; shards contain their images.
+        min_score: Score threshold; boxes without a score are ground truth and are kept.
+        classes: Categories to keep; None: every phrase is a category.
+        min_count: Minimum number of boxes of a category.
+        merge_iou: IoU threshold of NMS among boxes of *different phrases* of a caption with the
+            same category ("a dog and the dog"), for the
             formats that have categories.
-        image_url: What Label Studio calls that folder, with the slash at its end.
+        image_url: URL of the image folder for Label Studio, with a slash at its end.
         progress: Show progress bars.
 
     Raises:
-        ValueError: If a row is broken, or no box is left; says what became of them.
+        ValueError: If a row is broken, or no box is left; the message says why.
     """
 
     def __init__(self, rows: LabelRows, images: Path | None = None, min_score: float = 0.,
@@ -78,9 +81,9 @@ class Collection:
         self.min_score, self.classes, self.merge_iou = min_score, classes, merge_iou
         self.min_count = min_count
         self.categories: list[str] = []
-        #: What was seen and why boxes were left out.
+        #: Counts of rows and boxes, and of dropped boxes by reason.
         self.counts: Counter = Counter()
-        #: Boxes of each category.
+        #: Number of boxes of each category.
         self.boxes_of: Counter = Counter()
         self._count()
 
@@ -107,11 +110,11 @@ class Collection:
                              f"{causes or 'there is none'}")
 
     def images(self, description: str = 'writing', merge: bool = True) -> Iterator[ExportImage]:
-        """Images that have boxes, in the order of the labels.
+        """Iterate over the images that have boxes, in the order of the labels.
 
         Args:
-            description: Of the progress bar.
-            merge: Whether boxes that several phrases share are one, see ``merge_iou``.
+            description: Title of the progress bar.
+            merge: Whether to merge boxes that several phrases share, see ``merge_iou``.
         """
         index = {name: i for i, name in enumerate(self.categories)}
         for row in self.rows.walk(description, self.progress):
@@ -122,7 +125,7 @@ class Collection:
                 yield ExportImage(row, boxes)
 
     def category_of(self, phrase: str) -> str | None:
-        """Name of the category that a phrase would have; it may still be too rare."""
+        """Return the category that a phrase would have; it may still be too rare."""
         return self.classes.find(phrase) if self.classes else category_name(phrase)
 
     def _named_boxes(self, row: LabelRow, counts: Counter) -> list[tuple[str, ExportBox]]:
@@ -145,18 +148,20 @@ class Collection:
         return named
 
     def _merge(self, named: list[tuple[str, ExportBox]]) -> list[tuple[str, ExportBox]]:
-        kept: list[tuple[str, ExportBox]] = []
-        for name, one in sorted(named, key=lambda found: -_score(found[1])):
-            if not any(name == other_name and one.part[0] != other.part[0]
-                       and not one.ignore and iou(one.box, other.box) > self.merge_iou
-                       for other_name, other in kept):
-                kept.append((name, one))
+        named = sorted(named, key=lambda found: -_score(found[1]))
+        boxes = np.array([one.box for _, one in named], dtype=float).reshape(-1, 4)
+        close = box_iou(boxes, boxes) > self.merge_iou
+        kept: list[int] = []
+        for i, (name, one) in enumerate(named):
+            if not any(name == named[j][0] and one.part[0] != named[j][1].part[0]
+                       and not one.ignore and close[i, j] for j in kept):
+                kept.append(i)
         # the order of the caption, not of the scores
-        return sorted(kept, key=lambda found: found[1].part)
+        return sorted((named[i] for i in kept), key=lambda found: found[1].part)
 
 
 def _all_boxes(row: LabelRow, label_map: Mapping[int, str] | None) -> Iterator[tuple]:
-    """Phrase, box, score, whether to ignore it, and its place in the record."""
+    """Iterate over phrase, box, score, ignore flag and place in the record of all boxes."""
     record = row.record
     if 'grounding' in record:
         for i, region in enumerate(record['grounding']['regions']):
@@ -174,19 +179,3 @@ def _all_boxes(row: LabelRow, label_map: Mapping[int, str] | None) -> Iterator[t
 
 def _score(box: ExportBox) -> float:
     return float('inf') if box.score is None else box.score
-
-
-def iou(one: tuple, other: tuple) -> float:
-    """Overlap of two boxes, intersection over union.
-
-    Example:
-        >>> iou((0, 0, 4, 4), (0, 0, 4, 2))
-        0.5
-    """
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.
-    shared = width * height
-    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (one, other)]
-    return shared / (sum(areas) - shared)

@@ -1,4 +1,4 @@
-"""Long JSON lists, written element by element."""
+"""Incremental writing of long JSON lists."""
 
 import json
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 
 def write_list(file: BinaryIO, elements: Iterable[dict]) -> None:
-    """Write ``[...]`` with one element a line, holding one at a time in memory."""
+    """Write ``[...]`` with one element per line, keeping only one in memory."""
     file.write(b'[')
     for number, element in enumerate(elements):
         file.write(b',\n' if number else b'\n')

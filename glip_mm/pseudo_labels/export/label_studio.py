@@ -1,4 +1,4 @@
-"""Label Studio: tasks with predictions, and the labelling interface that fits them."""
+"""Export to Label Studio: tasks with predictions, and the matching labelling interface."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from glip_mm.visualization.palette import PALETTE
 from .collection import Collection, ExportImage
 from .json_list import write_list
 
-#: What Label Studio calls files below its document root.
+#: URL prefix of files below Label Studio's document root.
 LOCAL_FILES = '/data/local-files/?d='
 
 
@@ -22,14 +22,14 @@ def write_label_studio(collection: Collection, folder: Path) -> tuple[int, int]:
     Studio itself from ``collection.images_folder``, whose parent must be its document root.
 
     Args:
-        collection: What to write.
-        folder: Where.
+        collection: Labels to write.
+        folder: Target folder.
 
     Returns:
-        How many images and boxes.
+        Numbers of images and boxes.
 
     Raises:
-        ValueError: If nothing says where the images are.
+        ValueError: If the image folder is unknown.
     """
     prefix = _prefix(collection)
     images = boxes = 0
@@ -43,7 +43,7 @@ def write_label_studio(collection: Collection, folder: Path) -> tuple[int, int]:
             scores = [result['score'] for result in results if 'score' in result]
             prediction = dict(model_version=f'glip_mm {__version__}', result=results)
             if scores:
-                # the least sure can be looked at first
+                # so that tasks can be sorted by their least certain box
                 prediction['score'] = min(scores)
             images += 1
             boxes += len(results)

@@ -1,28 +1,28 @@
-"""ODVG again, with what was chosen alone."""
+"""Export to ODVG: the selected labels only."""
 
 import json
 from pathlib import Path
 
-from glip_mm.datasets.converters import write_label_map
+from glip_mm.datasets.label_map import write_label_map
 
 from ..label_rows import region_boxes
 from .collection import Collection, ExportBox, ExportImage
 
 
 def write_odvg(collection: Collection, folder: Path) -> tuple[int, int]:
-    """Write ``SHARD.jsonl``, rows of the files that they come from.
+    """Write ``SHARD.jsonl`` files with the rows of the source files.
 
-    Phrases and boxes stay as they are; a phrase that loses its boxes goes to ``without_box``. Rows
-    that lose all boxes are left out. Rows of shards name images, and do not hold them any more.
+    Phrases and boxes stay unchanged; a phrase that loses its boxes moves to ``without_box``. Rows
+    that lose all boxes are left out. Rows of shards refer to images and no longer contain them.
     Detection rows get a ``label_map.json`` without the classes that were left out: a class in the
     map whose boxes are missing would be trained as absent.
 
     Args:
-        collection: What to write.
-        folder: Where.
+        collection: Labels to write.
+        folder: Target folder.
 
     Returns:
-        How many images and boxes.
+        Numbers of images and boxes.
     """
     images = boxes = 0
     number, file = -1, None

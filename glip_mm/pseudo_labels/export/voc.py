@@ -1,12 +1,12 @@
-"""Pascal VOC: an XML file an image."""
+"""Export to Pascal VOC: one XML file per image."""
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path, PurePosixPath
 
 from .collection import Collection, ExportImage
-from .images import ImageFolder
+from .image_folder import ImageFolder
 
-#: Characters that XML cannot hold, escaped or not.
+#: Characters that XML cannot contain, escaped or not.
 _FORBIDDEN = {code: None for code in range(32) if chr(code) not in '\t\n\r'}
 
 
@@ -14,14 +14,14 @@ def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
     """Write ``Annotations/NAME.xml``, ``ImageSets/Main/train.txt``, ``labels.txt``, ``JPEGImages``.
 
     VOC counts pixels from 1 and a box includes its last pixel: ``[0, 10)`` is 1 to 10. Corners
-    keep their fractions. The score of a box is an element ``score``, which readers pass over.
+    keep their fractions. The score of a box is an element ``score``, which readers ignore.
 
     Args:
-        collection: What to write.
-        folder: Where.
+        collection: Labels to write.
+        folder: Target folder.
 
     Returns:
-        How many images and boxes.
+        Numbers of images and boxes.
 
     Raises:
         ValueError: If an image is missing, or two share a label file.
@@ -50,7 +50,7 @@ def _annotation(image: ExportImage, categories: list[str]) -> ElementTree.Elemen
     root = ElementTree.Element('annotation')
     name = PurePosixPath(image.name)
     _add(root, 'folder', str(name.parent) if name.parent.parts else 'JPEGImages')
-    # with its folder: names need not be unique without
+    # with its folder: names alone need not be unique
     _add(root, 'filename', image.name)
     _add(_add(root, 'source'), 'database', 'Unknown')
     size = _add(root, 'size')

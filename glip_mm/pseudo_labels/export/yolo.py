@@ -1,25 +1,25 @@
-"""YOLO: a text file an image, as Ultralytics and its kin read them."""
+"""Export to YOLO: one text file per image, as for Ultralytics."""
 
 import json
 from pathlib import Path
 
 from .collection import Collection
-from .images import ImageFolder
+from .image_folder import ImageFolder
 
 
 def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
     """Write ``data.yaml``, ``train.txt``, ``labels/NAME.txt`` and ``images``.
 
-    A line is ``class x y width height``: the number of the class from 0, and the middle and sides
-    of the box in shares of the image's. Scores and boxes to be ignored have no place in it.
+    A line is ``class x y width height``: the index of the class from 0, and centre and size
+    of the box relative to the image. Scores and ignored boxes cannot be represented.
     ``train.txt`` lists the images that have boxes: the others in the folder are no negatives.
 
     Args:
-        collection: What to write.
-        folder: Where.
+        collection: Labels to write.
+        folder: Target folder.
 
     Returns:
-        How many images and boxes.
+        Numbers of images and boxes.
 
     Raises:
         ValueError: If an image is missing, or two share a label file.
@@ -38,7 +38,7 @@ def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
             listing.write(f'./images/{image.name}\n')
             images += 1
             boxes += len(found)
-    # a JSON string is a YAML string, whatever is in it
+    # every JSON string is a valid YAML string
     names = ''.join(f'  {i}: {json.dumps(name, ensure_ascii=False)}\n'
                     for i, name in enumerate(collection.categories))
     (folder / 'data.yaml').write_text(

@@ -1,4 +1,4 @@
-"""Labels for people to look at: a sample of pictures, and numbers of all."""
+"""Visual review of labels: a sample of drawn images, and statistics of all."""
 
 from .page import make_review
 from .statistics import LabelStatistics, PhraseCount, count_labels

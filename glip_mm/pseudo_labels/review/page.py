@@ -1,4 +1,4 @@
-"""The review: a page, a contact sheet, and a summary for machines."""
+"""Review of labels: an HTML page, a contact sheet, and a JSON summary."""
 
 import json
 import logging
@@ -24,10 +24,10 @@ from . import plots
 from .samples import choose_rows, read_samples
 from .statistics import BINS, LabelStatistics, count_labels
 
-#: Phrases in the table of the page; the summary has more.
+#: Maximum number of phrases in the page's table; the summary has more.
 MAX_PHRASES = 300
 MAX_SUMMARY_PHRASES = 10000
-#: The pictures are what the page is for: on a phone one beneath the other.
+#: Style for phones: the images one beneath the other.
 _PHONE = '''
 @media (max-width: 600px) { .pictures { display: grid; overflow: visible; margin: 0; padding: 0 } }
 '''
@@ -39,20 +39,20 @@ def make_review(labels: str | Path, images: str | Path | None, out: str | Path, 
     """Write ``index.html``, ``contact_sheet.png``, ``summary.json`` and ``figures/``.
 
     Args:
-        labels: Folder of a run, or what else :class:`LabelRows` takes.
-        images: Folder that file names start from; shards hold their images.
+        labels: Folder of a run, or another source of :class:`LabelRows`.
+        images: Root folder of file names; shards contain their images.
         out: Folder for the files.
-        samples: How many images are shown.
-        seed: Of the choice.
+        samples: Number of images to show.
+        seed: Random seed of the choice.
         label_map: Label -> name, for detection rows without categories.
         progress: Show progress bars.
 
     Returns:
-        The page.
+        Path of the page.
 
     Raises:
         FileNotFoundError: If there are no labels.
-        ValueError: If a row is broken, or no image can be shown; says why.
+        ValueError: If a row is broken, or no image can be shown; the message says why.
     """
     rows, out = LabelRows(labels, label_map), Path(out)
     if images is None and not rows.is_tar:
@@ -100,7 +100,7 @@ def _short(row: LabelRow) -> str:
 
 
 def _columns(count: int) -> int:
-    # about as wide as high, with pictures 4:5 of which a third is caption
+    # about as wide as high, with images of 4:5 of which a third is caption
     return max(1, min(8, round(math.sqrt(1.3 * count))))
 
 
@@ -157,7 +157,7 @@ def _phrases(statistics: LabelStatistics) -> str:
 
 
 def summarise(rows: LabelRows, statistics: LabelStatistics, shown: list[dict], seed: int) -> dict:
-    """The content of ``summary.json``; rates are shares of 1, None where there is no number."""
+    """Build the content of ``summary.json``; rates are in 0..1, None if undefined."""
     def plain(value: float) -> float | None:
         return None if value != value else round(value, 4)
     return dict(

@@ -8,12 +8,12 @@ from glip_mm.visualization.report.figures import drawing, result_color
 
 from .statistics import BINS, LabelStatistics
 
-#: Bins of the statistics that share a bar.
+#: Number of statistics bins per bar.
 BAR = 5
 
 
 def score_histogram(statistics: LabelStatistics) -> Figure:
-    """Boxes by score."""
+    """Plot the number of boxes by score."""
     counts = statistics.box_scores.reshape(-1, BAR).sum(axis=1)
     edges = np.arange(0, BINS, BAR) / BINS
     with drawing() as figure:
@@ -25,7 +25,7 @@ def score_histogram(statistics: LabelStatistics) -> Figure:
 
 
 def kept_curves(statistics: LabelStatistics) -> Figure:
-    """What a threshold leaves of the boxes, of the phrases that have any, and of the images."""
+    """Plot the share of boxes, of phrases with boxes, and of images that a threshold keeps."""
     edges = np.arange(BINS + 1) / BINS
     with drawing() as figure:
         axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Labels as pictures."""
+"""Drawable samples of labels."""
 
 import random
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from ..label_rows import LabelRow, LabelRows, instance_name, phrase_text, region
 
 
 def choose_rows(total: int, samples: int, seed: int) -> list[int]:
-    """Numbers of rows, drawn without replacement, in order.
+    """Draw row numbers without replacement, in ascending order.
 
     Raises:
         ValueError: If ``samples`` is not positive.
@@ -24,7 +24,7 @@ def choose_rows(total: int, samples: int, seed: int) -> list[int]:
 
 def read_samples(rows: LabelRows, numbers: list[int], images: Path | None
                  ) -> Iterator[tuple[LabelRow, DatasetSample | str]]:
-    """Samples, or what is wrong with them: whatever that is, the others can be seen."""
+    """Iterate over samples, or over error messages for those that cannot be read."""
     for number in numbers:
         row = rows[number]
         try:
@@ -34,12 +34,12 @@ def read_samples(rows: LabelRows, numbers: list[int], images: Path | None
 
 
 def read_label(row: LabelRow, images: Path | None, label_map: dict | None = None) -> DatasetSample:
-    """Make a sample to be drawn of a row; phrases without a box are part of its prompt.
+    """Convert a row to a drawable sample; phrases without a box are part of its prompt.
 
     Args:
-        row: The row.
-        images: Folder that file names start from.
-        label_map: Names of detection labels.
+        row: Row of labels.
+        images: Root folder of file names.
+        label_map: Label -> name, for detection rows.
 
     Raises:
         ValueError: If its image is missing or broken, or of another size than the row says.

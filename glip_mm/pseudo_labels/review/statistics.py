@@ -1,4 +1,4 @@
-"""Numbers of labels: scores, phrases, rejects."""
+"""Statistics of labels: scores, phrases, rejects."""
 
 import json
 from collections import Counter
@@ -10,19 +10,19 @@ import numpy as np
 from ..export.classes import category_name
 from ..label_rows import LabelRow, LabelRows, instance_name, phrase_text, region_boxes
 
-#: Bins of the scores between 0 and 1: fine enough to choose a threshold.
+#: Number of score bins between 0 and 1, fine enough to choose a threshold.
 BINS = 100
 
 
 @dataclass
 class PhraseCount:
-    """One phrase over all captions; phrases count as one as they do in an export.
+    """Counts of a phrase over all captions, normalised as in an export.
 
     Attributes:
-        captions: Captions that have it.
-        without_box: Of these, how many where nothing was found.
-        boxes: Boxes in all.
-        scored: Boxes that have a score.
+        captions: Number of captions with the phrase.
+        without_box: Number of these in which nothing was found.
+        boxes: Number of boxes.
+        scored: Number of boxes with a score.
         score: Sum of their scores.
     """
 
@@ -34,22 +34,22 @@ class PhraseCount:
 
     @property
     def mean_score(self) -> float:
-        """NaN without scores."""
+        """Return the mean score, nan without scores."""
         return self.score / self.scored if self.scored else float('nan')
 
 
 @dataclass
 class LabelStatistics:
-    """Numbers of a folder of labels.
+    """Statistics of a folder of labels.
 
     Attributes:
-        rows: Labelled images.
-        boxes: Boxes.
+        rows: Number of labelled images.
+        boxes: Number of boxes.
         phrases: Name -> its counts.
-        box_scores: ``[BINS]`` boxes by score.
-        phrase_scores: ``[BINS]`` phrases of captions by the score of their best box.
-        image_scores: ``[BINS]`` images by the score of their best box.
-        rejects: Cause -> samples that gave no label.
+        box_scores: ``[BINS]`` number of boxes by score.
+        phrase_scores: ``[BINS]`` number of phrases by the score of their best box.
+        image_scores: ``[BINS]`` number of images by the score of their best box.
+        rejects: Cause -> number of samples without labels.
     """
 
     rows: int = 0
@@ -86,16 +86,16 @@ class LabelStatistics:
 
     @property
     def asked(self) -> int:
-        """Pairs of a caption and one of its phrases."""
+        """Return the number of pairs of a caption and one of its phrases."""
         return sum(phrase.captions for phrase in self.phrases.values())
 
     @property
     def unanswered(self) -> int:
-        """Those without a box."""
+        """Return the number of such pairs without a box."""
         return sum(phrase.without_box for phrase in self.phrases.values())
 
     def by_frequency(self) -> list[tuple[str, PhraseCount]]:
-        """Phrases, the most frequent first."""
+        """Return the phrases, the most frequent first."""
         return sorted(self.phrases.items(), key=lambda item: (-item[1].captions, item[0]))
 
 
@@ -114,7 +114,7 @@ def count_labels(rows: LabelRows, progress: bool = True) -> LabelStatistics:
 
 
 def count_rejects(folder: Path) -> Counter:
-    """Causes in ``rejects.jsonl`` of a run, or in those of its shards while it is under way."""
+    """Count the causes in a run's ``rejects.jsonl``, or in those of its shards while it runs."""
     whole = folder / 'rejects.jsonl'
     causes: Counter = Counter()
     for path in [whole] if whole.is_file() else sorted(folder.glob('rejects/*.jsonl')):
@@ -129,7 +129,7 @@ def count_rejects(folder: Path) -> Counter:
 
 
 def row_phrases(row: LabelRow, names: dict[int, str]) -> list[tuple[str, list]]:
-    """Phrases of a row, those without boxes too, each with the scores of its boxes."""
+    """Return the phrases of a row, also those without boxes, each with the scores of its boxes."""
     if 'detection' in row.record:
         found: dict[str, list] = {}
         for one in row.record['detection']['instances']:

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...evaluation.analysis.analysis import Analysis
+from ...evaluation.analysis.errors import KINDS, top_confusions
+from ...evaluation.analysis.ground_truth import FREQUENCIES
 from ..curves import save_figure
 from ..files import save_image
 from ..html_page import figure_html
 from ..sheet import make_sheet
 from . import plots
-from .analysis import Analysis
-from .errors import KINDS, top_confusions
 from .figures import WIDTH, to_svg
-from .ground_truth import FREQUENCIES
 from .html import card, details, facts, grid, percent, table
 from .pictures import Picture, worst_false, worst_missed
 

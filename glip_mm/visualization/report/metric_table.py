@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from html import escape
 
+from ...evaluation.analysis.results import Result
 from .figures import RESULT_COLORS
 from .html import breakable, card, facts, percent, table
-from .results import Result
 
 
 def metric_table(results: Sequence[Result]) -> str:

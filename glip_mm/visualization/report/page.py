@@ -11,15 +11,15 @@ from mmengine.logging import print_log
 from tqdm import tqdm
 
 from ...atomic_files import replacing, write_atomically
+from ...evaluation.analysis.analysis import Analysis, analyse
+from ...evaluation.analysis.results import Result, read_result
 from ..curves import save_figure
 from ..page_style import page_head
 from . import plots
-from .analysis import Analysis, analyse
 from .dataset_section import DatasetSection, file_stems
 from .figures import to_svg
 from .html import STYLE, card, details, facts, grid
 from .metric_table import metric_table, run_cards
-from .results import Result, read_result
 from .summary import summarise
 
 #: Pictures of errors in the whole page, so that it stays small enough to be sent.

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from mmengine.logging import print_log
 
+from ...box_iou import box_iou
+from ...evaluation.analysis.analysis import Analysis
+from ...evaluation.analysis.errors import KINDS, FalseDetection, pick_worst
 from ...text import Prompt
 from ..dataset_sample import DatasetSample
-from .analysis import Analysis
-from .errors import KINDS, FalseDetection, iou, pick_worst
 
 
 class Picture(NamedTuple):
@@ -61,7 +62,7 @@ def _draw_missed(analysis: Analysis, box: int) -> Picture:
     image, label = int(truth.image[box]), int(truth.labels[box])
     prompt = _prompt(analysis, image)
     here = np.flatnonzero((result.image == image) & (result.scores >= errors.threshold))
-    overlaps = iou(result.boxes[here], truth.boxes[[box]])[:, 0]
+    overlaps = box_iou(result.boxes[here], truth.boxes[[box]])[:, 0]
     near = here[overlaps >= 0.3]
     near = near[np.argsort(-result.scores[near], kind='stable')][:3]
     labels = [label, *result.labels[near].tolist()]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .analysis import Analysis
-from .errors import top_confusions
-from .results import Result
+from ...evaluation.analysis.analysis import Analysis
+from ...evaluation.analysis.errors import top_confusions
+from ...evaluation.analysis.results import Result
 
 
 def summarise(results: Sequence[Result],

@@ -4,7 +4,7 @@ import pytest
 
 from glip_mm.visualization.report import make_report
 
-from . import generated
+from ...test_evaluation.test_analysis import generated
 
 
 @pytest.fixture(scope='package')

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from glip_mm.evaluation.analysis.ground_truth import read_ground_truth
+from glip_mm.evaluation.analysis.results import read_result
 from glip_mm.visualization.report import make_report
 from glip_mm.visualization.report.dataset_section import file_stems
-from glip_mm.visualization.report.ground_truth import read_ground_truth
-from glip_mm.visualization.report.results import read_result
 
-from . import generated
+from ...test_evaluation.test_analysis import generated
 
 TOOL = Path(__file__).parents[3] / 'tools' / 'analysis_tools' / 'report.py'
 

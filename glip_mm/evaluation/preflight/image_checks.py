@@ -1,4 +1,4 @@
-"""A few images of a data set: there, readable, and of the size that was annotated."""
+"""Checks of some images of a data set: present, readable, and of the annotated size."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from glip_mm.datasets.transforms.load_image import LoadImage
 from ..tested_datasets import TestedDataset
 from .findings import Findings
 
-#: Images whose headers are read, and those of them that are decoded, evenly over the set.
+#: Number of images whose headers are read, and number of those decoded, evenly over the set.
 SOUGHT, DECODED = 2000, 32
 #: EXIF orientations that exchange width and height, and the tag.
 _TURNED, _ORIENTATION = (5, 6, 7, 8), 0x112
@@ -36,13 +36,14 @@ _REMEDIES = {
 
 
 def check_images(dataset: TestedDataset, findings: Findings) -> None:
-    """Look for the images, and at the headers of some.
+    """Check that the images exist, and the headers of some.
 
     Args:
-        dataset: Its samples must have ``img_path``; others are passed over.
-        findings: Gains an error where most are wrong or one would end the run, else a warning.
+        dataset: Data set whose samples have ``img_path``; others are skipped.
+        findings: Findings to add to: an error if most are wrong or one would end the run, else a
+            warning.
     """
-    # ours replaces samples that cannot be used
+    # our data sets replace samples that cannot be used
     stops = getattr(dataset.dataset, 'on_bad', 'stop') == 'stop'
     infos = [info for info in some_samples(dataset, SOUGHT)
              if isinstance(info.get('img_path'), str) and '://' not in info['img_path']
@@ -65,9 +66,9 @@ def check_images(dataset: TestedDataset, findings: Findings) -> None:
 
 
 def some_samples(dataset: TestedDataset, count: int) -> Iterator[dict[str, Any]]:
-    """Annotations of samples, evenly over a set; none of one that does not tell them.
+    """Iterate over annotations of samples, evenly over a data set; none if it has no such access.
 
-    Samples that are themselves unusable are passed over: reading them says why.
+    Samples that are themselves unusable are skipped: reading them reports the cause.
     """
     if not hasattr(dataset.dataset, 'get_data_info') or not dataset.num_images:
         return
@@ -96,8 +97,8 @@ def _problem(path: str, width: Any, height: Any, pillow: bool, turns: bool,
             turned = image.getexif().get(_ORIENTATION) in _TURNED
             deep = decode and mode.startswith('I') and _brightest(image)
             if decode:
-                image.load()  # a file that is cut off has a header all the same
-    except Exception as error:  # decoders raise whatever they like
+                image.load()  # a truncated file has a valid header
+    except Exception as error:  # decoders raise exceptions of any type
         return 'broken', f"'{path}' ({' '.join(str(error).split())[:80]})"
     loaded = stored[::-1] if turned and turns else stored
     if width and height and loaded != (width, height):
@@ -122,7 +123,7 @@ def _loader(dataset: Any) -> Any:
 
 def _loads_by_pillow(dataset: Any) -> bool:
     loader = _loader(dataset)
-    # ours scales 16 bits itself
+    # our loader scales 16-bit images itself
     return getattr(loader, 'imdecode_backend', '') == 'pillow' and not isinstance(loader,
                                                                                   LoadImage)
 

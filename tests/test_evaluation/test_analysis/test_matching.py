@@ -11,9 +11,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from glip_mm.compat import import_lvis
-from glip_mm.visualization.report.ground_truth import read_ground_truth
-from glip_mm.visualization.report.matching import FALSE, NOT_JUDGED, TRUE, match_dataset
-from glip_mm.visualization.report.results import read_result
+from glip_mm.evaluation.analysis.ground_truth import read_ground_truth
+from glip_mm.evaluation.analysis.matching import FALSE, NOT_JUDGED, TRUE, match_dataset
+from glip_mm.evaluation.analysis.results import read_result
 
 from . import generated
 

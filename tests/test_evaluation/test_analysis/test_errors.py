@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glip_mm.visualization.report.calibration import calibrate
-from glip_mm.visualization.report.errors import (
+from glip_mm.evaluation.analysis.calibration import calibrate
+from glip_mm.evaluation.analysis.errors import (
     best_threshold,
     find_errors,
     pick_worst,
     top_confusions,
 )
-from glip_mm.visualization.report.ground_truth import GroundTruth, read_ground_truth
-from glip_mm.visualization.report.matching import match_dataset
-from glip_mm.visualization.report.results import DatasetResult, TestImage, read_result
+from glip_mm.evaluation.analysis.ground_truth import GroundTruth, read_ground_truth
+from glip_mm.evaluation.analysis.matching import match_dataset
+from glip_mm.evaluation.analysis.results import DatasetResult, TestImage, read_result
 
 from . import generated
 

@@ -1,25 +1,25 @@
-"""What a conversion read, wrote and left out: nothing is dropped without being counted."""
+"""Counts of what a conversion read, wrote and dropped."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-#: Cause for boxes that are usable themselves.
+#: Cause for boxes that are usable themselves but belong to a dropped row.
 WITH_ITS_ROW = 'box of a row that is left out'
 
 
 @dataclass
 class Report:
-    """Counts of one conversion, filled while its records are drawn.
+    """Counts of a conversion, filled while its records are iterated over.
 
     Attributes:
-        source: File that is read.
-        rows_read: Rows of the source: images, or pairs of an image and a sentence.
-        rows_written: Records made of them.
-        boxes_read: Boxes of the source.
-        boxes_written: Boxes in the records, the ignored ones among them.
-        dropped: Cause -> number of boxes or rows left out for it.
-        changed: What was mended -> number of boxes or rows it was mended in.
-        examples: Cause -> where it was met first.
+        source: Path of the source file.
+        rows_read: Number of rows in the source: images, or pairs of an image and a sentence.
+        rows_written: Number of records.
+        boxes_read: Number of boxes in the source.
+        boxes_written: Number of boxes in the records, ignored ones included.
+        dropped: Cause -> number of dropped boxes or rows.
+        changed: Correction -> number of corrected boxes or rows.
+        examples: Cause -> place of the first occurrence.
     """
 
     source: str
@@ -32,18 +32,18 @@ class Report:
     examples: dict[str, str] = field(default_factory=dict)
 
     def drop(self, cause: str, where: str, count: int = 1) -> None:
-        """Count something that is left out."""
+        """Count dropped boxes or rows."""
         if count:
             self.dropped[cause] += count
             self.examples.setdefault(cause, where)
 
     def change(self, what: str, where: str) -> None:
-        """Count something that is kept, but not as it was."""
+        """Count a correction of a box or row."""
         self.changed[what] += 1
         self.examples.setdefault(what, where)
 
     def summary(self) -> str:
-        """All counts, one a line.
+        """Format all counts, one per line.
 
         Example:
             >>> report = Report('a.json', 2, 2, 5, 4)

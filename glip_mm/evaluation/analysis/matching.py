@@ -1,7 +1,5 @@
 """Which detection is which object: the matching of pycocotools, class by class."""
 
-import contextlib
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +9,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
 
+from ..coco_matching import MAX_DETS, coco_of, match_boxes, mean_precision, precision_of
 from .ground_truth import GroundTruth
 from .results import DatasetResult
 
@@ -20,8 +19,8 @@ FALSE, TRUE, NOT_JUDGED = 0, 1, -1
 #: Sizes of COCO, in this order.
 SIZES = ('all', 'small', 'medium', 'large')
 
-#: Detections of a class that count in an image (COCO), or in all images (LVIS, fixed AP).
-MAX_PER_IMAGE, MAX_PER_CLASS = 100, 10000
+#: Detections of a class that count in all images (LVIS, fixed AP).
+MAX_PER_CLASS = 10000
 
 
 @dataclass(frozen=True)
@@ -96,17 +95,16 @@ def match_dataset(result: DatasetResult, truth: GroundTruth, progress: bool = Tr
         if not np.any(~truth.crowd[boxes]):
             continue  # a class without boxes is no part of the mean
         detections = _judged(result, truth, label, detections)
-        evaluator = _evaluate(
+        evaluation = _evaluate(
             result.boxes[detections], result.scores[detections],
             questions.of_detection[detections], truth.boxes[boxes], questions.of_box[boxes],
             truth.areas[boxes], truth.crowd[boxes],
             None if truth.listed is None else _partial(truth, label))
-        values = evaluator.eval['precision'][:, :, 0, :, 0]
+        values = precision_of(evaluation)[:, :, 0]
         precision[label] = values[:, :, 0]
         for size in range(len(SIZES)):
-            kept = values[:, :, size][values[:, :, size] > -1]
-            ap[label, size] = kept.mean() if kept.size else np.nan
-        for pair in _pairs(evaluator):
+            ap[label, size] = mean_precision(values[:, :, size])
+        for pair in _pairs(evaluation):
             detection = detections[pair.detection]
             status[detection] = NOT_JUDGED if pair.ignored else TRUE if pair.box >= 0 else FALSE
             if pair.box >= 0 and not pair.ignored:
@@ -162,19 +160,16 @@ def _evaluate(boxes: np.ndarray, scores: np.ndarray, image: np.ndarray, truth_bo
     """COCO's evaluation of one class; ids are positions + 1."""
     images = sorted({*image.tolist(), *truth_image.tolist()})
     sides, truth_sides = boxes[:, 2:] - boxes[:, :2], truth_boxes[:, 2:] - truth_boxes[:, :2]
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
-        evaluator = COCOeval(
-            _coco(images, truth_image, truth_boxes, truth_sides, areas, crowd),
-            _coco(images, image, boxes, sides, sides.prod(axis=1), np.zeros(len(boxes), bool),
-                  scores), 'bbox')
-        # in federated data nothing is capped by image
-        evaluator.params.maxDets = [MAX_PER_IMAGE if partial is None else max(len(boxes), 1)]
-        evaluator.evaluate()
-        for row in evaluator.evalImgs if partial else ():
-            if row is not None and row['image_id'] in partial:
-                row['dtIgnore'] = np.logical_or(row['dtIgnore'], row['dtMatches'] == 0)
-        evaluator.accumulate()
-    return evaluator
+    # in federated data nothing is capped by image
+    cap = MAX_DETS if partial is None else max(len(boxes), 1)
+    evaluation = match_boxes(
+        _coco(images, truth_image, truth_boxes, truth_sides, areas, crowd),
+        _coco(images, image, boxes, sides, sides.prod(axis=1), np.zeros(len(boxes), bool), scores),
+        max_dets=cap)
+    for row in evaluation.evalImgs if partial else ():
+        if row is not None and row['image_id'] in partial:
+            row['dtIgnore'] = np.logical_or(row['dtIgnore'], row['dtMatches'] == 0)
+    return evaluation
 
 
 def _coco(images: Sequence[int], image: np.ndarray, boxes: np.ndarray, sides: np.ndarray,
@@ -184,11 +179,8 @@ def _coco(images: Sequence[int], image: np.ndarray, boxes: np.ndarray, sides: np
             for i in range(len(boxes))]
     for row, score in zip(rows, () if scores is None else scores):
         row['score'] = float(score)
-    coco = COCO()
-    coco.dataset = dict(images=[dict(id=i) for i in images], annotations=rows,
-                        categories=[dict(id=1)])
-    coco.createIndex()
-    return coco
+    return coco_of(dict(images=[dict(id=i) for i in images], annotations=rows,
+                        categories=[dict(id=1)]))
 
 
 class _Pair(NamedTuple):
@@ -197,10 +189,10 @@ class _Pair(NamedTuple):
     ignored: bool
 
 
-def _pairs(evaluator: COCOeval) -> Iterator[_Pair]:
+def _pairs(evaluation: COCOeval) -> Iterator[_Pair]:
     """What became of each detection at IoU 0.5, boxes of all sizes."""
-    whole = list(evaluator.params.areaRng[0])
-    for row in evaluator.evalImgs:
+    whole = list(evaluation.params.areaRng[0])
+    for row in evaluation.evalImgs:
         if row is None or list(row['aRng']) != whole:
             continue
         for detection, box, ignored in zip(row['dtIds'], row['dtMatches'][0], row['dtIgnore'][0]):

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pycocotools import mask
 
+from ...box_iou import box_iou
 from .ground_truth import GroundTruth
 from .matching import FALSE, TRUE, Matches
 from .results import DatasetResult
@@ -124,7 +124,7 @@ def find_errors(result: DatasetResult, truth: GroundTruth, matches: Matches,
 
 def _classify(result: DatasetResult, truth: GroundTruth, detections: np.ndarray,
               boxes: np.ndarray) -> list[FalseDetection]:
-    overlaps = iou(result.boxes[detections], truth.boxes[boxes])
+    overlaps = box_iou(result.boxes[detections], truth.boxes[boxes])
     same = truth.labels[boxes][None] == result.labels[detections][:, None]
     return [FalseDetection(int(detection), *_kind(row, own, boxes))
             for detection, row, own in zip(detections, overlaps, same)]
@@ -142,15 +142,6 @@ def _kind(overlaps: np.ndarray, own: np.ndarray, boxes: np.ndarray) -> tuple[str
     else:
         return 'nothing', -1, 0.
     return kind, int(boxes[group][overlaps[group].argmax()]), best
-
-
-def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """IoU of half-open xyxy boxes: ``[N, 4]`` and ``[M, 4]`` give ``[N, M]``."""
-    if not len(boxes) or not len(others):
-        return np.zeros((len(boxes), len(others)))
-    pair = [np.concatenate([b[:, :2], b[:, 2:] - b[:, :2]], axis=1).astype(np.float64)
-            for b in (boxes, others)]
-    return np.asarray(mask.iou(*pair, [0] * len(others)))
 
 
 def _confusion(result: DatasetResult, truth: GroundTruth, right: np.ndarray,

@@ -1,4 +1,4 @@
-"""How classes stand in the prompt, from a user's JSON file."""
+"""Wordings of classes in the prompt, from a user's JSON file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ class ClassPrompts(NamedTuple):
     Attributes:
         caption_prompt: Class -> ``{prefix, name, suffix}``, see
             :meth:`glip_mm.text.Prompt.from_names`.
-        name_variants: Class -> more ways to write it, drawn in training only.
+        name_variants: Class -> synonyms, drawn in training only.
     """
 
     caption_prompt: dict[str, dict[str, str]]
@@ -22,14 +22,14 @@ class ClassPrompts(NamedTuple):
 
 
 def read_class_prompts(path: str | Path | None, classes: Sequence[str]) -> ClassPrompts:
-    """Read ``{class: {phrase, prefix, suffix, synonyms}}``; every key may be left out.
+    """Read ``{class: {phrase, prefix, suffix, synonyms}}``; every key is optional.
 
-    Training draws one of the synonyms or the class name for each image; testing says the phrase,
+    Training draws one of the synonyms or the class name for each image; testing uses the phrase,
     or else the class name. A class with a phrase has no synonyms.
 
     Args:
-        path: The file; None for no overrides.
-        classes: Names that it may use.
+        path: Path of the file; None for no overrides.
+        classes: Names of the allowed classes.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -61,18 +61,18 @@ def read_class_prompts(path: str | Path | None, classes: Sequence[str]) -> Class
 
 
 def as_override(entry: Mapping[str, Any]) -> dict[str, str]:
-    """``{phrase, prefix, suffix}`` of a user's file as ``{name, prefix, suffix}`` of a prompt."""
+    """Convert a user's ``{phrase, prefix, suffix}`` to a prompt's ``{name, prefix, suffix}``."""
     return {('name' if k == 'phrase' else k): v for k, v in entry.items() if k != 'synonyms'}
 
 
 def check_entry(where: str, name: str, entry: Any, keys: Sequence[str] = KEYS) -> None:
-    """Check how one class is to stand in the prompt.
+    """Check the entry of a class.
 
     Args:
-        where: Begins the error messages.
-        name: The class.
-        entry: Should be a dict.
-        keys: Those that it may have.
+        where: Beginning of error messages.
+        name: Name of the class.
+        entry: Entry, which should be a dict.
+        keys: Names of the allowed keys.
 
     Raises:
         ValueError: If it is not of this form, or has no words.
@@ -81,7 +81,7 @@ def check_entry(where: str, name: str, entry: Any, keys: Sequence[str] = KEYS) -
         raise ValueError(f"{where}: '{name}' must be a dict with keys among {tuple(keys)}, got "
                          f'{entry!r}')
     for key, value in entry.items():
-        # a single name in place of the list is refused: it would be read letter by letter
+        # a string instead of the list is refused: it would be read letter by letter
         words = [value] if key != 'synonyms' else value if isinstance(value, list) else [None]
         if not all(isinstance(w, str) and (has_words(w) or key in KEYS[1:3]) for w in words):
             raise ValueError(f"{where}: '{name}' has {key}={value!r}; it must be "
@@ -93,5 +93,5 @@ def check_entry(where: str, name: str, entry: Any, keys: Sequence[str] = KEYS) -
 
 
 def has_words(text: str) -> bool:
-    """Whether a text holds a letter or a digit: others give the language model nothing."""
+    """Return whether a text has a letter or a digit: others mean nothing to a language model."""
     return any(map(str.isalnum, text))

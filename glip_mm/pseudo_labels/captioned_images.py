@@ -1,6 +1,6 @@
-"""Captioned images wherever they are, cut into shards: the units of work.
+"""Sources of captioned images, divided into shards: the units of work.
 
-A source is a tar shard as img2dataset writes it or a folder of such, JSON lines, CSV, or a folder
+A source is a tar shard in img2dataset's layout or a folder of such, JSON lines, CSV, or a folder
 of images with a caption beside each.
 """
 
@@ -13,40 +13,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
-#: What the column or field of the image's file may be called, and that of the caption.
+from ..image_suffixes import IMAGE_SUFFIXES
+
+#: Names of the column or field of the image's file, and of the caption.
 FILE_KEYS = ('filename', 'file_name', 'image', 'path', 'filepath')
 CAPTION_KEYS = ('caption', 'text')
 
 
 class Sample(NamedTuple):
-    """One image and what is said of it."""
+    """An image with its caption."""
 
-    #: File name as the data name it; for a shard the name within it.
+    #: File name in the data; for a shard the name within it.
     name: str
-    #: None if there is none.
+    #: Caption, None if there is none.
     caption: str | None
-    #: Encoded bytes, or a file.
+    #: Encoded image as bytes or path.
     image: bytes | Path | None
-    #: Of a tar shard: the other fields of its JSON.
+    #: Other fields of the JSON in a tar shard.
     fields: dict[str, object]
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Some samples that are labelled as one: all of them or none."""
+    """Samples that are labelled as a unit: all of them or none."""
 
-    #: Names its results; unique within a source.
+    #: Name of the result files; unique within a source.
     name: str
     file: Path
-    #: Folder that relative image files start from.
+    #: Root folder of relative image files.
     images: Path
-    #: First and last but one of the lines or files; None: all of a tar file.
+    #: Range [first, end) of the lines or files; None: all of a tar file.
     lines: tuple[int, int] | None
 
     @property
     def is_tar(self) -> bool:
-        """Whether results are written as a tar file, too."""
+        """Return whether results are written as a tar file, too."""
         return self.lines is None
 
     def __iter__(self) -> Iterator[Sample]:
@@ -59,14 +60,14 @@ class Shard:
 
 def find_shards(path: str | Path, images: str | Path | None = None,
                 shard_size: int = 1000) -> list[Shard]:
-    """The shards of a source.
+    """Find the shards of a source.
 
     Args:
         path: A ``.tar`` file or a folder of them; a ``.jsonl``, ``.csv`` or ``.tsv`` file with
             columns :data:`FILE_KEYS` and :data:`CAPTION_KEYS`; or a folder of images with ``.txt``
             files beside them.
-        images: Folder that the files of rows start from; default: that of the file.
-        shard_size: Samples of a shard where the source has none of its own.
+        images: Root folder of image files in rows; default: that of the file.
+        shard_size: Number of samples per shard, if the source has no shards.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -136,7 +137,7 @@ def _row_samples(path: Path, images: Path, first: int, end: int) -> Iterator[Sam
 
 
 def _tar_samples(path: Path) -> Iterator[Sample]:
-    """Files of one key stand together, as everywhere in webdataset's format."""
+    """Iterate over samples: consecutive files with the same key, as in webdataset's format."""
     with tarfile.open(path) as tar:
         members = ((m, *m.name.rpartition('.')[::2]) for m in tar if m.isfile())
         for key, group in itertools.groupby(members, key=lambda found: found[1]):

@@ -1,4 +1,4 @@
-"""The prompt of a data set, as the model will read it."""
+"""Checks of a data set's prompt, with the model's tokenizer."""
 
 from collections import defaultdict
 from typing import Any
@@ -11,27 +11,27 @@ from glip_mm.text import Prompt
 from ..tested_datasets import TestedDataset
 from .findings import Findings, both_sides
 
-#: Tokens from which a class name is no name any more.
+#: Number of tokens from which a class name is suspicious.
 LONG = 32
 REWORD = ('; rename them, or say them in other words: --prompts of tools/finetune.py, or '
           "caption_prompt={NAME: dict(name='WORDS')} of BuildPrompt and of the tested data set")
 
 
 def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -> None:
-    """Prompt and chunks of the first image: what has no tokens, what cannot be told apart."""
+    """Check prompt and chunks of the first image: missing tokens, indistinguishable names."""
     model = unwrapped(model)
     batcher = getattr(model, 'prompts', None)
     if batcher is None or not dataset.num_images:
         return
     try:
         sample: Any = dataset.dataset[0]['data_samples']
-    except (OSError, AssertionError, BadSample) as error:  # the image: MMCV asserts that it decodes
+    except (OSError, AssertionError, BadSample) as error:  # the image; MMCV raises AssertionError
         findings.errors.append(f'{dataset.name}: the first sample cannot be prepared: {error}')
         return
     sample = sample[0] if isinstance(sample, (list, tuple)) else sample
     try:
         prompt = Prompt.from_data_sample(sample)
-        batcher.texts(prompt)  # refuses what it does not know or cannot encode
+        batcher.texts(prompt)  # raises for unknown or unencodable texts
     except (ValueError, TypeError) as error:
         findings.errors.append(
             f'{dataset.name}: the model is not told what to look for: {error}\n'
@@ -65,26 +65,26 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
         text = (f'{dataset.name}: {len(silent)} of {len(prompt.entities)} names own no token and '
                 f'can never be found: {silent} (blank names, or words beyond '
                 f'language_model.max_tokens){REWORD}')
-        # published data have blank names; a prompt that holds nothing at all is a mistake
+        # published data have blank names; a prompt without any token is a mistake
         target = findings.errors if len(silent) == len(prompt.entities) else findings.warnings
         target.append(text)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The detector inside what distributes it, averages it or augments its tests."""
+    """Return the detector without wrappers for distribution, averaging or test augmentation."""
     model = getattr(model, 'module', model)
     # test-time augmentation wraps the model once more
     return getattr(model, 'module', model)
 
 
 def check_names(title: str, prompt: Prompt, model: nn.Module, findings: Findings) -> None:
-    """Names that read the same, that the vocabulary does not know, or that are very long.
+    """Find names with equal tokens, unknown to the vocabulary, or very long.
 
     Args:
-        title: Of the data set, for messages.
-        prompt: Joined from class names.
+        title: Name of the data set, for messages.
+        prompt: Prompt of class names.
         model: A GLIP.
-        findings: Gains warnings.
+        findings: Findings to add warnings to.
     """
     tokenizer = model.language_model.tokenizer
     same, unknown, long = defaultdict(list), [], []
@@ -92,7 +92,7 @@ def check_names(title: str, prompt: Prompt, model: nn.Module, findings: Findings
     def tokens(text: str) -> list[int]:
         return tokenizer(text, add_special_tokens=False, verbose=False)['input_ids']
 
-    # with class texts, what is read is more than the name
+    # with class texts, the model reads more than the name
     for name, words, (begin, end) in zip(prompt.names, model.prompts.texts(prompt),
                                          prompt.pieces or ()):
         ids = tokens(words)

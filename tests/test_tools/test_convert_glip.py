@@ -7,7 +7,7 @@ import torch
 
 from glip_mm.checkpoints import normalise_state_dict, read_checkpoint, write_checkpoint
 
-from .official import official_state
+from ..test_checkpoints.official import official_state
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'model_converters' / 'convert_glip.py'
 

@@ -7,9 +7,9 @@ from PIL import Image
 
 from dev.speed.pipeline import steps, with_backend
 
-from . import forked
+from .. import forked
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_both_libraries_read_the_same_samples(tmp_path):

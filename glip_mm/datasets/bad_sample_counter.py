@@ -1,4 +1,4 @@
-"""What happens to samples that cannot be used: replaced and counted, or the end."""
+"""Counts of samples that were replaced, and the end of a run that replaces too many."""
 
 import multiprocessing
 
@@ -6,19 +6,18 @@ from mmengine.logging import MMLogger
 
 from .bad_sample import BadSample
 from .odvg_rules import REMEDIES
-from .stream.permutation import mix
 
-#: Counted by name; any other cause counts as the last.
+#: Causes that are counted by name; all others count as the last.
 CAUSES = (*REMEDIES, 'other')
 
 
 class BadSampleCounter:
-    """Counts of unusable samples, shared by all worker processes of a data set.
+    """Counts of unusable samples, shared by all data loader workers of a data set.
 
     Args:
-        name: Of the data set, for messages.
-        max_bad: Share of the samples read that may be bad.
-        patience: Samples read before the share counts: the first few say little.
+        name: Name of the data set, for messages.
+        max_bad: Maximum share of bad samples.
+        patience: Number of samples to read before the share is checked.
     """
 
     def __init__(self, name: str, max_bad: float, patience: int = 1000) -> None:
@@ -27,24 +26,24 @@ class BadSampleCounter:
 
     @property
     def read(self) -> int:
-        """Samples asked for."""
+        """Return the number of samples read."""
         return self._counts[len(CAUSES)]
 
     @property
     def causes(self) -> dict[str, int]:
-        """Bad samples by cause."""
+        """Return the number of bad samples by cause."""
         return {c: n for c, n in zip(CAUSES, self._counts) if n}
 
     def count_read(self) -> None:
-        """One more sample was asked for."""
+        """Count a sample that is read."""
         with self._counts.get_lock():
             self._counts[len(CAUSES)] += 1
 
     def count_bad(self, error: BadSample) -> None:
-        """One more sample is bad.
+        """Count a bad sample.
 
         Raises:
-            RuntimeError: If that is too many.
+            RuntimeError: If the share of bad samples exceeds ``max_bad``.
         """
         cause = CAUSES.index(error.cause) if error.cause in CAUSES else len(CAUSES) - 1
         with self._counts.get_lock():
@@ -58,8 +57,3 @@ class BadSampleCounter:
             raise RuntimeError(
                 f'{self.name}: {bad} of {read} samples are bad ({summary}), more than '
                 f'max_bad={self.max_bad}. The last: {error}. Mend the data, or raise max_bad')
-
-
-def replacement(index: int, attempt: int, length: int) -> int:
-    """The sample that stands in for a bad one: always the same."""
-    return mix(index, attempt) % length

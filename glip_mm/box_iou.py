@@ -1,0 +1,37 @@
+"""Intersection over union of boxes in NumPy."""
+
+import numpy as np
+
+
+def box_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the IoU of every pair of half-open xyxy boxes, ``[N, 4]`` x ``[M, 4]`` -> ``[N, M]``.
+
+    Example:
+        >>> box_iou(np.array([[0, 0, 4, 4]]), np.array([[0, 0, 4, 2], [4, 0, 8, 4]]))
+        array([[0.5, 0. ]])
+    """
+    return paired_iou(boxes[:, None], others[None])
+
+
+def paired_iou(boxes: np.ndarray, others: np.ndarray, xywh: bool = False) -> np.ndarray:
+    """Return the IoU of boxes one by one, ``[..., 4]`` and ``[..., 4]`` -> ``[...]``, broadcast.
+
+    Args:
+        boxes: half-open boxes, xyxy.
+        others: likewise.
+        xywh: whether boxes are corner and size instead; the operations and their order are then
+            those of pycocotools' ``iou``, so that equal IoUs are equal in both.
+    """
+    inter, area, other_area = 1., 1., 1.
+    for axis in (0, 1):
+        # columns, since arrays whose last axis has two elements are slow
+        begin, end = boxes[..., axis], boxes[..., axis + 2]
+        other_begin, other_end = others[..., axis], others[..., axis + 2]
+        if xywh:
+            side, other_side = end, other_end
+            end, other_end = end + begin, other_end + other_begin
+        else:
+            side, other_side = end - begin, other_end - other_begin
+        area, other_area = area * side, other_area * other_side
+        inter = inter * np.maximum(np.minimum(end, other_end) - np.maximum(begin, other_begin), 0)
+    return inter / np.where(inter > 0, area + other_area - inter, 1)

@@ -1,0 +1,118 @@
+"""Boxes in the forms of pycocotools, and its matching, without its output on the screen.
+
+Letters: ``T`` IoU thresholds, ``R`` recalls, ``C`` categories, ``S`` sizes (all, small, medium,
+large).
+"""
+
+import contextlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+#: Detections of an image that count.
+MAX_DETS = 100
+
+
+def best_detections(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
+                    max_dets: int = MAX_DETS) -> tuple:
+    """Return the detections of an image that count: boxes, scores and labels, best first."""
+    best = np.argsort(-scores, kind='stable')[:max_dets]
+    return boxes[best], scores[best], labels[best]
+
+
+def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> list[dict]:
+    """Convert detections to COCO's result rows.
+
+    Args:
+        found: image id -> boxes ``[n, 4]`` xyxy half open, scores and labels.
+        ids: category of each label.
+
+    Raises:
+        ValueError: If a label has no category.
+    """
+    rows = []
+    for image, (boxes, scores, labels) in found.items():
+        if len(labels) and int(labels.max()) >= len(ids):
+            raise ValueError(f'image {image} has a detection of label {int(labels.max())}, but its '
+                             f'annotation file has {len(ids)} categories')
+        for (x1, y1, x2, y2), score, label in zip(boxes.tolist(), scores.tolist(),
+                                                  labels.tolist()):
+            rows.append(dict(image_id=image, category_id=ids[label], score=score,
+                             bbox=[x1, y1, x2 - x1, y2 - y1]))
+    return rows
+
+
+def quiet_coco(path: str | Path, renumber: bool = False) -> COCO:
+    """Read an annotation file and add what pycocotools needs and exported files may lack.
+
+    Args:
+        path: the file.
+        renumber: whether annotations get new ids, see :class:`.metrics.ODinWMetric`.
+    """
+    content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+    for i, row in enumerate(content.setdefault('annotations', []), 1):
+        row['id'] = i if renumber else row.get('id', i)
+        row.setdefault('iscrowd', 0)
+        row.setdefault('area', row['bbox'][2] * row['bbox'][3])
+    return coco_of(content)
+
+
+def coco_of(content: dict) -> COCO:
+    """Index the content of an annotation file."""
+    coco = COCO()
+    coco.dataset = content
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco.createIndex()
+    return coco
+
+
+def match_boxes(truth: COCO, found: COCO | Sequence[Mapping],
+                category_ids: Sequence[int] | None = None, image_ids: Sequence | None = None,
+                max_dets: int = MAX_DETS, all_sizes: bool = True) -> COCOeval:
+    """Match detections with boxes by the rules of COCO.
+
+    Args:
+        truth: annotations.
+        found: detections, as :func:`coco_results` gives them or indexed already.
+        category_ids: categories to match; default: all of the file.
+        image_ids: images to match; default: all of the file.
+        max_dets: number of detections of a category in an image that count.
+        all_sizes: whether boxes are also matched by size; else only all sizes together.
+
+    Returns:
+        The evaluation; ``evalImgs`` has the matches of each category, size and image.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        if not isinstance(found, COCO):
+            truth.dataset.setdefault('info', {})  # loadRes reads it, and exported files lack it
+            found = truth.loadRes(list(found)) if found else COCO()
+        evaluation = COCOeval(truth, found, 'bbox')
+        params = evaluation.params
+        params.maxDets = [max_dets]
+        if category_ids is not None:
+            params.catIds = list(category_ids)
+        if image_ids is not None:
+            params.imgIds = list(image_ids)
+        if not all_sizes:
+            params.areaRng, params.areaRngLbl = params.areaRng[:1], params.areaRngLbl[:1]
+        evaluation.evaluate()
+    return evaluation
+
+
+def precision_of(evaluation: COCOeval) -> np.ndarray:
+    """Return precision ``[T, R, C, S]`` of matched boxes; -1 where there is no box to find."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation.accumulate()
+    return evaluation.eval['precision'][..., -1]
+
+
+def mean_precision(precision: np.ndarray) -> float:
+    """Return the mean over what has boxes to find; NaN if nothing has."""
+    known = precision[precision > -1]
+    return float(known.mean()) if known.size else float('nan')

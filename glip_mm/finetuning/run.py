@@ -1,0 +1,193 @@
+"""Fine-tuning as one job: configs, training, choice of a checkpoint, test, table and page."""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mmengine.config import Config
+
+from glip_mm.apis.repeated_tests import Task, read_task
+from glip_mm.atomic_files import write_atomically
+from glip_mm.visualization.report import make_report
+from glip_mm_cli.places import shared_root
+
+from .class_prompts import read_class_prompts
+from .config import RunSettings, finetune_config, write_config
+from .data import with_shots
+from .odinw import prepared_file
+from .open_splits import ODINW, data_name, open_splits
+from .replay import read_replay
+from .results import aggregate, read_results, results_table
+from .retention import measure_retention, tuned_task, write_retention
+from .splits import Splits
+from .start import check_start, find_start
+
+
+def find_splits(args: argparse.Namespace, seed: int, out: Path) -> Splits:
+    """Find the splits of a run."""
+    train_file = args.train_file
+    splits = open_splits(args.data, out, args.val_fraction, args.sets, args.odinw_root,
+                         args.test_split)
+    if args.data.startswith(ODINW) and args.shots and not train_file:
+        train_file = prepared_file(splits.train, args.shots, seed)
+    return with_shots(splits, args.shots or None, seed, out, train_file)
+
+
+def call_tool(name: str, *options: object) -> int:
+    """Run a tool as a user would, and return its exit status; an interrupt ends this program."""
+    command = [sys.executable, str((shared_root() or Path()) / 'tools' / name), *map(str, options)]
+    print('$ ' + shlex.join(command), flush=True)
+    try:
+        return subprocess.run(command).returncode
+    except KeyboardInterrupt:
+        sys.exit('interrupted: the same command goes on from here')
+
+
+def run_tool(name: str, *options: object) -> None:
+    """Run a tool as a user would; end this program if it fails."""
+    status = call_tool(name, *options)
+    if status:
+        sys.exit(f'error: tools/{name} failed with status {status}; its messages are above')
+
+
+def best_checkpoint(folder: Path) -> Path:
+    """Find the checkpoint of a training that is best on val."""
+    found = sorted(folder.glob('best_*.pth'), key=lambda p: p.stat().st_mtime_ns)
+    if not found:
+        sys.exit(f"error: '{folder}' holds no best_*.pth: no evaluation gave a number; the "
+                 "log there says what was evaluated")
+    return found[-1]
+
+
+def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) -> dict[str, float]:
+    """Train and test a model once.
+
+    Args:
+        args: Parsed options.
+        folder: Folder of this seed.
+        seed: Random seed of subset and training.
+        config: Path of the written config.
+
+    Returns:
+        Test metrics in 0..1.
+    """
+    table = folder / 'test' / 'suite.csv'
+    if not (folder / 'test' / 'metrics.json').is_file():
+        checkpoint = args.checkpoint
+        if args.shots != 0:
+            if not (folder / 'trained').is_file():
+                run_tool('train.py', config, '--work-dir', folder / 'train', '--resume')
+                (folder / 'trained').touch()
+            checkpoint = best_checkpoint(folder / 'train')
+        run_tool('test.py', config, checkpoint, '--work-dir', folder / 'test', '--cfg-options',
+                 f'test_evaluator.out_file={table}')
+    return read_results(table)
+
+
+def prepare(args: argparse.Namespace, work_dir: Path, seeds: Sequence[int], kept: list[Task],
+            command: str) -> tuple[dict[int, Path], Splits]:
+    """Write the configs of all seeds; errors are found before the first training.
+
+    Args:
+        args: Parsed options.
+        work_dir: Work directory of all seeds.
+        seeds: Random seeds of the runs.
+        kept: List that gains the tests of ``--retention``.
+        command: Command line that is written into the configs.
+
+    Returns:
+        Seed -> config, and the splits of the last.
+
+    Raises:
+        ImportError, KeyError, OSError, TypeError, ValueError: If a setting or file is invalid.
+    """
+    file, args.checkpoint = find_start(args.checkpoint, args.config, work_dir)
+    base = Config.fromfile(file)
+    settings = RunSettings(args.tuning, args.shots, args.epochs, args.batch_size, args.workers,
+                           seeds[0], args.lr, args.copies, args.step_patience, args.stop_patience)
+    kept += [read_task(text) for text in args.retention]
+    replay = read_replay(args.replay, args.replay_share) if args.replay else None
+    configs = {}
+    for seed in seeds:
+        folder = work_dir / f'seed{seed}'
+        splits = find_splits(args, seed, folder / 'data')
+        prompts = read_class_prompts(args.prompts, splits.classes)
+        content = finetune_config(base, splits, replace(settings, seed=seed), args.checkpoint,
+                                  prompts, replay)
+        if args.shots == 0:
+            # nothing is trained: no parameter is named
+            content.get('model', {}).pop('tuning', None)
+        configs[seed] = write_config(folder / 'config.py', file, content, command,
+                                     args.cfg_options)
+    if not all((config.parent / 'test/metrics.json').is_file() for config in configs.values()):
+        check_start(configs[seeds[0]], args.checkpoint)
+    return configs, splits
+
+
+def default_work_dir(args: argparse.Namespace) -> Path:
+    """Name the folder of a job that was given none."""
+    shots = 'all' if args.shots is None else args.shots
+    return Path(f'work_dirs/finetune/{data_name(args.data)}/{args.tuning}_{shots}')
+
+
+def run_seeds(args: argparse.Namespace, work_dir: Path, splits: Splits, configs: dict[int, Path],
+              kept: Sequence[Task]) -> None:
+    """Train and test with each seed, and report.
+
+    Args:
+        args: Parsed options of ``tools/finetune.py``.
+        work_dir: Folder of the job.
+        splits: Data of the last seed.
+        configs: Seed -> written config, of :func:`prepare`.
+        kept: Tests of ``--retention``.
+    """
+    runs = {f'seed {seed}': run_seed(args, config.parent, seed, config)
+            for seed, config in configs.items()}
+    finish(args, work_dir, splits, runs, list(configs.values()), kept)
+
+
+def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
+           runs: dict[str, dict[str, float]], configs: Sequence[Path],
+           kept: Sequence[Task]) -> None:
+    """Write results.md, results.json, the retention table and the page."""
+    table, name = results_table(runs), splits.name
+    doubts = [*splits.doubts]
+    if all(run['AP'] == 0 for run in runs.values()):
+        doubts.append("nothing was found: see 'Training that learns nothing' in "
+                      'docs/troubleshooting.md, and what the log said at the first evaluation')
+    table += ''.join(f'\n\nWarning: {doubt}.' for doubt in doubts)
+    summary = dict(data=name, doubts=doubts, tuning=args.tuning, shots=args.shots, runs=runs,
+                   mean={k: m for k, (m, _) in aggregate(list(runs.values())).items()},
+                   deviation={k: d for k, (_, d) in aggregate(list(runs.values())).items()})
+    if kept:
+        tuned = {run: (str(best_checkpoint(config.parent / 'train')), runs[run]['AP'])
+                 for run, config in zip(runs, configs)}
+        values = measure_retention(tuned_task(configs[0], name), kept, args.tuning,
+                                   args.checkpoint, tuned, work_dir / 'retention')
+        summary['retention'] = values
+        table += f'\n\nTuned AP, and AP on the original vocabulary:\n\n' \
+                 f'{write_retention(values, work_dir)}'
+    write_atomically(work_dir / 'results.md', (table + '\n').encode())
+    write_atomically(work_dir / 'results.json', json.dumps(_finite(summary), indent=1).encode())
+    print(f'\n{table}\n')
+    print(f"results: '{work_dir / 'results.md'}' and results.json")
+    if not args.no_report:
+        tests = [c.parent / 'test' for c in configs]
+        names = list(runs)
+        for model in sorted(p for p in (work_dir / 'retention').glob('*') if kept):
+            tests += [model / task.name for task in kept]
+            names += [f"{model.name.replace('_', ' ')}: {task.name}" for task in kept]
+        page = make_report([str(t) for t in tests], work_dir / 'report', names)
+        print(f"report: '{page}'")
+
+
+def _finite(value: object) -> object:
+    # JSON has no nan
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    return None if isinstance(value, float) and value != value else value

@@ -1,0 +1,41 @@
+"""Modules that moved: their old names import for one release."""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+def moved_modules(new_names: Mapping[str, str]) -> None:
+    """Let modules be imported by their old names, with a FutureWarning that says the new one.
+
+    The old name is the new module itself, so that classes are the same by both names. To be called
+    in the ``__init__`` of the package that the modules left.
+
+    Args:
+        new_names: old name of a module -> new name, both in full.
+
+    Example:
+        >>> moved_modules({'glip_mm.old': 'glip_mm.version'})
+    """
+    sys.meta_path.append(_MovedModules(new_names))
+
+
+class _MovedModules(MetaPathFinder, Loader):
+
+    def __init__(self, new_names: Mapping[str, str]) -> None:
+        self.new_names = new_names
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None,
+                  target: ModuleType | None = None) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self) if fullname in self.new_names else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        old, new = module.__name__, self.new_names[module.__name__]
+        # frames of the import system do not count: the level is that of the import statement
+        warnings.warn(f'{old} is {new} now; the old name goes with the next release',
+                      FutureWarning, stacklevel=2)
+        sys.modules[old] = importlib.import_module(new)
