@@ -70,7 +70,7 @@ class ScreenFormatter(logging.Formatter):
 def no_stderr() -> Iterator[None]:
     """Suppress shell messages about missing compilers while the environment is collected."""
     sys.stderr.flush()
-    with open(os.devnull, 'w') as nowhere:
+    with open(os.devnull, 'wb') as nowhere:
         kept = os.dup(2)
         try:
             os.dup2(nowhere.fileno(), 2)

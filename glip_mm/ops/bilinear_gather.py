@@ -62,7 +62,8 @@ def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int], stride: 
         low = at.detach().floor()
         part = at - low
         pixel = torch.stack((low, low + 1), dim=-1)
-        inside = (pixel >= 0) & (pixel < limit)
+        # at exactly -1 MMCV's kernel reads nothing, so no gradient is left either
+        inside = (pixel >= 0) & (pixel < limit) & (at > -1)[..., None]
         # an offset that is not a number reads the first pixel, and its weight stays NaN
         return (pixel.nan_to_num(0.).clamp(0, limit - 1).long(),
                 torch.stack((1 - part, part), dim=-1) * inside)  # [B, h', w', T, 2]

@@ -18,6 +18,18 @@ from glip_mm.registry import DATASETS, MODELS
 from ..two_processes import in_two_processes
 
 
+class Overflow(torch.autograd.Function):
+    """Zeros whose gradient is not finite."""
+
+    @staticmethod
+    def forward(ctx, weight):
+        return weight * 0
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * float('inf')
+
+
 @MODELS.register_module()
 class FragileModel(BaseModel):
     """Samples say what goes wrong in them."""
@@ -35,8 +47,7 @@ class FragileModel(BaseModel):
             x = x * float('nan')
         x = self.norm(self.first(x))
         if 'gradient' in faults:
-            # finite, with a gradient that is not
-            x = x + (self.first.weight[0] * 0).clamp(min=0).sqrt()
+            x = x + Overflow.apply(self.first.weight)[0]
         y = self.second(x)
         box = y.square().mean() * (float('inf') if 'box' in faults else 1.)
         if 'constant' in faults:

@@ -64,6 +64,18 @@ def test_an_offset_that_is_not_a_number_spoils_its_pixel_alone():
     torch.testing.assert_close(got[0], wanted[0])
 
 
+@pytest.mark.parametrize('axis', [0, 1])
+def test_a_point_exactly_one_pixel_outside_has_no_gradient(axis):
+    """As in MMCV's kernel, compiled or not."""
+    x, mask, weight = torch.randn(1, 2, 4, 4), torch.ones(1, 1, 4, 4), torch.randn(3, 2, 1, 1)
+    offset = torch.full((1, 2, 4, 4), 0.25)
+    offset[0, axis, 0, 0] = -1.
+    for way in (deform_conv2d, mmcv_op):
+        leaf = offset.clone().requires_grad_()
+        way(x, leaf, mask, weight, torch.zeros(3), (1, 1), (0, 0)).sum().backward()
+        assert (leaf.grad[0, :, 0, 0] == 0).all() and (leaf.grad[0, :, 1, 1] != 0).all()
+
+
 def test_offsets_of_a_larger_map_are_read_from_its_leading_memory():
     """As GLIP and MMDetection's DyHead give them; both operators."""
     x, weight, bias = torch.randn(2, 4, 3, 3), torch.randn(5, 4, 3, 3), torch.randn(5)

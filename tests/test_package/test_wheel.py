@@ -146,7 +146,9 @@ def installed(wheel, tmp_path_factory):
         '--no-index', '--no-cache-dir', wheel, cwd=folder)
     site, = folder.glob('[Ll]ib/**/site-packages')
     here = [path for path in map(Path, sys.path) if path.name == 'site-packages']
-    (site / 'here.pth').write_text(''.join(f'{path}\n' for path in here))
+    # with the .pth files that lie there, such as the one that gives distutils
+    (site / 'here.pth').write_text(''.join(f'import site; site.addsitedir({str(path)!r})\n'
+                                           for path in here))
     return scripts / 'glip-mm'
 
 

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 TOOLS = sorted(path.relative_to(ROOT).as_posix() for folder in ('tools', 'demo')
                for path in (ROOT / folder).rglob('*.py')
                if "if __name__ == '__main__'" in path.read_text(encoding='utf-8')
+               and 'from moved import' not in path.read_text(encoding='utf-8')
                and path.name != 'check_env.py')
 TOOLS += sorted(path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')
                 for path in (ROOT / 'dev').rglob('*.py')

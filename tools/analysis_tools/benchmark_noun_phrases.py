@@ -1,5 +1,6 @@
-"""Moved to a module of dev, see moved.py."""
+"""Is a module of dev now: see moved.py."""
 
-from moved import run
+if __name__ == '__main__':
+    from moved import run
 
-run(__file__)
+    run(__file__)
