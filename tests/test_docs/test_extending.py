@@ -148,8 +148,9 @@ def test_language_model(clone, example):
     assert model.language_model.vectors.weight.grad.abs().sum() > 0
     # longer than one prompt
     model.language_model.max_tokens = 6
-    chunks = model.prompts.chunks(Prompt.from_data_sample(data_sample(NAMES)))
-    assert [list(chunk.prompt.names) for chunk in chunks] == [['head', 'helmet'], ['person']]
+    chunks = model.prompts.chunks(Prompt.from_data_sample(data_sample((*NAMES, 'glove'))))
+    assert [list(chunk.prompt.names) for chunk in chunks] == [['head', 'helmet'],
+                                                              ['person', 'glove']]
 
 
 def test_benchmark(clone, example, monkeypatch):

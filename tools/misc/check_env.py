@@ -81,6 +81,7 @@ NEEDS = (
     Need(('ipykernel',), required=False),
     Need(('nbclient',), required=False),
     Need(('playwright',), required=False),
+    Need(('ruff',), required=False),
 )
 PYTHON = ('3.10', '3.14')
 
