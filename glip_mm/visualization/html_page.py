@@ -1,4 +1,4 @@
-"""One self-contained HTML page of pictures with their captions."""
+"""Write a self-contained HTML page of pictures with their captions."""
 
 import base64
 import contextlib
@@ -30,9 +30,9 @@ class HtmlPage:
     """Write a page picture by picture; the file appears when it is complete.
 
     Args:
-        path: the file.
-        title: heading.
-        note: sentence under the heading.
+        path: File of the page.
+        title: Heading.
+        note: Sentence under the heading.
 
     Example:
         >>> with HtmlPage('page.html', 'train', '2 samples') as page:  # doctest: +SKIP
@@ -51,9 +51,9 @@ class HtmlPage:
         """Add a sample.
 
         Args:
-            sample: the sample.
-            title: what to call it.
-            max_side: longest side in pixels; a larger image is made smaller.
+            sample: Sample to draw.
+            title: Name of the sample.
+            max_side: Longest side in pixels; a larger image is made smaller.
         """
         note = ' · '.join(filter(None, [title, Path(sample.path).name, sample.where]))
         self._write(render_macro('pictures.html', 'figure', picture_of(sample, title, max_side),
@@ -83,10 +83,10 @@ class Run(NamedTuple):
     """Words of a caption that look alike.
 
     Attributes:
-        text: the words.
-        entity: entity that owns them, -1 for none.
-        color: background of words that have a box, else None.
-        blank: whether a blank stands before them.
+        text: The words.
+        entity: Entity that owns them, -1 for none.
+        color: Background of words that have a box, else None.
+        blank: Whether a blank stands before them.
     """
 
     text: str
@@ -99,8 +99,8 @@ class Folded(NamedTuple):
     """The short form of a long vocabulary.
 
     Attributes:
-        names: names that have a box.
-        rest: number of the others.
+        names: Names that have a box.
+        rest: Number of the others.
     """
 
     names: list[Run]
@@ -135,9 +135,9 @@ def picture_of(sample: DatasetSample, title: str, max_side: int = 800) -> HtmlPi
     """Draw a sample for a page.
 
     Args:
-        sample: the sample.
-        title: text that stands for the picture where it is not seen.
-        max_side: longest side in pixels; a larger image is made smaller.
+        sample: Sample to draw.
+        title: Text that stands for the picture where it is not seen.
+        max_side: Longest side in pixels; a larger image is made smaller.
     """
     picture = sample.draw(caption=False, max_side=max_side)
     height, width = picture.shape[:2]
@@ -148,7 +148,7 @@ def caption_html(sample: DatasetSample) -> Markup:
     """Render the caption of a sample: words in the colour of their boxes, others grey.
 
     Args:
-        sample: the sample.
+        sample: Sample to draw.
 
     Returns:
         HTML; empty without a prompt.

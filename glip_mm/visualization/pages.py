@@ -1,4 +1,4 @@
-"""HTML pages from the templates beside this module; every value is escaped as it is rendered."""
+"""Render HTML pages from the templates beside this module; every value is escaped on the way."""
 
 from pathlib import Path
 from typing import IO, Any
@@ -35,8 +35,8 @@ def render(template: str, **values: Any) -> Markup:
     """Render a page.
 
     Args:
-        template: name of the template.
-        values: what it shows; strings are text, :class:`~markupsafe.Markup` is HTML.
+        template: Name of the template.
+        values: Values by name; strings are text, :class:`~markupsafe.Markup` is HTML.
     """
     return Markup(ENVIRONMENT.get_template(template).render(values))
 
@@ -45,9 +45,9 @@ def write_page(file: IO[bytes], template: str, **values: Any) -> None:
     """Render a page piece by piece into a file, so that its pictures need not fit into memory.
 
     Args:
-        file: open file.
-        template: name of the template.
-        values: as those of :func:`render`; an iterator is read while the page is written.
+        file: Open file.
+        template: Name of the template.
+        values: Values as of :func:`render`; an iterator is read while the page is written.
     """
     stream = ENVIRONMENT.get_template(template).stream(values)
     stream.enable_buffering(100)
@@ -59,9 +59,9 @@ def render_macro(template: str, macro: str, *values: Any, **options: Any) -> Mar
     """Render one macro of a template.
 
     Args:
-        template: name of the template.
-        macro: name of the macro.
-        values: arguments of the macro.
-        options: named arguments of the macro.
+        template: Name of the template.
+        macro: Name of the macro.
+        values: Arguments of the macro.
+        options: Named arguments of the macro.
     """
     return getattr(ENVIRONMENT.get_template(template).module, macro)(*values, **options)

@@ -1,4 +1,4 @@
-"""The review: a page, a contact sheet, and a summary for machines."""
+"""Write the review: a page, a contact sheet, and a summary for machines."""
 
 import json
 import logging
@@ -36,10 +36,10 @@ def make_review(labels: str | Path, images: str | Path | None, out: str | Path, 
         labels: Folder of a run, or what else :class:`LabelRows` takes.
         images: Folder that file names start from; shards hold their images.
         out: Folder for the files.
-        samples: How many images are shown.
-        seed: Of the choice.
+        samples: Number of images that are shown.
+        seed: Random seed of the choice.
         label_map: Label -> name, for detection rows without categories.
-        progress: Show progress bars.
+        progress: Whether to show progress bars.
 
     Returns:
         The page.
@@ -147,7 +147,7 @@ def _phrases_note(statistics: LabelStatistics) -> str:
 
 
 def summarise(rows: LabelRows, statistics: LabelStatistics, shown: list[dict], seed: int) -> dict:
-    """The content of ``summary.json``; rates are shares of 1, None where there is no number."""
+    """Return the content of ``summary.json``: rates as shares of 1, None where there is none."""
     def plain(value: float) -> float | None:
         return None if value != value else round(value, 4)
     return dict(

@@ -1,4 +1,4 @@
-"""The part of a report that is about one data set, with all runs in each plot."""
+"""Collect the part of a report that is about one data set, with all runs in each plot."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,10 +30,10 @@ class Plot(NamedTuple):
     """A figure of a report.
 
     Attributes:
-        title: heading.
-        svg: the figure.
-        note: sentence beneath.
-        scroll: width in pixels of a figure that scrolls in a box of its own, else 0.
+        title: Heading.
+        svg: The figure.
+        note: Sentence beneath.
+        scroll: Width in pixels of a figure that scrolls in a box of its own, else 0.
         width: ``'double'`` for a figure as wide as two cards, else empty.
     """
 
@@ -49,13 +49,13 @@ def make_plot(figure: Figure, title: str, path: Path, name: str, description: st
     """Save a figure as PNG and convert it for a page.
 
     Args:
-        figure: the figure.
-        title: heading.
+        figure: Figure of Matplotlib.
+        title: Heading.
         path: PNG file.
-        name: name of the figure, unique in the page.
-        description: what the figure shows.
-        note: sentence beneath.
-        scroll: whether it scrolls inside of its box on a phone, to be legible.
+        name: Name of the figure, unique in the page.
+        description: Text that stands for the figure where it is not seen.
+        note: Sentence beneath.
+        scroll: Whether the figure scrolls inside of its box on a phone, to be legible.
     """
     save_figure(figure, path)
     width = round(figure.get_size_inches()[0] * 72) if scroll else 0
@@ -69,12 +69,12 @@ class DatasetSection:
     PNG files are written when the attributes that show them are first read.
 
     Args:
-        name: name of the data set.
-        stem: what its files and ids begin with.
-        analyses: name of a run -> analysis of the data set in that run.
-        folder: folder of the PNG files.
-        pictures: number of false detections and of missed boxes of each run that are shown.
-        classes: number of classes that have a plot of their own: those with the most boxes.
+        name: Name of the data set.
+        stem: Beginning of its file names and ids.
+        analyses: Name of a run -> analysis of the data set in that run.
+        folder: Folder of the PNG files.
+        pictures: Number of false detections and of missed boxes of each run that are shown.
+        classes: Number of classes that have a plot of their own: those with the most boxes.
     """
 
     def __init__(self, name: str, stem: str, analyses: Mapping[str, Analysis], folder: Path,
@@ -86,7 +86,7 @@ class DatasetSection:
 
     @cached_property
     def overview(self) -> dict[str, Any]:
-        """Average precision by run, and what the data set holds."""
+        """Return average precision by run, and the size of the data set."""
         first, matches = self.first, self.first.matches
         kind = 'phrases' if first.truth.phrases else 'classes with boxes'
         count = len(set(zip(first.truth.image.tolist(), first.truth.labels.tolist()))) \
@@ -112,7 +112,7 @@ class DatasetSection:
 
     @cached_property
     def plots(self) -> list[Plot]:
-        """Figures of the data set as a whole."""
+        """Draw the data set as a whole."""
         plots = [self._precision_recall()]
         if not self.first.truth.phrases:
             plots += [self._sizes(), self._frequencies(), self._over_boxes()]
@@ -189,7 +189,7 @@ class DatasetSection:
 
     @cached_property
     def confusions(self) -> list[dict[str, Any]]:
-        """A confusion matrix of each run, and its most frequent pairs."""
+        """Draw the confusion matrix of each run and list its most frequent pairs."""
         if self.first.truth.phrases:
             return []
         found = []
@@ -216,7 +216,7 @@ class DatasetSection:
 
     @cached_property
     def curves(self) -> dict[str, Any] | None:
-        """Precision over recall of the classes with the most boxes."""
+        """Draw precision over recall of the classes with the most boxes."""
         shown, boxes = self.first.shown_classes, self.first.matches.boxes
         chosen = sorted(sorted(shown, key=lambda i: -boxes[i])[:self.num_classes])
         if self.first.truth.phrases or not chosen:
@@ -234,7 +234,7 @@ class DatasetSection:
 
     @cached_property
     def classes(self) -> dict[str, Any] | None:
-        """A row of numbers for each class, the best first."""
+        """Return a row of numbers for each class, the best first."""
         if self.first.truth.phrases:
             return None
         shown, letters = self.first.shown_classes, self.first.truth.frequency
@@ -254,7 +254,7 @@ class DatasetSection:
 
     @property
     def pictures(self) -> Iterator[dict[str, Any]]:
-        """Pictures of the worst errors of each run."""
+        """Draw the worst errors of each run."""
         for index, (run, analysis) in enumerate(self.analyses.items()):
             for key, choose, title in (('false', worst_false, 'surest false detections'),
                                        ('missed', worst_missed, 'worst misses')):
@@ -279,7 +279,7 @@ class DatasetSection:
 
 
 def file_stems(names: Sequence[str]) -> dict[str, str]:
-    """Names of data sets as parts of file names and anchors, no two the same."""
+    """Convert names of data sets to parts of file names and anchors, no two the same."""
     stems: dict[str, str] = {}
     for name in names:
         stem = whole = re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-').lower() or 'dataset'
@@ -291,7 +291,7 @@ def file_stems(names: Sequence[str]) -> dict[str, str]:
 
 
 def _most_confused(analysis: Analysis) -> list[int]:
-    """Labels for the confusion matrix, in order."""
+    """Choose the labels of the confusion matrix, in order."""
     table = analysis.errors.confusion[:-1, :-1]
     mass = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diag(table)
     shown = analysis.shown_classes

@@ -1,4 +1,4 @@
-"""Figures that are drawn once, for a PNG file and for a page in light or dark."""
+"""Draw figures once, for a PNG file and for a page in light or dark."""
 
 import contextlib
 import io
@@ -29,11 +29,11 @@ _STYLE = {
 @contextlib.contextmanager
 def drawing(width: float = WIDTH, height: float = 2.8,
             layout: str | None = 'constrained') -> Iterator[Figure]:
-    """A new figure in the look of the project.
+    """Open a new figure in the look of the project.
 
     Args:
-        width: Inches.
-        height: Inches.
+        width: Width in inches.
+        height: Height in inches.
         layout: Matplotlib's layout engine; ``None``: margins are set by hand, which is faster.
 
     Example:
@@ -45,17 +45,17 @@ def drawing(width: float = WIDTH, height: float = 2.8,
 
 
 def result_color(index: int) -> tuple[float, float, float]:
-    """Colour of a result, for Matplotlib."""
+    """Return the colour of a result for Matplotlib."""
     return tuple(c / 255 for c in RESULT_COLORS[index % len(RESULT_COLORS)])
 
 
 def to_svg(figure: Figure, name: str, description: str = '') -> Markup:
-    """An SVG element that takes its text and lines from the colours of the page around it.
+    """Convert a figure to an SVG element that takes its colours from the page around it.
 
     Args:
-        figure: The figure.
-        name: Unique in the page: ids start with it.
-        description: what the figure shows.
+        figure: Figure of Matplotlib.
+        name: Name of the figure, unique in the page: ids start with it.
+        description: Text that stands for the figure where it is not seen.
 
     Returns:
         ``<svg>``; it fills the width that it is given, and is of the figure's proportions.

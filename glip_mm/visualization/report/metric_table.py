@@ -1,4 +1,4 @@
-"""What was measured next to what was published."""
+"""Set measured metrics beside published ones."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,10 +13,10 @@ class MetricCell(NamedTuple):
     """A metric of a run; ``expected`` and ``difference`` are empty where nothing is expected.
 
     Attributes:
-        value: measured, formatted.
-        expected: published, formatted.
-        difference: measured less published in points, formatted, or that it was not measured.
-        good: whether the difference is within the tolerance.
+        value: Measured, formatted.
+        expected: Published, formatted.
+        difference: Measured less published in points, formatted, or that it was not measured.
+        good: Whether the difference is within the tolerance.
     """
 
     value: str
@@ -29,12 +29,12 @@ class MetricTable(NamedTuple):
     """A row of cells for each metric.
 
     Attributes:
-        head: names of the columns.
-        rows: name of each metric and its cell of each run.
-        note: sentence beneath.
-        beside: whether what is expected has columns of its own.
-        beneath: whether it stands beneath what was measured.
-        narrow: whether the table needs less than the width of the page.
+        head: Names of the columns.
+        rows: Name of each metric and its cell of each run.
+        note: Sentence beneath.
+        beside: Whether what is expected has columns of its own.
+        beneath: Whether it stands beneath what was measured.
+        narrow: Whether the table needs less than the width of the page.
     """
 
     head: list[str]
@@ -46,7 +46,7 @@ class MetricTable(NamedTuple):
 
 
 class RunCard(NamedTuple):
-    """What was tested, on what, how fast."""
+    """The facts of a run: what was tested, on what, how fast."""
 
     name: str
     color: Color
@@ -60,7 +60,7 @@ def metric_table(results: Sequence[Result]) -> MetricTable:
     has one column, and what is expected of it stands beneath.
 
     Args:
-        results: the runs.
+        results: Runs to show.
     """
     keys = list(dict.fromkeys(key for r in results for key in r.metrics))
     keys += [key for key in dict.fromkeys(k for r in results for k in r.expected)

@@ -1,4 +1,4 @@
-"""The report: one HTML page, its figures as PNG files, and a summary for machines."""
+"""Write the report: one HTML page, its figures as PNG files, and a summary for machines."""
 
 import difflib
 import json
@@ -30,12 +30,12 @@ def make_report(folders: Sequence[str | Path], out: str | Path,
     Args:
         folders: Work directories of ``tools/test.py``.
         out: Folder for ``index.html``, ``summary.json`` and ``figures/``.
-        names: What to call the runs; default: their models, told apart by their folders.
+        names: Names of the runs; default: their models, told apart by their folders.
         threshold: Score at which errors are counted; default: where F1 is best.
-        pictures: How many false detections and how many missed boxes of each data set and run
+        pictures: Number of false detections and of missed boxes of each data set and run that
             are shown.
-        classes: How many classes of a data set have a plot of their own.
-        progress: Show progress bars.
+        classes: Number of classes of a data set that have a plot of their own.
+        progress: Whether to show progress bars.
 
     Returns:
         The page.
