@@ -17,9 +17,9 @@ def paired_iou(boxes: np.ndarray, others: np.ndarray, xywh: bool = False) -> np.
     """Return the IoU of boxes one by one, ``[..., 4]`` and ``[..., 4]`` -> ``[...]``, broadcast.
 
     Args:
-        boxes: half-open boxes, xyxy.
-        others: likewise.
-        xywh: whether boxes are corner and size instead; the operations and their order are then
+        boxes: Half-open boxes, xyxy.
+        others: Likewise.
+        xywh: Whether boxes are corner and size instead; the operations and their order are then
             those of pycocotools' ``iou``, so that equal IoUs are equal in both.
     """
     inter, area, other_area = 1., 1., 1.

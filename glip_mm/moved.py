@@ -16,7 +16,7 @@ def moved_modules(new_names: Mapping[str, str]) -> None:
     in the ``__init__`` of the package that the modules left.
 
     Args:
-        new_names: old name of a module -> new name, both in full.
+        new_names: Old name of a module -> new name, both in full.
 
     Example:
         >>> moved_modules({'glip_mm.old': 'glip_mm.version'})

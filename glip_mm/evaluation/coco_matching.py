@@ -30,8 +30,8 @@ def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> list[dict]:
     """Convert detections to COCO's result rows.
 
     Args:
-        found: image id -> boxes ``[n, 4]`` xyxy half open, scores and labels.
-        ids: category of each label.
+        found: Image id -> boxes ``[n, 4]`` xyxy half open, scores and labels.
+        ids: Category of each label.
 
     Raises:
         ValueError: If a label has no category.
@@ -52,8 +52,8 @@ def quiet_coco(path: str | Path, renumber: bool = False) -> COCO:
     """Read an annotation file and add what pycocotools needs and exported files may lack.
 
     Args:
-        path: the file.
-        renumber: whether annotations get new ids, see :class:`.metrics.ODinWMetric`.
+        path: The file.
+        renumber: Whether annotations get new ids, see :class:`.metrics.ODinWMetric`.
     """
     content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
     for i, row in enumerate(content.setdefault('annotations', []), 1):
@@ -78,12 +78,12 @@ def match_boxes(truth: COCO, found: COCO | Sequence[Mapping],
     """Match detections with boxes by the rules of COCO.
 
     Args:
-        truth: annotations.
-        found: detections, as :func:`coco_results` gives them or indexed already.
-        category_ids: categories to match; default: all of the file.
-        image_ids: images to match; default: all of the file.
-        max_dets: number of detections of a category in an image that count.
-        all_sizes: whether boxes are also matched by size; else only all sizes together.
+        truth: Annotations.
+        found: Detections, as :func:`coco_results` gives them or indexed already.
+        category_ids: Categories to match; default: all of the file.
+        image_ids: Images to match; default: all of the file.
+        max_dets: Number of detections of a category in an image that count.
+        all_sizes: Whether boxes are also matched by size; else only all sizes together.
 
     Returns:
         The evaluation; ``evalImgs`` has the matches of each category, size and image.

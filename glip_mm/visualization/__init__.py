@@ -1,4 +1,4 @@
-"""Pictures of grounding results."""
+"""Draw grounding results, and pages and charts of them."""
 
 from ..lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""The caption under a picture: the words of each entity in the entity's colour."""
+"""Draw the caption under a picture: the words of each entity in the entity's colour."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -37,11 +37,11 @@ def draw_caption(prompt: Prompt,
 
     Args:
         prompt: The prompt.
-        width: Pixels.
+        width: Width of the strip in pixels.
         colors: RGB of each of the ``E`` entities.
         found: Labels that have a box in the picture.
-        font_size: Pixels.
-        max_lines: The caption is cut after this many.
+        font_size: Height of the letters in pixels.
+        max_lines: Maximum number of lines; the rest is cut.
         font: Path of a font file.
 
     Returns:
@@ -68,7 +68,7 @@ def caption_pieces(prompt: Prompt, found: Collection[int] = ()) -> list[Piece]:
 
     Args:
         prompt: The prompt.
-        found: Where entities overlap, one of these owns the words; then the shortest does.
+        found: Entities that own the words where entities overlap; else the shortest does.
 
     Returns:
         Pieces in order.
@@ -139,7 +139,7 @@ def _line_length(line: Sequence[Piece], face: object) -> float:
 
 
 def _positions(line: Sequence[Piece], face: object) -> list[tuple[float, float]]:
-    """Begin and end of every piece of a line that starts at 0."""
+    """Return begin and end of every piece of a line that starts at 0."""
     blank = face.getlength(' ') * 1.15
     x, result = 0.0, []
     for index, piece in enumerate(line):

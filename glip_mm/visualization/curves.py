@@ -1,4 +1,4 @@
-"""Curves of several runs, smoothed, and averaged where runs differ by their seed alone."""
+"""Plot curves of several runs, smoothed, and averaged where runs differ by their seed alone."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ class Curve:
     """A line of a plot.
 
     Attributes:
-        label: Its name in the legend; curves of one name share a colour.
-        x: ``[n]``.
-        y: ``[n]``.
+        label: Name in the legend; curves of one name share a colour.
+        x: ``[n]`` places.
+        y: ``[n]`` values.
         spread: ``[n]`` half the height of the band around the line, or ``None``.
         dots: Whether single values are marked, as for a metric of few validations.
-        exact: Whether it is never smoothed, as a learning rate.
+        exact: Whether the curve is never smoothed, as a learning rate.
     """
 
     label: str
@@ -33,14 +33,14 @@ class Curve:
 
 
 def smooth(values: np.ndarray, weight: float) -> np.ndarray:
-    """Exponential moving average without the bias of its start.
+    """Compute the exponential moving average without the bias of its start.
 
     Args:
-        values: ``[n]``; NaN stays NaN and does not spread.
-        weight: How much of the past is kept, from 0 (nothing) to below 1.
+        values: ``[n]`` values; NaN stays NaN and does not spread.
+        weight: Share of the past that is kept, from 0 (nothing) to below 1.
 
     Returns:
-        ``[n]``.
+        ``[n]`` smoothed values.
 
     Raises:
         ValueError: If the weight is outside.
@@ -60,12 +60,12 @@ def smooth(values: np.ndarray, weight: float) -> np.ndarray:
 
 
 def mean_curve(curves: Sequence[Curve], label: str | None = None) -> Curve:
-    """The mean of curves and its deviation.
+    """Compute the mean of curves and its deviation.
 
     Args:
-        curves: At least one. Where they have other x, they are compared at those that lie within
-            all of them, interpolated.
-        label: The label; default: the first curve's.
+        curves: One curve or more. Where their x differ, they are compared at those that lie
+            within all of them, interpolated.
+        label: Label of the mean; default: the first curve's.
 
     Returns:
         A curve whose ``spread`` is the sample deviation (n - 1); ``None`` for a single curve.
@@ -91,9 +91,9 @@ def plot_curves(axes: object, curves: Sequence[Curve], smoothing: float = 0.,
     """Draw curves.
 
     Args:
-        axes: Matplotlib's.
-        curves: The curves; the legend names each label once.
-        smoothing: See :func:`smooth`; the values themselves stay visible, faintly.
+        axes: Axes of Matplotlib.
+        curves: Curves to draw; the legend names each label once.
+        smoothing: Weight of :func:`smooth`; the values themselves stay visible, faintly.
         palette: RGB of the labels, in order.
     """
     labels = list(dict.fromkeys(curve.label for curve in curves))
@@ -123,7 +123,7 @@ def plot_bars(axes: object, groups: Mapping[str, Sequence[float]]) -> None:
     """Draw the mean of each group as a bar, its deviation, and every single value as a dot.
 
     Args:
-        axes: Matplotlib's.
+        axes: Axes of Matplotlib.
         groups: Values by name, in the order they are drawn.
     """
     for index, values in enumerate(groups.values()):
@@ -160,7 +160,7 @@ def save_figure(figure: object, path: str | Path) -> Path:
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and sample deviation (n - 1) of some runs; the deviation of a single one is NaN.
+    """Return mean and sample deviation (n - 1) of some runs; a single one's deviation is NaN.
 
     Raises:
         ValueError: If there is none.
@@ -172,7 +172,7 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
 
 
 def plus_minus(mean: float, deviation: float, digits: int = 1) -> str:
-    """``mean ± deviation`` for a table; without the deviation where there is none.
+    """Format ``mean ± deviation`` for a table; without the deviation where there is none.
 
     Example:
         >>> plus_minus(60.04, 1.26), plus_minus(60.04, float('nan'))

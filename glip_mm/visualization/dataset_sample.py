@@ -1,4 +1,4 @@
-"""What there is to see of a dataset's sample, as annotated or as the model gets it."""
+"""Read a dataset's sample to be looked at, as annotated or as the model gets it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class DatasetSample:
         image: ``[height, width, 3]`` uint8 RGB.
         boxes: ``[K, 4]`` xyxy, half open, pixels of ``image``.
         labels: ``[K]`` entities of the prompt.
-        names: ``[K]``.
+        names: ``[K]`` names of the boxes.
         scores: ``[K]`` where boxes were made by a model, else ``None``.
-        prompt: What the labels point at, if the sample has text.
+        prompt: Prompt that the labels point at, if the sample has text.
         ignored: ``[M, 4]`` boxes that training leaves alone.
         path: File of the image.
         where: Row of the annotations, ``file:line``, if the dataset tells.
@@ -45,8 +45,8 @@ class DatasetSample:
 
         Args:
             caption: Whether the caption stands under the image.
-            title: A small line between both.
-            max_side: A larger image is made smaller, so that its longer side is this.
+            title: Small line between both.
+            max_side: Longest side in pixels; a larger image is made smaller.
             font: Path of a font file, for scripts that DejaVu Sans lacks.
 
         Returns:
@@ -75,7 +75,7 @@ def read_sample(dataset: Any, index: int, stage: str = 'pipeline') -> DatasetSam
 
     Args:
         dataset: Any dataset that yields MMDetection's data samples, wrapped or not.
-        index: Which one.
+        index: Number of the sample.
         stage: ``'pipeline'``: what the model gets; ``'raw'``: the annotation as it was read, on
             the image as it is on disk.
 
@@ -121,7 +121,7 @@ def locate(dataset: Any, index: int) -> tuple[Any, int]:
 
 def from_item(item: dict, classes: Sequence[str] = (), unscaled: bool = False,
               where: str = '') -> DatasetSample:
-    """From what the pipeline returns.
+    """Convert what the pipeline returns.
 
     Args:
         item: ``inputs``, a ``[3, height, width]`` tensor in the channel order of MMDetection's
@@ -156,12 +156,12 @@ def from_item(item: dict, classes: Sequence[str] = (), unscaled: bool = False,
 
 def from_annotation(info: dict, classes: Sequence[str], loader: LoadImageFromFile,
                     where: str = '') -> DatasetSample:
-    """From what ``get_data_info`` returns.
+    """Convert what ``get_data_info`` returns.
 
     Args:
         info: ``instances``, and ``text`` with or without ``phrases`` as ``ODVGDataset`` has them.
         classes: Names of labels where there is no text.
-        loader: Reads the image.
+        loader: Transform that reads the image.
         where: Row of the annotations.
 
     Returns:
@@ -203,7 +203,7 @@ def from_annotation(info: dict, classes: Sequence[str], loader: LoadImageFromFil
 
 
 def image_loader(dataset: Any) -> LoadImageFromFile:
-    """The image loader of a dataset's pipeline, or MMCV's."""
+    """Return the image loader of a dataset's pipeline, or MMCV's."""
     for transform in _transforms(dataset):
         if isinstance(transform, LoadImageFromFile):
             return transform
@@ -211,7 +211,7 @@ def image_loader(dataset: Any) -> LoadImageFromFile:
 
 
 def boxes_stay_unscaled(dataset: Any) -> bool:
-    """Whether a pipeline reads boxes after it resized the image, as pipelines of tests do."""
+    """Return whether a pipeline reads boxes after it resized the image, as test pipelines do."""
     names = [type(transform).__name__ for transform in _transforms(dataset)]
     reads = [i for i, name in enumerate(names) if name.startswith('LoadAnnotations')]
     resizes = [i for i, name in enumerate(names) if 'Resize' in name]

@@ -1,4 +1,4 @@
-"""Saving pictures."""
+"""Save pictures."""
 
 import io
 from pathlib import Path
@@ -16,7 +16,7 @@ def save_image(path: str | Path, image: np.ndarray) -> Path:
     """Save a picture.
 
     Args:
-        path: The file; its suffix sets the format (jpg, png, webp, bmp), anything else is PNG.
+        path: File; its suffix sets the format (jpg, png, webp, bmp), anything else is PNG.
         image: ``[height, width, 3]`` uint8 RGB.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A scalable font that is always there."""
+"""Load a scalable font that is always there."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ def load_font(size: int, path: str | None = None, bold: bool = False) -> ImageFo
         size: Height in pixels.
         path: A ``.ttf`` or ``.otf`` file, for scripts that DejaVu Sans lacks (Chinese, ...).
             Default: the DejaVu Sans that Matplotlib carries, which every MMEngine has.
-        bold: The bold face; ignored with ``path``.
+        bold: Whether to load the bold face; ignored with ``path``.
 
     Raises:
         FileNotFoundError: If ``path`` is no font file.

@@ -1,4 +1,4 @@
-"""Pictures of grounding results: each box in the colour of its words."""
+"""Draw grounding results: each box in the colour of its words."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,14 +30,14 @@ def draw_grounding(image: np.ndarray,
         result: Anything with ``boxes`` ``[K, 4]`` (pixels, x1 y1 x2 y2), ``labels`` ``[K]``,
             ``names`` and ``scores`` ``[K]`` or ``None`` (ground truth), e.g.
             :class:`glip_mm.apis.GroundingResult`.
-        prompt: What the labels point at; default: ``result.prompt``. Without a prompt there is
+        prompt: Prompt that the labels point at; default: ``result.prompt``. Without one there is
             no caption.
-        score_thr: Boxes below are not drawn.
-        palette: See :func:`entity_colors`.
+        score_thr: Score below which boxes are not drawn.
+        palette: Colours of the entities, see :func:`entity_colors`.
         caption: Whether to put the caption under the picture.
-        title: A small line between picture and caption.
+        title: Small line between picture and caption.
         font: Path of a font file, for scripts that DejaVu Sans lacks.
-        min_width: A narrower image is enlarged by a whole factor, so that words fit in.
+        min_width: Width up to which an image is enlarged by a whole factor, so that words fit.
         ignored: Boxes ``[M, 4]`` that stand for nothing (crowds), drawn in grey and without a name.
 
     Returns:

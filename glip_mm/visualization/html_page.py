@@ -1,34 +1,38 @@
-"""One self-contained HTML page of pictures with their captions."""
+"""Write a self-contained HTML page of pictures with their captions."""
 
 import base64
 import contextlib
-import html
 import io
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from ..atomic_files import replacing
+from ..text import Prompt
 from .caption import caption_pieces
 from .dataset_sample import DatasetSample
-from .page_style import page_head
-from .palette import Color, entity_colors, readable_on
+from .pages import render, render_macro
+from .palette import Color, entity_colors
 
 #: A vocabulary with more names than this is folded to those that have a box.
 MAX_NAMES = 40
 
-_TAIL = '</main></body></html>\n'
+#: Where pictures go; no escaped text holds it.
+_PICTURES = Markup('<!-- pictures -->')
 
 
 class HtmlPage:
-    """Writes a page picture by picture; the file appears when it is complete.
+    """Write a page picture by picture; the file appears when it is complete.
 
     Args:
-        path: The file.
+        path: File of the page.
         title: Heading.
-        note: A sentence under it.
+        note: Sentence under the heading.
 
     Example:
         >>> with HtmlPage('page.html', 'train', '2 samples') as page:  # doctest: +SKIP
@@ -39,25 +43,25 @@ class HtmlPage:
         self.path = Path(path)
         self._stack = contextlib.ExitStack()
         self._file = self._stack.enter_context(replacing(self.path))
-        self._write(f'{page_head(html.escape(title))}<h1>{html.escape(title)}</h1>\n'
-                    f'<p>{html.escape(note)} <span class="none">Grey words have no box.</span>'
-                    '</p>\n<main class="pictures">\n')
+        head, self._tail = render('samples.html', title=title, note=note, pictures=_PICTURES
+                                  ).split(_PICTURES)
+        self._write(head)
 
     def add(self, sample: DatasetSample, title: str, max_side: int = 800) -> None:
         """Add a sample.
 
         Args:
-            sample: The sample.
-            title: What to call it.
-            max_side: A larger image is made smaller.
+            sample: Sample to draw.
+            title: Name of the sample.
+            max_side: Longest side in pixels; a larger image is made smaller.
         """
         note = ' · '.join(filter(None, [title, Path(sample.path).name, sample.where]))
-        self._write(figure_html(sample, title, f'<small>{html.escape(note)}</small>'
-                                f'{boxes_html(sample)}', max_side))
+        self._write(render_macro('pictures.html', 'figure', picture_of(sample, title, max_side),
+                                 note, boxes=boxes_of(sample)))
 
     def add_error(self, title: str, message: str) -> None:
         """Add a sample that could not be read."""
-        self._write(error_html(title, message))
+        self._write(render_macro('pictures.html', 'error', title, message))
 
     def _write(self, text: str) -> None:
         self._file.write(text.encode('utf-8'))
@@ -72,100 +76,121 @@ class HtmlPage:
             stack.push(self._stack)
             if error is not None:
                 raise error
-            self._write(_TAIL)
+            self._write(self._tail)
 
 
-def figure_html(sample: DatasetSample, title: str, note: str = '', max_side: int = 800,
-                lead: str = '') -> str:
-    """A picture with its caption beneath.
+class Run(NamedTuple):
+    """Words of a caption that look alike.
+
+    Attributes:
+        text: The words.
+        entity: Entity that owns them, -1 for none.
+        color: Background of words that have a box, else None.
+        blank: Whether a blank stands before them.
+    """
+
+    text: str
+    entity: int
+    color: Color | None
+    blank: bool
+
+
+class Folded(NamedTuple):
+    """The short form of a long vocabulary.
+
+    Attributes:
+        names: Names that have a box.
+        rest: Number of the others.
+    """
+
+    names: list[Run]
+    rest: int
+
+
+class Caption(NamedTuple):
+    """A caption as the template shows it; ``folded`` is None for a short one."""
+
+    runs: list[Run]
+    folded: Folded | None = None
+
+
+class HtmlPicture(NamedTuple):
+    """A picture as the template shows it; ``address`` holds the picture itself."""
+
+    title: str
+    width: int
+    height: int
+    address: str
+    caption: Caption
+
+
+class Boxes(NamedTuple):
+    """Boxes as the template lists them: a summary, and name, corners and score of each."""
+
+    head: str
+    rows: list[list[str]]
+
+
+def picture_of(sample: DatasetSample, title: str, max_side: int = 800) -> HtmlPicture:
+    """Draw a sample for a page.
 
     Args:
-        sample: The sample.
-        title: What stands for the picture where it is not seen.
-        note: HTML under the caption.
-        max_side: A larger image is made smaller.
-        lead: HTML over the caption.
-
-    Returns:
-        A ``<figure>`` that holds the picture itself.
+        sample: Sample to draw.
+        title: Text that stands for the picture where it is not seen.
+        max_side: Longest side in pixels; a larger image is made smaller.
     """
     picture = sample.draw(caption=False, max_side=max_side)
     height, width = picture.shape[:2]
-    return (f'<figure><img loading="lazy" width="{width}" height="{height}" '
-            f'alt="{html.escape(title)}" src="{_data_address(picture)}">\n<figcaption>'
-            f'{lead}{caption_html(sample)}{note}</figcaption></figure>\n')
+    return HtmlPicture(title, width, height, _data_address(picture), caption_of(sample))
 
 
-def error_html(title: str, message: str) -> str:
-    """What stands where a picture could not be drawn."""
-    return (f'<figure><div class="error"><b>{html.escape(title)}</b><br>{html.escape(message)}'
-            '</div></figure>\n')
-
-
-def caption_html(sample: DatasetSample) -> str:
-    """The caption of a sample: words in the colour of their boxes, others grey.
+def caption_html(sample: DatasetSample) -> Markup:
+    """Render the caption of a sample: words in the colour of their boxes, others grey.
 
     Args:
-        sample: The sample.
+        sample: Sample to draw.
 
     Returns:
-        HTML, escaped; empty without a prompt.
+        HTML; empty without a prompt.
     """
+    return render_macro('pictures.html', 'caption', caption_of(sample)).strip()
+
+
+def caption_of(sample: DatasetSample) -> Caption:
+    """Find which words of a sample's caption look alike; no words without a prompt."""
     prompt = sample.prompt
     if prompt is None:
-        return ''
+        return Caption([])
     found = {int(label) for label in sample.labels}
     colors = entity_colors(len(prompt.entities), found)
-    words: list[str] = []
-    last = -1
-    for piece in caption_pieces(prompt, found):
-        text, blank = html.escape(piece.text), ' ' if piece.blank else ''
-        if piece.entity in found and piece.entity == last and words:
-            # words of one entity share a background
-            words[-1] = words[-1].removesuffix('</mark>') + f'{blank}{text}</mark>'
-        elif piece.entity in found:
-            words.append(f'{blank}{_mark(text, colors[piece.entity])}')
-        elif piece.entity >= 0:
-            words.append(f'{blank}<span class="none">{text}</span>')
-        else:
-            words.append(f'{blank}{text}')
-        last = piece.entity
-    whole = ''.join(words).strip()
+    runs = _runs(prompt, found, colors)
     if prompt.pieces is None or len(prompt.entities) <= MAX_NAMES:
-        return whole
-    shown = ' '.join(_mark(html.escape(prompt.entities[i].name), colors[i]) for i in sorted(found))
-    rest = len(prompt.entities) - len(found)
-    return (f'{shown}<details><summary class="none">{rest} names without a box</summary>'
-            f'{whole}</details>')
+        return Caption(runs)
+    names = [Run(prompt.entities[i].name, i, colors[i], False) for i in sorted(found)]
+    return Caption(runs, Folded(names, len(prompt.entities) - len(found)))
 
 
-def _mark(text: str, color: Color) -> str:
-    return (f'<mark style="background:rgb{color};color:rgb{readable_on(color)}">'.replace(', ', ',')
-            + f'{text}</mark>')
+def _runs(prompt: Prompt, found: Collection[int], colors: list[Color]) -> list[Run]:
+    runs: list[Run] = []
+    for text, entity, blank in caption_pieces(prompt, found):
+        if entity in found and runs and runs[-1].entity == entity:
+            # words of one entity share a background
+            before = runs.pop()
+            runs.append(before._replace(text=before.text + ' ' * blank + text))
+        else:
+            runs.append(Run(text, entity, colors[entity] if entity in found else None, blank))
+    return runs
 
 
-def boxes_html(sample: DatasetSample) -> str:
-    """Names, corners and scores of the boxes of a sample, to be opened.
-
-    Args:
-        sample: The sample.
-
-    Returns:
-        HTML, escaped.
-    """
+def boxes_of(sample: DatasetSample) -> Boxes:
+    """Format the names, corners and scores of the boxes of a sample."""
     count = len(sample.boxes)
-    rows = []
-    for i, (box, name) in enumerate(zip(sample.boxes, sample.names)):
-        score = '' if sample.scores is None else f'{sample.scores[i]:.2f}'
-        cells = [html.escape(name), *(f'{side:.1f}' for side in box), score]
-        rows.append('<tr>' + ''.join(f'<td>{cell}</td>' for cell in cells) + '</tr>')
+    rows = [[name, *(f'{side:.1f}' for side in box),
+             '' if sample.scores is None else f'{sample.scores[i]:.2f}']
+            for i, (box, name) in enumerate(zip(sample.boxes, sample.names))]
     height, width = sample.image.shape[:2]
     note = f', {len(sample.ignored)} ignored' if len(sample.ignored) else ''
-    head = f'{width} × {height} pixels, {count} box{"" if count == 1 else "es"}{note}'
-    if not rows:
-        return f'<small>{head}</small>'
-    return (f'<details><summary><small style="display:inline">{head}</small></summary><table>'
-            f'{"".join(rows)}</table></details>')
+    return Boxes(f'{width} × {height} pixels, {count} box{"" if count == 1 else "es"}{note}', rows)
 
 
 def _data_address(picture: np.ndarray) -> str:

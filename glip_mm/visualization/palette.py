@@ -1,4 +1,4 @@
-"""Colours of entities: few, strong, and far from each other."""
+"""Choose colours of entities: few, strong, and far from each other."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,7 +18,7 @@ LIGHT: Color = (255, 255, 255)
 def entity_colors(num_entities: int,
                   shown: Iterable[int] = (),
                   palette: str | Sequence[Color] | None = None) -> list[Color]:
-    """One RGB colour for every entity.
+    """Choose one RGB colour for every entity.
 
     A prompt of up to ``len(PALETTE)`` entities gets one colour by label, the same in every
     picture. In a longer one colours would repeat by chance, so the labels in ``shown`` are
@@ -54,7 +54,7 @@ def entity_colors(num_entities: int,
 
 
 def readable_on(color: Color) -> Color:
-    """Dark or light, whichever has the higher WCAG contrast on ``color`` (RGB)."""
+    """Return dark or light, whichever has the higher WCAG contrast on ``color`` (RGB)."""
     luminance = _luminance(color)
     on_light = (_luminance(LIGHT) + 0.05) / (luminance + 0.05)
     on_dark = (luminance + 0.05) / (_luminance(DARK) + 0.05)

@@ -1,4 +1,4 @@
-"""Bars of how well each class is found under each way to say it."""
+"""Draw AP of each class under each way to say it, as bars."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ OTHER = '#9bb8dd'
 
 
 class Bar(Protocol):
-    """What is drawn of a candidate, see :class:`glip_mm.finetuning.prompt_search.Trial`."""
+    """The part of a :class:`glip_mm.finetuning.prompt_search.Trial` that is drawn."""
 
     name: str
     words: str
@@ -29,7 +29,7 @@ def draw_prompts(bars: Sequence[Bar], path: str | Path) -> Path:
 
     Args:
         bars: Candidates, those of a class together, its plain name (verdict ``''``) first.
-        path: The picture.
+        path: File of the picture.
 
     Raises:
         ValueError: If the suffix is no format of Matplotlib.

@@ -1,4 +1,4 @@
-"""Pictures of what tuning gains on one task and costs on others."""
+"""Draw AP that tuning gains on one task and costs on others."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ from .palette import PALETTE
 
 def draw_alpha_curves(alphas: Sequence[float], values: Mapping[str, Sequence[float]],
                       path: str | Path) -> Path:
-    """AP over alpha, a line for each task, and the tasks against each other.
+    """Draw AP over alpha, a line for each task, and the tasks against each other.
 
     Args:
         alphas: ``n`` positions between base (0) and tuned model (1).
         values: Task -> ``n`` values of 0..1, the tuned task first.
-        path: The picture.
+        path: File of the picture.
 
     Raises:
         ValueError: If the suffix is no format of Matplotlib.
@@ -47,12 +47,12 @@ def draw_alpha_curves(alphas: Sequence[float], values: Mapping[str, Sequence[flo
 
 def draw_retention(models: Sequence[str], values: Mapping[str, Sequence[float]],
                    path: str | Path) -> Path:
-    """Bars of every task side by side for each model.
+    """Draw the tasks as bars side by side for each model.
 
     Args:
         models: ``n`` names, the base first.
         values: Task -> ``n`` values of 0..1.
-        path: The picture.
+        path: File of the picture.
 
     Raises:
         ValueError: If the suffix is no format of Matplotlib.

@@ -1,4 +1,4 @@
-"""Several pictures on one sheet."""
+"""Arrange several pictures on one sheet."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ def make_sheet(images: Sequence[np.ndarray],
 
     Args:
         images: ``[height, width, 3]`` uint8 RGB arrays of any size.
-        columns: Pictures in a row.
-        cell_width: Every picture is scaled to this width; a row is as high as its highest.
-        gap: Pixels between pictures and around them.
-        background: RGB.
+        columns: Number of pictures in a row.
+        cell_width: Width of every picture; a row is as high as its highest.
+        gap: Space in pixels between pictures and around them.
+        background: RGB of the sheet.
 
     Returns:
         ``[height, width, 3]`` uint8 RGB.

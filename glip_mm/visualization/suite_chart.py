@@ -1,4 +1,4 @@
-"""One bar for each data set of a suite."""
+"""Draw the data sets of a suite as bars."""
 
 import io
 import math
@@ -13,7 +13,7 @@ def draw_suite(values: Sequence[tuple[str, float]], path: str, title: str = '') 
     Args:
         values: Name and AP (0..1, or nan where there is no ground truth) of each set.
         path: PNG file; it is complete or absent.
-        title: Above the chart.
+        title: Heading of the chart.
 
     Raises:
         ValueError: If there is no value.

@@ -1,4 +1,4 @@
-"""Name tags of boxes, placed where they hide little."""
+"""Draw name tags of boxes, placed where they hide little."""
 
 from collections.abc import Sequence
 
@@ -49,7 +49,7 @@ def draw_tag(picture: Image.Image, place: Rect, text: str, color: Color, font_si
 
 
 def tag_size(text: str, font_size: int, font: str | None = None) -> tuple[int, int]:
-    """Width and height of a tag in pixels."""
+    """Return width and height of a tag in pixels."""
     length = load_font(font_size, font).getlength(text)
     return round(length + font_size * 0.7), round(font_size * 1.4)
 

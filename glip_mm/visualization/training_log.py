@@ -1,4 +1,4 @@
-"""Reading what MMEngine writes while it trains."""
+"""Read the logs that MMEngine writes while it trains."""
 
 import difflib
 import json
@@ -33,8 +33,8 @@ class Row:
     Attributes:
         iteration: Training iterations done.
         epoch: Current epoch from 1, or NaN.
-        training: Whether it was written while training rather than after a validation.
-        values: The numbers by key.
+        training: Whether the row was written while training rather than after a validation.
+        values: Numbers by key.
     """
 
     iteration: int
@@ -48,8 +48,8 @@ class TrainingLog:
     """All rows of one training run, resumed or not, in order.
 
     Attributes:
-        path: What was asked for.
-        rows: The rows.
+        path: File or directory that was asked for.
+        rows: Rows in order.
     """
 
     path: Path
@@ -57,14 +57,14 @@ class TrainingLog:
 
     @property
     def keys(self) -> list[str]:
-        """Every key, in order of appearance."""
+        """Return every key, in order of appearance."""
         return list(dict.fromkeys(key for row in self.rows for key in row.values))
 
     def match(self, pattern: str) -> list[str]:
-        """Keys that are meant by a name.
+        """Find the keys that are meant by a name.
 
         Args:
-            pattern: A key; or the last parts of one (``bbox_mAP`` means ``seen/coco/bbox_mAP``
+            pattern: Key; or the last parts of one (``bbox_mAP`` means ``seen/coco/bbox_mAP``
                 and every other that ends so); or a pattern with ``*``.
 
         Returns:
@@ -86,15 +86,15 @@ class TrainingLog:
         return found
 
     def is_training_key(self, key: str) -> bool:
-        """Whether a key is written while training."""
+        """Return whether a key is written while training."""
         return any(row.training and key in row.values for row in self.rows)
 
     def series(self, key: str, start_epoch: int = 1) -> Series:
-        """The values of one key.
+        """Return the values of one key.
 
         Args:
-            key: The exact key.
-            start_epoch: Leave out what came before this epoch.
+            key: Exact key.
+            start_epoch: First epoch to return.
 
         Returns:
             The series; values of the validations are left out where training logs the same key
@@ -112,7 +112,7 @@ def read_log(path: str | Path) -> TrainingLog:
     """Read the log of one run.
 
     Args:
-        path: A JSON log (``vis_data/*.json``), or a work directory. The directory's runs are
+        path: JSON log (``vis_data/*.json``), or work directory. The directory's runs are
             joined in the order of their start: what a resumed run did again replaces what was
             written before.
 
@@ -136,7 +136,7 @@ def read_log(path: str | Path) -> TrainingLog:
 
 
 def find_logs(path: Path) -> list[Path]:
-    """JSON logs of a work directory by start time, or the file itself.
+    """Find the JSON logs of a work directory by start time, or the file itself.
 
     Raises:
         FileNotFoundError: If there is none.

@@ -1,4 +1,4 @@
-"""The visualizer that MMDetection's DetVisualizationHook calls."""
+"""Draw data samples where MMDetection's DetVisualizationHook asks for it."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ from .grounding import draw_grounding
 
 @VISUALIZERS.register_module()
 class GroundingVisualizer(DetLocalVisualizer):
-    """Draws data samples with :func:`draw_grounding`.
+    """Draw data samples with :func:`draw_grounding`.
 
     Takes everything that ``DetLocalVisualizer`` takes. The prompt comes from the data sample;
     without one, labels are looked up in ``dataset_meta['classes']`` and there is no caption.
@@ -39,15 +39,15 @@ class GroundingVisualizer(DetLocalVisualizer):
         """Draw ground truth (left) and predictions (right), then show or store the picture.
 
         Args:
-            name: The picture's name in the backends, or of the window.
+            name: Name of the picture in the backends, or of the window.
             image: ``[height, width, 3]`` RGB.
             data_sample: A ``DetDataSample`` with ``gt_instances`` or ``pred_instances``.
-            draw_gt: Draw ``gt_instances`` if there are any.
-            draw_pred: Draw ``pred_instances`` if there are any.
-            show: Open a window.
-            wait_time: Seconds it stays; 0: until a key is pressed.
-            out_file: Write this file instead of handing the picture to the backends.
-            pred_score_thr: Predictions below are not drawn.
+            draw_gt: Whether to draw ``gt_instances`` if there are any.
+            draw_pred: Whether to draw ``pred_instances`` if there are any.
+            show: Whether to open a window.
+            wait_time: Seconds that the window stays; 0: until a key is pressed.
+            out_file: File to write instead of handing the picture to the backends.
+            pred_score_thr: Score below which predictions are not drawn.
             step: Step for the backends.
         """
         panels = []
@@ -82,7 +82,7 @@ class GroundingVisualizer(DetLocalVisualizer):
 
 
 def sample_prompt(sample: Any) -> Prompt | None:
-    """The prompt of a data sample; ``None`` where it has neither prompt nor text."""
+    """Return the prompt of a data sample; ``None`` where it has neither prompt nor text."""
     if sample.get('prompt') is None and sample.get('text') is None:
         return None
     return Prompt.from_data_sample(sample)

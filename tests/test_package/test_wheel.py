@@ -82,9 +82,10 @@ def test_wheel_holds_what_mim_looks_for(names):
 def test_wheel_holds_the_package_and_nothing_else(names):
     for file in (ROOT / 'glip_mm').rglob('*'):
         if (file.is_file() and '.mim' not in file.parts
-                and (file.suffix == '.py' or 'assets' in file.parts)):
+                and (file.suffix == '.py' or {'assets', 'templates'} & set(file.parts))):
             assert file.relative_to(ROOT).as_posix() in names
     assert 'glip_mm/text/assets/bert-base-uncased/vocab.txt' in names
+    assert 'glip_mm/visualization/templates/style.css' in names
     tops = {name.split('/')[0] for name in names}
     assert len(tops) == 3 and all(top.startswith('glip_mm') for top in tops)
     assert 'glip_mm_cli/main.py' in names

@@ -114,7 +114,7 @@ def test_one_broken_image_spoils_nothing(run, images, tmp_path):
     Image.new('RGB', (20, 20)).save(images / 'a/3.jpg')
     text = make_review(run, images, tmp_path / 'out', progress=False).read_text()
     assert text.count('class="error"') == 3
-    assert '200 x 120' in text and "a/1.jpg&#x27; is missing" in text
+    assert '200 x 120' in text and "a/1.jpg&#39; is missing" in text
     (images / 'b/1.jpg').unlink()
     with pytest.raises(ValueError, match='none of 4 images can be shown'):
         make_review(run, images, tmp_path / 'none', progress=False)

@@ -148,7 +148,7 @@ class Checker(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.count[tag] = self.count.get(tag, 0) + 1
         self.sources += [value for name, value in attrs if name in ('src', 'href')]
-        if tag not in ('img', 'meta', 'br', 'link'):
+        if tag not in ('img', 'meta', 'br', 'link', 'wbr'):
             self.open.append(tag)
 
     def handle_endtag(self, tag):

@@ -52,6 +52,7 @@ NEEDS = (
     Need(('pycocotools',), '2.0.7', '3'),
     Need(('lvis',), '0.5.3', '0.6'),
     Need(('filelock',), '3.30'),
+    Need(('jinja2',), '3'),
     Need(('matplotlib',)),
     Need(('pillow',), '9.1'),
     Need(('pyarrow',), '12'),

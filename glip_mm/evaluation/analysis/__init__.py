@@ -1,4 +1,4 @@
-"""Analysis of test results: matches, errors, calibration. Numbers, no drawing."""
+"""Analyse test results: matches, errors, calibration. Numbers, no drawing."""
 
 from .analysis import Analysis, analyse
 from .results import DatasetResult, Result, read_result

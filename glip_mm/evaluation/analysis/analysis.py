@@ -1,4 +1,4 @@
-"""Everything a report says about one data set of one run."""
+"""Analyse one data set of one run."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from .results import DatasetResult
 
 @dataclass(frozen=True)
 class Analysis:
-    """A data set, looked at.
+    """The analysis of a data set.
 
     Attributes:
-        result: The detections.
-        truth: The boxes.
-        matches: Of both.
-        errors: At the threshold.
+        result: Detections of the run.
+        truth: Boxes of the data set.
+        matches: Matches of both.
+        errors: Errors at the threshold.
         calibration: Scores against what became of the detections.
     """
 
@@ -31,12 +31,12 @@ class Analysis:
 
     @property
     def sizes(self) -> dict[str, float]:
-        """AP by size of the boxes, shares of 1."""
+        """Return AP by size of the boxes, shares of 1."""
         return {size: self.matches.mean_ap(size=size) for size in SIZES}
 
     @property
     def frequencies(self) -> dict[str, float]:
-        """AP by frequency of the classes, shares of 1; empty where the file does not tell."""
+        """Return AP by frequency of the classes, shares of 1; empty if the file has none."""
         letters = self.truth.frequency
         if letters is None:
             return {}
@@ -46,18 +46,18 @@ class Analysis:
 
     @property
     def shown_classes(self) -> np.ndarray:
-        """Labels that have boxes."""
+        """Return the labels that have boxes."""
         return np.flatnonzero(self.matches.boxes)
 
 
 def analyse(result: DatasetResult, threshold: float | None = None,
             progress: bool = True) -> Analysis:
-    """Look at a data set of a run.
+    """Match a data set of a run, and sort its errors.
 
     Args:
-        result: The detections.
+        result: Detections of the run.
         threshold: Score at which errors are counted; default: where F1 is best.
-        progress: Show a progress bar.
+        progress: Whether to show a progress bar.
 
     Raises:
         FileNotFoundError: If the annotation file is missing.

@@ -1,4 +1,4 @@
-"""Whether a score says how often a detection is right."""
+"""Compare scores with how often detections are right."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ class Calibration(NamedTuple):
     """Detections by their score.
 
     Attributes:
-        edges: ``[N + 1]`` of the bins.
+        edges: ``[N + 1]`` edges of the bins.
         score: ``[N]`` mean score in each bin, NaN where it is empty.
         right: ``[N]`` share of true detections, NaN where it is empty.
         count: ``[N]`` detections.
@@ -31,9 +31,9 @@ def calibrate(result: DatasetResult, matches: Matches, bins: int = 10) -> Calibr
     """Compare scores with what became of the detections at IoU 0.5.
 
     Args:
-        result: The detections.
-        matches: Theirs; those that were not judged are left out.
-        bins: Of equal width between 0 and 1.
+        result: Detections to compare.
+        matches: Matches of the detections; those that were not judged are left out.
+        bins: Number of bins of equal width between 0 and 1.
 
     Returns:
         The comparison.

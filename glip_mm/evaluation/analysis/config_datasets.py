@@ -1,4 +1,4 @@
-"""The data sets that a config tests."""
+"""List the data sets that a config tests."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +8,10 @@ from mmengine.config import Config
 
 
 def config_datasets(path: Path) -> list[Mapping[str, Any]]:
-    """Configs of the tested data sets, those in wrappers that join them one by one.
+    """List the configs of the tested data sets, those in joining wrappers one by one.
 
     Args:
-        path: The config; need not exist.
+        path: File of the config; need not exist.
 
     Returns:
         As many as the test had, in its order; none without a config.

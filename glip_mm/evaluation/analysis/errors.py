@@ -1,4 +1,4 @@
-"""What went wrong: kinds of false detections, missed boxes, classes taken for another."""
+"""Sort errors: kinds of false detections, missed boxes, classes taken for another."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class FalseDetection:
     """A detection that is wrong.
 
     Attributes:
-        detection: Its position in the result.
-        kind: One of :data:`KINDS`.
-        box: The box it overlaps most, or -1.
-        iou: With that box.
+        detection: Position in the result.
+        kind: Kind of error, one of :data:`KINDS`.
+        box: Box that it overlaps most, or -1.
+        iou: IoU with that box.
     """
 
     detection: int
@@ -38,7 +38,7 @@ class Errors:
     """Errors at one score.
 
     Attributes:
-        threshold: Detections below it are left out.
+        threshold: Score below which detections are left out.
         false: False detections, the surest first.
         missed: ``[M]`` boxes that were not found, worst first: those with no detection at all,
             large ones before small ones, then those with one below the threshold.
@@ -58,17 +58,17 @@ class Errors:
 
     @property
     def precision(self) -> float:
-        """Share of detections that are true; NaN without detections."""
+        """Return the share of detections that are true; NaN without detections."""
         return _share(self.correct, self.correct + len(self.false))
 
     @property
     def recall(self) -> float:
-        """Share of boxes that were found; NaN without boxes."""
+        """Return the share of boxes that were found; NaN without boxes."""
         return _share(self.correct, self.correct + len(self.missed))
 
 
 def best_threshold(result: DatasetResult, matches: Matches) -> float:
-    """The score at which F1 over all detections of a data set is highest.
+    """Find the score at which F1 over all detections of a data set is highest.
 
     Returns:
         The score; 1 if nothing is true.
@@ -94,10 +94,10 @@ def find_errors(result: DatasetResult, truth: GroundTruth, matches: Matches,
     class comes first.
 
     Args:
-        result: The detections.
-        truth: The boxes.
-        matches: Of both.
-        threshold: Detections with a lower score are left out.
+        result: Detections of the run.
+        truth: Boxes of the data set.
+        matches: Matches of both.
+        threshold: Score below which detections are left out.
 
     Returns:
         The errors.
@@ -168,9 +168,9 @@ def pick_worst(images: Sequence[int], labels: Sequence[int], limit: int,
 
     Args:
         images: Image of each error, worst error first.
-        labels: Class of each.
-        limit: How many are wanted.
-        per_label: How many of a class.
+        labels: Class of each error.
+        limit: Maximum number of errors.
+        per_label: Maximum number of errors of a class.
 
     Returns:
         Positions, in order.
@@ -190,7 +190,7 @@ def pick_worst(images: Sequence[int], labels: Sequence[int], limit: int,
 
 def top_confusions(errors: Errors, classes: Sequence[str],
                    limit: int = 20) -> Iterable[tuple[str, str, int]]:
-    """The pairs of classes that are most often confused: truth, taken for, how often."""
+    """Find the classes that are most often confused: truth, taken for, how often."""
     table = errors.confusion[:-1, :-1].copy()
     np.fill_diagonal(table, 0)
     order = np.argsort(-table, axis=None, kind='stable')[:limit]

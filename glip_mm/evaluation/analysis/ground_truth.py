@@ -1,4 +1,4 @@
-"""Ground truth of a tested data set, in the order of its images and labels."""
+"""Read the ground truth of a tested data set, in the order of its images and labels."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class GroundTruth:
         labels: ``[G]`` label of each box, as detections have it.
         areas: ``[G]`` square pixels; of the mask where the file has one.
         crowd: ``[G]`` whether a box stands for many objects: detections in it are not judged.
-        frequency: ``[C]`` of ``'r'``, ``'c'``, ``'f'``, if the file tells (LVIS).
+        frequency: ``[C]`` groups ``'r'``, ``'c'``, ``'f'``, if the file tells (LVIS).
         listed: For each image the labels that annotators looked for, if the file tells: a
             detection with another label is not judged.
         partial: For each image the labels of which only some objects have boxes, if the file
@@ -47,7 +47,7 @@ class GroundTruth:
 
     @property
     def phrases(self) -> bool:
-        """Whether labels are phrases of an image rather than classes."""
+        """Return whether labels are phrases of an image rather than classes."""
         return self.prompts is not None
 
 
@@ -55,7 +55,7 @@ def read_ground_truth(dataset: DatasetResult) -> GroundTruth:
     """Read the annotation file of a data set.
 
     Args:
-        dataset: The data set; classes are read from its file, in the format of COCO or LVIS, and
+        dataset: Data set; classes are read from its file, in the format of COCO or LVIS, and
             phrases through the data set that the config names.
 
     Returns:
@@ -116,7 +116,7 @@ def _read_coco(dataset: DatasetResult, content: Mapping[str, Any]) -> GroundTrut
 
 
 def _labels(dataset: DatasetResult, categories: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Category id -> label."""
+    """Map category ids to labels."""
     by_name: dict[str, list[int]] = {}
     for category in categories:
         by_name.setdefault(category['name'], []).append(category['id'])
@@ -135,7 +135,7 @@ def _labels(dataset: DatasetResult, categories: Sequence[Mapping[str, Any]]) -> 
 
 
 def read_phrases(dataset: DatasetResult) -> GroundTruth:
-    """Phrases and their boxes, as the data set itself reads them.
+    """Read phrases and their boxes as the data set itself does.
 
     Raises:
         ValueError: If the config does not name the data set, or it holds other images.

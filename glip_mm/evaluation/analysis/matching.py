@@ -1,4 +1,4 @@
-"""Which detection is which object: the matching of pycocotools, class by class."""
+"""Match detections with objects as pycocotools does, class by class."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Matches:
         match: ``[D]`` the box that a true detection found, else -1.
         found: ``[G]`` score of the detection that found a box at IoU 0.5, NaN if none did.
         counted: ``[G]`` whether a box must be found (a crowd need not).
-        boxes: ``[C]`` how many such boxes each class has.
+        boxes: ``[C]`` number of such boxes of each class.
     """
 
     precision: np.ndarray
@@ -48,12 +48,12 @@ class Matches:
 
     def mean_ap(self, iou: float | None = None, size: str = 'all',
                 classes: Sequence[int] | None = None) -> float:
-        """Mean over classes that have boxes.
+        """Average AP over classes that have boxes.
 
         Args:
-            iou: One threshold (0.5, 0.55, ...); default: all ten. Only for size ``'all'``.
-            size: One of :data:`SIZES`.
-            classes: Only these.
+            iou: IoU threshold (0.5, 0.55, ...); default: all ten. Only for size ``'all'``.
+            size: Size of the boxes, one of :data:`SIZES`.
+            classes: Labels to average; default: all.
 
         Returns:
             A share of 1; NaN if no class has a box.
@@ -64,7 +64,7 @@ class Matches:
         return float(values.mean()) if len(values) else float('nan')
 
     def class_ap(self, iou: float) -> np.ndarray:
-        """``[C]`` average precision at one IoU threshold."""
+        """Return average precision ``[C]`` at one IoU threshold."""
         return self.precision[:, round((iou - 0.5) / 0.05)].mean(axis=1)
 
 
@@ -76,9 +76,9 @@ def match_dataset(result: DatasetResult, truth: GroundTruth, progress: bool = Tr
     judge it. In data of phrases every phrase of an image is a question of its own.
 
     Args:
-        result: The detections.
-        truth: The boxes.
-        progress: Show a progress bar.
+        result: Detections of the run.
+        truth: Boxes of the data set.
+        progress: Whether to show a progress bar.
 
     Returns:
         The matches.
@@ -157,7 +157,7 @@ def _partial(truth: GroundTruth, label: int) -> set[int]:
 def _evaluate(boxes: np.ndarray, scores: np.ndarray, image: np.ndarray, truth_boxes: np.ndarray,
               truth_image: np.ndarray, areas: np.ndarray, crowd: np.ndarray,
               partial: set[int] | None) -> COCOeval:
-    """COCO's evaluation of one class; ids are positions + 1."""
+    """Match one class by COCO's rules; ids are positions + 1."""
     images = sorted({*image.tolist(), *truth_image.tolist()})
     sides, truth_sides = boxes[:, 2:] - boxes[:, :2], truth_boxes[:, 2:] - truth_boxes[:, :2]
     # in federated data nothing is capped by image
@@ -190,7 +190,7 @@ class _Pair(NamedTuple):
 
 
 def _pairs(evaluation: COCOeval) -> Iterator[_Pair]:
-    """What became of each detection at IoU 0.5, boxes of all sizes."""
+    """Yield what became of each detection at IoU 0.5, boxes of all sizes."""
     whole = list(evaluation.params.areaRng[0])
     for row in evaluation.evalImgs:
         if row is None or list(row['aRng']) != whole:

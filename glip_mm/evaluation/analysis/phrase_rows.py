@@ -1,4 +1,4 @@
-"""Captions, phrases and boxes of a tested data set, whatever its format."""
+"""Read captions, phrases and boxes of a tested data set, whatever its format."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -17,7 +17,7 @@ class PhraseRows:
     """The samples that were tested, read by the data set of the run's config.
 
     Args:
-        result: The data set's result.
+        result: Result of the data set.
 
     Raises:
         FileNotFoundError: If a file of the data set is missing.
@@ -39,7 +39,7 @@ class PhraseRows:
                                        'test_mode': True})
 
     def __getitem__(self, image: int) -> tuple[Prompt, list[tuple[int, list[float]]]]:
-        """The prompt of an image of the result, and its boxes: label and xyxy of each."""
+        """Return the prompt of an image of the result, and label and xyxy of its boxes."""
         tested = self.result.images[image]
         if tested.position >= len(self.dataset):
             raise ValueError(f"'{self.result.name}' has {len(self.dataset)} samples, but number "
@@ -55,7 +55,7 @@ class PhraseRows:
 
 
 def _prompt(info: Mapping[str, Any]) -> tuple[Prompt, Mapping[int, int]]:
-    """The prompt, and which of its entities each label of the sample is."""
+    """Return the prompt, and the entity that each label of the sample is."""
     phrases = info.get('phrases')
     if not isinstance(phrases, Mapping):
         prompt = Prompt.from_data_sample(info)

@@ -1,4 +1,4 @@
-"""Reading what a test run left in its work directory."""
+"""Read what a test run left in its work directory."""
 
 import json
 import logging
@@ -19,11 +19,11 @@ class TestImage(NamedTuple):
     """An image that was tested.
 
     Attributes:
-        img_id: Its id in the annotation file.
-        path: The file, as the test run read it.
+        img_id: Id in the annotation file.
+        path: File, as the test run read it.
         size: Height and width in pixels.
-        names: What labels mean in this image, where they are phrases; else ``None``.
-        position: In the data set.
+        names: Names of the labels in this image, where they are phrases; else ``None``.
+        position: Position in the data set.
     """
 
     __test__ = False  # no class of tests
@@ -37,23 +37,23 @@ class TestImage(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetResult:
-    """What a model found in a data set: ``D`` detections in ``I`` images.
+    """The detections of a model in a data set: ``D`` in ``I`` images.
 
     Attributes:
-        name: Of the data set.
-        ann_file: Its annotation file.
+        name: Name of the data set.
+        ann_file: Annotation file.
         img_prefix: Folder of the images.
         classes: Names of the labels; empty where every image has phrases of its own.
         num_images: Images of the data set; ``I`` is smaller if the test was interrupted.
-        images: ``[I]``.
+        images: ``[I]`` tested images.
         image: ``[D]`` position in ``images``.
         boxes: ``[D, 4]`` xyxy, half open, pixels of the original image.
-        scores: ``[D]``.
-        labels: ``[D]``.
-        caption_prompt: What the prompt said instead of some names, see
+        scores: ``[D]`` scores.
+        labels: ``[D]`` labels.
+        caption_prompt: Words that the prompt had instead of some names, see
             :meth:`glip_mm.text.Prompt.from_names`.
         config: File of the config.
-        number: Of the data set among those of ``config.test_dataloader``.
+        number: Number of the data set among those of ``config.test_dataloader``.
     """
 
     name: str
@@ -72,7 +72,7 @@ class DatasetResult:
 
     @property
     def phrases(self) -> bool:
-        """Whether every image has names of its own."""
+        """Return whether every image has names of its own."""
         return not self.classes
 
 
@@ -81,8 +81,8 @@ class Result:
     """A test run.
 
     Attributes:
-        name: What the report calls it.
-        folder: Its work directory.
+        name: Name in the report.
+        folder: Work directory.
         metrics: Metrics by name, rates as shares of 1.
         expected: Published metrics by name.
         model: Name of the model in the metafile, if known.
@@ -90,10 +90,10 @@ class Result:
         checkpoint: File or address of the weights.
         environment: Versions and hardware.
         seconds: Time of the test, NaN if unknown.
-        config: The full config as text; empty if there is none.
-        datasets: The data sets whose predictions were stored.
-        tolerance: By how much a metric may stay below a published one; usually 0.3 points, since
-            those have one digit.
+        config: Full config as text; empty if there is none.
+        datasets: Data sets whose predictions were stored.
+        tolerance: Difference by which a metric may stay below a published one; usually 0.3
+            points, since those have one digit.
     """
 
     name: str
@@ -114,9 +114,9 @@ def read_result(folder: str | Path, name: str | None = None) -> Result:
     """Read the work directory of a test run, or of a suite of them.
 
     Args:
-        folder: The directory; holds ``metrics.json``, and usually ``config.py`` and
+        folder: Directory that holds ``metrics.json``, and usually ``config.py`` and
             ``predictions/``. That of a suite holds such directories, one for each data set.
-        name: What to call the run; default: the model's name, else the directory's.
+        name: Name of the run; default: the model's name, else the directory's.
 
     Returns:
         The run; without predictions it has metrics alone, with a warning.

@@ -4,7 +4,6 @@ import json
 import logging
 import math
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,10 @@ from tqdm import tqdm
 
 from glip_mm.atomic_files import replacing, write_atomically
 from glip_mm.visualization import make_sheet, save_image
-from glip_mm.visualization.curves import save_figure
-from glip_mm.visualization.html_page import boxes_html, error_html, figure_html
-from glip_mm.visualization.page_style import page_head
-from glip_mm.visualization.report.figures import to_svg
-from glip_mm.visualization.report.html import STYLE, card, facts, grid, percent, table
+from glip_mm.visualization.dataset_sample import DatasetSample
+from glip_mm.visualization.html_page import boxes_of, picture_of
+from glip_mm.visualization.pages import percent, write_page
+from glip_mm.visualization.report.dataset_section import Plot, make_plot
 
 from ..label_rows import LabelRow, LabelRows
 from . import plots
@@ -27,10 +25,6 @@ from .statistics import BINS, LabelStatistics, count_labels
 #: Maximum number of phrases in the page's table; the summary has more.
 MAX_PHRASES = 300
 MAX_SUMMARY_PHRASES = 10000
-#: Style for phones: the images one beneath the other.
-_PHONE = '''
-@media (max-width: 600px) { .pictures { display: grid; overflow: visible; margin: 0; padding: 0 } }
-'''
 
 
 def make_review(labels: str | Path, images: str | Path | None, out: str | Path, samples: int = 48,
@@ -45,7 +39,7 @@ def make_review(labels: str | Path, images: str | Path | None, out: str | Path, 
         samples: Number of images to show.
         seed: Random seed of the choice.
         label_map: Label -> name, for detection rows without categories.
-        progress: Show progress bars.
+        progress: Whether to show progress bars.
 
     Returns:
         Path of the page.
@@ -63,31 +57,20 @@ def make_review(labels: str | Path, images: str | Path | None, out: str | Path, 
     statistics = count_labels(rows, progress)
     drawn: list[np.ndarray] = []
     shown: list[dict] = []
-    problem = ''
+    found = zip(numbers, read_samples(rows, numbers, images and Path(images)))
     with replacing(out / 'index.html') as file:
-        def write(text: str) -> None:
-            file.write(text.encode('utf-8', 'replace'))
-        write(_head(rows, statistics, out / 'figures'))
-        write(f'<h2 id="sample">Random sample</h2>\n<p>{len(numbers):,} of {len(rows):,} images, '
-              f'seed {seed}. <span class="none">Grey words are phrases without a box.</span></p>\n'
-              '<div class="pictures">\n')
-        found = zip(numbers, read_samples(rows, numbers, images and Path(images)))
-        for number, (row, sample) in tqdm(found, desc='drawing', total=len(numbers), unit='image',
-                                          disable=not progress):
-            shown.append(dict(row=number, filename=row.record['filename'], where=_short(row)))
-            if isinstance(sample, str):
-                problem = sample
-                shown[-1]['problem'] = sample
-                print_log(sample, logger='current', level=logging.WARNING)
-                write(error_html(f'row {number}', sample))
-                continue
-            drawn.append(sample.draw(title=_short(row), max_side=640))
-            note = ' · '.join([Path(row.record['filename']).name, _short(row)])
-            write(figure_html(sample, row.record['filename'], f'<small>{escape(note)}</small>'
-                              f'{boxes_html(sample)}', max_side=640))
+        write_page(
+            file, 'review.html', title=f'Labels of {rows.path.resolve().name}',
+            overview=_overview(rows, statistics), plots=_plots(statistics, out / 'figures'),
+            rejects=_rejects(statistics), phrases=_phrases(statistics),
+            phrases_note=_phrases_note(statistics),
+            choice=f'{len(numbers):,} of {len(rows):,} images, seed {seed}.',
+            # one after the other, while the page is written
+            samples=(_sample(number, row, sample, drawn, shown) for number, (row, sample) in tqdm(
+                found, desc='drawing', total=len(numbers), unit='image', disable=not progress)))
         if not drawn:
-            raise ValueError(f'none of {len(numbers)} images can be shown; the last: {problem}')
-        write('</div></main></body></html>\n')
+            raise ValueError(f"none of {len(numbers)} images can be shown; the last: "
+                             f"{shown[-1]['problem']}")
     save_image(out / 'contact_sheet.png', make_sheet(drawn, _columns(len(drawn)), 400))
     write_atomically(out / 'summary.json', json.dumps(
         summarise(rows, statistics, shown, seed), indent=1, ensure_ascii=False,
@@ -104,56 +87,63 @@ def _columns(count: int) -> int:
     return max(1, min(8, round(math.sqrt(1.3 * count))))
 
 
-def _head(rows: LabelRows, statistics: LabelStatistics, folder: Path) -> str:
-    title = escape(f'Labels of {rows.path.resolve().name}')
-    cards = [_overview(rows, statistics)]
-    if statistics.box_scores.any():
-        cards += [
-            _figure('Scores', 'scores', plots.score_histogram(statistics), folder, ''),
-            _figure('What a least score keeps', 'kept', plots.kept_curves(statistics), folder,
-                    'Of boxes, of phrases with a box, and of images.')]
-    if statistics.rejects:
-        total = statistics.rejects.total()
-        cards.append(card('Rejected samples', table(
-            ['cause', 'samples', 'percent'],
-            [[escape(cause), f'{count:,}', percent(count / (total + statistics.rows))]
-             for cause, count in statistics.rejects.most_common()]),
-            'Percent of all samples.'))
-    return (page_head(title, STYLE + _PHONE) + f'<h1>{title}</h1>\n<nav><a href="#phrases">Phrases'
-            f'</a><a href="#sample">Random sample</a></nav>\n<main>{grid(cards)}'
-            f'<h2 id="phrases">Phrases</h2>\n{_phrases(statistics)}')
+def _sample(number: int, row: LabelRow, sample: DatasetSample | str, drawn: list[np.ndarray],
+            shown: list[dict]) -> dict:
+    """Return what the template shows of a row; note what was drawn, and what the summary says."""
+    shown.append(dict(row=number, filename=row.record['filename'], where=_short(row)))
+    if isinstance(sample, str):
+        shown[-1]['problem'] = sample
+        print_log(sample, logger='current', level=logging.WARNING)
+        return dict(title=f'row {number}', problem=sample)
+    drawn.append(sample.draw(title=_short(row), max_side=640))
+    return dict(picture=picture_of(sample, row.record['filename'], max_side=640), problem='',
+                note=' · '.join([Path(row.record['filename']).name, _short(row)]),
+                boxes=boxes_of(sample))
 
 
-def _overview(rows: LabelRows, statistics: LabelStatistics) -> str:
+def _overview(rows: LabelRows, statistics: LabelStatistics) -> dict[str, object]:
     asked = statistics.asked
     answered = asked - statistics.unanswered
-    return card('In all', facts([
-        ('labels', rows.path), ('images', f'{statistics.rows:,}'),
-        ('rejected', f'{statistics.rejects.total():,}'), ('boxes', f'{statistics.boxes:,}'),
-        ('boxes an image', f'{statistics.boxes / max(statistics.rows, 1):.2f}'),
-        ('phrases in captions', f'{asked:,}'),
-        ('with a box', f'{answered:,} ({percent(answered / max(asked, 1))} %)'),
-        ('different phrases', f'{len(statistics.phrases):,}')]))
+    return {
+        'labels': rows.path, 'images': f'{statistics.rows:,}',
+        'rejected': f'{statistics.rejects.total():,}', 'boxes': f'{statistics.boxes:,}',
+        'boxes an image': f'{statistics.boxes / max(statistics.rows, 1):.2f}',
+        'phrases in captions': f'{asked:,}',
+        'with a box': f'{answered:,} ({percent(answered / max(asked, 1))} %)',
+        'different phrases': f'{len(statistics.phrases):,}'}
 
 
-def _figure(title: str, key: str, figure, folder: Path, note: str) -> str:
-    save_figure(figure, folder / f'{key}.png')
-    return card(title, to_svg(figure, key, escape(title)), note)
+def _plots(statistics: LabelStatistics, folder: Path) -> list[Plot]:
+    if not statistics.box_scores.any():
+        return []
+    return [make_plot(figure, title, folder / f'{key}.png', key, title, note)
+            for figure, title, key, note in (
+                (plots.score_histogram(statistics), 'Scores', 'scores', ''),
+                (plots.kept_curves(statistics), 'What a least score keeps', 'kept',
+                 'Of boxes, of phrases with a box, and of images.'))]
 
 
-def _phrases(statistics: LabelStatistics) -> str:
-    found = statistics.by_frequency()
-    body = [[escape(name), f'{phrase.captions:,}', f'{phrase.boxes:,}',
+def _rejects(statistics: LabelStatistics) -> list[list[str]]:
+    total = statistics.rejects.total() + statistics.rows
+    return [[cause, f'{count:,}', percent(count / total)]
+            for cause, count in statistics.rejects.most_common()]
+
+
+def _phrases(statistics: LabelStatistics) -> list[list[str]]:
+    return [[name, f'{phrase.captions:,}', f'{phrase.boxes:,}',
              f'{phrase.mean_score:.2f}' if phrase.scored else '–',
              percent(phrase.without_box / phrase.captions)]
-            for name, phrase in found[:MAX_PHRASES]]
+            for name, phrase in statistics.by_frequency()[:MAX_PHRASES]]
+
+
+def _phrases_note(statistics: LabelStatistics) -> str:
     note = ('Without determiner, in lower case. Score: mean over boxes. No box: percent of '
             'labelled captions with the phrase where it got none; captions that were rejected as '
             'a whole are not among them.')
-    if len(found) > MAX_PHRASES:
-        note += f' The {MAX_PHRASES} most frequent of {len(found):,}; summary.json has more.'
-    return card('', table(['phrase', 'captions', 'boxes', 'score', 'no box'], body, tall=True),
-                note)
+    total = len(statistics.phrases)
+    if total > MAX_PHRASES:
+        note += f' The {MAX_PHRASES} most frequent of {total:,}; summary.json has more.'
+    return note
 
 
 def summarise(rows: LabelRows, statistics: LabelStatistics, shown: list[dict], seed: int) -> dict:

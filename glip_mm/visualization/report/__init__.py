@@ -1,4 +1,4 @@
-"""Reports on test runs: a page for people, a summary for machines."""
+"""Report on test runs: a page for people, a summary for machines."""
 
 from ...moved import moved_modules
 from .page import make_report

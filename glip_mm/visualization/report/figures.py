@@ -1,4 +1,4 @@
-"""Figures that are drawn once, for a PNG file and for a page in light or dark."""
+"""Draw figures once, for a PNG file and for a page in light or dark."""
 
 import contextlib
 import io
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ..page_style import GRID, INK, MUTED, PAPER, PROPERTIES
@@ -28,11 +29,11 @@ _STYLE = {
 @contextlib.contextmanager
 def drawing(width: float = WIDTH, height: float = 2.8,
             layout: str | None = 'constrained') -> Iterator[Figure]:
-    """A new figure in the look of the project.
+    """Open a new figure in the look of the project.
 
     Args:
-        width: Inches.
-        height: Inches.
+        width: Width in inches.
+        height: Height in inches.
         layout: Matplotlib's layout engine; ``None``: margins are set by hand, which is faster.
 
     Example:
@@ -44,17 +45,17 @@ def drawing(width: float = WIDTH, height: float = 2.8,
 
 
 def result_color(index: int) -> tuple[float, float, float]:
-    """Colour of a result, for Matplotlib."""
+    """Return the colour of a result for Matplotlib."""
     return tuple(c / 255 for c in RESULT_COLORS[index % len(RESULT_COLORS)])
 
 
-def to_svg(figure: Figure, name: str, description: str = '') -> str:
-    """An SVG element that takes its text and lines from the colours of the page around it.
+def to_svg(figure: Figure, name: str, description: str = '') -> Markup:
+    """Convert a figure to an SVG element that takes its colours from the page around it.
 
     Args:
-        figure: The figure.
-        name: Unique in the page: ids start with it.
-        description: What the figure shows, HTML, escaped.
+        figure: Figure of Matplotlib.
+        name: Name of the figure, unique in the page: ids start with it.
+        description: Text that stands for the figure where it is not seen.
 
     Returns:
         ``<svg>``; it fills the width that it is given, and is of the figure's proportions.
@@ -74,7 +75,9 @@ def to_svg(figure: Figure, name: str, description: str = '') -> str:
     opening = re.match(r'<svg[^>]*>', text).group()
     box = re.search(r'viewBox="[^"]*"', opening).group()
     width = re.search(r'viewBox="0 0 ([0-9.]+)', opening).group(1)
-    return (f'<svg {box} role="img" aria-label="{description}" '
-            f'style="min-width: min(100%, {float(width) * 0.9:.0f}px)" '
-            'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
-            f'<title>{description}</title>{text[len(opening):]}')
+    return Markup(
+        '<svg {box} role="img" aria-label="{description}" style="min-width: min(100%, {width}px)" '
+        'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+        '<title>{description}</title>{drawing}').format(
+            box=Markup(box), description=description, width=f'{float(width) * 0.9:.0f}',
+            drawing=Markup(text[len(opening):]))

@@ -1,24 +1,66 @@
-"""What was measured next to what was published."""
+"""Set measured metrics beside published ones."""
 
 from collections.abc import Sequence
-from html import escape
+from typing import NamedTuple
 
 from ...evaluation.analysis.results import Result
+from ..pages import percent
+from ..palette import Color
 from .figures import RESULT_COLORS
-from .html import breakable, card, facts, percent, table
 
 
-def metric_table(results: Sequence[Result]) -> str:
-    """A table with a row for each metric.
+class MetricCell(NamedTuple):
+    """A metric of a run; ``expected`` and ``difference`` are empty where nothing is expected.
 
-    With one run its columns are measured, expected, and their difference; with several, each run
+    Attributes:
+        value: Measured, formatted.
+        expected: Published, formatted.
+        difference: Measured less published in points, formatted, or that it was not measured.
+        good: Whether the difference is within the tolerance.
+    """
+
+    value: str
+    expected: str = ''
+    difference: str = ''
+    good: bool = False
+
+
+class MetricTable(NamedTuple):
+    """A row of cells for each metric.
+
+    Attributes:
+        head: Names of the columns.
+        rows: Name of each metric and its cell of each run.
+        note: Sentence beneath.
+        beside: Whether what is expected has columns of its own.
+        beneath: Whether it stands beneath what was measured.
+        narrow: Whether the table needs less than the width of the page.
+    """
+
+    head: list[str]
+    rows: list[tuple[str, list[MetricCell]]]
+    note: str
+    beside: bool
+    beneath: bool
+    narrow: bool
+
+
+class RunCard(NamedTuple):
+    """The facts of a run: what was tested, on what, how fast."""
+
+    name: str
+    color: Color
+    facts: list[tuple[str, object]]
+
+
+def metric_table(results: Sequence[Result]) -> MetricTable:
+    """Set metrics beside what is expected of them.
+
+    With one run the columns are measured, expected, and their difference; with several, each run
     has one column, and what is expected of it stands beneath.
 
     Args:
-        results: The runs.
-
-    Returns:
-        HTML.
+        results: Runs to show.
     """
     keys = list(dict.fromkeys(key for r in results for key in r.metrics))
     keys += [key for key in dict.fromkeys(k for r in results for k in r.expected)
@@ -27,29 +69,19 @@ def metric_table(results: Sequence[Result]) -> str:
     several = len(results) > 1
     head = ['metric', *([r.name for r in results] if several else ['measured'])]
     head += ['expected', 'diff.'] if expected and not several else []
-    rows = []
-    for key in keys:
-        row = [breakable(key)]
-        for result in results:
-            value = result.metrics.get(key)
-            row.append(f'<b>{_number(value)}</b>')
-            against = _against(value, result.expected.get(key), result.tolerance)
-            if not several:
-                row += against if expected else []
-            elif any(against):
-                row[-1] += f'<small>{against[1]} of {against[0]}</small>'
-        rows.append(row)
     note = 'Rates in percent.'
     if expected:
         note += ' In small: the difference from the expected number.' if several else ''
         points = ' or '.join(f'{100 * t:.1f}' for t in sorted({r.tolerance for r in results}))
         note += f' Up to {points} points below what is expected are as good as none.'
-    body = card('', table(head, rows), note)
-    return f'<div class="narrow">{body}</div>\n' if len(results) < 4 else body
+    return MetricTable(
+        head, [(key, [_cell(result.metrics.get(key), result.expected.get(key), result.tolerance)
+                      for result in results]) for key in keys],
+        note, expected and not several, several, len(results) < 4)
 
 
-def run_cards(results: Sequence[Result]) -> list[str]:
-    """A box for each run: what was tested, on what, how fast."""
+def run_cards(results: Sequence[Result]) -> list[RunCard]:
+    """Collect what a report says of each run as a whole."""
     cards = []
     for index, result in enumerate(results):
         images = sum(len(dataset.images) for dataset in result.datasets)
@@ -60,24 +92,21 @@ def run_cards(results: Sequence[Result]) -> list[str]:
         if seconds == seconds:
             rate = f', {images / seconds:.1f} images a second' if images and seconds else ''
             rows.append(('time', f'{_time(seconds)}{rate}'))
-        color = 'rgb({},{},{})'.format(*RESULT_COLORS[index % len(RESULT_COLORS)])
-        key = f'<span class="key" style="background:{color}"></span>' if len(results) > 1 else ''
-        body = facts((name, value) for name, value in rows if value)
-        cards.append(card('', f'<h3>{key}{escape(result.name)}</h3>{body}'))
+        cards.append(RunCard(result.name, RESULT_COLORS[index % len(RESULT_COLORS)],
+                             [(name, value) for name, value in rows if value]))
     return cards
 
 
-def _against(value: float | None, expected: float | None, tolerance: float) -> list[str]:
+def _cell(value: float | None, expected: float | None, tolerance: float) -> MetricCell:
     if expected is None:
-        return ['', '']
+        return MetricCell(_number(value))
     if value is None or value != value:
-        return [_number(expected), '<span class="bad">not measured</span>']
+        return MetricCell(_number(value), _number(expected), 'not measured')
     difference = 100 * (value - expected)
-    good = difference >= -100 * tolerance - 1e-9
     shown = round(difference, 1)
     sign = '+' if shown > 0 else '−' if shown < 0 else '±'
-    return [_number(expected), f'<span class="{"good" if good else "bad"}">{sign}'
-            f'{abs(shown):.1f}</span>']
+    return MetricCell(_number(value), _number(expected), f'{sign}{abs(shown):.1f}',
+                      difference >= -100 * tolerance - 1e-9)
 
 
 def _number(value: float | None) -> str:

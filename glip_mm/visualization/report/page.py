@@ -1,10 +1,9 @@
-"""The report: one HTML page, its figures as PNG files, and a summary for machines."""
+"""Write the report: one HTML page, its figures as PNG files, and a summary for machines."""
 
 import difflib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 from mmengine.logging import print_log
@@ -13,12 +12,9 @@ from tqdm import tqdm
 from ...atomic_files import replacing, write_atomically
 from ...evaluation.analysis.analysis import Analysis, analyse
 from ...evaluation.analysis.results import Result, read_result
-from ..curves import save_figure
-from ..page_style import page_head
+from ..pages import write_page
 from . import plots
-from .dataset_section import DatasetSection, file_stems
-from .figures import to_svg
-from .html import STYLE, card, details, facts, grid
+from .dataset_section import DatasetSection, Plot, file_stems, make_plot
 from .metric_table import metric_table, run_cards
 from .summary import summarise
 
@@ -34,12 +30,12 @@ def make_report(folders: Sequence[str | Path], out: str | Path,
     Args:
         folders: Work directories of ``tools/test.py``.
         out: Folder for ``index.html``, ``summary.json`` and ``figures/``.
-        names: What to call the runs; default: their models, told apart by their folders.
+        names: Names of the runs; default: their models, told apart by their folders.
         threshold: Score at which errors are counted; default: where F1 is best.
-        pictures: How many false detections and how many missed boxes of each data set and run
+        pictures: Number of false detections and of missed boxes of each data set and run that
             are shown.
-        classes: How many classes of a data set have a plot of their own.
-        progress: Show progress bars.
+        classes: Number of classes of a data set that have a plot of their own.
+        progress: Whether to show progress bars.
 
     Returns:
         The page.
@@ -63,19 +59,18 @@ def make_report(folders: Sequence[str | Path], out: str | Path,
     shown = sum(len(found) for found in analyses)
     pictures = min(pictures, max(2, MAX_PICTURES // 2 // max(shown, 1)))
     with replacing(out / 'index.html') as file:
-        def write(text: str) -> None:
-            file.write(text.encode('utf-8'))
-        write(_head(results, stems))
-        write(_problems(problems))
-        if len(datasets) > 1:
-            write(_over_datasets(results, analyses, datasets, out / 'figures'))
-        for name in tqdm(datasets, desc='draw', leave=False, disable=not progress):
-            found = {r.name: a[name] for r, a in zip(results, analyses) if name in a}
-            section = DatasetSection(name, stems[name], found, out / 'figures', pictures,
-                                     classes)
-            write(f'<section><h2 id="of-{stems[name]}">{escape(name)}</h2>\n{section.html()}'
-                  '</section>\n')
-        write(_tail(results))
+        write_page(
+            file, 'report.html', title=_title(results), stems=stems, runs=run_cards(results),
+            metrics=metric_table(results), problems=problems,
+            over_datasets=_over_datasets(results, analyses, datasets, out / 'figures'),
+            # one after the other, while the page is written
+            sections=(DatasetSection(
+                name, stems[name], {r.name: a[name] for r, a in zip(results, analyses)
+                                    if name in a}, out / 'figures', pictures, classes)
+                for name in tqdm(datasets, desc='draw', leave=False, disable=not progress)),
+            environments=[(r.name, r.environment) for r in results],
+            configs=[(r.name, r.config) for r in results],
+            differences=[_difference(results[0], other) for other in results[1:]])
     return out / 'index.html'
 
 
@@ -111,54 +106,26 @@ def _analyse(results: Sequence[Result], threshold: float | None,
     return analyses, problems
 
 
-def _head(results: Sequence[Result], stems: Mapping[str, str]) -> str:
+def _title(results: Sequence[Result]) -> str:
     benchmarks = list(dict.fromkeys(filter(None, (r.benchmark for r in results))))
-    title = escape(' and '.join(dict.fromkeys(r.name for r in results))
-                   if len(results) < 3 else f'{len(results)} results')
-    if benchmarks:
-        title += f' on {escape(", ".join(benchmarks))}'
-    links = ''.join(f'<a href="#of-{stem}">{escape(name)}</a>' for name, stem in stems.items())
-    return (page_head(title, STYLE) + f'<h1>{title}</h1>\n<nav><a href="#metrics">Metrics</a>'
-            f'{links}<a href="#environment">Environment</a><a href="#config">Config</a></nav>\n'
-            f'<main>{grid(run_cards(results))}<h2 id="metrics">Metrics</h2>\n'
-            f'{metric_table(results)}')
-
-
-def _problems(problems: Sequence[str]) -> str:
-    return ''.join(card('', f'<div class="error">{escape(text)}</div>') for text in problems)
+    title = (' and '.join(dict.fromkeys(r.name for r in results)) if len(results) < 3
+             else f'{len(results)} results')
+    return f'{title} on {", ".join(benchmarks)}' if benchmarks else title
 
 
 def _over_datasets(results: Sequence[Result], analyses: Sequence[Mapping[str, Analysis]],
-                   datasets: Sequence[str], folder: Path) -> str:
+                   datasets: Sequence[str], folder: Path) -> Plot | None:
     rows = [name for name in datasets
             if not next(a[name] for a in analyses if name in a).truth.phrases]
     if len(rows) < 2:
-        return ''
+        return None
     values = {r.name: [100 * a[name].matches.mean_ap() if name in a else float('nan')
                        for name in rows] for r, a in zip(results, analyses)}
-    figure = plots.dataset_bars(values, rows)
-    save_figure(figure, folder / 'datasets.png')
-    svg = to_svg(figure, 'datasets', 'average precision of each data set')
-    return ('<h2 id="datasets">Data sets</h2>\n<div style="max-width:720px">'
-            f'{card("AP of each data set", svg)}</div>\n')
+    return make_plot(plots.dataset_bars(values, rows), 'AP of each data set',
+                     folder / 'datasets.png', 'datasets', 'average precision of each data set')
 
 
-def _tail(results: Sequence[Result]) -> str:
-    environments = [card(r.name if len(results) > 1 else '', facts(r.environment.items())
-                         if r.environment else 'unknown') for r in results]
-    configs = [details(f'{r.name}: {len(r.config.splitlines()):,} lines',
-                       f'<pre tabindex="0">{escape(r.config)}</pre>') if r.config
-               else card(r.name, 'no config.py') for r in results]
-    for other in results[1:]:
-        configs.append(_difference(results[0], other))
-    return (f'<h2 id="environment">Environment</h2>\n{grid(environments)}'
-            f'<h2 id="config">Config</h2>\n{"".join(configs)}</main></body></html>\n')
-
-
-def _difference(one: Result, other: Result) -> str:
-    lines = list(difflib.unified_diff(one.config.splitlines(), other.config.splitlines(),
-                                      one.name, other.name, lineterm='', n=1))
-    body = f'<pre tabindex="0">{escape(chr(10).join(lines))}</pre>' if lines else \
-        '<p>The two configs are the same.</p>'
-    return details(f'{one.name} against {other.name}: {len(lines):,} lines differ'
-                   if lines else f'{one.name} against {other.name}: the same', body)
+def _difference(one: Result, other: Result) -> tuple[str, list[str]]:
+    return f'{one.name} against {other.name}', list(difflib.unified_diff(
+        one.config.splitlines(), other.config.splitlines(), one.name, other.name, lineterm='',
+        n=1))

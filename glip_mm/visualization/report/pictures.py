@@ -1,4 +1,4 @@
-"""Pictures of the worst errors, for the prompt to stand beneath."""
+"""Draw the worst errors, for the prompt to stand beneath."""
 
 import logging
 from pathlib import Path
@@ -22,7 +22,7 @@ class Picture(NamedTuple):
 
 
 def worst_false(analysis: Analysis, limit: int) -> list[Picture]:
-    """The surest false detections, with the box that each one overlaps."""
+    """Draw the surest false detections, with the box that each one overlaps."""
     result, false = analysis.result, analysis.errors.false
     chosen = pick_worst([int(result.image[e.detection]) for e in false],
                         [int(result.labels[e.detection]) for e in false], limit)
@@ -30,7 +30,7 @@ def worst_false(analysis: Analysis, limit: int) -> list[Picture]:
 
 
 def worst_missed(analysis: Analysis, limit: int) -> list[Picture]:
-    """Boxes that were missed, with the detections that lie on them."""
+    """Draw boxes that were missed, with the detections that lie on them."""
     missed, truth = analysis.errors.missed, analysis.truth
     chosen = pick_worst(truth.image[missed].tolist(), truth.labels[missed].tolist(), limit)
     return [_draw_missed(analysis, int(missed[i])) for i in chosen]
@@ -97,7 +97,7 @@ def _name(prompt: Prompt, label: int) -> str:
 
 
 def _read(analysis: Analysis, image: int) -> np.ndarray:
-    """``[height, width, 3]`` RGB; grey where the file is gone."""
+    """Read an image as ``[height, width, 3]`` RGB; grey where the file is gone."""
     import mmcv
     tested = analysis.result.images[image]
     for path in (Path(tested.path), Path(analysis.result.img_prefix) / Path(tested.path).name):

@@ -1,4 +1,4 @@
-"""The plots of a report; one colour for each result in all of them."""
+"""Draw the plots of a report; each result has one colour in all of them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,11 +18,11 @@ _RECALLS = np.linspace(0, 1, 101)
 
 
 def dataset_bars(values: Mapping[str, Sequence[float]], datasets: Sequence[str]) -> Figure:
-    """A horizontal bar for each data set and result, and paler ones for their means.
+    """Draw a horizontal bar for each data set and result, and paler ones for their means.
 
     Args:
         values: Name of a result -> ``[N]`` percent, NaN where it lacks a data set.
-        datasets: ``N`` names.
+        datasets: ``N`` names of data sets.
     """
     thick = 0.8 / len(values)
     rows = [*datasets, 'mean']
@@ -50,12 +50,12 @@ def dataset_bars(values: Mapping[str, Sequence[float]], datasets: Sequence[str])
 
 def group_bars(values: Mapping[str, Sequence[float]], groups: Sequence[str],
                ylabel: str = 'AP in percent', percent: bool = True) -> Figure:
-    """Bars for some groups, side by side for each result.
+    """Draw a bar for each group and result, those of a group side by side.
 
     Args:
         values: Name of a result -> ``[N]`` numbers, NaN where there is none.
-        groups: ``N`` names; a line break may be in them.
-        ylabel: Unit.
+        groups: ``N`` names of groups; a line break may be in them.
+        ylabel: Unit of the numbers.
         percent: Whether the axis goes from 0 to 100.
     """
     thick = 0.8 / len(values)
@@ -79,11 +79,11 @@ def group_bars(values: Mapping[str, Sequence[float]], groups: Sequence[str],
 
 
 def precision_recall(precision: Mapping[str, np.ndarray], small: bool = False) -> Figure:
-    """Precision over recall.
+    """Draw precision over recall.
 
     Args:
         precision: Name of a line -> ``[101]``; NaN where there is nothing to find.
-        small: One of many plots: no labels.
+        small: Whether it is one of many plots, without labels.
     """
     size = (2.2, 1.5, None) if small else (WIDTH, 2.8)
     with drawing(*size) as figure:
@@ -95,7 +95,7 @@ def precision_recall(precision: Mapping[str, np.ndarray], small: bool = False) -
 
 
 def precision_recall_grid(classes: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
-    """A plot of :func:`precision_recall` for each class, in one figure.
+    """Draw :func:`precision_recall` of each class in one figure.
 
     Args:
         classes: Name of a class -> its lines.
@@ -136,7 +136,7 @@ def draw_precision_recall(axes: Axes, precision: Mapping[str, np.ndarray],
 
 
 def calibration(curves: Mapping[str, Calibration]) -> Figure:
-    """Share of true detections over their score, and how many there are.
+    """Draw the share of true detections over their score, and how many there are.
 
     Args:
         curves: Name of a result -> its calibration.
@@ -164,7 +164,7 @@ def calibration(curves: Mapping[str, Calibration]) -> Figure:
 
 
 def ap_over_boxes(points: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """A dot for each class: its AP over the number of its boxes.
+    """Draw a dot for each class: its AP over the number of its boxes.
 
     Args:
         points: Name of a result -> ``[C]`` boxes and ``[C]`` AP in percent.
@@ -184,11 +184,11 @@ def ap_over_boxes(points: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
 
 
 def confusion_matrix(table: np.ndarray, names: Sequence[str]) -> Figure:
-    """Counts, shaded by the share of their row; the last row by that of their column.
+    """Draw counts, shaded by the share of their row; the last row by that of their column.
 
     Args:
-        table: ``[C + 1, C + 1]``; the last row is false otherwise, the last column not found.
-        names: ``C`` classes.
+        table: ``[C + 1, C + 1]`` counts; last row: false otherwise, last column: not found.
+        names: ``C`` names of classes.
     """
     size = max(WIDTH, 1.5 + 0.3 * len(table))
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)

@@ -1,4 +1,4 @@
-"""A report for machines."""
+"""Summarise test runs for machines."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ from ...evaluation.analysis.results import Result
 
 def summarise(results: Sequence[Result],
               analyses: Sequence[Mapping[str, Analysis]]) -> dict[str, Any]:
-    """The content of ``summary.json``.
+    """Return the content of ``summary.json``.
 
     Args:
-        results: The runs.
-        analyses: For each run its data sets by name.
+        results: Runs to summarise.
+        analyses: Analyses of each run by name of the data set.
 
     Returns:
         Plain JSON: rates as shares of 1, ``None`` where there is no number.
@@ -33,7 +33,7 @@ def summarise(results: Sequence[Result],
 
 
 def summarise_dataset(analysis: Analysis) -> dict[str, Any]:
-    """The numbers of one data set; ``classes`` holds those that have boxes."""
+    """Return the numbers of one data set; ``classes`` holds those that have boxes."""
     result, truth, matches, errors = (analysis.result, analysis.truth, analysis.matches,
                                       analysis.errors)
     half = matches.class_ap(0.5)
