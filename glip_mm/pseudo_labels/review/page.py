@@ -71,7 +71,8 @@ def make_review(labels: str | Path, images: str | Path | None, out: str | Path, 
         write(f'<h2 id="sample">Random sample</h2>\n<p>{len(numbers):,} of {len(rows):,} images, '
               f'seed {seed}. <span class="none">Grey words are phrases without a box.</span></p>\n'
               '<div class="pictures">\n')
-        found = zip(numbers, read_samples(rows, numbers, images and Path(images)))
+        root = Path(images) if images is not None else None
+        found = zip(numbers, read_samples(rows, numbers, root))
         for number, (row, sample) in tqdm(found, desc='drawing', total=len(numbers), unit='image',
                                           disable=not progress):
             shown.append(dict(row=number, filename=row.record['filename'], where=_short(row)))
