@@ -31,7 +31,7 @@ def replacing(path: str | Path, durable: bool = True) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomically(path: str | Path, content: bytes, durable: bool = True) -> Path:
+def write_atomically(path: str | Path, content: bytes | memoryview, durable: bool = True) -> Path:
     """Write a whole file atomically, see :func:`replacing`.
 
     Returns:

@@ -22,7 +22,9 @@ def paired_iou(boxes: np.ndarray, others: np.ndarray, xywh: bool = False) -> np.
         xywh: Whether boxes are corner and size instead; the operations and their order are then
             those of pycocotools' ``iou``, so that equal IoUs are equal in both.
     """
-    inter, area, other_area = 1., 1., 1.
+    inter: np.ndarray | float = 1.
+    area: np.ndarray | float = 1.
+    other_area: np.ndarray | float = 1.
     for axis in (0, 1):
         # columns, since arrays whose last axis has two elements are slow
         begin, end = boxes[..., axis], boxes[..., axis + 2]

@@ -92,7 +92,7 @@ def stand_in_for_mmcv_ops() -> None:
 
     module = ModuleType('mmcv._ext')
     module.__spec__ = ModuleSpec('mmcv._ext', loader=None)
-    module.__getattr__ = find
+    module.__getattr__ = find  # type: ignore[method-assign]  # as PEP 562 allows
     sys.modules['mmcv._ext'] = module
 
 
@@ -178,7 +178,7 @@ def _accepted_versions() -> Iterator[list[tuple[str, str, str]]]:
     from mmengine.utils import digit_version
     hidden = []
     for name, (limit, untried, shown) in MMDET_CEILINGS.items():
-        module = importlib.import_module(name)
+        module: Any = importlib.import_module(name)
         if digit_version(module.__version__) >= digit_version(limit):
             hidden.append((name, module.__version__, untried))
             module.__version__ = shown
@@ -186,7 +186,7 @@ def _accepted_versions() -> Iterator[list[tuple[str, str, str]]]:
         yield hidden
     finally:
         for name, version, _ in hidden:
-            sys.modules[name].__version__ = version
+            vars(sys.modules[name])['__version__'] = version
 
 
 def allow_resume_checkpoints() -> None:
@@ -207,13 +207,13 @@ def _plain_data() -> list[Callable | tuple[Callable, str]]:
     import numpy as np
     from mmengine.logging import HistoryBuffer
 
-    rebuild, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
+    functions: list[Any] = [np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]]
     dtypes = {type(np.dtype(kind)) for kind in '?bBhHiIlLqQefd'}
     return [HistoryBuffer, np.ndarray, np.dtype, bytes, *sorted(dtypes, key=str),
             (_history_method, 'builtins.getattr'),
             # a checkpoint written under NumPy 1 names these by their old module, and vice versa
             *((function, f'{module}.multiarray.{function.__name__}')
-              for function in (rebuild, scalar) for module in ('numpy.core', 'numpy._core'))]
+              for function in functions for module in ('numpy.core', 'numpy._core'))]
 
 
 def _history_method(owner: type, name: str) -> Any:
@@ -265,7 +265,7 @@ def import_lvis() -> ModuleType:
     import numpy as np
 
     module = importlib.import_module('lvis')
-    evaluation = importlib.import_module('lvis.eval')
+    evaluation: Any = importlib.import_module('lvis.eval')
     if 'float' not in vars(np) and evaluation.np is np:
         evaluation.np = _NumpyWithFloat('numpy')
     return module
@@ -315,7 +315,7 @@ def replace_pkg_resources() -> None:
     if importlib.util.find_spec('pkg_resources') is not None:
         return
     for name in ('mmengine.utils.package_utils', 'mmengine.utils', 'mmengine.config.config'):
-        module = importlib.import_module(name)
+        module: Any = importlib.import_module(name)
         module.is_installed = is_installed
         module.get_installed_path = get_installed_path
 

@@ -56,8 +56,10 @@ def config_file(name: str, option: str = 'config') -> str:
             return str(find_model(name).config)
         except ValueError as error:
             raise FileNotFoundError(str(error)) from error
-    there = shared is not None and (shared / name).parent.is_dir()
-    near = str(shared / name) if there and not Path(name).parent.is_dir() else name
+    near = name
+    if (shared is not None and (shared / name).parent.is_dir()
+            and not Path(name).parent.is_dir()):
+        near = str(shared / name)
     raise FileNotFoundError(f"{option} '{name}' is not a file{similar_files(near)}")
 
 

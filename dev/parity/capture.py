@@ -77,7 +77,7 @@ def recording(model: nn.Module) -> Iterator[tuple[Captured, list[Any]]]:
             on(block.text, lambda out, i=i: got.put(f'tower.bert{i}.lang', out))
         on(block.conv, lambda out, i=i: got.put_levels(f'tower.dyconv{i}', out))
 
-    def ground(feats, text, *more):  # type: ignore[no-untyped-def]
+    def ground(feats, text, *more):
         got.put('lang.hidden', text.hidden)
         got.put('lang.embedded', text.embedded)
         grounded.append(type(model).ground(model, feats, text, *more))

@@ -85,7 +85,7 @@ class OpCosts(TorchDispatchMode):
         self._flops, self._bandwidth = flops, bandwidth
         self.seconds, self.bytes = 0.0, 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         if func.is_view or func._opname in _FREE:

@@ -80,7 +80,7 @@ class StageClock:
                 delattr(owner, name)
 
     def _wrapped(self, method: Callable, stage: str) -> Callable:
-        def run(*args, **kwargs):  # type: ignore[no-untyped-def]
+        def run(*args, **kwargs):
             self._switch()
             self._open.append(stage)
             try:

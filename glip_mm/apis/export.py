@@ -1,7 +1,7 @@
 """Export of a model that is given by its config or name, and weights."""
 
-from collections.abc import Sequence
-from os import PathLike
+from collections.abc import Sequence, Sized
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,10 @@ def export_model(model: str | PathLike | Config,
     cfg.model.setdefault('test_cfg', {}).update(test_cfg or {})
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', SCOPE)):
         pipeline = ImagePipeline(cfg)
-    inputs = [pipeline.load(image, index)['img']
-              for index, image in enumerate(list_images(images) if len(images) else [])]
+    found = [] if isinstance(images, Sized) and not len(images) else list_images(images)
+    inputs = [pipeline.load(image, index)['img'] for index, image in enumerate(found)]
     steps = resize_steps(pipeline_cfg(cfg))
     name = 'GLIP' if isinstance(model, Config) else Path(model).stem
-    return export(build_model(cfg, checkpoint), prompt, path, images=inputs, model_name=name,
-                  resize=steps, decoder=pipeline.loader.imdecode_backend, **options)
+    glip: Any = build_model(cfg, checkpoint)
+    return export(glip, prompt, fspath(path), images=inputs, model_name=name, resize=steps,
+                  decoder=pipeline.loader.imdecode_backend, **options)

@@ -56,7 +56,7 @@ def list_images(inputs: Input | Sequence[Input]) -> list[str | np.ndarray]:
     if not files:
         raise ValueError(f"inputs: the folder '{path}' holds no image "
                          f"({' '.join(IMAGE_SUFFIXES)})")
-    return files
+    return list(files)
 
 
 class ImagePipeline:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 class FailedImage(NamedTuple):
     """An image that could not be used, and why."""
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     path: str
     message: str
 
@@ -74,13 +74,14 @@ class GLIPInferencer:
                  font: str | None = None,
                  show_progress: bool = True) -> None:
         if isinstance(model, nn.Module):
-            self.cfg = cfg if cfg is not None else getattr(model, 'cfg', None)
-            if self.cfg is None:
+            found = cfg if cfg is not None else getattr(model, 'cfg', None)
+            if found is None:
                 raise ValueError('a built model needs its config: GLIPInferencer(model, cfg=cfg)')
             if weights is not None:
                 raise ValueError(f"weights='{weights}' were given with a built model; load them "
                                  'into it first, or give its config as model')
-            self.model = model if device is None else model.to(device)
+            self.cfg: Config = found
+            self.model: Any = model if device is None else model.to(device)
         else:
             # importing MMDetection's models takes seconds: only when one must be built
             from .building import build_model, resolve_model

@@ -1,7 +1,7 @@
 """Inference on images with an exported model."""
 
 from collections.abc import Sequence
-from os import PathLike
+from os import PathLike, fspath
 
 from mmengine.config import Config
 
@@ -30,7 +30,7 @@ class ONNXInferencer:
 
     def __init__(self, path: str | PathLike, threads: int = 0,
                  providers: Sequence[str] = ('CPUExecutionProvider',)) -> None:
-        self.detector = ONNXDetector(path, threads, providers)
+        self.detector = ONNXDetector(fspath(path), threads, providers)
         loader = dict(type='LoadImageFromFile',
                       imdecode_backend=self.detector.metadata.decoder)
         self.pipeline = ImagePipeline(

@@ -79,8 +79,8 @@ class GroundingResult:
         Returns:
             A new result, best first.
         """
-        keep = np.argsort(-self.scores, kind='stable')
-        keep = [i for i in keep if self.scores[i] >= score_thr
+        order = np.argsort(-self.scores, kind='stable')
+        keep = [i for i in order if self.scores[i] >= score_thr
                 and (names is None or self.names[i] in names)][:top_k]
         return replace(self, boxes=self.boxes[keep], scores=self.scores[keep],
                        labels=self.labels[keep], names=[self.names[i] for i in keep])

@@ -32,7 +32,7 @@ def stored_config(checkpoint: Mapping[str, Any]) -> Config | None:
         content = dict(text)
     else:
         try:
-            content = {statement.targets[0].id: _value(statement.value)  # type: ignore
+            content = {statement.targets[0].id: _value(statement.value)
                        for statement in ast.parse(text).body}
         except (AttributeError, SyntaxError, ValueError) as error:
             raise ValueError(f'the config in the checkpoint is not one of values alone ({error}): '
@@ -47,7 +47,9 @@ def _value(node: ast.AST) -> Any:
             found.update(_value(part))
         return {**found, **{k.arg: _value(k.value) for k in node.keywords}}
     if isinstance(node, ast.Dict):
-        return {ast.literal_eval(k): _value(v) for k, v in zip(node.keys, node.values)}
+        # the key of {**other} is None, which literal_eval refuses as it must
+        return {ast.literal_eval(k): _value(v)  # type: ignore[arg-type]  # see above
+                for k, v in zip(node.keys, node.values)}
     if isinstance(node, (ast.List, ast.Tuple)):
         return (list if isinstance(node, ast.List) else tuple)(map(_value, node.elts))
     return ast.literal_eval(node)

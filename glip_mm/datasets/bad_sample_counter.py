@@ -32,7 +32,7 @@ class BadSampleCounter:
     @property
     def causes(self) -> dict[str, int]:
         """Return the number of bad samples by cause."""
-        return {c: n for c, n in zip(CAUSES, self._counts) if n}
+        return {c: n for c, n in zip(CAUSES, self._counts[:]) if n}
 
     def count_read(self) -> None:
         """Count a sample that is read."""

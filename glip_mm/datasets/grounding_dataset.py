@@ -79,6 +79,8 @@ class GroundingDataset(BaseDataset):
 
     # ---------------------------------------------------------------- opening
 
+    _fully_initialized: bool
+
     def full_init(self) -> None:
         """Open the index, after building it if necessary."""
         if self._fully_initialized:
@@ -130,11 +132,11 @@ class GroundingDataset(BaseDataset):
         self.full_init()
         return len(self.table if self.selection is None else self.selection)
 
-    def _rows(self, indices: Sequence[int]) -> np.ndarray:
-        indices = np.asarray(indices, np.int64)
-        return indices if self.selection is None else self.selection.take('row', indices)
+    def _rows(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        samples = np.asarray(indices, np.int64)
+        return samples if self.selection is None else self.selection.take('row', samples)
 
-    def sizes(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def sizes(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return widths and heights of samples, each ``[n]``, from the index alone."""
         self.full_init()
         rows = self._rows(indices)

@@ -191,9 +191,9 @@ def _check_region(check: RowCheck, where: str, region: object, caption: str, wid
         check.boxes += 1
         check.problems.append(Problem(where, 'wrong type', f'{region!r} is not an object'))
         return
-    boxes = region.get('bbox')
-    several = isinstance(boxes, list) and bool(boxes) and isinstance(boxes[0], list)
-    boxes = boxes if several else [boxes]
+    found = region.get('bbox')
+    several = isinstance(found, list) and bool(found) and isinstance(found[0], list)
+    boxes: list = region['bbox'] if several else [found]
     good = 0
     for k, box in enumerate(boxes):
         problem = box_problem(box, width, height)
@@ -252,7 +252,7 @@ def check_row(row: object, label_map: Mapping[int, str] | None = None) -> RowChe
     if not check.usable:
         return check
     if detection:
-        return _check_detection(check, row['detection'], width, height, label_map)
+        return _check_detection(check, row['detection'], row['width'], row['height'], label_map)
     content = row['grounding']
     caption = content.get('caption') if isinstance(content, dict) else None
     if not isinstance(caption, str) or not caption.strip():
@@ -262,5 +262,6 @@ def check_row(row: object, label_map: Mapping[int, str] | None = None) -> RowChe
         return check.fatal('grounding.regions', 'wrong type',
                            f"regions is {content.get('regions')!r:.80}, not a list")
     for i, region in enumerate(content['regions']):
-        _check_region(check, f'grounding.regions[{i}]', region, caption, width, height)
+        _check_region(check, f'grounding.regions[{i}]', region, caption, row['width'],
+                      row['height'])
     return check

@@ -109,9 +109,9 @@ class _ImageCheck:
 
     def __init__(self, root: str, decode: bool) -> None:
         self.root, self.decode = root, decode
-        self.last: tuple[str, object] | None = None
+        self.last: tuple[str, tuple | None] | None = None
 
-    def _look(self, name: str) -> object:
+    def _look(self, name: str) -> tuple | None:
         path = os.path.join(self.root, name)
         if not self.decode:
             return None if os.path.isfile(path) else ('missing image', f"'{path}' is not there")
@@ -167,7 +167,10 @@ def _lines(path: str, begin: int, end: int) -> Iterator[bytes]:
 
 def _check_part(begin: int, path: str, end: int, label_map: Mapping[int, str] | None,
                 image_root: str | None, decode: bool, most: int) -> _Part:
-    faults, causes, counts, keys = [], Counter(), Counter(), array('q')
+    faults: list[tuple[int, Problem]] = []
+    causes: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    keys = array('q')
     look = _ImageCheck(image_root, decode) if image_root is not None else None
     end = min(end, begin + _CHUNK)
     number = 0

@@ -16,7 +16,7 @@ def start_at(dataloader: DataLoader, batch: int) -> None:
     Raises:
         TypeError: If its batch sampler does not support that.
     """
-    sampler = dataloader.batch_sampler
+    sampler: Any = dataloader.batch_sampler
     if not hasattr(sampler, 'start_at'):
         raise TypeError(
             f'train_cfg.type needs a loader that can start anywhere, and train_dataloader has the '

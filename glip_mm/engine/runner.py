@@ -93,7 +93,10 @@ def prints_to(logger: logging.Logger) -> Iterator[None]:
             print_log(text, logger)  # through MMEngine, so that the screen filters it out
 
 
-class ScreenMixin:
+_Runner: Any = object  # Runner or FlexibleRunner, whichever it is mixed into
+
+
+class ScreenMixin(_Runner):
     """Shows progress, results and warnings on the screen; the log file holds everything else too.
 
     ``verbose=True`` in the config shows everything on the screen, as MMEngine does.
@@ -114,7 +117,8 @@ class ScreenMixin:
             for handler in logger.handlers:
                 if type(handler) is logging.StreamHandler:  # not a file handler
                     handler.addFilter(is_for_the_screen)
-                    handler.setFormatter(ScreenFormatter(handler.formatter))
+                    full = handler.formatter or logging.Formatter()
+                    handler.setFormatter(ScreenFormatter(full))
 
     def _log_env(self, *args: Any) -> None:
         with no_stderr():

@@ -25,7 +25,7 @@ class Prediction(NamedTuple):
     """Predictions of a model in an image."""
 
     #: Index in the test data set.
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     img_id: int | str
     img_path: str
     #: Height and width of the original image.
@@ -97,7 +97,7 @@ class PredictionWriter:
         content = json.dumps(dict(records=records, texts=list(texts.numbers))).encode()
         arrays['records'] = np.frombuffer(content, np.uint8)
         buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
         write_atomically(self.folder / f'part-{self.rank}-{self.number:06d}.npz',
                          buffer.getvalue())
         self.number += 1
@@ -184,10 +184,11 @@ class _Part:
         mine = slice(self.ends[row] - a['counts'][row], self.ends[row])
         known = a['gt_counts'][row]
         truth = slice(self.truth_ends[row] - max(known, 0), self.truth_ends[row])
+        bboxes, scores, labels = (a[k][mine].copy() for k in _COLUMNS)
+        gt_bboxes, gt_labels = (a[k][truth].copy() if known >= 0 else None for k in _TRUTH)
         return Prediction(
-            int(a['index'][row]), v[img_id], v[path], v[shape],
-            *(a[k][mine].copy() for k in _COLUMNS), v[names], {k: v[n] for k, n in meta.items()},
-            *(a[k][truth].copy() if known >= 0 else None for k in _TRUTH))
+            int(a['index'][row]), v[img_id], v[path], v[shape], bboxes, scores, labels, v[names],
+            {k: v[n] for k, n in meta.items()}, gt_bboxes, gt_labels)
 
 
 class _Texts:

@@ -32,9 +32,9 @@ def to_prediction(index: int, sample: BaseDataElement, classes: tuple[str, ...],
     if ignored is not None and len(ignored) and 'bboxes' in ignored:
         meta['ignored_instances'] = dict(bboxes=_boxes(ignored), labels=ignored.labels)
     known = truth is not None and 'bboxes' in truth and 'labels' in truth
+    height, width = meta.get('ori_shape', meta.get('img_shape', (0, 0)))[:2]
     return Prediction(
-        index, meta.get('img_id', index), str(meta.get('img_path', '')),
-        tuple(int(x) for x in meta.get('ori_shape', meta.get('img_shape', (0, 0)))[:2]),
+        index, meta.get('img_id', index), str(meta.get('img_path', '')), (int(height), int(width)),
         _boxes(found).float().cpu().numpy(), found.scores.float().cpu().numpy(),
         found.labels.int().cpu().numpy(), names if names and names != classes else None, meta,
         _boxes(truth).float().cpu().numpy() if known else None,
@@ -48,7 +48,7 @@ def to_sample(prediction: Prediction) -> dict[str, Any]:
                   pred_instances=_tensors(bboxes=prediction.bboxes, scores=prediction.scores,
                                           labels=prediction.labels.astype('int64')))
     sample.setdefault('ori_shape', prediction.ori_shape)
-    if prediction.gt_bboxes is not None:
+    if prediction.gt_bboxes is not None and prediction.gt_labels is not None:
         sample['gt_instances'] = _tensors(bboxes=prediction.gt_bboxes,
                                           labels=prediction.gt_labels)
         sample['ignored_instances'] = _tensors(**(sample.get('ignored_instances') or dict(

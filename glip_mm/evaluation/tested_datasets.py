@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 class TestedDataset(NamedTuple):
     """An annotated data set of a test; a test may join several."""
 
-    __test__ = False  # pytest must not collect it
-
     name: str
     #: Path of the annotation file; '' if the set has none.
     ann_file: str
@@ -25,6 +23,10 @@ class TestedDataset(NamedTuple):
         """Return its description for ``metrics.json``."""
         return dict(name=self.name, ann_file=self.ann_file, img_prefix=self.img_prefix,
                     num_images=self.num_images, classes=list(self.classes))
+
+
+# pytest would collect it; in the class, mypy takes it for a field
+TestedDataset.__test__ = False  # type: ignore[attr-defined]
 
 
 def tested_datasets(dataset: Any, names: list[str] | None = None,

@@ -259,8 +259,8 @@ def split_dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode:
 
 def _loader(dataset: dict, batch_size: int, workers: int, shuffle: bool) -> dict[str, Any]:
     if dataset['type'] == 'GroundingStream':
-        sampling = dict(sampler=dict(type='StreamSampler'),
-                        batch_sampler=dict(type='StreamBatchSampler'))
+        sampling: dict[str, Any] = dict(sampler=dict(type='StreamSampler'),
+                                        batch_sampler=dict(type='StreamBatchSampler'))
     else:
         sampling = dict(drop_last=False, sampler=dict(type='DefaultSampler', shuffle=shuffle))
     return dict(batch_size=batch_size, num_workers=workers, persistent_workers=workers > 0,

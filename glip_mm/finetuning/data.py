@@ -48,27 +48,27 @@ def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: i
         raise FileNotFoundError(f"'{folder}' holds data sets in the folders {below}: give one of "
                                 'these as --data')
     name = folder.resolve().name
-    found = {s: _find(folder, s) for s in ('val', 'test')}
-    if found['val'] is None:
+    val, test = _find(folder, 'val'), _find(folder, 'test')
+    if val is None:
         if val_fraction is None:
             raise ValueError(f"'{folder}' has no val split: add one (valid/_annotations.coco.json "
                              'or val.json), or divide the training images with --val-fraction 0.2')
-        train, found['val'] = _divide(train, val_fraction, seed, Path(out or folder))
+        train, val = _divide(train, val_fraction, seed, Path(out or folder))
     elif val_fraction is not None:
         raise ValueError(f"--val-fraction {val_fraction} was given, but '{folder}' has a val split "
-                         f"('{found['val'].ann_file}'): leave the option out")
-    doubts = ()
-    if found['test'] is None:
+                         f"('{val.ann_file}'): leave the option out")
+    doubts: tuple[str, ...] = ()
+    if test is None:
         doubts = (f"'{folder}' has no test split: tested on val, which also chooses the "
                   'checkpoint, so that results are better than of images never seen', )
-        found['test'] = found['val']
-    parts = [train, found['val'], found['test']]
-    for part in parts[1:]:
+        test = val
+    for part in (val, test):
         if tuple(part.classes) != tuple(train.classes):
             raise ValueError(f"'{part.ann_file}' has the classes {list(part.classes)}, but "
                              f"'{train.ann_file}' has {list(train.classes)}: all splits must have "
                              'the same categories')
-    splits = Splits(name, tuple(train.classes), *(Split(p.ann_file, p.images) for p in parts))
+    splits = Splits(name, tuple(train.classes), Split(train.ann_file, train.images),
+                    Split(val.ann_file, val.images), Split(test.ann_file, test.images))
     return replace(splits, doubts=(*doubts, *check_splits(splits)))
 
 

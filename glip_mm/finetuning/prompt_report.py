@@ -83,5 +83,5 @@ def write_prompt_results(folder: Path, result: SearchResult, prompts: Mapping[st
     write_atomically(folder / 'results.md', f'{table}\n'.encode())
     write_atomically(folder / 'results.json', json.dumps(content, indent=1).encode())
     write_atomically(folder / 'prompts.json', json.dumps(prompts, indent=1).encode())
-    draw_prompts(shown, folder / 'results.png')
+    draw_prompts(shown, folder / 'results.png')  # type: ignore[arg-type]  # it sets no field
     return table

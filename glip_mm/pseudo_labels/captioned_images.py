@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from ..image_suffixes import IMAGE_SUFFIXES
 
@@ -112,7 +112,7 @@ def _folder_samples(folder: Path, first: int, end: int) -> Iterator[Sample]:
         yield Sample(path.relative_to(folder).as_posix(), caption, path, {})
 
 
-def _rows(path: Path, file) -> Iterator[object]:  # type: ignore[no-untyped-def]
+def _rows(path: Path, file: TextIO) -> Iterator[Any]:
     if path.suffix == '.jsonl':
         return (line for line in file if line.strip())
     return csv.DictReader(file, delimiter='\t' if path.suffix == '.tsv' else ',')
@@ -141,7 +141,7 @@ def _tar_samples(path: Path) -> Iterator[Sample]:
     with tarfile.open(path) as tar:
         members = ((m, *m.name.rpartition('.')[::2]) for m in tar if m.isfile())
         for key, group in itertools.groupby(members, key=lambda found: found[1]):
-            parts = {suffix.lower(): tar.extractfile(member).read()
+            parts = {suffix.lower(): tar.extractfile(member).read()  # type: ignore[union-attr]  # a file
                      for member, _, suffix in group}
             suffix = next((s[1:] for s in IMAGE_SUFFIXES if s[1:] in parts), None)
             try:

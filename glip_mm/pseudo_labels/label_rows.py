@@ -1,6 +1,6 @@
 """Rows of labels from any source: the folder of a run, JSON lines, tar shards."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ class LabelRow(NamedTuple):
     #: Index of the source file.
     file: int
     #: Function that reads the encoded image from a tar shard.
-    packed: object = None
+    packed: Callable[[], bytes] | None = None
 
     def read_image(self, images: Path | None) -> bytes:
         """Read the encoded image.
@@ -37,7 +37,7 @@ class LabelRow(NamedTuple):
             ValueError: If there is no such file; the message names the row and the file.
         """
         if self.packed is not None:
-            return self.packed()  # type: ignore[operator]
+            return self.packed()
         return self.image_path(images).read_bytes()
 
     def image_path(self, images: Path | None) -> Path:

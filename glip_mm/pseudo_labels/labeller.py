@@ -68,7 +68,8 @@ def label(shards: Sequence[Shard], teacher: Teacher, folder: str | Path, batch_s
     """
     folder = Path(folder)
     order = [*shards[rank * len(shards) // world_size:], *shards[:rank * len(shards) // world_size]]
-    done, counts = set(), Counter()
+    done: set[str] = set()
+    counts: Counter[str] = Counter()
     with tqdm(total=len(shards), unit='shard', desc='labelling') as bar, \
             ThreadPoolExecutor(max(workers, 1)) as pool:
         while len(done) < len(shards):
@@ -122,12 +123,12 @@ def _label_shard(shard: Shard, teacher: Teacher, files: ShardFiles, batch_size: 
         rows += [found if isinstance(found, Reject) else None for found in window]
         samples += [found.sample for found in window]
         for batch in _batches(window, batch_size):
-            labelled = teacher.label([window[i] for i in batch])
-            for i, row in zip(batch, labelled):
+            labelled = teacher.label([found for _, found in batch])
+            for (i, _), row in zip(batch, labelled):
                 rows[begin + i] = row
-        for row in rows[begin:]:
-            counts[row.cause if isinstance(row, Reject) else 'labelled'] += 1
-        bar.set_postfix(shard=shard.name, samples=len(rows), **counts)
+        for outcome in rows[begin:]:
+            counts[outcome.cause if isinstance(outcome, Reject) else 'labelled'] += 1
+        bar.set_postfix(None, True, shard=shard.name, samples=len(rows), **counts)
     # rejects first: the labels mark the shard as done
     write_atomically(files.rejects, _lines(
         row.record() for row in rows if isinstance(row, Reject)))
@@ -154,10 +155,11 @@ def _ahead(shard: Iterable[Sample], size: int, teacher: Teacher, pool: ThreadPoo
         window = following
 
 
-def _batches(window: Sequence[Ready | Reject], batch_size: int) -> Iterator[list[int]]:
-    """Group samples of similar shape by index; depends on the window alone, so is reproducible."""
-    ready = [i for i, found in enumerate(window) if isinstance(found, Ready)]
-    ready.sort(key=lambda i: (tuple(window[i].data['inputs'].shape[-2:]), i))
+def _batches(window: Sequence[Ready | Reject], batch_size: int
+             ) -> Iterator[list[tuple[int, Ready]]]:
+    """Group samples of similar shape, with their indices; reproducible from the window alone."""
+    ready = [(i, found) for i, found in enumerate(window) if isinstance(found, Ready)]
+    ready.sort(key=lambda one: (tuple(one[1].data['inputs'].shape[-2:]), one[0]))
     return (ready[k:k + batch_size] for k in range(0, len(ready), batch_size))
 
 

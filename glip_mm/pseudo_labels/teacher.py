@@ -63,13 +63,14 @@ class Teacher:
                  dtype: str | None = None,
                  find_phrases: Callable[[str], Phrases] | None = None,
                  determiners: bool = True) -> None:
-        self.model, self.selection = model.eval(), selection
+        self.model: Any = model.eval()
+        self.selection = selection
         self.pipeline = pipeline
         self.find_phrases = find_phrases or NounPhraseFinder()
         self.determiners = determiners
         self.dtype = getattr(torch, dtype) if dtype else None
         self.device = next(model.parameters()).device
-        head = model.bbox_head
+        head: Any = model.bbox_head
         # all boxes above the threshold are wanted, and none below
         head.test_cfg.update(score_thr=min(selection.threshold, head.test_cfg.get('score_thr', 1)),
                              iou_threshold=selection.nms_iou, max_per_img=-1)
@@ -122,7 +123,7 @@ class Teacher:
         height, width = ready.size
         boxes = found.bboxes.float().cpu().numpy().clip(0, (width, height) * 2)
         scores = found.scores.float().cpu().numpy()
-        caption = ready.sample.caption
+        caption = ready.sample.caption or ''  # prepare() lets none without one pass
         chosen = self.selection.choose(boxes, scores, found.labels.cpu().numpy(),
                                        [said_count(caption, span) for _, span in ready.phrases])
         if not any(map(len, chosen)):

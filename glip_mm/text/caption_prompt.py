@@ -26,7 +26,8 @@ def overrides_by_position(names: Sequence[str],
         return [{}] * len(names)
     if isinstance(caption_prompt, Mapping):
         # MMDetection looks up the cleaned name; configs are written with either
-        found = [caption_prompt.get(n, caption_prompt.get(clean_name(n))) or {} for n in names]
+        found = [caption_prompt.get(n if n in caption_prompt else clean_name(n)) or {}
+                 for n in names]
     else:
         if len(caption_prompt) != len(names):
             raise ValueError(f'caption_prompt has {len(caption_prompt)} entries for '

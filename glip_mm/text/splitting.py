@@ -76,7 +76,7 @@ def split_prompt(prompt: Prompt,
 def _by_tokens(prompt: Prompt, count_tokens: TokenCounter, max_tokens: int) -> list[list[int]]:
     total = len(prompt.entities)
     costs = count_tokens(
-        [prompt.caption[start:stop] + prompt.separator for start, stop in prompt.pieces])
+        [prompt.caption[start:stop] + prompt.separator for start, stop in prompt.pieces or ()])
     groups: list[list[int]] = []
     start = 0
     while start < total:

@@ -83,6 +83,9 @@ NEEDS = (
     Need(('nbclient',), required=False),
     Need(('playwright',), required=False),
     Need(('ruff',), required=False),
+    Need(('mypy',), '2.4', '2.5', required=False),
+    Need(('types-pyyaml',), required=False),
+    Need(('types-tqdm',), required=False),
 )
 PYTHON = ('3.10', '3.14')
 

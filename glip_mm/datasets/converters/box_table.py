@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -87,10 +87,10 @@ class BoxTable:
         boxes = []
         for k in self._order[self._starts[number]:self._starts[number + 1]].tolist():
             flat = self._spans[self._span_ends[k - 1] if k else 0:self._span_ends[k]]
+            x, y, w, h = self._xywh[4 * k:4 * k + 4]
             boxes.append(Box(
-                f'annotations[{self._ordinal[k]}]', *self._xywh[4 * k:4 * k + 4],
-                self.names[self._category[k]], bool(self._ignore[k]),
-                [list(pair) for pair in zip(flat[::2], flat[1::2])]))
+                f'annotations[{self._ordinal[k]}]', x, y, w, h, self.names[self._category[k]],
+                bool(self._ignore[k]), [list(pair) for pair in zip(flat[::2], flat[1::2])]))
         return boxes
 
     def unlisted(self, images: Sequence[Image]) -> list[int]:
@@ -109,10 +109,10 @@ class Container(NamedTuple):
     categories: list[dict]
 
 
-def _whole_positive(value: object) -> int | None:
+def _whole_positive(value: Any) -> int | None:
     """Parse a positive integer, which some files write as ``640.0`` or ``"640"``."""
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
     except (TypeError, ValueError):
         return None
     return int(number) if number >= 1 and number == int(number) else None
@@ -138,7 +138,7 @@ def _read_image(element: object, where: str, table: BoxTable, report: Report,
 
 
 def _read_box(element: object, ordinal: int, table: BoxTable, report: Report,
-              spans: Callable[[dict], object]) -> None:
+              spans: Callable[[dict], Any]) -> None:
     where = f'annotations[{ordinal}]'
     report.boxes_read += 1
     if not isinstance(element, dict) or not isinstance(element.get('image_id'), (int, str)):
@@ -149,7 +149,7 @@ def _read_box(element: object, ordinal: int, table: BoxTable, report: Report,
         report.drop(MALFORMED, where)
         return
     pairs = []
-    for span in spans(element) or ():  # type: ignore[attr-defined]
+    for span in spans(element) or ():
         if (isinstance(span, list) and len(span) == 2
                 and all(type(end) is int and abs(end) < 1 << 31 for end in span)):
             pairs.append(span)
@@ -164,7 +164,7 @@ def _read_box(element: object, ordinal: int, table: BoxTable, report: Report,
 def read_container(ann_file: str | Path, report: Report, categories: bool = True,
                    file_name: Callable[[dict], object] = lambda image: image.get('file_name'),
                    extra: Callable[[dict], tuple] = lambda image: (),
-                   spans: Callable[[dict], object] = lambda annotation: (),
+                   spans: Callable[[dict], Any] = lambda annotation: (),
                    progress: bool = True) -> Container:
     """Read a COCO-like JSON file in one pass.
 

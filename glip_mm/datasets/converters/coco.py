@@ -26,7 +26,7 @@ def contiguous_labels(categories: list[dict], ann_file: str | Path
     Raises:
         ValueError: If a category has no id or name, or an id is not unique.
     """
-    names = {}
+    names: dict[int, str] = {}
     for i, category in enumerate(categories):
         if (not isinstance(category, dict) or not isinstance(category.get('id'), int)
                 or not isinstance(category.get('name'), str)):

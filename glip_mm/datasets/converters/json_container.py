@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -68,7 +69,8 @@ class _Window:
     def peek(self) -> str:
         """Return the next non-blank character; empty at the end of the file."""
         while True:
-            self.position = _SPACE.match(self.text, self.position).end()
+            space = _SPACE.match(self.text, self.position)
+            self.position = space.end() if space else self.position
             if self.position < len(self.text):
                 return self.text[self.position]
             if self.ended or not self.grow():
@@ -99,7 +101,7 @@ class _Window:
 
 
 def iterate_container(path: str | Path, sections: Collection[str], progress: bool = True,
-                      window: int = _WINDOW) -> Iterator[tuple[str, object]]:
+                      window: int = _WINDOW) -> Iterator[tuple[str, Any]]:
     """Iterate over the elements of arrays in a JSON object.
 
     Args:
@@ -143,7 +145,7 @@ def iterate_container(path: str | Path, sections: Collection[str], progress: boo
 
 
 def iterate_array(path: str | Path, progress: bool = True, window: int = _WINDOW
-                  ) -> Iterator[object]:
+                  ) -> Iterator[Any]:
     """Iterate over the elements of a file that is one JSON array.
 
     Args:
@@ -164,7 +166,7 @@ def iterate_array(path: str | Path, progress: bool = True, window: int = _WINDOW
         source.close()
 
 
-def _elements(source: _Window, key: str, wanted: bool) -> Iterator[tuple[str, object]]:
+def _elements(source: _Window, key: str, wanted: bool) -> Iterator[tuple[str, Any]]:
     source.take('[')
     if source.peek() == ']':
         source.take(']')

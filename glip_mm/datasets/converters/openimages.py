@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import TextIO
 
 from PIL import Image as PillowImage
 
@@ -27,7 +28,7 @@ class ImageSizes:
         self.image_root = Path(image_root)
         self.cache = Path(cache) if cache else None
         self.known: dict[str, tuple[int, int]] = {}
-        self._file = None
+        self._file: TextIO | None = None
         if self.cache and self.cache.exists():
             with open(self.cache, encoding='utf-8', newline='') as file:
                 for row in csv.reader(file):
@@ -99,9 +100,9 @@ def _records(path: Path, labels: dict[str, int], names: dict[str, str],
              sizes: Callable[[str], tuple[int, int] | None], drop_crowd: bool, report: Report
              ) -> Iterator[dict]:
     seen = set()
-    for image_id, rows in groupby(_rows(path), key=lambda item: item[1][0]):
+    for image_id, group in groupby(_rows(path), key=lambda item: item[1][0]):
         report.rows_read += 1
-        rows = list(rows)
+        rows = list(group)
         report.boxes_read += len(rows)
         where = f'{path.name} line {rows[0][0]}'
         if image_id in seen:

@@ -1,6 +1,7 @@
 """Phrases of a caption: words, spans, and the boxes that share them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from .conversion_report import Report
 
@@ -50,7 +51,7 @@ class Regions:
         """Build ODVG regions: a single box as it is, several in a list; scores likewise."""
         found = []
         for key, boxes in self._boxes.items():
-            region = dict(bbox=boxes if len(boxes) > 1 else boxes[0],
+            region: dict[str, Any] = dict(bbox=boxes if len(boxes) > 1 else boxes[0],
                           phrase=words(self.caption, key),
                           tokens_positive=[list(span) for span in key])
             scores = self._scores.get(key)

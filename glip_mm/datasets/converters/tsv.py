@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image as PillowImage
@@ -205,10 +205,10 @@ class ImageWriter:
             return None
 
 
-def _records(bundle: TSVBundle, lines: object, labels: RowFile, sizes: RowFile | None,
+def _records(bundle: TSVBundle, lines: Sequence[int], labels: RowFile, sizes: RowFile | None,
              writer: ImageWriter | None, images: ImageRows | None, pattern: str, extra: int,
              report: Report) -> Iterator[dict]:
-    for row in lines:  # type: ignore[attr-defined]
+    for row in lines:
         report.rows_read += 1
         where = f'{labels.path.name} line {row + 1}'
         try:
@@ -291,9 +291,10 @@ def tsv_records(yaml_file: str | Path, pattern: str = '{key}.jpg', write_images:
     labels = RowFile(bundle.paths['label'])
     sizes = RowFile(bundle.paths['hw']) if 'hw' in bundle.paths else None
     images = ImageRows(bundle) if write_images or in_place else None
-    writer = ImageWriter(images, write_images) if write_images else None
-    lines = bundle.line_list() if use_line_list else None
-    lines = range(len(labels)) if lines is None else lines.tolist()
+    writer = (ImageWriter(images, write_images)
+              if images is not None and write_images else None)
+    listed = bundle.line_list() if use_line_list else None
+    lines: Sequence[int] = range(len(labels)) if listed is None else listed.tolist()
     report = Report(str(bundle.paths['label']))
     return Records(_records(bundle, lines, labels, sizes, writer, images if in_place else None,
                             pattern, int(not half_open), report),

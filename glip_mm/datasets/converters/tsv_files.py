@@ -19,9 +19,8 @@ class RowFile:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._file = open(self.path, 'rb')
-        self.offsets = self._read_index()
-        if self.offsets is None:
-            self.offsets = self._scan()
+        index = self._read_index()
+        self.offsets = self._scan() if index is None else index
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -48,7 +48,7 @@ def _records(path: str | Path, images: Mapping[object, tuple[str, int, int]],
             continue
         filename, height, width = image
         instances = []
-        for item in objects:
+        for item in entry['objects']:
             where = f"image id {entry['image_id']}"
             report.boxes_read += 1
             name = _name(item)

@@ -73,7 +73,7 @@ def find_xml(folder: str | Path, split: str | None = None) -> list[Path]:
 
 
 def _gather_classes(paths: Sequence[Path]) -> dict[str, str]:
-    names = set()
+    names: set[str] = set()
     for path in paths:
         try:
             tree = ElementTree.parse(path)
@@ -83,14 +83,15 @@ def _gather_classes(paths: Sequence[Path]) -> dict[str, str]:
     return {name: name for name in sorted(names - {''})}
 
 
-def _corner(text: str | None) -> object:
+def _corner(text: str | None) -> float | None:
     try:
         return float(text or '')
     except ValueError:
         return None
 
 
-def _box(element: ElementTree.Element, first_pixel: int) -> tuple[float, ...] | None:
+def _box(element: ElementTree.Element, first_pixel: int
+         ) -> tuple[float, float, float, float] | None:
     """Convert inclusive pixels counted from ``first_pixel`` to half-open pixels counted from 0."""
     corners = four_numbers([_corner(element.findtext(f'bndbox/{name}'))
                             for name in ('xmin', 'ymin', 'xmax', 'ymax')])
@@ -148,8 +149,8 @@ def _records(paths: Sequence[Path], base: Path, suffix: str | None, image_folder
         except (ElementTree.ParseError, OSError) as error:
             report.drop(BAD_XML, f'{path}: {error}')
             continue
-        size = (_corner(root.findtext('size/height')), _corner(root.findtext('size/width')))
-        if not all(isinstance(side, float) and side >= 1 for side in size):
+        height, width = (_corner(root.findtext(f'size/{side}')) for side in ('height', 'width'))
+        if height is None or width is None or not (height >= 1 and width >= 1):
             report.drop(NO_SIZE, str(path))
             continue
         if suffix is None:
@@ -158,7 +159,7 @@ def _records(paths: Sequence[Path], base: Path, suffix: str | None, image_folder
             name = path.relative_to(base).with_suffix(suffix).as_posix()
         if image_folder:
             name = f"{image_folder.rstrip('/')}/{name}"
-        yield _record(path, root, name, (int(size[0]), int(size[1])), labels, classes,
+        yield _record(path, root, name, (int(height), int(width)), labels, classes,
                       first_pixel, report)
 
 

@@ -48,7 +48,8 @@ def write_coco(path: Path, pictures: Sequence[Picture], classes: Sequence[Pair],
         rename: Function from a pair to the name of its category.
     """
     ids = {pair: i for i, pair in enumerate(classes, 1)}
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for image_id, picture in enumerate(pictures, 1):
         images.append(dict(id=image_id, file_name=picture.file_name, width=picture.side,
                            height=picture.side))

@@ -1,7 +1,7 @@
 """Long-tailed vocabulary of 512 names with LVIS-like partial annotations."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,7 +97,8 @@ def lvis_annotations(file_names: Sequence[str], side: int, things: Sequence[Sequ
     """
     categories = all_categories()
     ids: dict[Category, int] = {category: i for i, category in enumerate(categories, 1)}
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict[str, Any]] = []
     for number, (name, found, places) in enumerate(zip(file_names, things, boxes), 1):
         rng = np.random.default_rng([seed, number])
         members: dict[int, list[tuple[int, int, int, int]]] = {}

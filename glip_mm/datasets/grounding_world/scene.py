@@ -36,7 +36,7 @@ def _place(rng: np.random.Generator, radius: float, side: int,
 def any_look(pairs: Sequence[Pair],
              patterns: Sequence[str] = PATTERNS) -> Callable[[np.random.Generator], Look]:
     """Make a sampler of looks from some (colour, shape) pairs and patterns, all equally likely."""
-    return lambda rng: (pairs[rng.integers(len(pairs))], str(rng.choice(patterns)),
+    return lambda rng: (pairs[int(rng.integers(len(pairs)))], str(rng.choice(patterns)),
                         str(rng.choice(list(SIZES))))
 
 

@@ -60,10 +60,9 @@ class MappedTable:
             self._batches[batch] = self._reader.get_batch(batch)
         return self._batches[batch].column(name).to_numpy(zero_copy_only=True)
 
-    def take(self, name: str, rows: Sequence[int]) -> np.ndarray:
+    def take(self, name: str, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return the values of a column, ``[n]``, for ``n`` row numbers in any order."""
-        rows = np.asarray(rows, np.int64)
-        batch, place = np.divmod(rows, BATCH_ROWS)
+        batch, place = np.divmod(np.asarray(rows, np.int64), BATCH_ROWS)
         result = np.zeros(len(rows), np.int64)
         for b in np.unique(batch):
             chosen = batch == b

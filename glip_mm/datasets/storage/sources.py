@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from tqdm import tqdm
@@ -29,7 +29,7 @@ COLUMNS = [('file', pa.int32()), ('line', pa.int64()), ('offset', pa.int64()),
            ('width', pa.int32()), ('height', pa.int32()), ('boxes', pa.int32())]
 MAX_OPEN = 64  # open files per process: shards are read in random order
 
-_files: dict[tuple[int, str], int] = OrderedDict()
+_files: OrderedDict[tuple[int, str], int] = OrderedDict()
 _position = threading.Lock()
 
 
@@ -57,7 +57,7 @@ def read_bytes(path: str, offset: int, length: int) -> bytes:
     key = os.getpid(), str(path)
     if key not in _files:
         while len(_files) >= MAX_OPEN:
-            (owner, _), oldest = _files.popitem(last=False)  # type: ignore[call-arg]
+            (owner, _), oldest = _files.popitem(last=False)
             if owner == os.getpid():
                 os.close(oldest)
         _files[key] = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
@@ -85,7 +85,7 @@ def read_cell(path: str, offset: int, length: int) -> bytes:
     return decode_cell(read_bytes(path, offset, length))
 
 
-def _summary(record: object) -> tuple[int, int, int]:
+def _summary(record: Any) -> tuple[int, int, int]:
     """Return width, height and number of boxes of a record; -1 for what is invalid.
 
     Boxes at most one pixel wide or high and ignored boxes do not count: the published training
@@ -103,7 +103,7 @@ def _summary(record: object) -> tuple[int, int, int]:
         return -1, -1, -1
 
 
-def _parse(content: bytes) -> object:
+def _parse(content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError:
@@ -113,7 +113,7 @@ def _parse(content: bytes) -> object:
 def _line_row(number: int, line: int, offset: int, content: bytes) -> Row:
     record = _parse(content)
     try:
-        image = [int(n) for n in record['image_bytes']]  # type: ignore[index]
+        image = [int(n) for n in record['image_bytes']]
         start, length = image
     except (KeyError, TypeError, ValueError):
         start, length = -1, 0

@@ -41,7 +41,7 @@ def shares(total: int, ratios: Sequence[float]) -> list[int]:
     return counts.tolist()
 
 
-def _build(config: dict, position: int) -> Dataset:
+def _build(config: dict, position: int) -> BaseDataset:
     try:
         return DATASETS.build(config)
     except ValueError as error:
@@ -75,7 +75,7 @@ class GroundingStream(Dataset):
         seed: Random seed of order and augmentation. Default: the run's (``randomness.seed``).
     """
 
-    def __init__(self, datasets: Sequence[dict | Dataset],
+    def __init__(self, datasets: Sequence[dict | BaseDataset],
                  copies: Sequence[float] | None = None,
                  ratios: Sequence[float] | None = None,
                  samples_per_epoch: int | None = None, seed: int | None = None) -> None:
@@ -88,8 +88,9 @@ class GroundingStream(Dataset):
                                  f'for each of the {len(datasets)} datasets, not all of them 0')
         if ratios is not None and (copies is not None or not samples_per_epoch):
             raise ValueError('GroundingStream.ratios needs samples_per_epoch and no copies')
-        self.datasets = [_build(d, i) if isinstance(d, (dict, ConfigDict)) else d
-                         for i, d in enumerate(datasets)]
+        self.datasets: list[BaseDataset] = [
+            _build(d, i) if isinstance(d, (dict, ConfigDict)) else d
+            for i, d in enumerate(datasets)]
         self._own_seed, self.seed = seed is not None, seed or 0
         self._lengths = [len(d) for d in self.datasets]
         wanted = ratios or copies or [1] * len(self._lengths)
@@ -97,8 +98,8 @@ class GroundingStream(Dataset):
             if share and not length:
                 raise ValueError(f'GroundingStream.datasets[{i}] is empty: check its ann_file and '
                                  'filter_cfg, or give it 0 copies')
-        if ratios is not None:
-            self.counts = shares(int(samples_per_epoch), ratios)  # type: ignore[arg-type]
+        if ratios is not None and samples_per_epoch is not None:
+            self.counts = shares(int(samples_per_epoch), ratios)
         else:
             self.counts = [round(n * c) for n, c in
                            zip(self._lengths, wanted)]
@@ -121,7 +122,7 @@ class GroundingStream(Dataset):
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    def locate(self, draws: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def locate(self, draws: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the member and the sample of each draw.
 
         Args:
@@ -145,7 +146,7 @@ class GroundingStream(Dataset):
                                      mix(self.seed, _MEMBER, k, v))
         return member, sample
 
-    def portrait(self, draws: Sequence[int]) -> np.ndarray:
+    def portrait(self, draws: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return whether each draw's image is portrait or square, ``[n]`` bool; reads no data."""
         member, sample = self.locate(draws)
         result = np.zeros(len(member), bool)
@@ -155,7 +156,7 @@ class GroundingStream(Dataset):
         return result
 
     @staticmethod
-    def _portrait(dataset: Dataset, samples: np.ndarray) -> np.ndarray:
+    def _portrait(dataset: BaseDataset, samples: np.ndarray) -> np.ndarray:
         if hasattr(dataset, 'sizes'):
             width, height = dataset.sizes(samples)
             return height >= width

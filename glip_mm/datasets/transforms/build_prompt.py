@@ -16,7 +16,7 @@ from glip_mm.text import CaptionPrompt, Prompt, char_to_token, span_to_tokens
 from glip_mm.text.spans import check_caption
 
 from ..bad_sample import BadSample
-from .class_vocabulary import ClassVocabulary
+from .class_vocabulary import ClassVocabulary, Random
 from .negative_sampling import check_control, draw_negatives, keep_positives
 
 #: Published prefix of detection prompts; no released model uses it.
@@ -169,7 +169,7 @@ class BuildPrompt(BaseTransform):
             raise BadSample('label without a name', where(results),
                             f'label {error} is not in the label map of '
                             f'{len(vocabulary.labels)} names; complete label_map_file') from None
-        rng = np.random
+        rng: Random = np.random
         if self.fixed:
             rng = np.random.RandomState(zlib.crc32(str(results.get('img_path')).encode()))
         if self.method == 'simple':

@@ -3,7 +3,7 @@
 Letters: ``C`` classes, ``V`` variants of their names (at least one per class).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ class ClassVocabulary:
         more = max(0, count_tokens(separator.rstrip() or separator) - 1)
         self._row = {int(label): row for row, label in enumerate(self.labels)}
         self._overrides: list[dict[str, str]] = []
-        forms, reads = [], {}
+        forms: list[int] = []
+        reads: dict[str, int] = {}
         for name, override in zip(self.names, overrides_by_position(self.names, caption_prompt)):
             texts = [override['name']] if 'name' in override else ways_to_write(
                 name, (variants or {}).get(name, ()), split_alternatives)
@@ -68,7 +69,7 @@ class ClassVocabulary:
         self.reading = np.array([reads.setdefault(o['name'].strip().lower(), len(reads))
                                  for o in self._overrides], dtype=np.int64)  # [V]
 
-    def rows(self, labels: Sequence[int]) -> np.ndarray:
+    def rows(self, labels: Iterable[int]) -> np.ndarray:
         """Return the rows of labels.
 
         Raises:

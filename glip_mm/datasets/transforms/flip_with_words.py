@@ -1,6 +1,7 @@
 """Horizontal flipping of an image together with its text."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmdet.datasets.transforms import RandomFlip
 
@@ -70,7 +71,7 @@ class FlipWithWords(RandomFlip):
             if results.get('greenlight_spans'):
                 results['greenlight_spans'] = move_spans(results['greenlight_spans'],
                                                          self.swapper(old.caption))
-        text = results.get('text')
+        text: Any = results.get('text')
         if isinstance(text, str):
             if self.swapper.says(text):
                 self._swap_caption(results)

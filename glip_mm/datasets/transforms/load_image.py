@@ -76,11 +76,11 @@ class LoadImage(LoadImageFromFile):
                             f"'{results.get('img_path')}': {error}") from error
 
     def _decode(self, content: bytes) -> np.ndarray:
-        image = deep_grey(content) if self.imdecode_backend == 'pillow' else None
-        if image is not None and self.color_type.startswith('color'):
+        grey = deep_grey(content) if self.imdecode_backend == 'pillow' else None
+        if grey is not None and self.color_type.startswith('color'):
             turned = self.color_type == 'color'
-            image = np.asarray(ImageOps.exif_transpose(image) if turned else image)
-            image = np.repeat((image // 256).astype(np.uint8)[..., None], 3, axis=2)
+            values = np.asarray(ImageOps.exif_transpose(grey) if turned else grey)
+            image = np.repeat((values // 256).astype(np.uint8)[..., None], 3, axis=2)
         else:
             backend = self.imdecode_backend
             if backend == 'turbojpeg':

@@ -4,7 +4,7 @@ from typing import Any
 
 from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
-from mmengine.model import BaseAveragedModel, is_model_wrapper
+from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from glip_mm.registry import HOOKS
@@ -35,7 +35,7 @@ class AveragedWeightsHook(EMAHook):
 
     def __init__(self, momentum: float = 0.001, strict_load: bool = True, **kwargs: Any) -> None:
         super().__init__(momentum=momentum, strict_load=strict_load, **kwargs)
-        self.ema_model: BaseAveragedModel | None = None
+        self.ema_model: Any = None  # a BaseAveragedModel from before_run on
         self._resumed: dict | None = None
         self._started = False
 

@@ -1,6 +1,6 @@
 """Handling of losses and gradients that are not finite."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from mmengine.dist import all_gather_object, all_reduce
@@ -65,9 +65,10 @@ class NonFiniteHook(Hook):
         if self._guard is None:
             return
         self._remember(data_batch, outputs or {})
-        if self._guard.verdict is None:  # gradients are still accumulating
+        verdict, self._guard.verdict = self._guard.verdict, None
+        if verdict is None:  # gradients are still accumulating
             return
-        bad, gradient = self._guard.take_verdict()
+        bad, gradient = verdict
         losses, self._losses = self._losses, []
         samples, self._samples = self._samples, []
         if not bad:
@@ -93,7 +94,8 @@ class NonFiniteHook(Hook):
                 f'{message}. {self._in_a_row} steps in a row were left out: lower the learning '
                 'rate, or raise max_in_a_row of NonFiniteHook')
         runner.logger.warning(f'{message}; the step is left out, {self.skipped} so far')
-        for name in [k for k in outputs or {} if not torch.isfinite(torch.as_tensor(outputs[k]))]:
+        outputs = outputs or {}
+        for name in [k for k in outputs if not torch.isfinite(torch.as_tensor(outputs[k]))]:
             outputs.pop(name)  # a nan would spoil the averages in the log
 
     def _remember(self, data_batch: Any, outputs: dict) -> None:
@@ -108,15 +110,11 @@ class _StepGuard:
 
     def __init__(self, wrapper: OptimWrapper, model: nn.Module) -> None:
         self.wrapper, self.model = wrapper, model
-        self.verdict: tuple | None = None
+        #: After a step: whether it was skipped, and the first bad gradient here if any.
+        self.verdict: tuple[bool, str | None] | None = None
         self._loss: Tensor | None = None
         self._update_params, self._step = wrapper.update_params, wrapper.step
-        wrapper.update_params, wrapper.step = self.update_params, self.step  # type: ignore
-
-    def take_verdict(self) -> tuple:
-        """Return whether the last step was skipped, and the first bad gradient here if any."""
-        verdict, self.verdict = self.verdict, None
-        return verdict
+        wrapper.update_params, wrapper.step = self.update_params, self.step
 
     def update_params(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         loss_here = loss.detach()
@@ -151,7 +149,7 @@ class _StepGuard:
 
 
 def _core(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model
+    return cast(nn.Module, model.module) if is_model_wrapper(model) else model
 
 
 def _broken_state(model: nn.Module) -> str | None:

@@ -87,8 +87,9 @@ class ProgressHook(Hook):
     def _end(self, runner: Runner | None = None, metrics: dict | None = None) -> None:
         if self._shown is not None:
             self._shown.close()
-            for line in metric_lines(metrics or {}):
-                runner.logger.info(line)
+            if runner is not None:
+                for line in metric_lines(metrics or {}):
+                    runner.logger.info(line)
         self._shown = None
 
     def before_train_epoch(self, runner: Runner) -> None:

@@ -74,10 +74,10 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
 
     @staticmethod
     def _scaler(loss_scale: str | float | dict, enabled: bool, use_fsdp: bool) -> Any:
+        Scaler: Any = partial(torch.amp.GradScaler, get_device())
         if use_fsdp:
-            from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler as Scaler
-        else:
-            Scaler = partial(torch.amp.GradScaler, get_device())
+            from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
+            Scaler = ShardedGradScaler
         if not enabled:
             return Scaler(enabled=False)  # passes losses and steps through
         if loss_scale == 'dynamic':

@@ -55,7 +55,7 @@ def clip_sharded_grad_norm_(params: Iterable[Tensor], max_norm: float,
     Returns:
         Global norm before clipping.
     """
-    grads = [p.grad for p in params]
+    grads = [p.grad for p in params if p.grad is not None]
     total = torch.stack([g.float().abs().pow(norm_type).sum() for g in grads]).sum()
     all_reduce(total)
     total = total.pow(1 / norm_type)
@@ -77,6 +77,8 @@ class GLIPFSDPStrategy(FSDPStrategy):
     Args:
         kwargs: Arguments of MMEngine's ``FSDPStrategy``.
     """
+
+    model_wrapper: dict[str, Any] | None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

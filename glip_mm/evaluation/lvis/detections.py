@@ -94,7 +94,8 @@ class DetectionStore:
 
     def __init__(self, most: int | None, slack: int = 1_000_000) -> None:
         self.most, self.slack = most, slack
-        self._kept, self._waiting, self._rows = Detections.empty(), [], 0
+        self._kept, self._rows = Detections.empty(), 0
+        self._waiting: list[Detections] = []
 
     def add(self, detections: Detections) -> None:
         """Add the detections of one or more images, each image once."""

@@ -50,7 +50,8 @@ def near_couples(pair: np.ndarray, boxes: np.ndarray, gt_pair: np.ndarray, gt_bo
         found.append((det[near], gt[near], iou[near]))
     if not found:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    return tuple(np.concatenate(column) for column in zip(*found))
+    det, gt, iou = (np.concatenate(column) for column in zip(*found))
+    return det, gt, iou
 
 
 def _parts(count: np.ndarray) -> Iterator[slice]:

@@ -132,7 +132,7 @@ class LVISFixedAPMetric(BaseMetric):
         part = LVISPart(np.array(list(self._seen), dtype=np.int64), self._store.detections())
         self._start()
         parts = collect_results([part], get_world_size(), self.collect_device)
-        metrics: list[dict | None] = [None]
+        metrics: list[Any] = [None]
         if is_main_process():
             metrics = [{f'{self.prefix}/{name}': value
                         for name, value in self.compute_metrics(parts).items()}]

@@ -122,7 +122,7 @@ class ODinWMetric(BaseMetric):
         """
         found: dict[str, dict[Any, tuple]] = defaultdict(dict)
         for name, image, *detections in results:
-            found[name][image] = detections
+            found[name][image] = tuple(detections)
         self.rows = [self._evaluate(name, path, found[name])
                      for name, path in self.datasets.items()]
         metrics: dict[str, float] = OrderedDict((row.name, row.AP) for row in self.rows)
@@ -178,7 +178,7 @@ def _percent(value: float) -> str:
 
 def suite_table(rows: Sequence[SuiteRow]) -> str:
     """Format rows, mean and median as text; AP in percent."""
-    cells = [['data set', 'images', 'boxes', 'classes', *STATS]]
+    cells: list[list] = [['data set', 'images', 'boxes', 'classes', *STATS]]
     cells += [[r.name, r.images, r.boxes, r.classes, *(_percent(getattr(r, k)) for k in STATS)]
               for r in rows]
     for title, over in (('mean', np.mean), ('median', np.median)):

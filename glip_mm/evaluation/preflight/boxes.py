@@ -53,10 +53,10 @@ def _geometry(title: str, annotations: Sequence[dict], boxes: np.ndarray, sizes:
         return
     corners = (side > begin).all(1) & (side <= sizes + TOLERANCE).all(1) & (begin >= 0).all(1)
     if corners.all() and (outside | sticks_out).mean() >= DOUBTFUL:
-        first = annotations[int(np.flatnonzero(outside | sticks_out)[0])]
+        example = annotations[int(np.flatnonzero(outside | sticks_out)[0])]
         findings.errors.append(
             f'{title}: {int((outside | sticks_out).sum())} of {count} boxes leave their image, and '
-            f'all would fit as [x1, y1, x2, y2], such as {_shown(first)}; COCO has [x, y, width, '
+            f'all would fit as [x1, y1, x2, y2], such as {_shown(example)}; COCO has [x, y, width, '
             'height]: subtract')
         return
     unusable = flat | outside

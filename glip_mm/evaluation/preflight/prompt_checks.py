@@ -19,8 +19,8 @@ REWORD = ('; rename them, or say them in other words: --prompts of tools/finetun
 
 def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -> None:
     """Check prompt and chunks of the first image: missing tokens, indistinguishable names."""
-    model = unwrapped(model)
-    batcher = getattr(model, 'prompts', None)
+    glip = unwrapped(model)
+    batcher = getattr(glip, 'prompts', None)
     if batcher is None or not dataset.num_images:
         return
     try:
@@ -46,8 +46,8 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
             'for other classes:\n'
             + both_sides('prompt', prompt.names, 'metainfo.classes', dataset.classes))
     if by_class:
-        check_names(dataset.name, prompt, model, findings)
-    size = model.test_cfg.get('chunked_size', -1)
+        check_names(dataset.name, prompt, glip, findings)
+    size = glip.test_cfg.get('chunked_size', -1)
     chunks = batcher.chunks(prompt, size if size and size > 0 else None)
     lines = [f'{dataset.name}: {dataset.num_images} images, '
              + (f'one prompt of {len(prompt.entities)} classes' if by_class else
@@ -70,14 +70,14 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
         target.append(text)
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
+def unwrapped(model: nn.Module) -> Any:
     """Return the detector without wrappers for distribution, averaging or test augmentation."""
     model = getattr(model, 'module', model)
     # test-time augmentation wraps the model once more
     return getattr(model, 'module', model)
 
 
-def check_names(title: str, prompt: Prompt, model: nn.Module, findings: Findings) -> None:
+def check_names(title: str, prompt: Prompt, model: Any, findings: Findings) -> None:
     """Find names with equal tokens, unknown to the vocabulary, or very long.
 
     Args:

@@ -43,12 +43,12 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
     if names:
         _count_boxes(dataset, names, title, findings)
     prompt = _first_prompt(dataset, findings)
-    model = unwrapped(model)
-    if prompt is None or not hasattr(model, 'prompts'):
+    glip = unwrapped(model)
+    if prompt is None or not hasattr(glip, 'prompts'):
         return
-    _check_builder(dataset, model, names, findings)
+    _check_builder(dataset, glip, names, findings)
     try:
-        read = model.prompts.describe(prompt)
+        read = glip.prompts.describe(prompt)
     except ValueError as error:
         findings.errors.append(f'{dataset.name}: {error}')
         return
@@ -103,7 +103,8 @@ def _class_names(dataset: TestedDataset, title: str, findings: Findings) -> tupl
 
 def _count_boxes(dataset: TestedDataset, names: Sequence[str], title: str,
                  findings: Findings) -> None:
-    counts, samples = Counter(), 0
+    counts: Counter[int] = Counter()
+    samples = 0
     for info in some_samples(dataset, SAMPLES):
         samples += 1
         counts.update(i['bbox_label'] for i in info.get('instances', ())
@@ -148,7 +149,7 @@ def _first_prompt(dataset: TestedDataset, findings: Findings) -> Prompt | None:
     return None
 
 
-def _check_builder(dataset: TestedDataset, model: nn.Module, names: Sequence[str],
+def _check_builder(dataset: TestedDataset, model: Any, names: Sequence[str],
                    findings: Findings) -> None:
     steps = getattr(getattr(dataset.dataset, 'pipeline', None), 'transforms', ())
     builder = next((s for s in steps if isinstance(s, BuildPrompt)), None)

@@ -140,11 +140,14 @@ class Collection:
             if not name:
                 counts['of another phrase than --classes'] += 1
                 continue
-            fitted = fit_box(*box, record['width'], record['height'], clipping, row.where)
+            x1, y1, x2, y2 = box
+            fitted = fit_box(x1, y1, x2, y2, record['width'], record['height'], clipping,
+                             row.where)
             if fitted is None:
                 counts['one pixel thin or outside the image'] += 1
                 continue
-            named.append((name, ExportBox(tuple(fitted), -1, score, ignore, part)))
+            x1, y1, x2, y2 = fitted
+            named.append((name, ExportBox((x1, y1, x2, y2), -1, score, ignore, part)))
         return named
 
     def _merge(self, named: list[tuple[str, ExportBox]]) -> list[tuple[str, ExportBox]]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import BinaryIO
 
 from glip_mm.datasets.label_map import write_label_map
 
@@ -25,11 +26,12 @@ def write_odvg(collection: Collection, folder: Path) -> tuple[int, int]:
         Numbers of images and boxes.
     """
     images = boxes = 0
-    number, file = -1, None
+    number = -1
+    file: BinaryIO | None = None
     names = dict(collection.rows.label_map or {})
     try:
         for image in collection.images(merge=False):
-            if image.row.file != number:
+            if file is None or image.row.file != number:
                 if file is not None:
                     file.close()
                 number = image.row.file

@@ -67,8 +67,8 @@ def _annotation(image: ExportImage, categories: list[str]) -> ElementTree.Elemen
             _add(entry, 'score', one.score)
         corners = _add(entry, 'bndbox')
         x1, y1, x2, y2 = one.box
-        for key, value in (('xmin', x1 + 1), ('ymin', y1 + 1), ('xmax', x2), ('ymax', y2)):
-            _add(corners, key, f'{round(value, 6):.10g}')
+        for key, edge in (('xmin', x1 + 1), ('ymin', y1 + 1), ('xmax', x2), ('ymax', y2)):
+            _add(corners, key, f'{round(edge, 6):.10g}')
     return root
 
 

@@ -1,6 +1,7 @@
 """Plots of scores."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glip_mm.visualization.page_style import INK
@@ -41,7 +42,7 @@ def kept_curves(statistics: LabelStatistics) -> Figure:
     return figure
 
 
-def _finish(axes) -> None:  # type: ignore[no-untyped-def]
+def _finish(axes: Axes) -> None:
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
     axes.grid(axis='y', alpha=0.6)

@@ -1,7 +1,7 @@
 """Drawable samples of labels."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from glip_mm.datasets.bad_sample import BadSample
@@ -33,7 +33,8 @@ def read_samples(rows: LabelRows, numbers: list[int], images: Path | None
             yield row, str(error)
 
 
-def read_label(row: LabelRow, images: Path | None, label_map: dict | None = None) -> DatasetSample:
+def read_label(row: LabelRow, images: Path | None,
+               label_map: Mapping[int, str] | None = None) -> DatasetSample:
     """Convert a row to a drawable sample; phrases without a box are part of its prompt.
 
     Args:
@@ -59,7 +60,7 @@ def read_label(row: LabelRow, images: Path | None, label_map: dict | None = None
     return sample
 
 
-def _content(record: dict, label_map: dict) -> dict:
+def _content(record: dict, label_map: Mapping[int, str]) -> dict:
     if 'detection' in record:
         instances = record['detection']['instances']
         names = {i['label']: instance_name(i, label_map) or f"label {i['label']}"
