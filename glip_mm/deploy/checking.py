@@ -98,7 +98,7 @@ def predict(model: GLIP, pixels: np.ndarray, prompt: Prompt) -> Found:
     image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
     found = model.test_step(dict(inputs=[image], data_samples=[sample]))[0].pred_instances
     boxes = found.bboxes.cpu().numpy()
-    if not model.test_cfg.get('last_pixel', True):  # a peculiarity of two evaluations
+    if not model.test_cfg.last_pixel:  # a peculiarity of two evaluations
         boxes = boxes + np.array([0, 0, 1, 1], boxes.dtype)
     return boxes, found.scores.cpu().numpy(), found.labels.cpu().numpy()
 

@@ -7,6 +7,7 @@ from mmdet.models.backbones import SwinTransformer
 from torch import Tensor, nn
 
 from ..models import GLIP
+from ..models.dense_heads import PredictionSettings
 from ..models.dense_heads.inclusive_boxes import decode, to_half_open
 from ..models.dense_heads.score_aggregation import aggregate_scores
 from ..models.language_models import TextFeatures
@@ -31,8 +32,8 @@ class FixedVocabularyDetector(nn.Module):
         rgb: Take RGB instead of BGR; only with ``normalize``.
 
     Raises:
-        ValueError: If the model's padding does not suit its backbone, or ``rgb`` is asked for
-            without ``normalize``.
+        ValueError: If the model's padding does not suit its backbone, ``rgb`` is asked for
+            without ``normalize``, or ``nms_pre`` sets no limit.
     """
 
     def __init__(self, model: GLIP, prompt: Prompt, normalize: bool = True,
@@ -43,7 +44,10 @@ class FixedVocabularyDetector(nn.Module):
                              'the model was trained with')
         model.eval()
         self.vocabulary: FixedVocabulary = encode_vocabulary(model, prompt)
-        self.test_cfg = dict(model.bbox_head.test_cfg)
+        self.settings: PredictionSettings = model.test_cfg
+        if self.settings.nms_pre < 0:
+            raise ValueError('model.test_cfg.nms_pre=-1 cannot be exported: an export gives the '
+                             'same number of candidates for any image; set a number')
         self.divisor = _divisor(model)
         preprocessor = model.data_preprocessor
         self.pad_value = float(preprocessor.pad_value)
@@ -68,7 +72,7 @@ class FixedVocabularyDetector(nn.Module):
     def _set_text(self, vocabulary: FixedVocabulary) -> None:
         text, token_map = vocabulary.text, vocabulary.token_map
         columns = token_map.any(dim=1).any(dim=0)  # the others are never looked at
-        if self.test_cfg.get('score_agg', 'MEAN') == 'ONEHOT':
+        if self.settings.score_agg == 'ONEHOT':
             columns = torch.ones_like(columns)
         columns = columns.nonzero().squeeze(1)
         self.register_buffer('token_map', token_map[..., columns].float())
@@ -130,12 +134,12 @@ class FixedVocabularyDetector(nn.Module):
 
         The candidates of :func:`select_detections`, with the thresholds of the same meaning.
         """
-        cfg, head = self.test_cfg, self.head
-        wanted = cfg.get('nms_pre', 1000)
+        settings, head = self.settings, self.head
+        wanted = settings.nms_pre
         logits = head.match_words(x.flatten(2).transpose(1, 2), projected, bias)  # [K, A, T]
-        scores = aggregate_scores(logits.sigmoid(), self.token_map, cfg.get('score_agg', 'MEAN'))
+        scores = aggregate_scores(logits.sigmoid(), self.token_map, settings.score_agg)
         centerness = head.centerness(x).flatten(1).sigmoid()[..., None]
-        known = scores > cfg.get('score_thr', 0.05)
+        known = scores > settings.score_thr
         ranked = torch.where(known, scores * centerness, torch.zeros_like(scores)).flatten(1)
         # so that there are always enough to choose from, whatever the size of the level
         ranked = F.pad(ranked, (0, wanted))

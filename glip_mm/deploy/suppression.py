@@ -27,9 +27,9 @@ class Suppression(NamedTuple):
     @classmethod
     def of(cls, model: GLIP) -> 'Suppression':
         """That of a model."""
-        cfg, merge = model.bbox_head.test_cfg, model.test_cfg.get('chunk_merge') or {}
-        return cls(cfg.get('iou_threshold', 0.6), cfg.get('max_per_img', 100),
-                   merge.get('iou_threshold'), merge.get('max_per_img', -1))
+        settings = model.test_cfg
+        return cls(settings.iou_threshold, settings.max_per_img,
+                   settings.chunk_merge.iou_threshold, settings.chunk_merge.max_per_img)
 
 
 #: That of the released configs.

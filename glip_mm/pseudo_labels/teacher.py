@@ -69,10 +69,10 @@ class Teacher:
         self.determiners = determiners
         self.dtype = getattr(torch, dtype) if dtype else None
         self.device = next(model.parameters()).device
-        head = model.bbox_head
         # nothing below the threshold is wanted, and everything above it
-        head.test_cfg.update(score_thr=min(selection.threshold, head.test_cfg.get('score_thr', 1)),
-                             iou_threshold=selection.nms_iou, max_per_img=-1)
+        self.settings = model.test_cfg.replace(
+            score_thr=min(selection.threshold, model.test_cfg.score_thr),
+            iou_threshold=selection.nms_iou, max_per_img=-1)
 
     def prepare(self, sample: Sample) -> Ready | Reject:
         """Decode an image and find the phrases of its caption; safe in threads."""
@@ -115,7 +115,7 @@ class Teacher:
         with autocast:
             found = self.model.test_step(dict(
                 inputs=[ready.data['inputs'] for ready in batch],
-                data_samples=[ready.data['data_samples'] for ready in batch]))
+                data_samples=[ready.data['data_samples'] for ready in batch]), self.settings)
         return [self._row(ready, sample.pred_instances) for ready, sample in zip(batch, found)]
 
     def _row(self, ready: Ready, found: Any) -> dict | Reject:

@@ -17,6 +17,7 @@ from ..layers.text_layer import clamp
 from ..losses import centerness_loss, centerness_target, giou_loss, mean_over_ranks
 from .detection_selection import LevelOutput, select_detections
 from .inclusive_boxes import decode, encode, to_inclusive
+from .prediction_settings import PredictionSettings
 
 
 class Assignment(NamedTuple):
@@ -50,7 +51,6 @@ class ATSSGroundingHead(BaseModule):
         loss_region_word: Config of the region-word loss.
         loss_box_weight: Factor of the GIoU loss.
         prior_prob: Probability of a match that the initial bias stands for.
-        test_cfg: Arguments of :func:`select_detections`.
 
     Losses are float32 whatever the precision of the forward pass.
     """
@@ -58,7 +58,7 @@ class ATSSGroundingHead(BaseModule):
     def __init__(self, in_channels: int = 256, language_dim: int = 768, num_levels: int = 5,
                  anchor_generator: dict | None = None, assigner: dict | None = None,
                  loss_region_word: dict | None = None, loss_box_weight: float = 2.0,
-                 prior_prob: float = 0.01, test_cfg: dict | None = None,
+                 prior_prob: float = 0.01,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.anchor_generator = TASK_UTILS.build(anchor_generator or dict(
@@ -74,7 +74,6 @@ class ATSSGroundingHead(BaseModule):
         self.loss_region_word = MODELS.build(loss_region_word or dict(
             type='glip_mm.RegionWordLoss'))
         self.loss_box_weight = loss_box_weight
-        self.test_cfg = dict(test_cfg or {})
         self.bbox_pred = nn.Conv2d(in_channels, 4, 1)
         self.centerness = nn.Conv2d(in_channels, 1, 1)
         for conv in (self.bbox_pred, self.centerness):
@@ -203,6 +202,7 @@ class ATSSGroundingHead(BaseModule):
         return encode(assignment.anchors, assignment.boxes)
 
     def predict(self, levels: Sequence[LevelOutput], token_map: Tensor,
-                image_sizes: Sequence[tuple[int, int]]) -> list[InstanceData]:
+                image_sizes: Sequence[tuple[int, int]],
+                settings: PredictionSettings | None = None) -> list[InstanceData]:
         """Detections in the network's frame; see :func:`select_detections`."""
-        return select_detections(levels, token_map, image_sizes, **self.test_cfg)
+        return select_detections(levels, token_map, image_sizes, settings)

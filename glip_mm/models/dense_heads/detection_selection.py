@@ -8,6 +8,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .inclusive_boxes import best_first, class_aware_nms, clip, decode, unsuppressed
+from .prediction_settings import PredictionSettings
 from .score_aggregation import aggregate_scores
 
 
@@ -28,9 +29,8 @@ class LevelOutput(NamedTuple):
 
 
 def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
-                      image_sizes: Sequence[tuple[int, int]], score_thr: float = 0.05,
-                      nms_pre: int = 1000, iou_threshold: float | None = 0.6,
-                      max_per_img: int = 100, score_agg: str = 'MEAN') -> list[InstanceData]:
+                      image_sizes: Sequence[tuple[int, int]],
+                      settings: PredictionSettings | None = None) -> list[InstanceData]:
     """Threshold, rank, decode and suppress.
 
     Candidates are (anchor, entity) pairs whose entity score alone exceeds the threshold; the
@@ -42,18 +42,15 @@ def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
         token_map: ``[B, E, L]`` 0/1, tokens of each entity; on the CPU, so that nobody waits for a
             GPU to find out which columns are needed.
         image_sizes: (height, width) of each image without padding.
-        score_thr: Threshold on the entity score.
-        nms_pre: Candidates kept per level and image.
-        iou_threshold: For suppression within an entity; None keeps every candidate.
-        max_per_img: Detections kept per image; -1: all.
-        score_agg: See :func:`aggregate_scores`.
+        settings: thresholds and limits; default: the published ones.
 
     Returns:
         For each image ``bboxes`` ``[n, 4]`` (inclusive xyxy), ``scores`` and ``labels``, best
         first.
     """
-    boxes, scores, labels = rank_candidates(levels, token_map, image_sizes, score_thr, nms_pre,
-                                            score_agg)
+    settings = settings or PredictionSettings()
+    iou_threshold, max_per_img = settings.iou_threshold, settings.max_per_img
+    boxes, scores, labels = rank_candidates(levels, token_map, image_sizes, settings)
     most = int((labels >= 0).sum(dim=1).max())
     order = (scores.argsort(dim=1, descending=True, stable=True) if iou_threshold is None
              else best_first(scores, labels))[:, :most]
@@ -73,20 +70,19 @@ def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
 
 
 def rank_candidates(levels: Sequence[LevelOutput], token_map: Tensor,
-                    image_sizes: Sequence[tuple[int, int]], score_thr: float, nms_pre: int,
-                    score_agg: str) -> tuple[Tensor, Tensor, Tensor]:
+                    image_sizes: Sequence[tuple[int, int]], settings: PredictionSettings
+                    ) -> tuple[Tensor, Tensor, Tensor]:
     """The best ``nms_pre`` pairs of each level, decoded; never waits for a GPU.
 
     Args:
-        levels, token_map, image_sizes, score_thr, nms_pre, score_agg: See
-            :func:`select_detections`.
+        levels, token_map, image_sizes, settings: see :func:`select_detections`.
 
     Returns:
         Boxes ``[B, K, 4]`` (inclusive xyxy), scores ``[B, K]`` and labels ``[B, K]``, level after
         level; score and label are -1 where there is no candidate.
     """
     used = token_map.any(dim=1).any(dim=0)  # columns no entity owns are never looked at
-    if score_agg == 'ONEHOT':
+    if settings.score_agg == 'ONEHOT':
         used = torch.ones_like(used)
     columns = used.nonzero().squeeze(1)
     token_map = token_map[..., columns].float()
@@ -96,10 +92,13 @@ def rank_candidates(levels: Sequence[LevelOutput], token_map: Tensor,
     found = []
     for level in levels:
         probs = level.logits[..., columns].float().sigmoid()
-        scores = aggregate_scores(probs, token_map, score_agg)  # [B, A, E]
+        scores = aggregate_scores(probs, token_map, settings.score_agg)  # [B, A, E]
         ranked = scores * level.centerness.float().sigmoid()[..., None]
-        ranked = ranked.masked_fill(scores <= score_thr, -1).flatten(1)
-        best, index = ranked.topk(min(nms_pre, ranked.shape[1]), dim=1)  # [B, k]
+        ranked = ranked.masked_fill(scores <= settings.score_thr, -1).flatten(1)
+        count = ranked.shape[1]
+        if settings.nms_pre > 0:
+            count = min(settings.nms_pre, count)
+        best, index = ranked.topk(count, dim=1)  # [B, k]
         anchor = index // num_entities
         deltas = level.deltas.gather(1, anchor[..., None].expand(-1, -1, 4)).float()
         boxes = decode(level.anchors[anchor].flatten(0, 1), deltas.flatten(0, 1))

@@ -89,7 +89,7 @@ class ClassTextBatcher(PromptBatcher):
             if getattr(model, part) is not None:
                 raise ValueError(f'model.class_texts and model.{part} exclude each other: {why}; '
                                  'remove one of them')
-        if model.bbox_head.test_cfg.get('score_agg') == 'ONEHOT':
+        if model.test_cfg.score_agg == 'ONEHOT':
             raise ValueError('model.class_texts and test_cfg.score_agg=\'ONEHOT\' exclude each '
                              "other: \"no object\" is no class; use 'MEAN'")
         if model.language_model.mask_special:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import torch
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.structures import SampleList
-from mmengine.config import ConfigDict
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
@@ -23,6 +22,7 @@ from ..dense_heads.inclusive_boxes import (
     to_inclusive,
     to_original_frame,
 )
+from ..dense_heads.prediction_settings import PredictionSettings
 from ..language_models import TextFeatures, greenlight_row, mask_tokens
 from ..layers.dynamic_conv import flatten_levels
 from ..layers.window_attention import speed_up_window_attention
@@ -76,12 +76,9 @@ class GLIP(BaseDetector):
         tuning: What is trained: the name of a mode, or a dict with ``type`` and options, see
             :class:`~glip_mm.models.tuning.Tuning`. ``None`` leaves it to the parts.
         train_cfg: Unused; accepted because MMDetection's configs have it.
-        test_cfg: Arguments of ``select_detections``; ``chunked_size``: names per prompt of a
-            long vocabulary (-1: as many as the token budget holds); ``chunk_batch``: prompts that
-            go through the network together (default: by memory); ``chunk_merge``: arguments of
-            ``merge_chunks`` (published results leave chunks as they are); ``last_pixel``: whether
-            width is x2 - x1 + 1 in results (COCO, ODinW) or, as in the published evaluations of
-            LVIS and Flickr30k alone, x2 - x1.
+        test_cfg: Selection of detections and chunking of vocabularies, see
+            :class:`~glip_mm.models.dense_heads.PredictionSettings`, which it becomes; some keys of
+            MMDetection are understood.
         data_preprocessor: MMDetection's ``DetDataPreprocessor``.
         init_cfg: As everywhere in MMEngine.
     """
@@ -95,10 +92,7 @@ class GLIP(BaseDetector):
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.test_cfg = ConfigDict(test_cfg or {})
-        head_test_cfg = {k: v for k, v in self.test_cfg.items()
-                         if k not in ('chunked_size', 'chunk_batch', 'chunk_merge',
-                                      'last_pixel')}
+        self.test_cfg = PredictionSettings.from_config(test_cfg)
         self.tuning = Tuning(tuning) if tuning else None
         if self.tuning is not None:
             prompt_table = self.tuning.prompt_table(prompt_table)
@@ -115,8 +109,7 @@ class GLIP(BaseDetector):
             self.fusion_neck = MODELS.build(
                 dict(fusion_neck, text_layer=dict(self.language_model.layer_config,
                                                   **fusion_neck.get('text_layer', {}))))
-            self.bbox_head = MODELS.build(
-                dict(bbox_head, language_dim=width, test_cfg=head_test_cfg))
+            self.bbox_head = MODELS.build(dict(bbox_head, language_dim=width))
 
             def optional(cfg: dict | None, kind: str, **given) -> nn.Module | None:
                 if cfg is None:
@@ -309,8 +302,23 @@ class GLIP(BaseDetector):
 
     # ---------------------------------------------------------------- inference
 
-    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList,
-                rescale: bool = True) -> SampleList:
+    def test_step(self, data: dict, settings: PredictionSettings | None = None) -> SampleList:
+        """Detect in a batch of a data loader.
+
+        Args:
+            data: ``inputs`` and ``data_samples``.
+            settings: see :meth:`predict`.
+
+        Returns:
+            See :meth:`predict`.
+        """
+        if settings is None:
+            return super().test_step(data)
+        data = self.data_preprocessor(data, False)
+        return self.predict(data['inputs'], data['data_samples'], settings=settings)
+
+    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True,
+                settings: PredictionSettings | None = None) -> SampleList:
         """Detect what each sample's prompt names; a long vocabulary goes in chunks.
 
         The image is encoded once; each chunk has its own budget of ``max_per_img`` detections
@@ -321,33 +329,36 @@ class GLIP(BaseDetector):
             batch_inputs: ``[B, 3, h, w]``.
             batch_data_samples: With prompts, ``img_shape`` and ``scale_factor``.
             rescale: Give boxes in the original image's frame.
+            settings: settings of this call; default: the model's ``test_cfg``.
 
         Returns:
             The samples with ``pred_instances``: ``bboxes`` (MMDetection's xyxy), ``scores``,
             ``labels`` (index in the prompt) and ``label_names``, best first.
         """
-        return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples, rescale)
+        return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples, rescale,
+                                       settings)
 
     def predict_from_feats(self, feats: Sequence[Tensor], batch_data_samples: SampleList,
-                           rescale: bool = True) -> SampleList:
+                           rescale: bool = True,
+                           settings: PredictionSettings | None = None) -> SampleList:
         """:meth:`predict` of images that are encoded already, for many prompts to one image.
 
         Args:
             feats: Pyramid of :meth:`extract_feat`, maps ``[B, C, h, w]``.
             batch_data_samples: See :meth:`predict`.
             rescale: See :meth:`predict`.
+            settings: see :meth:`predict`.
 
         Returns:
             See :meth:`predict`.
         """
+        settings = settings or self.test_cfg
         prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
-        chunked_size = self.test_cfg.get('chunked_size', -1)
-        max_classes = chunked_size if chunked_size and chunked_size > 0 else None
-        pairs = by_chunk([self.prompts.chunks(p, max_classes) for p in prompts])
+        pairs = by_chunk([self.prompts.chunks(p, settings.max_classes) for p in prompts])
         fused = not self.fusion_neck.fuse
         if fused:  # a tower that reads no words is the same for all chunks
             feats = self.fusion_neck(feats)[0]
-        batch = self.test_cfg.get('chunk_batch') or chunks_at_once(feats)
+        batch = settings.chunk_batch or chunks_at_once(feats)
         found: list[list[InstanceData]] = [[] for _ in prompts]
         for start in range(0, len(pairs), batch):
             images = [image for image, _ in pairs[start:start + batch]]
@@ -358,25 +369,27 @@ class GLIP(BaseDetector):
             token_map = self.prompts.batch_token_map(chunk_prompts, text.mask)
             levels = self.ground(chunk_feats, text, fused).levels
             sizes = [tuple(batch_data_samples[i].img_shape[:2]) for i in images]
-            for image, chunk, result in zip(images, chunks,
-                                            self.bbox_head.predict(levels, token_map, sizes)):
+            detections = self.bbox_head.predict(levels, token_map, sizes, settings)
+            for image, chunk, result in zip(images, chunks, detections):
                 result.labels = chunk.labels.to(result.labels.device,
                                                 non_blocking=True)[result.labels]
                 found[image].append(result)
-        results = [self._finish(parts, prompt, sample, rescale)
+        results = [self._finish(parts, prompt, sample, rescale, settings)
                    for parts, prompt, sample in zip(found, prompts, batch_data_samples)]
         return self.add_pred_to_datasample(batch_data_samples, results)
 
-    def _finish(self, parts: list[InstanceData], prompt: Prompt, sample, rescale: bool
-                ) -> InstanceData:
+    @staticmethod
+    def _finish(parts: list[InstanceData], prompt: Prompt, sample, rescale: bool,
+                settings: PredictionSettings) -> InstanceData:
         result = InstanceData.cat(parts)
         if len(parts) > 1:
-            result = merge_chunks(result, **self.test_cfg.get('chunk_merge') or {})
+            merge = settings.chunk_merge
+            result = merge_chunks(result, merge.iou_threshold, merge.max_per_img)
         if rescale and 'scale_factor' in sample:
             result.bboxes = to_original_frame(result.bboxes, sample.scale_factor)
         else:
             result.bboxes = to_half_open(result.bboxes)
-        if not self.test_cfg.get('last_pixel', True):
+        if not settings.last_pixel:
             result.bboxes = to_inclusive(result.bboxes)
         result.label_names = [prompt.names[i] for i in result.labels.tolist()]
         return result
