@@ -82,20 +82,21 @@ def find_weights(checkpoint: Mapping[str, Any],
     return dict(weights), container
 
 
-def normalise_state_dict(checkpoint: Mapping[str, Any],
-                         use_ema: bool = False) -> tuple['OrderedDict[str, Tensor]', Report]:
+def normalise_state_dict(checkpoint: Mapping[str, Any], use_ema: bool = False,
+                         strict: bool = True) -> tuple['OrderedDict[str, Tensor]', Report]:
     """Bring official, MMDetection and own checkpoints to our names.
 
     Args:
         checkpoint: Bare state dict or container, with or without ``module.``.
         use_ema: See :func:`find_weights`.
+        strict: refuse keys of a foreign naming without a home; else they keep their names.
 
     Returns:
         State dict in our naming, and what was dropped and why.
 
     Raises:
-        KeyError: For keys of a foreign naming without a home, or averaged weights that are not
-            there.
+        KeyError: For keys of a foreign naming without a home (if ``strict``), or averaged weights
+            that are not there.
         TypeError: If there is no state dict.
     """
     weights, container = find_weights(checkpoint, use_ema)
@@ -121,7 +122,9 @@ def normalise_state_dict(checkpoint: Mapping[str, Any],
         else:
             name, transform = target
             state[name] = transform(value) if transform else value
-    if homeless:
+    if not strict:
+        state.update({key: plain[key] for key in homeless})
+    elif homeless:
         raise KeyError(f'{len(homeless)} keys of a checkpoint in {naming} naming have no place in '
                        f'a GLIP model: {few(homeless)}; is it a checkpoint of another model?')
     report.num_kept = len(state)

@@ -1,7 +1,8 @@
 """The GLIP detector: wires image side, text side, fusion and head."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from mmdet.models.detectors.base import BaseDetector
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from glip_mm.ops.matrix_products import speed_up_linear
 
+from ...checkpoints import adapt_state_dict, normalise_state_dict
 from ...registry import MODELS, SCOPE
 from ...text import Prompt
 from ..dense_heads.atss_grounding_head import Assignment
@@ -32,6 +34,9 @@ from .class_text_batch import ClassTextBatcher
 from .gradient_checkpointing import switch_checkpointing
 from .labels import last_labels, present_spans
 from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
+
+#: Marks a state dict that :meth:`GLIP.load_state_dict` has renamed.
+_ADAPTED = 'glip_mm_adapted'
 
 
 class GroundingOutput(NamedTuple):
@@ -75,6 +80,10 @@ class GLIP(BaseDetector):
             memory for time. ``None`` leaves it to ``with_cp`` of each of them.
         tuning: What is trained: the name of a mode, or a dict with ``type`` and options, see
             :class:`~glip_mm.models.tuning.Tuning`. ``None`` leaves it to the parts.
+        strict_load: what happens to weights that do not fit where MMEngine loads (``load_from``,
+            tests, ``init_cfg``): ``True`` refuses them; ``False`` takes what fits; a list of
+            prefixes, such as ``['backbone.', 'neck.']``, is lenient there alone. What is left as it
+            was is logged.
         train_cfg: Unused; accepted because MMDetection's configs have it.
         test_cfg: Selection of detections and chunking of vocabularies, see
             :class:`~glip_mm.models.dense_heads.PredictionSettings`, which it becomes; some keys of
@@ -88,11 +97,13 @@ class GLIP(BaseDetector):
                  prompt_table: dict | None = None, contrastive_loss: dict | None = None,
                  inter_image_loss: dict | None = None, class_texts: dict | None = None,
                  with_cp: bool | None = None, tuning: None | str | dict = None,
+                 strict_load: bool | Sequence[str] = True,
                  train_cfg: dict | None = None, test_cfg: dict | None = None,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.test_cfg = PredictionSettings.from_config(test_cfg)
+        self.strict_load = strict_load
         self.tuning = Tuning(tuning) if tuning else None
         if self.tuning is not None:
             prompt_table = self.tuning.prompt_table(prompt_table)
@@ -396,9 +407,30 @@ class GLIP(BaseDetector):
 
     # ---------------------------------------------------------------- checkpoints
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
-        """Accept the official, MMDetection's and our own naming."""
-        if not prefix:
-            from ...checkpoints import adapt_state_dict
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, *args, **kwargs):
+        """Load as PyTorch does, from the official, MMDetection's or our own naming.
+
+        Args:
+            state_dict: State dict or container.
+            strict: ``False``: keys may be missing or unexpected, and are returned. ``True``: they
+                are an error, but for optional parts such as ``mlm_head``.
+
+        Returns:
+            ``missing_keys`` and ``unexpected_keys``.
+        """
+        metadata = dict(getattr(state_dict, '_metadata', {}))
+        if strict:
+            state_dict = dict(state_dict)
             adapt_state_dict(self, state_dict)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        elif state_dict:
+            state_dict, _ = normalise_state_dict(state_dict, strict=False)
+        state_dict = OrderedDict(state_dict)
+        state_dict._metadata = {**metadata, '': {**metadata.get('', {}), _ADAPTED: True}}
+        return super().load_state_dict(state_dict, strict, *args, **kwargs)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, local_metadata: dict, *args,
+                              **kwargs) -> None:
+        """Accept every naming from MMEngine's loader, which begins here and never is strict."""
+        if not prefix and not local_metadata.get(_ADAPTED):
+            adapt_state_dict(self, state_dict, self.strict_load)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)
