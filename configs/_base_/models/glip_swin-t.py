@@ -60,7 +60,8 @@ model = dict(
         assigner=dict(
             type='ATSSAssigner', topk=9, iou_calculator=dict(type='BboxOverlaps2D_GLIP')),
         loss_region_word=dict(type='RegionWordLoss', alpha=0.25, gamma=2.0),
-        loss_box_weight=2.0),
+        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
+        loss_centerness=dict(type='CenternessLoss', loss_weight=1.0)),
     test_cfg=dict(
         score_thr=0.05,
         nms_pre=1000,

@@ -1,6 +1,7 @@
 """Boxes, centerness and region-word logits; their losses and decoding."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from ...registry import MODELS, TASK_UTILS
 from ..layers.dynamic_conv import flatten_levels
 from ..layers.text_layer import clamp
-from ..losses import centerness_loss, centerness_target, giou_loss, mean_over_ranks
+from ..losses import centerness_target, mean_over_ranks
 from .detection_selection import LevelOutput, select_detections
 from .inclusive_boxes import decode, encode, to_inclusive
 from .prediction_settings import PredictionSettings
@@ -49,7 +50,12 @@ class ATSSGroundingHead(BaseModule):
         anchor_generator: One square anchor of 8 strides a cell in released models.
         assigner: ATSS with GLIP's IoU in released models.
         loss_region_word: Config of the region-word loss.
-        loss_box_weight: Factor of the GIoU loss.
+        loss_bbox: Config of the box loss; default: ``dict(type='GIoULoss', loss_weight=2.0)``, as
+            published. Losses of MMDetection fit, too, such as ``dict(type='mmdet.DIoULoss')``:
+            they are called with inclusive xyxy boxes, centerness as weights, and ``avg_factor``.
+        loss_centerness: Config of the centerness loss; default: ``dict(type='CenternessLoss')``;
+            ``dict(type='CrossEntropyLoss', use_sigmoid=True)`` fits, too.
+        loss_box_weight: Deprecated: ``loss_weight`` of ``loss_bbox``.
         prior_prob: Probability of a match that the initial bias stands for.
 
     Losses are float32 whatever the precision of the forward pass.
@@ -57,7 +63,8 @@ class ATSSGroundingHead(BaseModule):
 
     def __init__(self, in_channels: int = 256, language_dim: int = 768, num_levels: int = 5,
                  anchor_generator: dict | None = None, assigner: dict | None = None,
-                 loss_region_word: dict | None = None, loss_box_weight: float = 2.0,
+                 loss_region_word: dict | None = None, loss_bbox: dict | None = None,
+                 loss_centerness: dict | None = None, loss_box_weight: float | None = None,
                  prior_prob: float = 0.01,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -73,7 +80,16 @@ class ATSSGroundingHead(BaseModule):
             iou_calculator=dict(type='mmdet.BboxOverlaps2D_GLIP')))
         self.loss_region_word = MODELS.build(loss_region_word or dict(
             type='glip_mm.RegionWordLoss'))
-        self.loss_box_weight = loss_box_weight
+        loss_bbox = loss_bbox or dict(type='glip_mm.GIoULoss', loss_weight=2.0)
+        if loss_box_weight is not None:
+            loss_bbox = dict(loss_bbox, loss_weight=loss_box_weight)
+            options = ', '.join(f'{key}={value!r}' for key, value in loss_bbox.items())
+            warnings.warn(
+                f'bbox_head.loss_box_weight={loss_box_weight} goes in the next release: write '
+                f'bbox_head.loss_bbox=dict({options})', FutureWarning, stacklevel=2)
+        self.loss_bbox = MODELS.build(loss_bbox)
+        self.loss_centerness = MODELS.build(loss_centerness or dict(
+            type='glip_mm.CenternessLoss'))
         self.bbox_pred = nn.Conv2d(in_channels, 4, 1)
         self.centerness = nn.Conv2d(in_channels, 1, 1)
         for conv in (self.bbox_pred, self.centerness):
@@ -190,12 +206,13 @@ class ATSSGroundingHead(BaseModule):
         num_positives = num_positives.clamp(min=1)
         words = self.loss_region_word(logits, mask, assignment.positives,
                                       token_map[image, assignment.labels])
-        boxes = giou_loss(decode(assignment.anchors, deltas), assignment.boxes, quality)
         return dict(
             loss_region_word=words / num_positives,
-            # no positive anywhere: the sum is 0 and stays so
-            loss_bbox=self.loss_box_weight * boxes / total_quality.clamp(min=1e-6),
-            loss_centerness=centerness_loss(centerness, quality) / num_positives)
+            loss_bbox=self.loss_bbox(
+                decode(assignment.anchors, deltas), assignment.boxes, quality,
+                # no positive anywhere: the sum is 0 and stays so
+                avg_factor=total_quality.clamp(min=1e-6)),
+            loss_centerness=self.loss_centerness(centerness, quality, avg_factor=num_positives))
 
     def regression_targets(self, assignment: Assignment) -> Tensor:
         """Encoded boxes ``[P, 4]`` of the positive anchors."""

@@ -2,7 +2,57 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from ...registry import MODELS
+
+
+@MODELS.register_module()
+class GIoULoss(nn.Module):
+    """GIoU loss of the published training, with the interface of MMDetection's box losses.
+
+    See :func:`giou_loss` for what differs from ``mmdet.GIoULoss``.
+
+    Args:
+        loss_weight: factor of the result.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, pred: Tensor, target: Tensor, weight: Tensor,
+                avg_factor: Tensor | float = 1.0) -> Tensor:
+        """Return the weighted sum over ``avg_factor``.
+
+        Args:
+            pred: ``[P, 4]`` xyxy.
+            target: ``[P, 4]`` xyxy.
+            weight: ``[P]``.
+            avg_factor: divisor of the sum.
+
+        Returns:
+            Scalar.
+        """
+        return self.loss_weight * giou_loss(pred, target, weight) / avg_factor
+
+
+@MODELS.register_module()
+class CenternessLoss(nn.Module):
+    """Binary cross-entropy of centerness, with the interface of MMDetection's losses.
+
+    Args:
+        loss_weight: factor of the result.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, pred: Tensor, target: Tensor,
+                avg_factor: Tensor | float = 1.0) -> Tensor:
+        """Return the sum over ``avg_factor`` of ``[P]`` logits and targets."""
+        return self.loss_weight * centerness_loss(pred, target) / avg_factor
 
 
 def giou_loss(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
