@@ -28,6 +28,7 @@ model = dict(
     neck=dict(
         type='FPNDropBlock',
         in_channels=[192, 384, 768],
+        # channels and number of levels of all that follows
         out_channels=256,
         start_level=0,
         add_extra_convs='on_output',
@@ -42,14 +43,12 @@ model = dict(
     language_model=dict(type='BertLanguageModel', name='bert-base-uncased', max_tokens=256),
     fusion_neck=dict(
         type='VLFusionNeck',
-        in_channels=256,
         num_layers=6,
         embed_dim=2048,
         num_heads=8,
         with_cp=True),
     bbox_head=dict(
         type='ATSSGroundingHead',
-        in_channels=256,
         anchor_generator=dict(
             type='AnchorGenerator',
             ratios=[1.0],

@@ -44,9 +44,10 @@ class ATSSGroundingHead(BaseModule):
     """One anchor a cell, classified by its agreement with each word (GLIP, section 3.1).
 
     Args:
-        in_channels: Channels ``C`` of every level.
+        in_channels: Channels ``C`` of every level; the detector fills in those of its neck.
         language_dim: Width ``D`` of the text; the detector fills it in.
-        num_levels: Pyramid levels.
+        num_levels: Pyramid levels; the detector fills in those of its neck. Default: as many as
+            the anchor generator has strides.
         anchor_generator: One square anchor of 8 strides a cell in released models.
         assigner: ATSS with GLIP's IoU in released models.
         loss_region_word: Config of the region-word loss.
@@ -61,7 +62,8 @@ class ATSSGroundingHead(BaseModule):
     Losses are float32 whatever the precision of the forward pass.
     """
 
-    def __init__(self, in_channels: int = 256, language_dim: int = 768, num_levels: int = 5,
+    def __init__(self, in_channels: int = 256, language_dim: int = 768,
+                 num_levels: int | None = None,
                  anchor_generator: dict | None = None, assigner: dict | None = None,
                  loss_region_word: dict | None = None, loss_bbox: dict | None = None,
                  loss_centerness: dict | None = None, loss_box_weight: float | None = None,
@@ -71,6 +73,8 @@ class ATSSGroundingHead(BaseModule):
         self.anchor_generator = TASK_UTILS.build(anchor_generator or dict(
             type='mmdet.AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1,
             strides=[8, 16, 32, 64, 128], center_offset=0.5))
+        if num_levels is None:
+            num_levels = len(self.anchor_generator.num_base_priors)
         if self.anchor_generator.num_base_priors != [1] * num_levels:
             raise ValueError(
                 f'bbox_head.anchor_generator makes {self.anchor_generator.num_base_priors} anchors '

@@ -31,6 +31,7 @@ from ..layers.window_attention import speed_up_window_attention
 from ..losses import dense_targets, mean_over_ranks
 from ..tuning import Tuning, format_parts, part_rows
 from .class_text_batch import ClassTextBatcher
+from .contracts import agreed, check_strides
 from .gradient_checkpointing import switch_checkpointing
 from .labels import last_labels, present_spans
 from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
@@ -67,8 +68,8 @@ class GLIP(BaseDetector):
         neck: Feature pyramid.
         language_model: Text encoder; its width and layer shape are passed on to the fusion neck
             and all heads.
-        fusion_neck: The tower; ``fuse=False`` for GLIP-T (A).
-        bbox_head: Boxes and region-word logits.
+        fusion_neck: The tower; ``fuse=False`` for GLIP-T (A). Its channels are the neck's.
+        bbox_head: Boxes and region-word logits. Channels and number of levels are the neck's.
         mlm_head: Masked-language head, for training with masked captions.
         prompt_table: Prompt tuning, for example ``dict(num_positions=1000)``.
         contrastive_loss: MDETR-style alignment loss.
@@ -104,6 +105,7 @@ class GLIP(BaseDetector):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.test_cfg = PredictionSettings.from_config(test_cfg)
         self.strict_load = strict_load
+        self._strides_fit = False  # until the first forward pass shows that they do
         self.tuning = Tuning(tuning) if tuning else None
         if self.tuning is not None:
             prompt_table = self.tuning.prompt_table(prompt_table)
@@ -117,10 +119,22 @@ class GLIP(BaseDetector):
             self.neck = MODELS.build(neck) if neck else nn.Identity()
             self.language_model = MODELS.build(language_model)
             width = self.language_model.language_dim
-            self.fusion_neck = MODELS.build(
-                dict(fusion_neck, text_layer=dict(self.language_model.layer_config,
-                                                  **fusion_neck.get('text_layer', {}))))
-            self.bbox_head = MODELS.build(dict(bbox_head, language_dim=width))
+            told_by_neck = {key: (neck or {}).get(key, getattr(self.neck, key, None))
+                            for key in ('out_channels', 'num_outs')}
+            channels = agreed('channels of the feature maps', {
+                'model.neck.out_channels': told_by_neck['out_channels'],
+                'model.fusion_neck.in_channels': fusion_neck.get('in_channels'),
+                'model.bbox_head.in_channels': bbox_head.get('in_channels')})
+            levels = agreed('pyramid levels', {
+                'model.neck.num_outs': told_by_neck['num_outs'],
+                'model.bbox_head.num_levels': bbox_head.get('num_levels')})
+            derived = {} if channels is None else dict(in_channels=channels)
+            text_layer = dict(self.language_model.layer_config,
+                              **fusion_neck.get('text_layer', {}))
+            self.fusion_neck = MODELS.build({**fusion_neck, **derived, 'text_layer': text_layer})
+            if levels is not None:
+                derived['num_levels'] = levels
+            self.bbox_head = MODELS.build({**bbox_head, **derived, 'language_dim': width})
 
             def optional(cfg: dict | None, kind: str, **given) -> nn.Module | None:
                 if cfg is None:
@@ -160,8 +174,16 @@ class GLIP(BaseDetector):
     # ---------------------------------------------------------------- forward
 
     def extract_feat(self, batch_inputs: Tensor) -> list[Tensor]:
-        """Pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first."""
-        return list(self.neck(self.backbone(batch_inputs)))
+        """Pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first.
+
+        Raises:
+            ValueError: If the maps of the first images do not have the strides of the anchors.
+        """
+        feats = list(self.neck(self.backbone(batch_inputs)))
+        if not self._strides_fit and not torch.compiler.is_compiling():
+            check_strides(feats, batch_inputs.shape[-2:], self.bbox_head.anchor_generator.strides)
+            self._strides_fit = True
+        return feats
 
     def encode_text(self, prompts: Sequence[Prompt]) -> TextFeatures:
         """Encode ``B`` prompts, with the prompt table added if there is one."""

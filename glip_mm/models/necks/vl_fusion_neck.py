@@ -46,7 +46,7 @@ class VLFusionNeck(BaseModule):
     remain.
 
     Args:
-        in_channels: Channels ``C`` of every level.
+        in_channels: Channels ``C`` of every level; the detector fills in those of its neck.
         num_layers: Number of blocks; 6 for GLIP-T, 8 for GLIP-L.
         fuse: Whether image and text exchange information.
         embed_dim: Width of all attention heads of the fusion.
