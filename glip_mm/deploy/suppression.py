@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-import torch
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..models import GLIP
-from ..models.dense_heads.inclusive_boxes import class_aware_nms, to_inclusive
+from ..models.dense_heads.detection_selection import keep_best, merge_chunks
+from ..models.dense_heads.inclusive_boxes import to_half_open, to_inclusive
 
 
 class Suppression(NamedTuple):
@@ -49,24 +50,10 @@ def suppress(boxes: Tensor, scores: Tensor, labels: Tensor,
     Returns:
         Boxes ``[n, 4]``, scores ``[n]`` and labels ``[n]``, best first.
     """
-    parts = []
-    for b, s, n in zip(boxes, scores, labels):
-        b, s, n = b[s > 0], s[s > 0], n[s > 0]
-        parts.append(_take(b, s, n, _order(b, s, n, rule.iou_threshold, rule.max_per_img)))
-    b, s, n = (torch.cat(part) for part in zip(*parts))
-    if len(parts) == 1:
-        return b, s, n
-    return _take(b, s, n, _order(b, s, torch.zeros_like(n), rule.merge_iou_threshold,
-                                 rule.merge_max_per_img))
-
-
-def _order(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float | None,
-           most: int) -> Tensor:
-    order = (scores.argsort(descending=True, stable=True) if iou_threshold is None
-             else class_aware_nms(to_inclusive(boxes), scores, labels, iou_threshold))
-    return order[:most] if most >= 0 else order
-
-
-def _take(boxes: Tensor, scores: Tensor, labels: Tensor, order: Tensor
-          ) -> tuple[Tensor, Tensor, Tensor]:
-    return boxes[order], scores[order], labels[order]
+    missing = scores <= 0
+    parts = keep_best(to_inclusive(boxes), scores.masked_fill(missing, -1),
+                      labels.masked_fill(missing, -1), rule.iou_threshold, rule.max_per_img)
+    found = InstanceData.cat(parts)
+    if len(parts) > 1:
+        found = merge_chunks(found, rule.merge_iou_threshold, rule.merge_max_per_img)
+    return to_half_open(found.bboxes), found.scores, found.labels

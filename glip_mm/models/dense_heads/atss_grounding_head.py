@@ -115,7 +115,20 @@ class ATSSGroundingHead(BaseModule):
         Returns:
             One :class:`LevelOutput` a level.
         """
-        projected, bias = self.project_text(text)
+        return self.dense_outputs(feats, *self.project_text(text))
+
+    def dense_outputs(self, feats: Sequence[Tensor], projected: Tensor,
+                      bias: Tensor) -> list[LevelOutput]:
+        """Predict with text that is projected already.
+
+        Args:
+            feats: Maps ``[B, C, h, w]``; of one image with several prompts, ``B`` may be 1.
+            projected: ``[B, L, C]`` of :meth:`project_text`.
+            bias: ``[B, 1, L]`` of :meth:`project_text`.
+
+        Returns:
+            One :class:`LevelOutput` a level.
+        """
         sizes = [x.shape[-2:] for x in feats]
         anchors = self._anchors(sizes, feats[0].device)
         outputs = []
@@ -129,7 +142,8 @@ class ATSSGroundingHead(BaseModule):
     def _anchors(self, sizes: Sequence[tuple[int, int]], device: torch.device) -> list[Tensor]:
         # left on the CPU they would be copied for each level of each image, waiting for a GPU
         generator = self.anchor_generator
-        generator.base_anchors = [anchors.to(device) for anchors in generator.base_anchors]
+        if generator.base_anchors[0].device != device:
+            generator.base_anchors = [anchors.to(device) for anchors in generator.base_anchors]
         return generator.grid_priors(sizes, device=device)
 
     def project_text(self, text: Tensor) -> tuple[Tensor, Tensor]:

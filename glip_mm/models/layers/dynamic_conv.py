@@ -8,14 +8,21 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from glip_mm.ops.deform_conv import view_at_size
+from glip_mm.ops.modulated_deform_conv import modulated_deform_conv2d
 
-from .deform_conv import modulated_deform_conv2d
 from .dynamic_relu import DynamicReLU
 from .shared_image import once
 
 
 class DeformBranch(nn.Module):
-    """Deformable 3x3 convolution with offsets given from outside, and the norm that follows it."""
+    """Deformable 3x3 convolution with offsets given from outside, and the norm that follows it.
+
+    Attributes:
+        implementation: Key of :data:`glip_mm.ops.modulated_deform_conv.IMPLEMENTATIONS`; None: the
+            fastest for the device. Exports need ``'grid_sample'``.
+    """
+
+    implementation: str | None = None
 
     def __init__(self, channels: int, stride: int, num_groups: int) -> None:
         super().__init__()
@@ -29,7 +36,7 @@ class DeformBranch(nn.Module):
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
         return modulated_deform_conv2d(x, offset, mask, self.conv.weight, self.conv.bias,
-                                       self.stride)
+                                       self.stride, self.implementation)
 
 
 class DyConv(nn.Module):
