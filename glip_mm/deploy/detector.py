@@ -26,10 +26,10 @@ class FixedVocabularyDetector(nn.Module):
 
     Args:
         model: A trained detector.
-        prompt: What to look for. More names than the language model takes make several prompts,
+        prompt: names or caption. More names than the language model takes make several prompts,
             exactly as in prediction; a fused model then runs its tower once for each.
-        normalize: Take raw pixels (0 to 255) and do the model's normalisation inside.
-        rgb: Take RGB instead of BGR; only with ``normalize``.
+        normalize: the input is raw pixels (0 to 255), normalised inside.
+        rgb: the input is RGB instead of BGR; only with ``normalize``.
 
     Raises:
         ValueError: If the model's padding does not suit its backbone, ``rgb`` is asked for
@@ -82,7 +82,7 @@ class FixedVocabularyDetector(nn.Module):
             self.register_buffer('bias', bias)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Find candidates; suppression within a name is still to be done.
+        """Find candidates; NMS within a name is still to be done.
 
         Args:
             image: ``[1, 3, h, w]`` float32.
@@ -127,7 +127,7 @@ class FixedVocabularyDetector(nn.Module):
 
 
 def _divisor(model: GLIP) -> int:
-    """To what the model's input is padded."""
+    """Return the number whose multiples the model's input is padded to."""
     divisor, needed = int(model.data_preprocessor.pad_size_divisor), 1
     if isinstance(model.backbone, SwinTransformer):
         merges = sum(stage.downsample is not None for stage in model.backbone.stages)

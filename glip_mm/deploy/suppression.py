@@ -11,10 +11,10 @@ from ..models.dense_heads.inclusive_boxes import to_half_open, to_inclusive
 
 
 class Suppression(NamedTuple):
-    """How candidates become detections; a part of the model's ``test_cfg``.
+    """Thresholds and limits of the NMS; a part of the model's ``test_cfg``.
 
     Attributes:
-        iou_threshold: Of two boxes of one name above it the better stays; None: all stay.
+        iou_threshold: threshold of the NMS within a name; None: no NMS.
         max_per_img: Detections of one prompt; -1: all.
         merge_iou_threshold: Between names, if there are several prompts; None: none.
         merge_max_per_img: Detections of all prompts; -1: all.
@@ -27,7 +27,7 @@ class Suppression(NamedTuple):
 
     @classmethod
     def of(cls, model: GLIP) -> 'Suppression':
-        """That of a model."""
+        """Return the settings of a model."""
         settings = model.test_cfg
         return cls(settings.iou_threshold, settings.max_per_img,
                    settings.chunk_merge.iou_threshold, settings.chunk_merge.max_per_img)
@@ -39,7 +39,7 @@ DEFAULT = Suppression()
 
 def suppress(boxes: Tensor, scores: Tensor, labels: Tensor,
              rule: Suppression = DEFAULT) -> tuple[Tensor, Tensor, Tensor]:
-    """Detections of one image.
+    """Apply NMS to the candidates of one image.
 
     Args:
         boxes: ``[K, M, 4]`` half open xyxy, candidates of ``K`` prompts.

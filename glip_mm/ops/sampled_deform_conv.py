@@ -7,7 +7,7 @@ from torch import Tensor
 
 def sampled_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
                           stride: int) -> Tensor:
-    """3x3 DCNv2 with padding 1 and one deformable group from ``grid_sample`` and a product.
+    """Convolve 3x3 (DCNv2) with padding 1, by ``grid_sample`` and a matrix product.
 
     ``out[p] = bias + sum_t weight[t] mask[t, p] x(stride p + t + offset[t, p])`` over the 9 taps
     ``t``; ``x`` is read bilinearly and is 0 outside. The same as MMCV's operation, which no

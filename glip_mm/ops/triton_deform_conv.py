@@ -28,7 +28,7 @@ DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 @triton.jit
 def _points(offset_ptr, mask_ptr, p, tap, num_p, height, width, out_h, out_w,
             STRIDE: tl.constexpr):
-    """Where tap ``tap`` of pixels ``p`` reads: ``[BLOCK_P]`` each.
+    """Locate what tap ``tap`` of pixels ``p`` reads: ``[BLOCK_P]`` each.
 
     Returns the row of the pixel above and left of the point, the point's distance from that pixel,
     whether the upper, lower, left and right pixels are in the map, and the modulation.
@@ -53,13 +53,13 @@ def _points(offset_ptr, mask_ptr, p, tap, num_p, height, width, out_h, out_w,
 
 @triton.jit
 def _rows(ptr, pixel, inside, c, C: tl.constexpr):
-    """Addresses ``[BLOCK_P, BLOCK_C]`` of pixels' channels, and which of them exist."""
+    """Compute addresses ``[BLOCK_P, BLOCK_C]`` of pixels' channels, and which of them exist."""
     return ptr + pixel[:, None] * C + c[None, :], inside[:, None] & (c < C)[None, :]
 
 
 @triton.jit
 def _read(ptr, pixel, inside, c, C: tl.constexpr):
-    """Channels of pixels in float32, 0 outside the map: ``[BLOCK_P, BLOCK_C]``."""
+    """Read channels of pixels in float32, 0 outside the map: ``[BLOCK_P, BLOCK_C]``."""
     at, exists = _rows(ptr, pixel, inside, c, C)
     return tl.load(at, mask=exists, other=0.).to(tl.float32)
 
@@ -67,7 +67,7 @@ def _read(ptr, pixel, inside, c, C: tl.constexpr):
 @triton.jit
 def _samples(x_ptr, pixel, fy, fx, top, bottom, left, right, modulation, width, c,
              C: tl.constexpr):
-    """Bilinear samples times the modulation, float32 ``[BLOCK_P, BLOCK_C]``."""
+    """Compute bilinear samples times the modulation, float32 ``[BLOCK_P, BLOCK_C]``."""
     above = (_read(x_ptr, pixel, top & left, c, C) * (1 - fx)[:, None]
              + _read(x_ptr, pixel + 1, top & right, c, C) * fx[:, None])
     below = (_read(x_ptr, pixel + width, bottom & left, c, C) * (1 - fx)[:, None]
@@ -80,7 +80,7 @@ def _forward(x_ptr, offset_ptr, mask_ptr, weight_ptr, bias_ptr, out_ptr,
              num_p, height, width, out_h, out_w,
              C: tl.constexpr, OUTPUTS: tl.constexpr, STRIDE: tl.constexpr, PRECISION: tl.constexpr,
              BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_O: tl.constexpr):
-    """A tile ``[BLOCK_P, BLOCK_O]`` of the output."""
+    """Compute a tile ``[BLOCK_P, BLOCK_O]`` of the output."""
     p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
     o = tl.program_id(1) * BLOCK_O + tl.arange(0, BLOCK_O)
     total = tl.zeros((BLOCK_P, BLOCK_O), dtype=tl.float32)
@@ -114,7 +114,7 @@ def _backward_points(grad_ptr, x_ptr, offset_ptr, mask_ptr, weight_ptr,
                      C: tl.constexpr, OUTPUTS: tl.constexpr, STRIDE: tl.constexpr,
                      PRECISION: tl.constexpr,
                      BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_O: tl.constexpr):
-    """Gradients of input, offset and mask through one tap of a tile of pixels."""
+    """Compute gradients of input, offset and mask through one tap of a tile of pixels."""
     p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
     tap = tl.program_id(1)
     known = p < num_p
@@ -161,7 +161,7 @@ def _backward_weight(grad_ptr, x_ptr, offset_ptr, mask_ptr, grad_weight_ptr,
                      C: tl.constexpr, OUTPUTS: tl.constexpr, STRIDE: tl.constexpr,
                      PRECISION: tl.constexpr,
                      BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_O: tl.constexpr):
-    """A tile ``[BLOCK_C, BLOCK_O]`` of one tap's gradient: samples gathered again, no atomics."""
+    """Compute a tile ``[BLOCK_C, BLOCK_O]`` of one tap's gradient, without atomics."""
     tap = tl.program_id(0)
     c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
     o = tl.program_id(2) * BLOCK_O + tl.arange(0, BLOCK_O)
@@ -180,7 +180,7 @@ def _backward_weight(grad_ptr, x_ptr, offset_ptr, mask_ptr, grad_weight_ptr,
 
 def triton_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor,
                          bias: Tensor | None, stride: int) -> Tensor:
-    """3x3 DCNv2 with padding 1, one group and one deformable group.
+    """Convolve 3x3 (DCNv2) with padding 1, one group and one deformable group.
 
     Memory beside arguments and results: a channels-last copy of ``x`` if it isn't in that order
     and a copy of ``weight``. Backward: the gradient of ``x`` in float32 and one copy of the
@@ -195,7 +195,7 @@ def triton_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor
         mask: ``[B, 9, h', w']``.
         weight: ``[O, C, 3, 3]``.
         bias: ``[O]`` or None.
-        stride: Of the output's pixels on the input.
+        stride: stride of the output's pixels on the input.
 
     Returns:
         ``[B, O, h', w']`` in float32, channels last in memory. All tensors get gradients.
@@ -215,7 +215,7 @@ def triton_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor
 
 
 def unsupported(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, stride: int) -> str:
-    """Why :func:`triton_deform_conv2d` cannot compute this; empty if it can."""
+    """Explain why :func:`triton_deform_conv2d` cannot compute this; empty if it can."""
     batch, channels = x.shape[:2]
     size = tuple(offset.shape[-2:])
     if int(triton.__version__.split('.')[0]) < 3:
@@ -238,7 +238,7 @@ class _DeformConv(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
                 stride: int) -> Tensor:
-        """``x`` is ``[B, h, w, C]``, ``weight`` ``[3, 3, C, O]``, the result ``[B, h', w', O]``."""
+        """Convolve ``[B, h, w, C]`` with ``[3, 3, C, O]`` to ``[B, h', w', O]``."""
         ctx.save_for_backward(x, offset, mask, weight)
         ctx.stride = stride
         batch, _, out_h, out_w = offset.shape
@@ -277,7 +277,7 @@ class _DeformConv(torch.autograd.Function):
 
 def _launch(x: Tensor, offset: Tensor, weight: Tensor,
             stride: int) -> tuple[int, tuple[int, ...], dict[str, Any]]:
-    """Output pixels, sizes ``(h, w, h', w')`` and launch options of the kernels."""
+    """Return output pixels, sizes ``(h, w, h', w')`` and launch options of the kernels."""
     channels, outputs = weight.shape[-2:]
     sizes = (*x.shape[1:3], *offset.shape[-2:])
     tf32 = torch.backends.cuda.matmul.allow_tf32  # as MMCV's product does it

@@ -106,7 +106,7 @@ class ATSSGroundingHead(BaseModule):
         self.bias0 = nn.Parameter(torch.tensor([-math.log((1 - prior_prob) / prior_prob)]))
 
     def forward(self, feats: Sequence[Tensor], text: Tensor) -> list[LevelOutput]:
-        """Dense outputs of every level.
+        """Predict densely on every level.
 
         Args:
             feats: Maps ``[B, C, h, w]`` of the fusion neck.
@@ -147,7 +147,7 @@ class ATSSGroundingHead(BaseModule):
         return generator.grid_priors(sizes, device=device)
 
     def project_text(self, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Words in the visual space and their bias.
+        """Project words into the visual space, and compute their bias.
 
         The normalised text is halved before the projection but not in the bias: released
         checkpoints depend on it.
@@ -165,7 +165,7 @@ class ATSSGroundingHead(BaseModule):
         return projected, bias[:, None]
 
     def match_words(self, visual: Tensor, projected: Tensor, bias: Tensor) -> Tensor:
-        """Region-word logits ``[B, A, L]`` in float32 of visual tokens ``[B, A, C]``."""
+        """Compute float32 logits ``[B, A, L]`` of visual tokens ``[B, A, C]`` and words."""
         with torch.autocast(visual.device.type, enabled=False):
             return clamp(visual.float() @ projected.transpose(1, 2) + bias)
 
@@ -201,7 +201,7 @@ class ATSSGroundingHead(BaseModule):
 
     def loss(self, levels: Sequence[LevelOutput], mask: Tensor, token_map: Tensor,
              assignment: Assignment) -> dict[str, Tensor]:
-        """Losses of the three outputs.
+        """Compute the losses of the three outputs.
 
         Args:
             levels: Outputs of all levels.
@@ -233,11 +233,11 @@ class ATSSGroundingHead(BaseModule):
             loss_centerness=self.loss_centerness(centerness, quality, avg_factor=num_positives))
 
     def regression_targets(self, assignment: Assignment) -> Tensor:
-        """Encoded boxes ``[P, 4]`` of the positive anchors."""
+        """Encode the boxes ``[P, 4]`` of the positive anchors."""
         return encode(assignment.anchors, assignment.boxes)
 
     def predict(self, levels: Sequence[LevelOutput], token_map: Tensor,
                 image_sizes: Sequence[tuple[int, int]],
                 settings: PredictionSettings | None = None) -> list[InstanceData]:
-        """Detections in the network's frame; see :func:`select_detections`."""
+        """Select detections in the network's frame; see :func:`select_detections`."""
         return select_detections(levels, token_map, image_sizes, settings)

@@ -32,7 +32,7 @@ class LevelOutput(NamedTuple):
 def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
                       image_sizes: Sequence[tuple[int, int]],
                       settings: PredictionSettings | None = None) -> list[InstanceData]:
-    """Threshold, rank, decode and suppress.
+    """Threshold, rank and decode candidates, and apply NMS.
 
     Candidates are (anchor, entity) pairs whose entity score alone exceeds the threshold; the
     best ``nms_pre`` of a level are taken by score x centerness, whose root is the final score.
@@ -40,8 +40,8 @@ def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
 
     Args:
         levels: Outputs of all levels.
-        token_map: ``[B, E, L]`` 0/1, tokens of each entity; on the CPU, so that nobody waits for a
-            GPU to find out which columns are needed.
+        token_map: ``[B, E, L]`` 0/1, tokens of each entity; on the CPU, so that finding the used
+            columns needs no host-device synchronisation.
         image_sizes: (height, width) of each image without padding.
         settings: thresholds and limits; default: the published ones.
 
@@ -57,7 +57,7 @@ def select_detections(levels: Sequence[LevelOutput], token_map: Tensor,
 def rank_candidates(levels: Sequence[LevelOutput], token_map: Tensor,
                     image_sizes: Sequence[tuple[int, int]], settings: PredictionSettings
                     ) -> tuple[Tensor, Tensor, Tensor]:
-    """The best ``nms_pre`` pairs of each level, decoded; never waits for a GPU.
+    """Decode the best ``nms_pre`` pairs of each level, without host-device synchronisation.
 
     Args:
         levels, token_map, image_sizes, settings: see :func:`select_detections`.
@@ -156,15 +156,15 @@ def keep_best(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: floa
 
 def merge_chunks(found: InstanceData, iou_threshold: float | None = None,
                  max_per_img: int = -1) -> InstanceData:
-    """Detections of one image from several chunks of a vocabulary, best first.
+    """Merge the detections of an image from several chunks of a vocabulary, best first.
 
-    A name is asked for in one chunk only, so suppression within a name happened there. What is
-    left to suppress is one object under several names.
+    A name is asked for in one chunk only, so NMS within a name happened there. What is left
+    is one object under several names.
 
     Args:
         found: ``bboxes`` ``[n, 4]`` (inclusive xyxy), ``scores`` and ``labels``.
-        iou_threshold: Suppress across names above it. Default: not at all, as published.
-        max_per_img: Detections kept of all chunks together. Default: all, as published.
+        iou_threshold: threshold of the NMS across names. Default: no NMS, as published.
+        max_per_img: detections kept of all chunks together. Default: all, as published.
 
     Returns:
         The detections that are left.

@@ -41,7 +41,7 @@ _ADAPTED = 'glip_mm_adapted'
 
 
 class GroundingOutput(NamedTuple):
-    """What :meth:`GLIP.ground` computes.
+    """Outputs of :meth:`GLIP.ground`.
 
     Attributes:
         levels: Dense outputs of the head.
@@ -79,7 +79,7 @@ class GLIP(BaseDetector):
             :class:`~.class_text_batch.ClassTextBatcher`.
         with_cp: Gradient checkpointing of backbone, language model and fusion in one switch:
             memory for time. ``None`` leaves it to ``with_cp`` of each of them.
-        tuning: What is trained: the name of a mode, or a dict with ``type`` and options, see
+        tuning: tuning mode: its name, or a dict with ``type`` and options, see
             :class:`~glip_mm.models.tuning.Tuning`. ``None`` leaves it to the parts.
         strict_load: what happens to weights that do not fit where MMEngine loads (``load_from``,
             tests, ``init_cfg``): ``True`` refuses them; ``False`` takes what fits; a list of
@@ -90,7 +90,7 @@ class GLIP(BaseDetector):
             :class:`~glip_mm.models.dense_heads.PredictionSettings`, which it becomes; some keys of
             MMDetection are understood.
         data_preprocessor: MMDetection's ``DetDataPreprocessor``.
-        init_cfg: As everywhere in MMEngine.
+        init_cfg: initialisation, as everywhere in MMEngine.
     """
 
     def __init__(self, backbone: dict, neck: dict | None, language_model: dict,
@@ -174,7 +174,7 @@ class GLIP(BaseDetector):
     # ---------------------------------------------------------------- forward
 
     def extract_feat(self, batch_inputs: Tensor) -> list[Tensor]:
-        """Pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first.
+        """Extract the pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first.
 
         Raises:
             ValueError: If the maps of the first images do not have the strides of the anchors.
@@ -199,7 +199,7 @@ class GLIP(BaseDetector):
         Args:
             feats: Pyramid maps ``[B, C, h, w]``.
             text: Encoded captions ``[B, L, D]``.
-            fused: Whether the maps have gone through the tower already.
+            fused: the maps have gone through the tower already.
 
         Returns:
             Head outputs and both fused representations.
@@ -221,11 +221,11 @@ class GLIP(BaseDetector):
     # ---------------------------------------------------------------- training
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
-        """Losses of a batch; images without boxes are background.
+        """Compute the losses of a batch; images without boxes are background.
 
         Args:
             batch_inputs: ``[B, 3, h, w]``.
-            batch_data_samples: With a prompt and ``gt_instances`` whose labels index it.
+            batch_data_samples: samples with a prompt and ``gt_instances`` whose labels index it.
 
         Returns:
             Named scalars.
@@ -270,7 +270,7 @@ class GLIP(BaseDetector):
 
     def mask_text(self, prompts: Sequence[Prompt],
                   samples: SampleList) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens with some words masked.
+        """Mask some words of the prompts.
 
         Only words of entities that have boxes are learned, or those of a sample's
         ``greenlight_spans`` (characters; ``None`` switches masking off for that sample).
@@ -318,7 +318,7 @@ class GLIP(BaseDetector):
 
     def _inter_image(self, visual: Tensor, text: TextFeatures, token_map: Tensor,
                      assignment: Assignment, prompts: Sequence[Prompt]) -> Tensor:
-        """Regions before fusion against the words of all captions of the batch."""
+        """Contrast regions before fusion with the words of all captions of the batch."""
         keep = torch.cat([(assignment.positives[:, 0] == i).nonzero().squeeze(1)
                           [:self.inter_image_loss.max_regions] for i in range(len(prompts))])
         image, anchor = assignment.positives[keep].unbind(dim=1)
@@ -355,13 +355,13 @@ class GLIP(BaseDetector):
         """Detect what each sample's prompt names; a long vocabulary goes in chunks.
 
         The image is encoded once; each chunk has its own budget of ``max_per_img`` detections
-        and results are concatenated without suppression across chunks, as published, unless
+        and results are concatenated without NMS across chunks, as published, unless
         ``test_cfg.chunk_merge`` says otherwise.
 
         Args:
-            batch_inputs: ``[B, 3, h, w]``.
-            batch_data_samples: With prompts, ``img_shape`` and ``scale_factor``.
-            rescale: Give boxes in the original image's frame.
+            batch_inputs: images ``[B, 3, h, w]``.
+            batch_data_samples: samples with prompts, ``img_shape`` and ``scale_factor``.
+            rescale: return boxes in the original image's frame.
             settings: settings of this call; default: the model's ``test_cfg``.
 
         Returns:
@@ -374,7 +374,7 @@ class GLIP(BaseDetector):
     def predict_from_feats(self, feats: Sequence[Tensor], batch_data_samples: SampleList,
                            rescale: bool = True,
                            settings: PredictionSettings | None = None) -> SampleList:
-        """:meth:`predict` of images that are encoded already, for many prompts to one image.
+        """Detect in images that are encoded already, for many prompts to one image.
 
         Args:
             feats: Pyramid of :meth:`extract_feat`, maps ``[B, C, h, w]``.

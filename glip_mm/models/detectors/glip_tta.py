@@ -17,9 +17,9 @@ from ..dense_heads.prediction_settings import ChunkMerge
 class GLIPTTAModel(BaseTTAModel):
     """Several sizes and flips of an image, each trusted for objects of a range of sizes.
 
-    Every view gives its candidates before suppression. Those whose area in the view's own pixels
+    Every view gives its candidates before NMS. Those whose area in the view's own pixels
     lies outside the squares of its size range are dropped, the others go back to the original
-    image, and one suppression within each class merges them (the recipe behind GLIP-L's COCO
+    image, and one NMS within each class merges them (the recipe behind GLIP-L's COCO
     result with several scales, arXiv 2112.03857). Long vocabularies are cut into chunks in every
     view as without augmentation; a class is in one chunk only, so merging need not know them.
 
@@ -31,7 +31,7 @@ class GLIPTTAModel(BaseTTAModel):
         tta_cfg: ``ranges``: short side of a view -> (least, most) root of an object's area in its
             pixels; views that are not listed are trusted for all. ``iou_threshold`` (0.6) and
             ``max_per_img`` (1000) of the merging.
-        data_preprocessor: As in MMEngine.
+        data_preprocessor: preprocessor of images, as in MMEngine.
     """
 
     def __init__(self, module: dict | nn.Module, tta_cfg: dict | None = None,
@@ -90,7 +90,7 @@ class GLIPTTAModel(BaseTTAModel):
         """Merge the views of each image.
 
         Args:
-            data_samples_list: For each image its views, in the original frame.
+            data_samples_list: views of each image, in the original frame.
 
         Returns:
             The first view's samples with the merged detections.
@@ -113,7 +113,7 @@ class GLIPTTAModel(BaseTTAModel):
 
 
 def flip_back(boxes: Tensor, sample: DetDataSample) -> Tensor:
-    """MMDetection's xyxy ``[n, 4]`` of a flipped image in the image as it was.
+    """Flip MMDetection's xyxy ``[n, 4]`` of a flipped image back.
 
     Raises:
         ValueError: For another direction than horizontal or vertical.

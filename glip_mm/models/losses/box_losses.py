@@ -56,7 +56,7 @@ class CenternessLoss(nn.Module):
 
 
 def giou_loss(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Weighted sum of 1 - GIoU.
+    """Sum 1 - GIoU with weights.
 
     Areas are without the +1 of the box coder, and both union and enclosing area get 1e-7: the
     published training differs between coder and loss, and so do we.
@@ -81,7 +81,7 @@ def giou_loss(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def centerness_target(anchors: Tensor, boxes: Tensor) -> Tensor:
-    """How central an anchor's centre lies in its box (FCOS, equation 3).
+    """Compute how central an anchor's centre lies in its box (FCOS, equation 3).
 
     Args:
         anchors: ``[P, 4]`` xyxy whose centres lie inside the boxes.
@@ -97,5 +97,5 @@ def centerness_target(anchors: Tensor, boxes: Tensor) -> Tensor:
 
 
 def centerness_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Summed binary cross-entropy of ``[P]`` logits and targets."""
+    """Sum the binary cross-entropy of ``[P]`` logits and targets."""
     return F.binary_cross_entropy_with_logits(logits, target, reduction='sum')

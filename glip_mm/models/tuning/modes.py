@@ -34,9 +34,9 @@ class Mode:
             depth, no DropBlock, normalisations with the statistics they have.
         official: Name of the published preset (``SOLVER.TUNING_HIGHLEVEL_OVERRIDE``), if any.
         options: Options of the mode with their defaults.
-        prompt_table: Whether one prompt is learned; ``options`` then include
+        prompt_table: an offset to one prompt is learned; ``options`` then include
             :data:`PROMPT_OPTIONS`.
-        adapters: Whether low-rank adapters are added; ``options`` then include
+        adapters: low-rank adapters are added; ``options`` then include
             :data:`LORA_OPTIONS`.
         strict_official: Mode that the published code really trained; the option of this name
             chooses it.

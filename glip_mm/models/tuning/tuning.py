@@ -9,7 +9,7 @@ from .modes import MODES, PROMPT_OPTIONS, Mode
 
 
 class Tuning:
-    """What of a detector is trained, from ``model.tuning`` of its config.
+    """Tuning mode of a detector, from ``model.tuning`` of its config: what is trained.
 
     Parameters that are not trained have ``requires_grad=False`` from the moment the detector is
     built; optimizers and distributed wrappers skip them.
@@ -52,7 +52,7 @@ class Tuning:
         return ', '.join([self.name, *(f'{k}={v!r}' for k, v in chosen.items())])
 
     def prompt_table(self, config: dict | None) -> dict | None:
-        """Config of the prompt table: the detector's own, and what this mode needs of one."""
+        """Complete the detector's config of the prompt table by what this mode needs."""
         if not self.mode.prompt_table:
             return config
         return {**{key: self.options[key] for key in PROMPT_OPTIONS}, **(config or {})}
@@ -97,7 +97,7 @@ class Tuning:
             reset_adapters(model)
 
     def why_frozen(self, name: str) -> str | None:
-        """The setting that froze a parameter, ``None`` if it was not this one."""
+        """Name the setting that froze a parameter; ``None`` if it was not this one."""
         trained: tuple[str, ...] = self.trained
         if name.startswith(trained) or is_adapter(name):
             return None
