@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
-from ..models.dense_heads import PredictionSettings
 from ..registry import SCOPE
 from ..text import Prompt
 from ..visualization import draw_grounding, save_image
@@ -28,6 +27,7 @@ from .prompts import make_prompt, make_prompts
 from .result import GroundingResult
 
 if TYPE_CHECKING:
+    from ..models.dense_heads import PredictionSettings
     from ..visualization import GroundingVisualizer
 
 
@@ -230,7 +230,7 @@ class GLIPInferencer:
 
     @torch.no_grad()
     def _predict(self, samples: Sequence[dict],
-                 settings: PredictionSettings | None) -> list[GroundingResult]:
+                 settings: 'PredictionSettings | None') -> list[GroundingResult]:
         from mmengine.runner.amp import autocast
         half = bool((self.cfg.get('test_cfg') or {}).get('fp16', False))
         with autocast(enabled=half):
