@@ -1,12 +1,13 @@
-"""Modules that moved: their old names import for one release."""
+"""Old names of what moved: they work for one release and warn with the new name."""
 
 import importlib
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 
 def moved_modules(new_names: Mapping[str, str]) -> None:
@@ -39,3 +40,23 @@ class _MovedModules(MetaPathFinder, Loader):
         warnings.warn(f'{old} is {new} now; the old name goes with the next release',
                       FutureWarning, stacklevel=2)
         sys.modules[old] = importlib.import_module(new)
+
+
+def moved(old: str, new: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a module whose content moved.
+
+    Args:
+        old: Name of the module.
+        new: Name in it -> full name of what it is now.
+
+    Example:
+        >>> __getattr__ = moved(__name__, {'nms': 'glip_mm.ops.nms.nms'})
+    """
+    def __getattr__(name: str) -> Any:
+        if name not in new:
+            raise AttributeError(f"module '{old}' has no attribute '{name}'")
+        module, _, attribute = new[name].rpartition('.')
+        warnings.warn(f'{old}.{name} is now {new[name]}', FutureWarning, stacklevel=2)
+        return getattr(importlib.import_module(module), attribute)
+
+    return __getattr__

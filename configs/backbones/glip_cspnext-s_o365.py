@@ -1,7 +1,6 @@
 # A small, fast model: CSPNeXt-S, a 128-channel pyramid, three narrower fusion blocks.
 _base_ = '../glip/glip_swin-t_o365.py'
 
-channels = 128
 model = dict(
     backbone=dict(
         _delete_=True,
@@ -14,6 +13,5 @@ model = dict(
             prefix='backbone.',
             checkpoint='https://download.openmmlab.com/mmdetection/v3.0/rtmdet/'
             'cspnext_rsb_pretrain/cspnext-s_imagenet_600e.pth')),
-    neck=dict(in_channels=[128, 256, 512], out_channels=channels),
-    fusion_neck=dict(in_channels=channels, num_layers=3, embed_dim=512, num_heads=4),
-    bbox_head=dict(in_channels=channels))
+    neck=dict(in_channels=[128, 256, 512], out_channels=128),
+    fusion_neck=dict(num_layers=3, embed_dim=512, num_heads=4))

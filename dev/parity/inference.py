@@ -7,6 +7,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import nn
 
+from glip_mm.models.dense_heads import PredictionSettings
 from glip_mm.text import Prompt
 
 from .capture import load_batch, recording
@@ -92,31 +93,28 @@ def check_inference(case: GoldenCase, model: nn.Module) -> list[Row]:
     inputs, samples = load_batch(case, model, training=False)
     for sample in samples:
         sample.set_metainfo(dict(prompt=prompt))
-    settings = dict(model.bbox_head.test_cfg)
-    model.bbox_head.test_cfg.update(
+    settings = model.test_cfg.replace(
         score_thr=case.meta['pre_nms_thresh'], nms_pre=case.meta['pre_nms_top_n'],
         iou_threshold=case.meta['nms_thresh'], max_per_img=case.meta['detections_per_img'],
         score_agg=case.meta['score_agg'])
-    try:
-        with torch.no_grad():
-            with recording(model) as (got, grounded):
-                model.predict(inputs, samples, rescale=False)
-            got.put('input', inputs)
-            rows += compare_stages(case, got)
-            rows += _detections(case, model, inputs, samples, grounded[0])
-    finally:
-        model.bbox_head.test_cfg = settings
+    with torch.no_grad():
+        with recording(model) as (got, grounded):
+            model.predict(inputs, samples, rescale=False, settings=settings)
+        got.put('input', inputs)
+        rows += compare_stages(case, got)
+        rows += _detections(case, model, inputs, samples, grounded[0], settings)
     return rows
 
 
 def _detections(case: GoldenCase, model: nn.Module, inputs: torch.Tensor, samples: list[Any],
-                output: Any) -> list[Row]:
+                output: Any, settings: PredictionSettings) -> list[Row]:
     """Post-process the recorded head output under the stored settings."""
     rows: list[Row] = []
     model.ground, model.extract_feat = lambda *_: output, lambda _: output.feats
 
-    def detect(rescale: bool = False) -> list[InstanceData]:
-        return [s.pred_instances for s in model.predict(inputs, samples, rescale=rescale)]
+    def detect(rescale: bool = False, **changes: Any) -> list[InstanceData]:
+        found = model.predict(inputs, samples, rescale, settings.replace(**changes))
+        return [s.pred_instances for s in found]
 
     def compare(kind: str, found: list[InstanceData]) -> None:
         for i, result in enumerate(found):
@@ -135,8 +133,7 @@ def _detections(case: GoldenCase, model: nn.Module, inputs: torch.Tensor, sample
                 rows += match_detections(xyxy, case.arrays[f'det{i}.scores'],
                                          case.arrays[f'det{i}.labels'], result, f'det{i}.coco')
         if 'hi_thresh' in case.meta:
-            model.bbox_head.test_cfg['score_thr'] = case.meta['hi_thresh']
-            compare('hi.', detect())
+            compare('hi.', detect(score_thr=case.meta['hi_thresh']))
     finally:
         del model.ground, model.extract_feat
     return rows

@@ -121,16 +121,15 @@ def all_candidates(ours: nn.Module, theirs: nn.Module) -> Iterator[None]:
     The two models use different NMS (widths with and without the last pixel) and select the
     candidates of a crowded level by different scores; their inputs are the same.
     """
-    saved = []
-    for model, changes in zip((ours, theirs), _ALL_CANDIDATES):
-        settings = model.bbox_head.test_cfg
-        saved.append((settings, {k: settings[k] for k in changes}))
-        settings.update(changes)
+    before, settings = ours.test_cfg, theirs.bbox_head.test_cfg
+    values = {k: settings[k] for k in _ALL_CANDIDATES[1]}
+    ours.test_cfg = before.replace(**_ALL_CANDIDATES[0])
+    settings.update(_ALL_CANDIDATES[1])
     try:
         yield
     finally:
-        for settings, values in saved:
-            settings.update(values)
+        ours.test_cfg = before
+        settings.update(values)
 
 
 def check(ours: Runner, theirs: Runner, tolerances: Tolerances) -> dict[str, Any]:

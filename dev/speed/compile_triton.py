@@ -57,7 +57,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from glip_mm.atomic_files import write_atomically
-from glip_mm.models.layers import triton_deform_conv as kernels
+from glip_mm.ops import triton_deform_conv as kernels
 
 
 class Usage(NamedTuple):

@@ -9,6 +9,8 @@ import torch
 from mmdet.structures import DetDataSample
 from torch import Tensor, nn
 
+from glip_mm.models.dense_heads import PredictionSettings
+
 from .cases import Case, make_images, make_samples
 
 DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
@@ -44,7 +46,10 @@ class Runner:
         self.images = make_images(case.batch, case.size)
         self.optimizer: torch.optim.Optimizer | None = None
         self._samples: list[DetDataSample] = []
-        model.test_cfg['chunked_size'] = case.chunked_size
+        if isinstance(model.test_cfg, PredictionSettings):
+            model.test_cfg = model.test_cfg.replace(chunked_size=case.chunked_size)
+        else:
+            model.test_cfg['chunked_size'] = case.chunked_size
         model.train(case.training)
 
     def prepare(self) -> None:

@@ -96,7 +96,7 @@ def their_config(ours: Config, language: str, checkpointing: bool = True) -> Con
         backbone=dict(type='SwinTransformer', **backbone), neck=dict(type='FPN', **neck),
         bbox_head=dict(
             type='ATSSVLFusionHead', lang_model_name=language, num_classes=80,
-            in_channels=fusion.in_channels, feat_channels=fusion.in_channels,
+            in_channels=neck['out_channels'], feat_channels=neck['out_channels'],
             early_fuse=fusion.get('fuse', True), num_dyhead_blocks=fusion.num_layers,
             use_checkpoint=checkpointing and fusion.get('fuse', True),
             anchor_generator=dict(model.bbox_head.anchor_generator),

@@ -30,7 +30,9 @@ def apply_benchmark(config: Config, name: str) -> None:
         config[key] = value
     protocol = config.pop('protocol', None)
     if protocol:
-        config.merge_from_dict(dict(model=dict(test_cfg=protocol)))
+        from glip_mm.models.dense_heads.prediction_settings import translate_mmdet_keys
+        config.model.test_cfg = dict(translate_mmdet_keys(config.model.get('test_cfg') or {}),
+                                     **protocol)
 
 
 def remove_training(config: Config) -> None:

@@ -27,6 +27,7 @@ from .prompts import make_prompt, make_prompts
 from .result import GroundingResult
 
 if TYPE_CHECKING:
+    from ..models.dense_heads import PredictionSettings
     from ..visualization import GroundingVisualizer
 
 
@@ -170,9 +171,12 @@ class GLIPInferencer:
         failed: list[FailedImage] = []
         names = OutputNames()
         want_picture = return_vis or show or bool(out_dir) and not no_save_vis
-        with self._chunked(chunked_size), self._progress(len(images)) as advance:
+        settings = None
+        if chunked_size is not None:
+            settings = self.model.test_cfg.replace(chunked_size=chunked_size)
+        with self._progress(len(images)) as advance:
             for batch in _ahead(self._batches(images, prompts, batch_size, failed, advance)):
-                results = self._predict([sample for _, _, sample in batch])
+                results = self._predict([sample for _, _, sample in batch], settings)
                 for (index, pixels, _), result in zip(batch, results):
                     predictions[index] = result
                     name = names(result.path, index)
@@ -226,11 +230,12 @@ class GLIPInferencer:
             yield batch
 
     @torch.no_grad()
-    def _predict(self, samples: Sequence[dict]) -> list[GroundingResult]:
+    def _predict(self, samples: Sequence[dict],
+                 settings: 'PredictionSettings | None') -> list[GroundingResult]:
         from mmengine.runner.amp import autocast
         half = bool((self.cfg.get('test_cfg') or {}).get('fp16', False))
         with autocast(enabled=half):
-            outputs = self.model.test_step(pseudo_collate(samples))
+            outputs = self.model.test_step(pseudo_collate(samples), settings)
         return [GroundingResult.from_data_sample(sample) for sample in outputs]
 
     def _draw(self, pixels: np.ndarray, result: GroundingResult, score_thr: float) -> np.ndarray:
@@ -242,15 +247,6 @@ class GLIPInferencer:
             from ..visualization import GroundingVisualizer
             self._window = GroundingVisualizer(f'glip_mm_inferencer_{id(self)}')
         self._window.show(picture, win_name=name, wait_time=wait_time)
-
-    @contextmanager
-    def _chunked(self, size: int | None) -> Iterator[None]:
-        before = self.model.test_cfg.get('chunked_size', -1)
-        self.model.test_cfg['chunked_size'] = before if size is None else size
-        try:
-            yield
-        finally:
-            self.model.test_cfg['chunked_size'] = before
 
     @contextmanager
     def _progress(self, total: int) -> Iterator[Any]:

@@ -82,20 +82,22 @@ def find_weights(checkpoint: Mapping[str, Any],
     return dict(weights), container
 
 
-def normalise_state_dict(checkpoint: Mapping[str, Any],
-                         use_ema: bool = False) -> tuple['OrderedDict[str, Tensor]', Report]:
+def normalise_state_dict(checkpoint: Mapping[str, Any], use_ema: bool = False,
+                         strict: bool = True) -> tuple['OrderedDict[str, Tensor]', Report]:
     """Convert official, MMDetection's and own checkpoints to our naming.
 
     Args:
         checkpoint: Bare state dict or container, with or without ``module.``.
         use_ema: Take the averaged weights, see :func:`find_weights`.
+        strict: Refuse keys of a foreign naming that have no counterpart; else they keep their
+            names.
 
     Returns:
         State dict in our naming, and a report of the dropped keys.
 
     Raises:
-        KeyError: For keys that have no counterpart, or if averaged weights are asked for and
-            missing.
+        KeyError: For keys of a foreign naming that have no counterpart (if ``strict``), or if
+            averaged weights are asked for and missing.
         TypeError: If there is no state dict.
     """
     weights, container = find_weights(checkpoint, use_ema)
@@ -121,7 +123,9 @@ def normalise_state_dict(checkpoint: Mapping[str, Any],
         else:
             name, transform = target
             state[name] = transform(value) if transform else value
-    if homeless:
+    if not strict:
+        state.update({key: plain[key] for key in homeless})
+    elif homeless:
         raise KeyError(f'{len(homeless)} keys of a checkpoint in {naming} naming have no place in '
                        f'a GLIP model: {few(homeless)}; is it a checkpoint of another model?')
     report.num_kept = len(state)

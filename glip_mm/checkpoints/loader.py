@@ -1,6 +1,6 @@
 """Loading of weights into a model: every key is placed, or an error names those that are not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +22,33 @@ OPTIONAL_PARTS = {
 }
 """Prefixes of parts that files and models may have or not, and why an entry is dropped."""
 
+Strictness = bool | Sequence[str]
+"""True: every entry has its place. False: what fits is taken. Prefixes: what does not fit is left
+as it is under these alone."""
+
 _CONSTANTS = ('relative_position_index', 'num_batches_tracked', 'position_ids')
 
 
-def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: Report) -> None:
+def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: Report,
+                 strict: Strictness = True) -> None:
     """Make a state dict in our naming fit a model exactly, in place.
 
     Optional parts that the model lacks are dropped and reported; those that the file lacks, and
-    constants, are taken from the model.
+    constants, are taken from the model. So is everything that does not fit where ``strict`` allows
+    it.
 
     Args:
         state: State dict in our naming; changed in place.
         model: A GLIP. Prefixes in its ``optional_checkpoint_parts`` are optional, too.
-        report: Report that gains the dropped and the absent keys.
+        report: Report that gains the dropped and the absent keys, and what was left as it was.
+        strict: Where everything must fit.
 
     Raises:
-        KeyError: For unexpected keys, and for missing ones that the model needs.
+        KeyError: For unexpected keys, for missing ones that the model needs, or if nothing fits.
         ValueError: For tensors of another shape.
     """
     wanted = model.state_dict()
+    free = _free_prefixes(strict)
     optional = dict(OPTIONAL_PARTS)
     optional.update({p: 'the model lacks this optional part'
                      for p in getattr(model, 'optional_checkpoint_parts', ())})
@@ -51,6 +59,8 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: Report) -> 
         why = next((why for part, why in optional.items() if key.startswith(part)), None)
         if why is None and key.endswith(_CONSTANTS):
             why = 'a constant that the model computes'
+        if why is None and key.startswith(free):
+            why = 'the model has no such entry, and model.strict_load allows that'
         if why is None:
             homeless.append(key)
         else:
@@ -62,6 +72,10 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: Report) -> 
             if state[key].shape != value.shape:
                 if state[key].numel() == value.numel() == 1:
                     state[key] = state[key].reshape(value.shape)
+                elif key.startswith(free):
+                    report.left.append(f'{key} ({tuple(state[key].shape)} in the file)')
+                    report.num_kept -= 1
+                    state[key] = value
                 else:
                     wrong.append(f'{key} is {tuple(state[key].shape)} in the file, '
                                  f'{tuple(value.shape)} in the model')
@@ -70,9 +84,22 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: Report) -> 
         elif key.startswith(tuple(optional)):
             report.absent.append(key)
             state[key] = value
+        elif key.startswith(free):
+            report.left.append(key)
+            state[key] = value
         else:
             missing.append(key)
     _refuse(homeless, missing, wrong, report)
+    if report.num_kept <= 0:
+        raise KeyError(f'no weight of the checkpoint (in {report.naming} naming) fits the model: '
+                       f'model.strict_load={strict!r} would leave the whole model as it is')
+
+
+def _free_prefixes(strict: Strictness) -> tuple[str, ...]:
+    """Prefixes of what may not fit; all names begin with the empty one."""
+    if isinstance(strict, str):
+        return (strict, )
+    return ('', ) * (not strict) if isinstance(strict, bool) else tuple(strict)
 
 
 def _refuse(homeless: list[str], missing: list[str], wrong: list[str], report: Report) -> None:
@@ -83,7 +110,8 @@ def _refuse(homeless: list[str], missing: list[str], wrong: list[str], report: R
             parts.append(f'{len(homeless)} keys have no place in the model: {few(homeless)}')
         if missing:
             parts.append(f'{len(missing)} keys of the model are missing: {few(missing)}')
-        remedy = 'use the config that belongs to this checkpoint'
+        remedy = ('use the config that belongs to this checkpoint, or name the parts that may '
+                  "differ, as in model.strict_load=['backbone.', 'neck.']")
         if any(map(is_adapter, homeless)):
             remedy = ("these are adapters of model.tuning='lora': use that with the same targets, "
                       'or merge them with tools/misc/merge_lora.py')
@@ -94,15 +122,17 @@ def _refuse(homeless: list[str], missing: list[str], wrong: list[str], report: R
                          'config that belongs to this checkpoint')
 
 
-def adapt_state_dict(model: nn.Module, state_dict: dict[str, Any]) -> Report:
+def adapt_state_dict(model: nn.Module, state_dict: dict[str, Any],
+                     strict: Strictness = True) -> Report:
     """Convert the input of ``_load_from_state_dict`` to a state dict for the model, in place.
 
-    Makes ``load_from=``, ``Runner.load_checkpoint`` and ``model.load_state_dict`` accept every
-    naming and container. MMEngine passes the whole container where it finds no ``state_dict``.
+    Makes ``load_from=`` and ``Runner.load_checkpoint`` accept every naming and container. MMEngine
+    passes the whole container where it finds no ``state_dict``.
 
     Args:
         model: Detector to load into.
         state_dict: State dict or container; changed in place.
+        strict: Where everything must fit, see :func:`fit_to_model`.
 
     Returns:
         Report of the conversion.
@@ -111,18 +141,18 @@ def adapt_state_dict(model: nn.Module, state_dict: dict[str, Any]) -> Report:
         KeyError: For unexpected or missing keys, see :func:`fit_to_model`.
         ValueError: For tensors of another shape, see :func:`fit_to_model`.
     """
-    state, report = normalise_state_dict(state_dict)
-    fit_to_model(state, model, report)
+    state, report = normalise_state_dict(state_dict, strict=strict is True)
+    fit_to_model(state, model, report, strict)
     state_dict.clear()
     state_dict.update(state)
-    if report.naming != 'ours' or report.dropped or report.absent:
+    if report.naming != 'ours' or report.dropped or report.absent or report.left:
         MMLogger.get_current_instance().info(f'checkpoint: {report}')
     return report
 
 
 def load_glip_checkpoint(model: nn.Module, checkpoint: str | Path | Mapping[str, Any],
                          use_ema: bool = False) -> Report:
-    """Load a released or own checkpoint.
+    """Load a released or own checkpoint, as strictly as ``model.strict_load`` says.
 
     Args:
         model: A GLIP built from the config that belongs to the checkpoint.
@@ -145,8 +175,9 @@ def load_glip_checkpoint(model: nn.Module, checkpoint: str | Path | Mapping[str,
     """
     if not isinstance(checkpoint, Mapping):
         checkpoint = read_checkpoint(checkpoint)
-    state, report = normalise_state_dict(checkpoint, use_ema)
-    fit_to_model(state, model, report)
+    strict = getattr(model, 'strict_load', True)
+    state, report = normalise_state_dict(checkpoint, use_ema, strict=strict is True)
+    fit_to_model(state, model, report, strict)
     model.load_state_dict(state)
     MMLogger.get_current_instance().info(f'checkpoint: {report}')
     return report

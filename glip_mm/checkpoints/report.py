@@ -18,6 +18,8 @@ class Report:
         dropped: Dropped key -> reason.
         added: Added constant of the target naming -> reason.
         absent: Optional parts of the model that the file lacks; they keep their initial values.
+        left: other entries of the model that the file lacks or has in another shape; they keep
+            their values because ``strict_load`` says so.
     """
 
     naming: str = 'ours'
@@ -28,6 +30,7 @@ class Report:
     dropped: dict[str, str] = field(default_factory=dict)
     added: dict[str, str] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         where = f" in '{self.container}'" if self.container else ''
@@ -38,6 +41,9 @@ class Report:
         lines += self._grouped('added', self.added)
         if self.absent:
             lines.append(f'  not in the file, left as initialised: {few(self.absent, 3)}')
+        if self.left:
+            lines.append(f'  {len(self.left)} entries of the model left as they were, as '
+                         f"model.strict_load allows: {', '.join(self.left)}")
         return '\n'.join(lines)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Whether an exported model finds what the original finds."""
+"""Comparison of an exported model with the original."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -24,7 +24,7 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Difference(NamedTuple):
-    """How two sets of detections differ.
+    """Difference of two sets of detections.
 
     Attributes:
         count: Detections of the original.
@@ -40,7 +40,7 @@ class Difference(NamedTuple):
 
     @property
     def accepted(self) -> bool:
-        """Whether it is no more than rounding."""
+        """True if the difference is no more than rounding."""
         return self.alone <= TIES
 
     def __str__(self) -> str:
@@ -59,8 +59,8 @@ def compare(reference: Found, other: Found) -> Difference:
     ``SCORE_TOLERANCE``; each detection has one partner at most.
 
     Args:
-        reference: What the original finds.
-        other: What the other finds.
+        reference: detections of the original.
+        other: detections of the other model.
     """
     free = np.ones(len(other[1]), dtype=bool)
     worst_box = worst_score = 0.0
@@ -82,12 +82,12 @@ def compare(reference: Found, other: Found) -> Difference:
 
 @torch.no_grad()
 def predict(model: GLIP, pixels: np.ndarray, prompt: Prompt) -> Found:
-    """What the original finds, by its own ``test_step``.
+    """Detect with the original, by its own ``test_step``.
 
     Args:
         model: The detector.
         pixels: ``[h, w, 3]`` BGR as the network gets it, resized already.
-        prompt: What to look for.
+        prompt: classes or caption to look for.
 
     Returns:
         Boxes in pixels of this image, half open.
@@ -98,13 +98,13 @@ def predict(model: GLIP, pixels: np.ndarray, prompt: Prompt) -> Found:
     image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
     found = model.test_step(dict(inputs=[image], data_samples=[sample]))[0].pred_instances
     boxes = found.bboxes.cpu().numpy()
-    if not model.test_cfg.get('last_pixel', True):  # a peculiarity of two evaluations
+    if not model.test_cfg.last_pixel:  # a peculiarity of two evaluations
         boxes = boxes + np.array([0, 0, 1, 1], boxes.dtype)
     return boxes, found.scores.cpu().numpy(), found.labels.cpu().numpy()
 
 
 def to_input(pixels: np.ndarray, metadata: Metadata) -> np.ndarray:
-    """The input of an exported model, ``[1, 3, h, w]``, of BGR pixels ``[h, w, 3]``."""
+    """Convert BGR pixels ``[h, w, 3]`` to the input ``[1, 3, h, w]`` of an exported model."""
     image = pixels.astype(np.float32)
     image = image[..., ::-1] if metadata.channels == 'rgb' else image
     if metadata.normalized:
@@ -113,7 +113,7 @@ def to_input(pixels: np.ndarray, metadata: Metadata) -> np.ndarray:
 
 
 def drawn_image(size: tuple[int, int], seed: int = 0) -> np.ndarray:
-    """An image of coloured rectangles, ``[h, w, 3]`` uint8, for checks without a picture."""
+    """Draw coloured rectangles, ``[h, w, 3]`` uint8, for checks without a picture."""
     rng = np.random.default_rng(seed)
     height, width = size
     image = rng.integers(60, 200, (height, width, 3), dtype=np.uint8)
@@ -131,9 +131,9 @@ def check(model: GLIP, prompt: Prompt, metadata: Metadata,
 
     Args:
         model: The original.
-        prompt: What was exported.
-        metadata: Of the export.
-        detect: From an input ``[1, 3, h, w]`` to detections of the export.
+        prompt: exported vocabulary.
+        metadata: metadata of the export.
+        detect: function from an input ``[1, 3, h, w]`` to detections of the export.
         images: ``[h, w, 3]`` BGR, of sizes that the export takes.
 
     Returns:

@@ -7,8 +7,9 @@ from mmdet.models.backbones import SwinTransformer
 from torch import Tensor, nn
 
 from ..models import GLIP
-from ..models.dense_heads.inclusive_boxes import decode, to_half_open
-from ..models.dense_heads.score_aggregation import aggregate_scores
+from ..models.dense_heads import PredictionSettings
+from ..models.dense_heads.detection_selection import rank_level, used_columns
+from ..models.dense_heads.inclusive_boxes import to_half_open
 from ..models.language_models import TextFeatures
 from ..text import Prompt
 from .portable import portable_copy
@@ -25,14 +26,14 @@ class FixedVocabularyDetector(nn.Module):
 
     Args:
         model: A trained detector.
-        prompt: What to look for. More names than the language model takes make several prompts,
+        prompt: names or caption. More names than the language model takes make several prompts,
             exactly as in prediction; a fused model then runs its tower once for each.
-        normalize: Take raw pixels (0 to 255) and do the model's normalisation inside.
-        rgb: Take RGB instead of BGR; only with ``normalize``.
+        normalize: the input is raw pixels (0 to 255), normalised inside.
+        rgb: the input is RGB instead of BGR; only with ``normalize``.
 
     Raises:
-        ValueError: If the model's padding does not suit its backbone, or ``rgb`` is asked for
-            without ``normalize``.
+        ValueError: If the model's padding does not suit its backbone, ``rgb`` is asked for
+            without ``normalize``, or ``nms_pre`` sets no limit.
     """
 
     def __init__(self, model: GLIP, prompt: Prompt, normalize: bool = True,
@@ -43,7 +44,10 @@ class FixedVocabularyDetector(nn.Module):
                              'the model was trained with')
         model.eval()
         self.vocabulary: FixedVocabulary = encode_vocabulary(model, prompt)
-        self.test_cfg = dict(model.bbox_head.test_cfg)
+        self.settings: PredictionSettings = model.test_cfg
+        if self.settings.nms_pre < 0:
+            raise ValueError('model.test_cfg.nms_pre=-1 cannot be exported: an export gives the '
+                             'same number of candidates for any image; set a number')
         self.divisor = _divisor(model)
         preprocessor = model.data_preprocessor
         self.pad_value = float(preprocessor.pad_value)
@@ -61,16 +65,10 @@ class FixedVocabularyDetector(nn.Module):
         self.head = model.bbox_head
         self.fuse = self.tower.fuse
         self._set_text(self.vocabulary)
-        # one anchor a cell: the head insists on it
-        self.register_buffer('base_anchors',
-                             torch.cat(self.head.anchor_generator.base_anchors).to(self.mean.device))
 
     def _set_text(self, vocabulary: FixedVocabulary) -> None:
         text, token_map = vocabulary.text, vocabulary.token_map
-        columns = token_map.any(dim=1).any(dim=0)  # the others are never looked at
-        if self.test_cfg.get('score_agg', 'MEAN') == 'ONEHOT':
-            columns = torch.ones_like(columns)
-        columns = columns.nonzero().squeeze(1)
+        columns = used_columns(token_map, self.settings.score_agg)
         self.register_buffer('token_map', token_map[..., columns].float())
         self.register_buffer('entity_labels', vocabulary.labels)
         if self.fuse:
@@ -84,7 +82,7 @@ class FixedVocabularyDetector(nn.Module):
             self.register_buffer('bias', bias)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Find candidates; suppression within a name is still to be done.
+        """Find candidates; NMS within a name is still to be done.
 
         Args:
             image: ``[1, 3, h, w]`` float32.
@@ -105,14 +103,17 @@ class FixedVocabularyDetector(nn.Module):
             # without fusion the tower never looks at the text
             feats, _ = self.tower(feats, None)
             projected, bias = self.projected, self.bias
-        found = [self._level(x, level, projected, bias) for level, x in enumerate(feats)]
+        found = [rank_level(level, self.token_map, self.settings, fixed_count=True)
+                 for level in self.head.dense_outputs(feats, projected, bias)]
         boxes, scores, index = (torch.cat(parts, dim=1) for parts in zip(*found))
+        missing = scores < 0
         boxes = torch.maximum(boxes, torch.zeros_like(boxes))
         # Python numbers would freeze the size of the image
         limit = torch.ones_like(boxes) * boxes.new_tensor((1.0, 0.0, 1.0, 0.0)) * (width - 1)
         limit = limit + boxes.new_tensor((0.0, 1.0, 0.0, 1.0)) * (height - 1)
         boxes = to_half_open(torch.minimum(boxes, limit))
-        return boxes, scores, torch.gather(self.entity_labels, 1, index)
+        labels = torch.gather(self.entity_labels, 1, index.masked_fill(missing, 0))
+        return boxes, scores.masked_fill(missing, 0), labels
 
     def _prepare(self, image: Tensor) -> Tensor:
         if self.flip:
@@ -124,42 +125,9 @@ class FixedVocabularyDetector(nn.Module):
         right = (width + self.divisor - 1) // self.divisor * self.divisor - width
         return F.pad(image, (0, right, 0, down), value=self.pad_value)
 
-    def _level(self, x: Tensor, level: int, projected: Tensor, bias: Tensor
-               ) -> tuple[Tensor, Tensor, Tensor]:
-        """Best candidates of a level: inclusive boxes ``[K, P, 4]``, scores and names ``[K, P]``.
-
-        The candidates of :func:`select_detections`, with the thresholds of the same meaning.
-        """
-        cfg, head = self.test_cfg, self.head
-        wanted = cfg.get('nms_pre', 1000)
-        logits = head.match_words(x.flatten(2).transpose(1, 2), projected, bias)  # [K, A, T]
-        scores = aggregate_scores(logits.sigmoid(), self.token_map, cfg.get('score_agg', 'MEAN'))
-        centerness = head.centerness(x).flatten(1).sigmoid()[..., None]
-        known = scores > cfg.get('score_thr', 0.05)
-        ranked = torch.where(known, scores * centerness, torch.zeros_like(scores)).flatten(1)
-        # so that there are always enough to choose from, whatever the size of the level
-        ranked = F.pad(ranked, (0, wanted))
-        best, index = ranked.topk(wanted, dim=1)  # [K, P]
-        index = torch.where(best > 0, index, torch.zeros_like(index))
-        names = self.token_map.shape[1]
-        anchor = index // names
-        deltas = head.scales[level](head.bbox_pred(x)).flatten(2).transpose(1, 2)  # [1 or K, A, 4]
-        deltas = deltas.expand(index.shape[0], -1, -1)
-        deltas = torch.gather(deltas, 1, anchor[..., None].expand(-1, -1, 4))
-        boxes = decode(self._anchors(x, anchor, level).flatten(0, 1), deltas.flatten(0, 1))
-        return boxes.reshape(index.shape[0], wanted, 4), best.sqrt(), index % names
-
-    def _anchors(self, x: Tensor, cell: Tensor, level: int) -> Tensor:
-        """Inclusive anchors ``[K, P, 4]`` of cells ``[K, P]`` of a map."""
-        across, down = self.head.anchor_generator.strides[level]
-        width = x.shape[3]
-        left, top = (cell % width * across).float(), (cell // width * down).float()
-        anchors = torch.stack((left, top, left, top), dim=-1) + self.base_anchors[level]
-        return anchors - anchors.new_tensor((0.0, 0.0, 1.0, 1.0))
-
 
 def _divisor(model: GLIP) -> int:
-    """To what the model's input is padded."""
+    """Return the number whose multiples the model's input is padded to."""
     divisor, needed = int(model.data_preprocessor.pad_size_divisor), 1
     if isinstance(model.backbone, SwinTransformer):
         merges = sum(stage.downsample is not None for stage in model.backbone.stages)

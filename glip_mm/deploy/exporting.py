@@ -33,16 +33,17 @@ def export(model: GLIP, prompt: Prompt, path: str | Path, format: str = 'onnx',
 
     Args:
         model: A trained detector, on the CPU.
-        prompt: What to look for.
+        prompt: classes or caption to look for.
         path: The file.
         format: One of ``FORMATS``.
         size: Height and width of the input.
-        dynamic: Take any size; ``size`` is then an example.
-        nms: Suppress inside; only for ONNX. Else candidates are given, see :func:`suppress`.
-        normalize: Take raw pixels (0 to 255) and normalise inside.
-        rgb: Take RGB instead of BGR.
-        compare: Compare with the original and write nothing if it finds something else.
-        images: To compare on, ``[h, w, 3]`` uint8 BGR, of any size; default: a drawn one.
+        dynamic: the input may have any size; ``size`` is then an example.
+        nms: NMS is part of the model; only for ONNX. Else candidates are the output, see
+            :func:`suppress`.
+        normalize: the input is raw pixels (0 to 255), normalised inside.
+        rgb: the input is RGB instead of BGR.
+        compare: the export is compared with the original, and not written if it differs.
+        images: images to compare on, ``[h, w, 3]`` uint8 BGR, of any size; default: a drawn one.
         described: Further fields of :class:`Metadata`: ``model_name``, ``resize``, ``decoder``.
 
     Returns:
@@ -103,7 +104,7 @@ def _convert(format: str, detector: FixedVocabularyDetector, metadata: Metadata,
 
 
 def _runner(format: str, content: bytes) -> Callable[[np.ndarray], Sequence[Any]]:
-    """From an input to outputs, by the very bytes that will be written."""
+    """Load the very bytes that will be written, as a function from an input to outputs."""
     if format == 'onnx':
         loaded = session(content)
         return lambda image: run(loaded, image)

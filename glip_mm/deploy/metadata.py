@@ -1,4 +1,4 @@
-"""What an exported file says of itself."""
+"""Metadata of an exported file."""
 
 import json
 from collections.abc import Mapping
@@ -22,17 +22,17 @@ class Metadata:
         names: Name of each label.
         captions: Prompts that the text was encoded from.
         model_name: Name of the model.
-        nms: Whether the outputs are detections, else candidates.
-        suppression: What makes detections of candidates.
+        nms: the outputs are detections, else candidates.
+        suppression: thresholds and limits of the NMS.
         channels: ``'bgr'`` or ``'rgb'``.
-        normalized: Whether the input is normalised already; else it is raw, 0 to 255.
-        mean: Of each channel of the input.
-        std: Of each channel of the input.
+        normalized: the input is normalised already; else it is raw, 0 to 255.
+        mean: mean of each channel of the input.
+        std: standard deviation of each channel of the input.
         size: Height and width of the input; None: any.
         smallest: Least height and width of the input if any size is taken.
         resize: The steps of the test pipeline that resize, see :func:`resize_steps`.
-        decoder: What reads image files in the test pipeline.
-        version: Of this package.
+        decoder: reader of image files in the test pipeline.
+        version: version of this package.
     """
 
     names: list[str]
@@ -52,12 +52,12 @@ class Metadata:
 
     @classmethod
     def of(cls, detector: FixedVocabularyDetector, rule: Suppression, **given: Any) -> 'Metadata':
-        """That of a detector.
+        """Describe a detector.
 
         Args:
-            detector: What is exported.
-            rule: Its suppression.
-            given: Other fields.
+            detector: exported detector.
+            rule: thresholds and limits of its NMS.
+            given: other fields.
         """
         step = -1 if detector.flip else 1
         mean, std = (value.flatten().tolist()[::step] for value in (detector.mean, detector.std))
@@ -66,7 +66,7 @@ class Metadata:
                    normalized=not detector.normalize, mean=mean, std=std, **given)
 
     def to_strings(self) -> dict[str, str]:
-        """Keys and values for the file."""
+        """Return keys and values for the file."""
         content = asdict(self)
         size = 'any size' if self.size is None else 'x'.join(map(str, self.size))
         kind = 'normalised' if self.normalized else 'raw, 0 to 255'

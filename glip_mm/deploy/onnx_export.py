@@ -20,7 +20,7 @@ LARGEST = 2**31 - 1
 
 
 def to_onnx(detector: FixedVocabularyDetector, metadata: Metadata, example: torch.Tensor) -> bytes:
-    """Export.
+    """Export to ONNX.
 
     PyTorch's tracing exporter is used: it needs no other package than onnx, runs with all
     supported versions of PyTorch, and leaves any image size open. Suppression is added to the
@@ -28,7 +28,7 @@ def to_onnx(detector: FixedVocabularyDetector, metadata: Metadata, example: torc
 
     Args:
         detector: On the CPU.
-        metadata: Goes into the file; ``nms`` and ``size`` are followed here.
+        metadata: metadata of the file; ``nms`` and ``size`` are followed here.
         example: Any image ``[1, 3, h, w]``; of ``metadata.size`` if that is fixed.
 
     Returns:
@@ -67,7 +67,7 @@ def to_onnx(detector: FixedVocabularyDetector, metadata: Metadata, example: torc
 
 
 def _legacy() -> dict[str, Any]:
-    """PyTorch 2.9 made the other exporter the default; older ones do not know the word."""
+    """Return the option that chooses the tracing exporter: not the default since PyTorch 2.9."""
     import inspect
     known = inspect.signature(torch.onnx.export).parameters
     return {'dynamo': False} if 'dynamo' in known else {}
@@ -98,12 +98,12 @@ def share_equal_initializers(graph: Any) -> None:
 
 
 def session(content: Any, threads: int = 0, providers: Any = ('CPUExecutionProvider',)) -> Any:
-    """An onnxruntime session.
+    """Open an onnxruntime session.
 
     Args:
         content: Path or content of a file.
         threads: 0: as onnxruntime likes.
-        providers: Of onnxruntime.
+        providers: execution providers of onnxruntime.
 
     Raises:
         ImportError: If onnxruntime is missing.
@@ -116,5 +116,5 @@ def session(content: Any, threads: int = 0, providers: Any = ('CPUExecutionProvi
 
 
 def run(session: Any, image: np.ndarray) -> list:
-    """Outputs for an image ``[1, 3, h, w]``."""
+    """Compute the outputs for an image ``[1, 3, h, w]``."""
     return session.run(None, {'image': np.ascontiguousarray(image, dtype=np.float32)})

@@ -1,4 +1,4 @@
-"""Suppression inside an ONNX graph, added node by node: no exporter has to know about it."""
+"""NMS inside an ONNX graph, added node by node: no exporter has to know about it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ class GraphTail:
 
     Args:
         graph: The graph, changed in place.
-        prefix: Of the names of all new nodes and values.
+        prefix: prefix of the names of all new nodes and values.
     """
 
     def __init__(self, graph: Any, prefix: str) -> None:
@@ -25,14 +25,14 @@ class GraphTail:
         self.from_array = require('onnx').numpy_helper.from_array
 
     def constant(self, value: Any, dtype: type) -> str:
-        """Name of a new constant."""
+        """Add a constant and return its name."""
         name = self._name('constant')
         self.graph.initializer.append(self.from_array(np.asarray(value, dtype), name))
         return name
 
     def add(self, kind: str, *inputs: str, outputs: int | Sequence[str] = 1,
             **attributes: Any) -> Any:
-        """Name of the output of a new node; a list of names if there are several."""
+        """Add a node and return the name of its output, or the names if there are several."""
         if isinstance(outputs, int):
             outputs = [self._name(kind) for _ in range(outputs)]
         self.graph.node.append(self.helper.make_node(
@@ -46,7 +46,7 @@ class GraphTail:
 
 def append_suppression(model: Any, inputs: Sequence[str], labels: np.ndarray, num_candidates: int,
                        rule: Suppression) -> None:
-    """Make detections of the candidates that a graph gives; it gets new outputs.
+    """Add NMS to a graph that outputs candidates; its outputs become detections.
 
     The same as :func:`suppress`. Boxes are half open here, so that the operator's plain widths
     are GLIP's widths with the 1 added.
@@ -114,7 +114,7 @@ def _merge(tail: GraphTail, best: str, index: str, boxes: str, count: int,
 
 
 def _suppress(tail: GraphTail, boxes: str, scores: str, most: int, iou_threshold: float) -> str:
-    """(image, row, box) of what is kept, ``[S, 3]``; scores of 0 are not."""
+    """Add NMS; return (image, row, box) of what is kept, ``[S, 3]``; scores of 0 are not."""
     return tail.add('NonMaxSuppression', boxes, scores, tail.constant([most], np.int64),
                     tail.constant([iou_threshold], np.float32), tail.constant([0], np.float32))
 

@@ -8,12 +8,10 @@ from mmdet.models.layers.transformer.utils import AdaptivePadding
 from torch import nn
 
 from ..models import GLIP
-from ..models.layers import DyConv
-from .dynamic_conv import PortableDyConv
+from ..models.layers.dynamic_conv import DeformBranch
 from .swin import PortablePatchMerging, PortableWindowAttention
 
 REPLACEMENTS = {
-    DyConv: PortableDyConv,
     ShiftWindowMSA: PortableWindowAttention,
     PatchMerging: PortablePatchMerging,
     # the whole detector pads its input to a multiple of all strides
@@ -29,6 +27,9 @@ def portable_copy(model: GLIP) -> GLIP:
     shared[id(model.prompts)] = None
     duplicate = copy.deepcopy(model, shared)
     _replace(duplicate)
+    for module in duplicate.modules():
+        if isinstance(module, DeformBranch):
+            module.implementation = 'grid_sample'
     return duplicate.eval()
 
 

@@ -15,10 +15,10 @@ from .metadata import Metadata
 
 
 def resize_steps(pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The steps of a test pipeline that resize, in plain values for a file.
+    """Return the resizing steps of a test pipeline, in plain values for a file.
 
     Args:
-        pipeline: Its config.
+        pipeline: config of the pipeline.
 
     Raises:
         ValueError: If one is random, or given as a class instead of a name.
@@ -55,7 +55,7 @@ def fit(image: np.ndarray, metadata: Metadata) -> tuple[np.ndarray, tuple[int, i
 
     Args:
         image: ``[h, w, 3]`` uint8 BGR.
-        metadata: Of the exported model.
+        metadata: metadata of the exported model.
 
     Returns:
         Pixels ``[h', w', 3]`` for the model, and how much of them shows the image: height and

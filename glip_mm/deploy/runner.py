@@ -15,7 +15,7 @@ from .suppression import Suppression, suppress
 
 
 class Detections(NamedTuple):
-    """What was found in an image.
+    """Detections in an image.
 
     Attributes:
         boxes: ``[n, 4]`` float32 xyxy (half open) in pixels of the image as it was given.
@@ -36,7 +36,7 @@ class ONNXDetector:
     Args:
         path: The file.
         threads: 0: as onnxruntime likes.
-        providers: Of onnxruntime, for example ``['CUDAExecutionProvider']``.
+        providers: execution providers of onnxruntime, for example ``['CUDAExecutionProvider']``.
 
     Raises:
         ImportError: If onnxruntime is missing.
@@ -60,7 +60,7 @@ class ONNXDetector:
         return self.metadata.names
 
     def __call__(self, image: np.ndarray) -> Detections:
-        """Detect.
+        """Detect in an image.
 
         Args:
             image: ``[h, w, 3]`` uint8 BGR. It is resized as in testing; for a file of a fixed

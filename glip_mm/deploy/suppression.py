@@ -2,18 +2,19 @@
 
 from typing import NamedTuple
 
-import torch
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..models import GLIP
-from ..models.dense_heads.inclusive_boxes import class_aware_nms, to_inclusive
+from ..models.dense_heads.detection_selection import keep_best, merge_chunks
+from ..models.dense_heads.inclusive_boxes import to_half_open, to_inclusive
 
 
 class Suppression(NamedTuple):
-    """How candidates become detections; a part of the model's ``test_cfg``.
+    """Thresholds and limits of the NMS; a part of the model's ``test_cfg``.
 
     Attributes:
-        iou_threshold: Of two boxes of one name above it the better stays; None: all stay.
+        iou_threshold: threshold of the NMS within a name; None: no NMS.
         max_per_img: Detections of one prompt; -1: all.
         merge_iou_threshold: Between names, if there are several prompts; None: none.
         merge_max_per_img: Detections of all prompts; -1: all.
@@ -26,10 +27,10 @@ class Suppression(NamedTuple):
 
     @classmethod
     def of(cls, model: GLIP) -> 'Suppression':
-        """That of a model."""
-        cfg, merge = model.bbox_head.test_cfg, model.test_cfg.get('chunk_merge') or {}
-        return cls(cfg.get('iou_threshold', 0.6), cfg.get('max_per_img', 100),
-                   merge.get('iou_threshold'), merge.get('max_per_img', -1))
+        """Return the settings of a model."""
+        settings = model.test_cfg
+        return cls(settings.iou_threshold, settings.max_per_img,
+                   settings.chunk_merge.iou_threshold, settings.chunk_merge.max_per_img)
 
 
 #: That of the released configs.
@@ -38,7 +39,7 @@ DEFAULT = Suppression()
 
 def suppress(boxes: Tensor, scores: Tensor, labels: Tensor,
              rule: Suppression = DEFAULT) -> tuple[Tensor, Tensor, Tensor]:
-    """Detections of one image.
+    """Apply NMS to the candidates of one image.
 
     Args:
         boxes: ``[K, M, 4]`` half open xyxy, candidates of ``K`` prompts.
@@ -49,24 +50,10 @@ def suppress(boxes: Tensor, scores: Tensor, labels: Tensor,
     Returns:
         Boxes ``[n, 4]``, scores ``[n]`` and labels ``[n]``, best first.
     """
-    parts = []
-    for b, s, n in zip(boxes, scores, labels):
-        b, s, n = b[s > 0], s[s > 0], n[s > 0]
-        parts.append(_take(b, s, n, _order(b, s, n, rule.iou_threshold, rule.max_per_img)))
-    b, s, n = (torch.cat(part) for part in zip(*parts))
-    if len(parts) == 1:
-        return b, s, n
-    return _take(b, s, n, _order(b, s, torch.zeros_like(n), rule.merge_iou_threshold,
-                                 rule.merge_max_per_img))
-
-
-def _order(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float | None,
-           most: int) -> Tensor:
-    order = (scores.argsort(descending=True, stable=True) if iou_threshold is None
-             else class_aware_nms(to_inclusive(boxes), scores, labels, iou_threshold))
-    return order[:most] if most >= 0 else order
-
-
-def _take(boxes: Tensor, scores: Tensor, labels: Tensor, order: Tensor
-          ) -> tuple[Tensor, Tensor, Tensor]:
-    return boxes[order], scores[order], labels[order]
+    missing = scores <= 0
+    parts = keep_best(to_inclusive(boxes), scores.masked_fill(missing, -1),
+                      labels.masked_fill(missing, -1), rule.iou_threshold, rule.max_per_img)
+    found = InstanceData.cat(parts)
+    if len(parts) > 1:
+        found = merge_chunks(found, rule.merge_iou_threshold, rule.merge_max_per_img)
+    return to_half_open(found.bboxes), found.scores, found.labels

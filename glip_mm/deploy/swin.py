@@ -25,7 +25,7 @@ class PortableWindowAttention(nn.Module):
         self.window, self.shift = original.window_size, original.shift_size
 
     def forward(self, query: Tensor, hw_shape: tuple[int, int]) -> Tensor:
-        """Tokens ``[B, h w, C]`` of a map of ``hw_shape`` to tokens of the same shape."""
+        """Update tokens ``[B, h w, C]`` of a map of ``hw_shape``."""
         window, shift = self.window, self.shift
         height, width = hw_shape
         batch, channels = query.shape[0], query.shape[2]
@@ -47,7 +47,7 @@ class PortableWindowAttention(nn.Module):
 
     def _mask(self, height: int, width: int, down: int, across: int,
               device: torch.device) -> Tensor:
-        """``[windows, w w, w w]``: 0 between neighbours, ``APART`` between the others."""
+        """Build ``[windows, w w, w w]``: 0 between neighbours, ``APART`` between the others."""
         def part(size: int) -> Tensor:  # which of three parts of the image a cell came from
             cell = torch.arange(size, device=device)
             return ((cell >= size - self.window).float() + (cell >= size - self.shift).float())
@@ -76,7 +76,7 @@ class PortablePatchMerging(nn.Module):
 
     def forward(self, x: Tensor, input_size: tuple[int, int]
                 ) -> tuple[Tensor, tuple[int, int]]:
-        """Tokens ``[B, h w, C]`` to tokens ``[B, h w / 4, 2 C]`` and their height and width."""
+        """Merge tokens ``[B, h w, C]`` to ``[B, h w / 4, 2 C]``; return their size, too."""
         height, width = input_size[0] // 2, input_size[1] // 2
         batch, channels = x.shape[0], x.shape[2]
         x = x.reshape(batch, height, 2, width, 2, channels)

@@ -22,7 +22,7 @@ def to_program(detector: FixedVocabularyDetector, metadata: Metadata,
     """Capture the detector.
 
     Args:
-        detector: In evaluation mode.
+        detector: detector in evaluation mode.
         metadata: ``size`` is followed here.
         example: An image ``[1, 3, h, w]``; of ``metadata.size`` if that is fixed.
     """
@@ -35,14 +35,14 @@ def to_program(detector: FixedVocabularyDetector, metadata: Metadata,
 
 
 def to_pt2(program: torch.export.ExportedProgram, metadata: Metadata) -> bytes:
-    """Content of a file for ``torch.export.load``."""
+    """Serialise a program for ``torch.export.load``."""
     buffer = io.BytesIO()
     torch.export.save(program, buffer, extra_files={KEY: json.dumps(metadata.to_strings())})
     return buffer.getvalue()
 
 
 def load_pt2(content: bytes | str | Path) -> tuple[Callable, Metadata]:
-    """Callable and metadata of :func:`to_pt2`'s content or of a file."""
+    """Load callable and metadata of :func:`to_pt2`'s content or of a file."""
     extra = {KEY: ''}
     source = io.BytesIO(content) if isinstance(content, bytes) else str(content)
     program = torch.export.load(source, extra_files=extra)
@@ -50,7 +50,7 @@ def load_pt2(content: bytes | str | Path) -> tuple[Callable, Metadata]:
 
 
 def to_aot(program: torch.export.ExportedProgram, metadata: Metadata) -> bytes:
-    """Content of a file for ``torch._inductor.aoti_load_package``: machine code of this device."""
+    """Compile a program to machine code, for ``torch._inductor.aoti_load_package``."""
     import torch._inductor as inductor
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'model.pt2')
@@ -61,7 +61,7 @@ def to_aot(program: torch.export.ExportedProgram, metadata: Metadata) -> bytes:
 
 
 def load_aot(content: bytes | str | Path) -> tuple[Callable, Metadata]:
-    """Callable and metadata of :func:`to_aot`'s content or of a file."""
+    """Load callable and metadata of :func:`to_aot`'s content or of a file."""
     from torch._inductor import aoti_load_package
     if not isinstance(content, bytes):
         package = aoti_load_package(str(content))

@@ -39,8 +39,7 @@ def encode_vocabulary(model: GLIP, prompt: Prompt) -> FixedVocabulary:
     Returns:
         Its constants, on the model's device.
     """
-    size = model.test_cfg.get('chunked_size', -1)
-    chunks = model.prompts.chunks(prompt, size if size and size > 0 else None)
+    chunks = model.prompts.chunks(prompt, model.test_cfg.max_classes)
     text = model.encode_text([chunk.prompt for chunk in chunks])
     # a copy: the encoder's own tensors may be a cache
     text = TextFeatures(*(part.detach().clone() for part in text))

@@ -29,10 +29,6 @@ MONITOR = 'finetune/mean'
 COPIES = {1: 8, 3: 4, 5: 2, 10: 1}
 #: Number of negative classes in a training prompt that cannot hold all; published for Objects365.
 MANY = 85
-#: Learning rate and weight decay of the prompt offset, as published.
-PROMPT_RATE = (0.05, 0.25)
-#: Learning rate and weight decay of modes that do not use the base config's rate and 0.05.
-RATES = dict(prompt=PROMPT_RATE, lora=(2e-4, 0.05))
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class RunSettings:
         batch_size: Number of images per training step.
         workers: Number of data loader workers.
         seed: Random seed of the run.
-        lr: Learning rate; None for that of :data:`RATES`.
+        lr: Learning rate; None for that of the mode (:class:`Mode`).
         copies: Number of copies of an image per epoch; None for :data:`COPIES`.
         step_patience: Evaluations without improvement before the learning rate is divided by ten;
             None for the published 3, or 2 with all images.
@@ -92,10 +88,10 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
         ValueError: If prompts vary although an offset to one prompt is learned.
     """
     prompts = prompts or ClassPrompts({}, {})
-    if 'prompt' in settings.tuning and replay:
+    if MODES[settings.tuning].prompt_table and replay:
         raise ValueError(f'--tuning {settings.tuning} learns one prompt, but --replay brings '
                          'others: leave it out; without that prompt the model is as it was')
-    if 'prompt' in settings.tuning and prompts.name_variants:
+    if MODES[settings.tuning].prompt_table and prompts.name_variants:
         raise ValueError(f'--tuning {settings.tuning} learns one prompt, but the prompts have '
                          f'synonyms for {sorted(prompts.name_variants)}: leave them out')
     if 'model' not in base:
@@ -190,7 +186,7 @@ def _build_prompt(base: Config, splits: Splits, tuning: str, caption_prompt: Map
         own['caption_prompt'] = dict(caption_prompt)
     builder = BuildPrompt(**own)
     fits = builder.vocabulary(splits.classes).costs.sum() <= builder.max_tokens - 2
-    if not fits and 'prompt' in tuning:
+    if not fits and MODES[tuning].prompt_table:
         raise ValueError(f'--tuning {tuning} learns one prompt, but the {len(splits.classes)} '
                          'classes need several: choose another --tuning')
     # all classes in the order of tests, or those of the image and as many negatives as fit
@@ -268,7 +264,8 @@ def _loader(dataset: dict, batch_size: int, workers: int, shuffle: bool) -> dict
 
 
 def _optimizer(base: Config, settings: RunSettings) -> dict[str, Any]:
-    lr, decay = RATES.get(settings.tuning, (None, 0.05))
+    mode = MODES[settings.tuning]
+    lr, decay = mode.rates or (None, 0.05)
     own = base.get('optim_wrapper', {}).get('optimizer', {}).get('lr', 1e-4)
     lr = settings.lr or lr or own
     wrapper: dict[str, Any] = dict(optimizer=dict(lr=lr, weight_decay=decay), paramwise_cfg={})
@@ -278,10 +275,11 @@ def _optimizer(base: Config, settings: RunSettings) -> dict[str, Any]:
             optimizer=dict(type='AdamW', lr=lr, weight_decay=decay),
             paramwise_cfg=dict(language_lr_mult=0.1, bias_lr_mult=2.0, bias_decay_mult=0.0),
             clip_grad=dict(max_norm=1.0, norm_type=2))
-    if settings.tuning == 'linear_prompt':
-        # the prompt offset keeps its own rates
+    if mode.prompt_table and not mode.rates:
+        # the prompt offset keeps the rates that it has alone
+        rates = MODES['prompt'].rates
         wrapper['paramwise_cfg']['custom_keys'] = dict(prompt_table=dict(
-            lr_mult=PROMPT_RATE[0] / lr, decay_mult=PROMPT_RATE[1] / decay))
+            lr_mult=rates[0] / lr, decay_mult=rates[1] / decay))
     return wrapper
 
 

@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from glip_mm.apis.repeated_tests import Task, test_once
 from glip_mm.atomic_files import write_atomically
+from glip_mm.models.tuning.modes import MODES
 from glip_mm.visualization.retention_chart import draw_retention
 
 BASE = 'before tuning'
@@ -25,7 +26,7 @@ def for_tuned_weights(task: Task, tuning: str) -> Task:
 
     An offset to one prompt does not fit another: it is left out, as in use.
     """
-    if tuning != 'lora':
+    if not MODES[tuning].adapters:
         return task
     config = Config(task.config.to_dict())
     config.model.tuning = tuning

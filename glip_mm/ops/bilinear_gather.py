@@ -40,7 +40,7 @@ def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int], stride: 
         offset: ``[B, 2 T, h', w']``: (dy, dx) in pixels for the taps in row-major order.
         mask: ``[B, T, h', w']`` factor of each tap.
         size: ``(h, w)`` of the map that is read.
-        stride: Of the output's pixels on that map.
+        stride: stride of the output's pixels on that map.
         kernel: Height and width; their product is ``T``.
         padding: Pixels that the first tap of the first output pixel lies outside.
         dilation: Pixels between neighbouring taps.
@@ -84,7 +84,9 @@ def bilinear_corners(offset: Tensor, mask: Tensor, size: Sequence[int], stride: 
 
 def gather_matmul(rows: Tensor, index: Tensor, corner_weight: Tensor, weight: Tensor,
                   bias: Tensor) -> Tensor:
-    """``out[p] = bias + concat_t(sum_k corner_weight[p, t, k] * rows[index[p, t, k]]) @ weight.T``.
+    """Multiply the samples of rows by a weight matrix.
+
+    ``out[p] = bias + concat_t(sum_k corner_weight[p, t, k] * rows[index[p, t, k]]) @ weight.T``
 
     Args:
         rows: ``[R, C]``.
@@ -100,7 +102,7 @@ def gather_matmul(rows: Tensor, index: Tensor, corner_weight: Tensor, weight: Te
 
 
 def sample(rows: Tensor, index: Tensor, corner_weight: Tensor) -> Tensor:
-    """Weighted sums of rows: ``[R, C]``, ``[p, T, 4]`` twice -> ``[p, T C]``."""
+    """Sum rows with weights: ``[R, C]``, ``[p, T, 4]`` twice -> ``[p, T C]``."""
     pieces = F.embedding_bag(index.flatten(0, 1), rows, mode='sum',
                              per_sample_weights=corner_weight.flatten(0, 1))
     return pieces.view(len(index), -1)
@@ -148,7 +150,7 @@ class _GatherMatmul(torch.autograd.Function):
 
 
 def scatter(samples: Tensor, index: Tensor, corner_weight: Tensor, num_rows: int) -> Tensor:
-    """Transpose of :func:`sample`: ``[p T, C]`` -> ``[R, C]``.
+    """Add samples to their rows, the transpose of :func:`sample`: ``[p T, C]`` -> ``[R, C]``.
 
     Sorted by row, the shares of a row stand together and are a bag again: nothing is added
     concurrently, so the result does not depend on the number of threads.
@@ -161,7 +163,7 @@ def scatter(samples: Tensor, index: Tensor, corner_weight: Tensor, num_rows: int
 
 def _corner_gradient(grad_samples: Tensor, rows: Tensor, index: Tensor,
                      corner_weight: Tensor) -> Tensor:
-    """``<grad_samples, row>`` of each corner, by embedding bag's own backward: ``[p, T, 4]``."""
+    """Compute ``<grad_samples, row>`` of each corner, ``[p, T, 4]``."""
     with torch.enable_grad():
         corners = corner_weight.detach().requires_grad_()
         samples = sample(rows.detach(), index, corners).view_as(grad_samples)

@@ -26,8 +26,8 @@ def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
         mask: ``[B, D T, h', w']``.
         weight: ``[O, C / G, kernel height, kernel width]``.
         bias: ``[O]``.
-        stride: Of the output's pixels.
-        padding: Of the input, on either side.
+        stride: stride of the output's pixels.
+        padding: padding of the input, on either side.
         dilation: Pixels between neighbouring taps.
         groups: ``G``.
         deform_groups: ``D``; each reads its ``C / D`` channels at offsets of its own.

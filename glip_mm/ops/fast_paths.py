@@ -51,7 +51,7 @@ _fast = _chosen(_listed('GLIP_MM_FAST'))
 
 
 def is_fast(name: str) -> bool:
-    """Whether a fast path is to be used."""
+    """Return True if a fast path is to be used."""
     return name in _fast if name in OPT_IN else name not in _plain
 
 

@@ -27,7 +27,7 @@ def _by_convolution(x: Tensor, weight: Tensor) -> bool:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``x @ weight.T + bias``.
+    """Compute ``x @ weight.T + bias``.
 
     Args:
         x: ``[..., K]``.
@@ -46,7 +46,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def transposed_product(a: Tensor, b: Tensor) -> Tensor:
-    """``a.T @ b``: ``[n, M]``, ``[n, K]`` -> ``[M, K]``."""
+    """Compute ``a.T @ b``: ``[n, M]``, ``[n, K]`` -> ``[M, K]``."""
     rows, columns = a.shape
     if rows < MIN_ROWS or not _by_convolution(a, b):
         return a.t() @ b

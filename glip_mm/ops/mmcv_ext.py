@@ -1,4 +1,4 @@
-"""What MMCV's compiled module ``mmcv._ext`` offers, in plain PyTorch: the operators used here.
+"""Stand-in for MMCV's compiled module ``mmcv._ext`` in plain PyTorch: the operators used here.
 
 Functions have the names, arguments and in-place results of the compiled ones, so that MMCV's own
 wrappers (``mmcv.ops``) call either. :func:`glip_mm.compat.stand_in_for_mmcv_ops` puts them there.
@@ -54,7 +54,7 @@ def modulated_deform_conv_backward(input: Tensor, weight: Tensor, bias: Tensor, 
     """Write the gradients into the tensors that are named after them.
 
     Args:
-        input: And all others: see :func:`modulated_deform_conv_forward`.
+        input: input; for all others see :func:`modulated_deform_conv_forward`.
     """
     leaves = [tensor.detach().requires_grad_() for tensor in (input, offset, mask, weight, bias)]
     wanted = (grad_input, grad_offset, grad_mask, grad_weight, grad_bias)

@@ -20,7 +20,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     Args:
         boxes: ``[P, 4]`` xyxy.
         scores: ``[P]``.
-        iou_threshold: Of the IoU; a box at the threshold is kept.
+        iou_threshold: largest IoU of kept boxes.
         offset: 1 if the right and lower edges are the last pixels inside, 0 if they end the box.
 
     Returns:
@@ -40,7 +40,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
 
 
 def greedy(suppresses: Tensor) -> Tensor:
-    """Which boxes stay, if each that stays removes the later ones it suppresses.
+    """Mark the boxes that stay, if each that stays removes the later ones it suppresses.
 
     Assuming that all stay and applying this again and again settles the best box in the first
     round, those it decides about in the second, and so on: the greedy result, after as many rounds
@@ -64,7 +64,7 @@ def greedy(suppresses: Tensor) -> Tensor:
 
 
 def pairwise_iou(boxes: Tensor, others: Tensor, offset: int) -> Tensor:
-    """IoU of xyxy boxes ``[..., P, 4]`` and ``[..., Q, 4]`` in the operations of MMCV's NMS.
+    """Compute the IoU of xyxy ``[..., P, 4]`` and ``[..., Q, 4]`` by the operations of MMCV's NMS.
 
     Args:
         boxes: First boxes.

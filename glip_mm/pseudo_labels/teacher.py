@@ -70,10 +70,10 @@ class Teacher:
         self.determiners = determiners
         self.dtype = getattr(torch, dtype) if dtype else None
         self.device = next(model.parameters()).device
-        head: Any = model.bbox_head
-        # all boxes above the threshold are wanted, and none below
-        head.test_cfg.update(score_thr=min(selection.threshold, head.test_cfg.get('score_thr', 1)),
-                             iou_threshold=selection.nms_iou, max_per_img=-1)
+        # nothing below the threshold is wanted, and everything above it
+        self.settings = model.test_cfg.replace(
+            score_thr=min(selection.threshold, model.test_cfg.score_thr),
+            iou_threshold=selection.nms_iou, max_per_img=-1)
 
     def prepare(self, sample: Sample) -> Ready | Reject:
         """Decode an image and find the phrases of its caption; thread-safe."""
@@ -116,7 +116,7 @@ class Teacher:
         with autocast:
             found = self.model.test_step(dict(
                 inputs=[ready.data['inputs'] for ready in batch],
-                data_samples=[ready.data['data_samples'] for ready in batch]))
+                data_samples=[ready.data['data_samples'] for ready in batch]), self.settings)
         return [self._row(ready, sample.pred_instances) for ready, sample in zip(batch, found)]
 
     def _row(self, ready: Ready, found: Any) -> dict | Reject:

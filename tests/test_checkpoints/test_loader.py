@@ -129,3 +129,61 @@ def test_partial_resume_of_own_weights_keeps_optional_parts(bert):
     models = [build_nano(bert, seed=s, mlm_head=dict(), **NANO) for s in (0, 1)]
     models[1].load_state_dict(models[0].state_dict())
     assert not differences(*models)
+
+
+def test_direct_lenient_loading_does_what_pytorch_does(pair):
+    source, target = pair
+    state = packed(source, 'official')['model']
+    del state['module.rpn.head.bias0']
+    state['module.rpn.head.extra'] = torch.ones(1)
+    before = target.bbox_head.bias0.clone().fill_(7)
+    target.bbox_head.bias0.data.copy_(before)
+    found = target.load_state_dict({'model': state}, strict=False)
+    assert found.missing_keys == ['bbox_head.bias0']
+    assert found.unexpected_keys == ['rpn.head.extra']
+    assert torch.equal(target.bbox_head.bias0, before)
+    assert differences(source, target) == ['bbox_head.bias0']
+    assert target.load_state_dict({}, strict=False).missing_keys == list(target.state_dict())
+    state = {'bbox_head.bias0': torch.ones(2)}
+    with pytest.raises(RuntimeError, match='size mismatch for bbox_head.bias0'):
+        target.load_state_dict(state, strict=False)
+
+
+def test_mmengine_is_strict_unless_the_model_says_otherwise(pair, tmp_path):
+    """It always passes ``strict=False``."""
+    checkpoint = packed(pair[0], 'mmdet')
+    del checkpoint['bbox_head.head.bias0']
+    write_checkpoint(checkpoint, tmp_path / 'x.pth')
+    with pytest.raises(KeyError, match=r"missing: bbox_head.bias0; .*model.strict_load="):
+        load_checkpoint(pair[1], str(tmp_path / 'x.pth'), strict=False)
+
+
+@pytest.mark.parametrize('strict_load', [False, ['backbone.', 'neck.']])
+def test_another_backbone_keeps_all_that_fits(bert, strict_load, tmp_path, caplog):
+    source = build_nano(bert, seed=1, **NANO)
+    other = build_nano(bert, seed=2, strict_load=strict_load)  # a ResNet
+    before = {k: v.clone() for k, v in other.state_dict().items()}
+    write_checkpoint(packed(source, 'official'), tmp_path / 'x.pth')
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        with caplog.at_level(logging.INFO):
+            load_checkpoint(other, str(tmp_path / 'x.pth'))
+    finally:
+        logger.removeHandler(caplog.handler)
+    for key, value in other.state_dict().items():
+        own = key.startswith(('backbone.', 'neck.lateral_convs.'))  # channels of the other one
+        assert torch.equal(value, before[key] if own else source.state_dict()[key]), key
+    assert 'model.strict_load allows: backbone.conv1.weight' in caplog.text
+    assert 'neck.lateral_convs.0.conv.weight ((32, 16, 1, 1) in the file)' in caplog.text
+    assert 'dropped backbone.' in caplog.text
+
+    head_only = build_nano(bert, seed=2, strict_load=['backbone.'])
+    with pytest.raises(ValueError, match='another size: neck.lateral_convs'):
+        load_glip_checkpoint(head_only, tmp_path / 'x.pth')
+
+
+def test_a_checkpoint_of_which_nothing_fits_is_refused(bert):
+    model = build_nano(bert, strict_load=False)
+    with pytest.raises(KeyError, match='no weight of the checkpoint .* fits the model'):
+        load_glip_checkpoint(model, {'encoder.weight': torch.ones(3)})

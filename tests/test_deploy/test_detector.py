@@ -9,6 +9,7 @@ import torch
 from glip_mm.deploy import FixedVocabularyDetector, Metadata, Suppression, suppress
 from glip_mm.deploy.checking import compare, drawn_image, predict, to_input
 from glip_mm.deploy.portable import REPLACEMENTS
+from glip_mm.models.layers.dynamic_conv import DeformBranch
 from glip_mm.text import Prompt
 
 from .conftest import NAMES
@@ -84,12 +85,20 @@ def test_padding_that_does_not_suit_the_backbone_is_refused(build):
         FixedVocabularyDetector(model, Prompt.from_names(NAMES))
 
 
+def test_no_limit_of_candidates_is_refused(build):
+    with pytest.raises(ValueError, match='nms_pre=-1 cannot be exported'):
+        FixedVocabularyDetector(build(test_cfg=dict(nms_pre=-1)), Prompt.from_names(NAMES))
+
+
 def test_the_model_stays_as_it_was(build):
     model = build(swin=True)
     before = copy.deepcopy(str(model))
     detector = FixedVocabularyDetector(model, Prompt.from_names(NAMES))
     assert str(model) == before
     assert not any(type(module) in REPLACEMENTS for module in detector.modules())
+    for module, implementation in ((model, None), (detector, 'grid_sample')):
+        assert {part.implementation for part in module.modules()
+                if isinstance(part, DeformBranch)} == {implementation}
     own = {p.data_ptr() for p in model.parameters()}
     assert all(p.data_ptr() in own for p in detector.parameters())  # weights are shared
     assert not any('language_model' in name for name, _ in detector.named_parameters())

@@ -71,13 +71,12 @@ def test_bias_gives_the_wanted_candidates(nano):
     nano.set_bias(nano.choose_bias(case))
     runner = nano.runner('ours', case)
     runner.prepare()
-    settings = nano.ours.bbox_head.test_cfg
-    saved = dict(settings)
-    settings.update(agreement._ALL_CANDIDATES[0])
+    settings = nano.ours.test_cfg
+    nano.ours.test_cfg = settings.replace(**agreement._ALL_CANDIDATES[0])
     try:
         found = len(runner()[0]['labels'])
     finally:
-        settings.update(saved)
+        nano.ours.test_cfg = settings
     assert 550 <= found <= 650
 
 

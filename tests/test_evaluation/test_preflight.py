@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from mmdet.evaluation import CocoMetric
-from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from PIL import Image
 
 from glip_mm.evaluation.metrics import LVISFixedAPMetric, ODinWMetric
 from glip_mm.evaluation.preflight import check_test, look
 from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
+from glip_mm.models.dense_heads import PredictionSettings
 from glip_mm.models.detectors.prompt_batch import PromptBatcher
 from glip_mm.registry import DATASETS
 
@@ -62,11 +62,11 @@ def test_a_good_test_is_logged_in_full(model, tmp_path):
     assert (findings.errors, findings.warnings) == ([], [])
     assert "2 images, one prompt of 3 classes in 1 chunk(s)" in findings.notes[0]
     assert "'cat. dog. car'" in findings.notes[0]
-    model.test_cfg.chunked_size = 2
+    model.test_cfg = model.test_cfg.replace(chunked_size=2)
     try:
         notes = look(build(path), Evaluator(), model).notes[0]
     finally:
-        model.test_cfg.chunked_size = -1
+        model.test_cfg = model.test_cfg.replace(chunked_size=-1)
     assert "chunk 1: 2 names" in notes and "'cat. dog'" in notes and "chunk 2: 1 names" in notes
 
 
@@ -201,4 +201,5 @@ def test_wrapped_models_are_looked_into(model, tmp_path):
             self.module = module
     found = look(build(write(tmp_path / 'set')), Evaluator(), Wrapper(Wrapper(model)))
     assert 'one prompt of 3 classes' in found.notes[0]
-    assert isinstance(model.prompts, PromptBatcher) and isinstance(model.test_cfg, ConfigDict)
+    assert isinstance(model.prompts, PromptBatcher)
+    assert isinstance(model.test_cfg, PredictionSettings)

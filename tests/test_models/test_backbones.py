@@ -39,7 +39,7 @@ def test_builds_trains_one_step_and_predicts(name, tiny_bert):
     optimizer.step()
     moved = [k for k, v in model.named_parameters() if not torch.equal(v, before[k])]
     assert any(k.startswith('backbone.') for k in moved)
-    model.bbox_head.test_cfg['score_thr'] = 1e-4
+    model.test_cfg = model.test_cfg.replace(score_thr=1e-4)
     results = predict(model, [image(0), image(1)], samples)
     for result in results:
         instances = result.pred_instances

@@ -104,7 +104,7 @@ def test_other_classes_change_nothing(tiny_bert, knowledge):
     many = (*(f'thing number {i}' for i in range(150)), *NAMES)
     alone, = found(model, [image()], ('cat',))
     among, = found(model, [image()], many)
-    model.test_cfg['chunked_size'] = 40
+    model.test_cfg = model.test_cfg.replace(chunked_size=40)
     chunked, = found(model, [image()], many)
     assert len(alone) == ANCHORS
     for result in (among, chunked):

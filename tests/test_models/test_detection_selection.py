@@ -17,6 +17,7 @@ from glip_mm.models.dense_heads.inclusive_boxes import (
     to_half_open,
     to_inclusive,
 )
+from glip_mm.models.dense_heads.prediction_settings import PredictionSettings
 from glip_mm.models.dense_heads.score_aggregation import aggregate_scores
 
 
@@ -32,7 +33,7 @@ ONE_TOKEN_EACH = torch.eye(2)[None]
 
 
 def select(levels, token_map=ONE_TOKEN_EACH, **kwargs):
-    return select_detections(levels, token_map, [(50, 60)], **kwargs)[0]
+    return select_detections(levels, token_map, [(50, 60)], PredictionSettings(**kwargs))[0]
 
 
 def test_threshold_looks_at_the_entity_score_alone():
@@ -47,6 +48,11 @@ def test_ranking_is_by_the_product():
     found = select([level([[0.9, 0.01], [0.5, 0.01], [0.6, 0.01]], [0.1, 0.9, 0.8], APART)],
                    nms_pre=2)
     assert found.bboxes.tolist() == [APART[2], APART[1]]
+
+
+def test_every_candidate_may_be_kept():
+    levels = [level([[0.9, 0.8], [0.7, 0.01], [0.6, 0.01]], [0.5] * 3, APART)]
+    assert len(select(levels, nms_pre=-1)) == 4
 
 
 def test_budget_per_level_and_per_image():

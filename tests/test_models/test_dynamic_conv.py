@@ -3,9 +3,9 @@ import torch
 from mmcv.ops import modulated_deform_conv2d as mmcv_op
 
 from glip_mm.models.layers import DyConv
-from glip_mm.models.layers.deform_conv import modulated_deform_conv2d
 from glip_mm.models.layers.dynamic_conv import flatten_levels, split_levels
 from glip_mm.ops.deform_conv import view_at_size
+from glip_mm.ops.modulated_deform_conv import modulated_deform_conv2d
 
 
 @pytest.mark.parametrize('stride', [1, 2])

@@ -14,7 +14,7 @@ NAMES = ('cat', 'red car', 'dining table')
 @pytest.fixture
 def eager(nano):
     """A nano model that finds something in noise."""
-    nano.bbox_head.test_cfg['score_thr'] = 1e-3
+    nano.test_cfg = nano.test_cfg.replace(score_thr=1e-3)
     torch.nn.init.normal_(nano.bbox_head.text_projection.weight, std=3.0)
     return nano.eval()
 
@@ -99,7 +99,7 @@ def test_batch_equals_single_with_different_prompts(eager):
 
 def test_chunks_are_the_prompts_of_their_classes(eager):
     names = tuple(f'thing number {i}' for i in range(10))
-    eager.test_cfg['chunked_size'] = 4
+    eager.test_cfg = eager.test_cfg.replace(chunked_size=4)
     whole = predict(eager, [image()], [data_sample(names)])[0].pred_instances
     parts = [predict(eager, [image()], [data_sample(names[i:i + 4])])[0].pred_instances
              for i in (0, 4, 8)]
@@ -140,7 +140,7 @@ def test_many_prompts_to_an_image_that_is_encoded_once(eager):
 
 
 def test_name_without_tokens_scores_nothing(eager):
-    eager.bbox_head.test_cfg['score_thr'] = 0.0
+    eager.test_cfg = eager.test_cfg.replace(score_thr=0.0)
     result = predict(eager, [image()], [data_sample((' ', 'cat'))])[0].pred_instances
     assert set(result.label_names) == {'cat'}
     assert result.scores.isfinite().all()
@@ -161,7 +161,7 @@ def test_boxes_return_to_the_original_frame(eager):
 def test_the_last_pixel_is_left_out_where_a_protocol_says_so(eager):
     sample = data_sample(NAMES)
     with_it = predict(eager, [image()], [sample])[0].pred_instances.bboxes
-    eager.test_cfg.last_pixel = False
+    eager.test_cfg = eager.test_cfg.replace(last_pixel=False)
     without = predict(eager, [image()], [data_sample(NAMES)])[0].pred_instances.bboxes
     assert len(with_it)
     assert torch.equal(with_it - without, torch.tensor([[0., 0, 1, 1]]).expand_as(without))
@@ -170,19 +170,19 @@ def test_the_last_pixel_is_left_out_where_a_protocol_says_so(eager):
 @pytest.mark.parametrize('batch', [1, 3, 100])
 def test_chunks_in_batches_of_another_size(eager, batch):
     names = tuple(f'thing number {i}' for i in range(10))
-    eager.test_cfg['chunked_size'] = 2
+    eager.test_cfg = eager.test_cfg.replace(chunked_size=2)
     inputs = [image(0), image(1)], [data_sample(names), data_sample(names[:5])]
     wanted = predict(eager, *inputs)
-    eager.test_cfg['chunk_batch'] = batch
+    eager.test_cfg = eager.test_cfg.replace(chunk_batch=batch)
     for a, b in zip(wanted, predict(eager, *inputs)):
         assert len(a.pred_instances) > 40
         equal(a.pred_instances, b.pred_instances)
 
 
 def test_chunks_are_merged_as_the_config_says(eager):
-    eager.test_cfg.chunked_size = 1
+    eager.test_cfg = eager.test_cfg.replace(chunked_size=1)
     every = predict(eager, [image()], [data_sample(NAMES)])[0].pred_instances
-    eager.test_cfg.chunk_merge = dict(max_per_img=5)
+    eager.test_cfg = eager.test_cfg.replace(chunk_merge=dict(max_per_img=5))
     best = predict(eager, [image()], [data_sample(NAMES)])[0].pred_instances
     assert len(every) > 5 and torch.equal(best.scores, every.scores[:5])
 

@@ -1,15 +1,23 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.registry import DefaultScope
 
 from glip_mm.models.losses import (
+    CenternessLoss,
     ContrastiveAlignLoss,
+    GIoULoss,
     InterImageContrastiveLoss,
     MaskedLanguageHead,
     RegionWordLoss,
+    centerness_loss,
     contrastive_align,
     dense_targets,
+    giou_loss,
 )
+from glip_mm.registry import MODELS
+
+from .nano import data_sample, image, losses_of, nano_config
 
 
 def dense_focal(logits, targets, mask, alpha=0.25, gamma=2.0):
@@ -86,3 +94,73 @@ def test_contrastive_modules_learn(kind):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
+
+
+def boxes_and_quality(count=5):
+    torch.manual_seed(1)
+    corner, size = torch.rand(count, 2) * 50, 5 + torch.rand(count, 2) * 40
+    target = torch.cat((corner, corner + size), dim=1)
+    return (target + torch.randn(count, 4)).requires_grad_(), target, torch.rand(count)
+
+
+def test_box_and_centerness_losses_are_the_published_sums():
+    pred, target, quality = boxes_and_quality()
+    total = quality.sum()
+    assert torch.equal(GIoULoss(loss_weight=2.0)(pred, target, quality, avg_factor=total),
+                       2.0 * giou_loss(pred, target, quality) / total)
+    logits = torch.randn(5)
+    assert torch.equal(CenternessLoss()(logits, quality, avg_factor=torch.tensor(5.0)),
+                       centerness_loss(logits, quality) / 5)
+
+
+def nano_losses(tiny_bert, **bbox_head):
+    config = nano_config(tiny_bert)
+    config['bbox_head'].update(bbox_head)
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        model = MODELS.build(config)
+    return losses_of(model.eval(), [image(0), image(1)], [
+        data_sample(('cat', 'dog'), [[10, 10, 50, 50]], [1]), data_sample(('cat', 'dog'))])
+
+
+def test_losses_of_boxes_and_centerness_are_parts_of_the_config(tiny_bert):
+    published = nano_losses(tiny_bert)
+    same = nano_losses(tiny_bert, loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
+                       loss_centerness=dict(type='CenternessLoss', loss_weight=1.0))
+    assert all(torch.equal(same[k], published[k]) for k in published)
+    other = nano_losses(tiny_bert, loss_bbox=dict(type='GIoULoss', loss_weight=1.0),
+                        loss_centerness=dict(type='CenternessLoss', loss_weight=3.0))
+    torch.testing.assert_close(other['loss_bbox'], published['loss_bbox'] / 2)
+    torch.testing.assert_close(other['loss_centerness'], published['loss_centerness'] * 3)
+    mmdet = nano_losses(
+        tiny_bert, loss_bbox=dict(type='mmdet.GIoULoss', loss_weight=2.0),
+        loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0))
+    for key, value in published.items():
+        torch.testing.assert_close(mmdet[key], value, rtol=1e-4, atol=1e-5)
+    different = nano_losses(tiny_bert, loss_bbox=dict(type='DIoULoss', loss_weight=2.0))
+    assert different['loss_bbox'].isfinite()
+    assert different['loss_bbox'] != published['loss_bbox']
+
+
+def test_losses_of_mmdetection_allow_images_without_boxes(tiny_bert):
+    config = nano_config(tiny_bert)
+    config['bbox_head'].update(
+        loss_bbox=dict(type='DIoULoss'),
+        loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True))
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        model = MODELS.build(config)
+    losses = losses_of(model, [image()], [data_sample(('cat', ))])
+    assert losses['loss_bbox'] == 0 and losses['loss_centerness'] == 0
+    sum(losses.values()).backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
+def test_the_old_option_still_works_and_says_the_new_one(tiny_bert):
+    with pytest.warns(FutureWarning, match=r"write bbox_head.loss_bbox=dict\(type='GIoULoss', "
+                                           r"loss_weight=4.0\)"):
+        old = nano_losses(tiny_bert, loss_box_weight=4.0,
+                          loss_bbox=dict(type='GIoULoss', loss_weight=2.0))
+    with pytest.warns(FutureWarning):
+        alone = nano_losses(tiny_bert, loss_box_weight=4.0)
+    published = nano_losses(tiny_bert)
+    assert old['loss_bbox'] == alone['loss_bbox'] == 2 * published['loss_bbox']

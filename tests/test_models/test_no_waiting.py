@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from glip_mm.models.dense_heads import PredictionSettings
 from glip_mm.models.dense_heads.atss_grounding_head import ATSSGroundingHead
 from glip_mm.models.dense_heads.detection_selection import rank_candidates
 from glip_mm.models.dense_heads.inclusive_boxes import to_original_frame
@@ -83,7 +84,7 @@ def test_from_maps_to_candidates():
             levels = head(feats, text)
             boxes, scores, labels = rank_candidates(
                 levels, torch.ones(2, 3, 7, dtype=torch.bool), [(200, 300), (256, 384)],
-                score_thr=.05, nms_pre=100, score_agg='MEAN')
+                PredictionSettings(nms_pre=100))
             original = to_original_frame(boxes[0], (.5, .5))
     kept = sum(min(100, 3 * (32 >> i) * (48 >> i)) for i in range(5))
     assert boxes.shape == (2, kept, 4) and scores.shape == labels.shape == (2, kept)

@@ -37,10 +37,10 @@ def test_tokens_of_a_shared_pyramid_are_not_copied():
 @pytest.mark.parametrize('fuse', [True, False])
 def test_chunks_share_all_that_reads_no_words(tiny_bert, fuse):
     model = build_nano(tiny_bert, fuse=fuse).eval()
-    model.bbox_head.test_cfg['score_thr'] = 1e-3
+    model.test_cfg = model.test_cfg.replace(score_thr=1e-3)
     torch.nn.init.normal_(model.bbox_head.text_projection.weight, std=3.0)
     names = tuple(f'thing number {i}' for i in range(6))
-    model.test_cfg.update(chunked_size=2, chunk_batch=3)
+    model.test_cfg = model.test_cfg.replace(chunked_size=2, chunk_batch=3)
     seen = []
     block = model.fusion_neck.layers[0]
     part = block.attention.layer_norm_v if fuse else block.conv
@@ -48,7 +48,7 @@ def test_chunks_share_all_that_reads_no_words(tiny_bert, fuse):
     found = predict(model, [image()], [data_sample(names)])[0].pred_instances
     # a normalisation of one image's tokens, or the whole tower on five maps of one image
     assert seen == [1 if fuse else len(model.bbox_head.scales)]
-    model.test_cfg.update(chunk_batch=1)
+    model.test_cfg = model.test_cfg.replace(chunk_batch=1)
     alone = predict(model, [image()], [data_sample(names)])[0].pred_instances
     assert len(seen) == (4 if fuse else 2)
     assert len(found) > 20 and found.label_names == alone.label_names

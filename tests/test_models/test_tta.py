@@ -3,10 +3,10 @@
 import pytest
 import torch
 from mmdet.structures import DetDataSample
-from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
+from glip_mm.models.dense_heads import ChunkMerge, PredictionSettings
 from glip_mm.models.detectors.glip_tta import flip_back
 from glip_mm.registry import MODELS
 
@@ -36,11 +36,11 @@ def model(tiny_bert):
 
 @pytest.mark.parametrize('chunked_size', [-1, 1])
 def test_one_plain_view_changes_nothing(model, chunked_size):
-    model.test_cfg.chunked_size = chunked_size
+    model.test_cfg = model.test_cfg.replace(chunked_size=chunked_size)
     plain = predict(model, [image(1), image(2)], [sample(), sample()])
     if chunked_size == 1:
         # each chunk has its own budget; merged, there is one
-        model.bbox_head.test_cfg['max_per_img'] = 10**6
+        model.test_cfg = model.test_cfg.replace(max_per_img=10**6)
         plain = predict(model, [image(1), image(2)], [sample(), sample()])
     most = len(plain[0].pred_instances)
     views = wrap(model, max_per_img=most).test_step(dict(
@@ -58,9 +58,7 @@ class Scripted(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.bbox_head = torch.nn.Module()
-        self.bbox_head.test_cfg = dict(iou_threshold=0.6, max_per_img=100)
-        self.test_cfg = ConfigDict(chunk_merge=dict(max_per_img=1))
+        self.test_cfg = PredictionSettings(chunk_merge=dict(max_per_img=1))
         self.seen = []
 
     def test_step(self, data):
@@ -69,8 +67,8 @@ class Scripted(torch.nn.Module):
     def data_preprocessor(self, data, training):
         return data
 
-    def predict(self, inputs, samples, rescale):
-        self.seen.append((dict(self.bbox_head.test_cfg), self.test_cfg.chunk_merge, rescale))
+    def predict(self, inputs, samples, rescale, settings):
+        self.seen.append((settings, rescale))
         for s in samples:
             boxes, scores, labels = s.script
             s.pred_instances = InstanceData(
@@ -101,18 +99,21 @@ def test_views_go_back_to_the_original_and_are_merged_by_class():
     # the last pixel is scaled as published: 179 / 2 + 1
     torch.testing.assert_close(result.bboxes, torch.tensor(
         [[10., 5, 30, 25], [50, 10, 90.5, 45.5], [10, 5, 30, 25]]))
-    tta.module.test_cfg.last_pixel = False
+    tta.module.test_cfg = tta.module.test_cfg.replace(last_pixel=False)
     result = tta.test_step(dict(inputs=[[None]], data_samples=views[:1]))[0].pred_instances
     assert result.bboxes.tolist() == [[10, 5, 29, 24]]
 
 
-def test_candidates_are_not_suppressed_and_settings_come_back():
+def test_candidates_are_not_suppressed_and_settings_stay():
     module = Scripted()
+    before = module.test_cfg
     tta = wrap(module)
     tta.test_step(dict(inputs=[[None]], data_samples=[view(([[1., 1, 9, 9]], [.5], [0]))]))
-    assert module.seen == [(dict(iou_threshold=None, max_per_img=-1), None, False)]
-    assert module.bbox_head.test_cfg == dict(iou_threshold=0.6, max_per_img=100)
-    assert module.test_cfg.chunk_merge == dict(max_per_img=1)
+    (settings, rescale), = module.seen
+    assert (settings.iou_threshold, settings.max_per_img, rescale) == (None, -1, False)
+    assert settings.chunk_merge == ChunkMerge() and settings.last_pixel
+    assert module.test_cfg is before and before.iou_threshold == 0.6
+    assert (before.max_per_img, before.chunk_merge.max_per_img) == (100, 1)
 
 
 def test_ranges_are_of_the_area_in_the_view():

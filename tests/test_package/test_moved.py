@@ -1,9 +1,12 @@
-"""Old names of modules that moved."""
+"""Old names work for one release and warn with the new ones."""
 
 import importlib
 import sys
 
 import pytest
+
+from glip_mm.ops.modulated_deform_conv import modulated_deform_conv2d
+from glip_mm.ops.sampled_deform_conv import sampled_deform_conv2d
 
 MOVED = ('analysis', 'calibration', 'config_datasets', 'errors', 'ground_truth', 'matching',
          'phrase_rows', 'results')
@@ -30,3 +33,14 @@ def test_the_warning_is_shown_where_the_import_is():
     assert Matches is matching.Matches
     with pytest.raises(ModuleNotFoundError, match='no_such'):
         importlib.import_module('glip_mm.visualization.report.no_such')
+
+
+@pytest.mark.parametrize('module, name, wanted', [
+    ('glip_mm.models.layers.deform_conv', 'modulated_deform_conv2d', modulated_deform_conv2d),
+    ('glip_mm.deploy.dynamic_conv', 'sampled_deform_conv2d', sampled_deform_conv2d)])
+def test_old_names_warn_with_the_new_ones(module, name, wanted):
+    old = importlib.import_module(module)
+    with pytest.warns(FutureWarning, match=f'{module}.{name} is now glip_mm.ops..*{name}'):
+        assert getattr(old, name) is wanted
+    with pytest.raises(AttributeError, match="has no attribute 'other'"):
+        getattr(old, 'other')  # noqa: B009

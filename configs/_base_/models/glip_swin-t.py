@@ -28,6 +28,7 @@ model = dict(
     neck=dict(
         type='FPNDropBlock',
         in_channels=[192, 384, 768],
+        # channels and number of levels of all that follows
         out_channels=256,
         start_level=0,
         add_extra_convs='on_output',
@@ -42,14 +43,12 @@ model = dict(
     language_model=dict(type='BertLanguageModel', name='bert-base-uncased', max_tokens=256),
     fusion_neck=dict(
         type='VLFusionNeck',
-        in_channels=256,
         num_layers=6,
         embed_dim=2048,
         num_heads=8,
         with_cp=True),
     bbox_head=dict(
         type='ATSSGroundingHead',
-        in_channels=256,
         anchor_generator=dict(
             type='AnchorGenerator',
             ratios=[1.0],
@@ -60,7 +59,8 @@ model = dict(
         assigner=dict(
             type='ATSSAssigner', topk=9, iou_calculator=dict(type='BboxOverlaps2D_GLIP')),
         loss_region_word=dict(type='RegionWordLoss', alpha=0.25, gamma=2.0),
-        loss_box_weight=2.0),
+        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
+        loss_centerness=dict(type='CenternessLoss', loss_weight=1.0)),
     test_cfg=dict(
         score_thr=0.05,
         nms_pre=1000,

@@ -47,13 +47,13 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
             + both_sides('prompt', prompt.names, 'metainfo.classes', dataset.classes))
     if by_class:
         check_names(dataset.name, prompt, glip, findings)
-    size = glip.test_cfg.get('chunked_size', -1)
-    chunks = batcher.chunks(prompt, size if size and size > 0 else None)
+    settings = glip.test_cfg
+    chunks = batcher.chunks(prompt, settings.max_classes)
     lines = [f'{dataset.name}: {dataset.num_images} images, '
              + (f'one prompt of {len(prompt.entities)} classes' if by_class else
                 'each with its own prompt; that of the first has '
                 f'{len(prompt.entities)} phrases')
-             + f' in {len(chunks)} chunk(s) (model.test_cfg.chunked_size={size})']
+             + f' in {len(chunks)} chunk(s) (model.test_cfg.chunked_size={settings.chunked_size})']
     silent = []
     for i, chunk in enumerate(chunks):
         owned = batcher.token_map(chunk.prompt)

@@ -49,7 +49,7 @@ class SameConv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, C, h, w]`` -> ``[B, C', ceil(h / stride), ceil(w / stride)]``."""
+        """Convolve ``[B, C, h, w]`` to ``[B, C', ceil(h / stride), ceil(w / stride)]``."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride == 1:
             return F.conv2d(x, self.weight, None, 1, kernel // 2, 1, self.groups)
@@ -62,10 +62,10 @@ class MobileBlock(nn.Module):
     """Widen by 1x1, filter each channel alone, narrow by 1x1; added to the input if it fits.
 
     Args:
-        in_channels: Of the input.
-        out_channels: Of the output.
+        in_channels: channels of the input.
+        out_channels: channels of the output.
         kernel: Odd side of the filter.
-        stride: Of the filter.
+        stride: stride of the filter.
         expansion: Widening; 1 leaves the first step out.
         norm_cfg: Normalisation.
     """
@@ -82,7 +82,7 @@ class MobileBlock(nn.Module):
         self.adds = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, in_channels, h, w]`` -> ``[B, out_channels, h / stride, w / stride]``."""
+        """Map ``[B, in_channels, h, w]`` to ``[B, out_channels, h / stride, w / stride]``."""
         y = self.project(self.depthwise(x if self.expand is None else self.expand(x)))
         return x + y if self.adds else y
 
@@ -144,7 +144,7 @@ class EfficientNetLite(BaseModule):
         self._freeze()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Feature maps of the asked levels, each ``[B, C, h, w]``, of images ``[B, 3, H, W]``."""
+        """Return maps ``[B, C, h, w]`` of the asked levels of images ``[B, 3, H, W]``."""
         x = self.stem(x)
         found = []
         for i, level in enumerate(self.levels):

@@ -14,12 +14,12 @@ _HEAD = ('_conv_head.', '_bn1.', '_fc.')
 
 def translate(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor],
               path: str) -> dict[str, Tensor]:
-    """Weights under the names of a model.
+    """Rename weights to the names of a model.
 
     Args:
-        state: From a file, in the naming of the EfficientNet packages or in ours.
+        state: weights of a file, in the naming of the EfficientNet packages or in ours.
         wanted: The state dict of the model.
-        path: Of the file, for errors.
+        path: name of the file, for errors.
 
     Returns:
         As many as are wanted: weights of later levels are left out.

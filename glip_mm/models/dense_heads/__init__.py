@@ -1,5 +1,6 @@
 """Heads."""
 
 from .atss_grounding_head import ATSSGroundingHead
+from .prediction_settings import ChunkMerge, PredictionSettings
 
-__all__ = ['ATSSGroundingHead']
+__all__ = ['ATSSGroundingHead', 'ChunkMerge', 'PredictionSettings']

@@ -1,6 +1,7 @@
 """Boxes, centerness and region-word logits; their losses and decoding."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,9 +15,10 @@ from torch import Tensor, nn
 from ...registry import MODELS, TASK_UTILS
 from ..layers.dynamic_conv import flatten_levels
 from ..layers.text_layer import clamp
-from ..losses import centerness_loss, centerness_target, giou_loss, mean_over_ranks
+from ..losses import centerness_target, mean_over_ranks
 from .detection_selection import LevelOutput, select_detections
 from .inclusive_boxes import decode, encode, to_inclusive
+from .prediction_settings import PredictionSettings
 
 
 class Assignment(NamedTuple):
@@ -42,28 +44,37 @@ class ATSSGroundingHead(BaseModule):
     """One anchor a cell, classified by its agreement with each word (GLIP, section 3.1).
 
     Args:
-        in_channels: Channels ``C`` of every level.
+        in_channels: Channels ``C`` of every level; the detector fills in those of its neck.
         language_dim: Width ``D`` of the text; the detector fills it in.
-        num_levels: Pyramid levels.
+        num_levels: Pyramid levels; the detector fills in those of its neck. Default: as many as
+            the anchor generator has strides.
         anchor_generator: One square anchor of 8 strides a cell in released models.
         assigner: ATSS with GLIP's IoU in released models.
         loss_region_word: Config of the region-word loss.
-        loss_box_weight: Factor of the GIoU loss.
+        loss_bbox: Config of the box loss; default: ``dict(type='GIoULoss', loss_weight=2.0)``, as
+            published. Losses of MMDetection fit, too, such as ``dict(type='mmdet.DIoULoss')``:
+            they are called with inclusive xyxy boxes, centerness as weights, and ``avg_factor``.
+        loss_centerness: Config of the centerness loss; default: ``dict(type='CenternessLoss')``;
+            ``dict(type='CrossEntropyLoss', use_sigmoid=True)`` fits, too.
+        loss_box_weight: Deprecated: ``loss_weight`` of ``loss_bbox``.
         prior_prob: Probability of a match that the initial bias stands for.
-        test_cfg: Arguments of :func:`select_detections`.
 
     Losses are float32 whatever the precision of the forward pass.
     """
 
-    def __init__(self, in_channels: int = 256, language_dim: int = 768, num_levels: int = 5,
+    def __init__(self, in_channels: int = 256, language_dim: int = 768,
+                 num_levels: int | None = None,
                  anchor_generator: dict | None = None, assigner: dict | None = None,
-                 loss_region_word: dict | None = None, loss_box_weight: float = 2.0,
-                 prior_prob: float = 0.01, test_cfg: dict | None = None,
+                 loss_region_word: dict | None = None, loss_bbox: dict | None = None,
+                 loss_centerness: dict | None = None, loss_box_weight: float | None = None,
+                 prior_prob: float = 0.01,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.anchor_generator = TASK_UTILS.build(anchor_generator or dict(
             type='mmdet.AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1,
             strides=[8, 16, 32, 64, 128], center_offset=0.5))
+        if num_levels is None:
+            num_levels = len(self.anchor_generator.num_base_priors)
         if self.anchor_generator.num_base_priors != [1] * num_levels:
             raise ValueError(
                 f'bbox_head.anchor_generator makes {self.anchor_generator.num_base_priors} anchors '
@@ -73,8 +84,16 @@ class ATSSGroundingHead(BaseModule):
             iou_calculator=dict(type='mmdet.BboxOverlaps2D_GLIP')))
         self.loss_region_word = MODELS.build(loss_region_word or dict(
             type='glip_mm.RegionWordLoss'))
-        self.loss_box_weight = loss_box_weight
-        self.test_cfg = dict(test_cfg or {})
+        loss_bbox = loss_bbox or dict(type='glip_mm.GIoULoss', loss_weight=2.0)
+        if loss_box_weight is not None:
+            loss_bbox = dict(loss_bbox, loss_weight=loss_box_weight)
+            options = ', '.join(f'{key}={value!r}' for key, value in loss_bbox.items())
+            warnings.warn(
+                f'bbox_head.loss_box_weight={loss_box_weight} goes in the next release: write '
+                f'bbox_head.loss_bbox=dict({options})', FutureWarning, stacklevel=2)
+        self.loss_bbox = MODELS.build(loss_bbox)
+        self.loss_centerness = MODELS.build(loss_centerness or dict(
+            type='glip_mm.CenternessLoss'))
         self.bbox_pred = nn.Conv2d(in_channels, 4, 1)
         self.centerness = nn.Conv2d(in_channels, 1, 1)
         for conv in (self.bbox_pred, self.centerness):
@@ -87,7 +106,7 @@ class ATSSGroundingHead(BaseModule):
         self.bias0 = nn.Parameter(torch.tensor([-math.log((1 - prior_prob) / prior_prob)]))
 
     def forward(self, feats: Sequence[Tensor], text: Tensor) -> list[LevelOutput]:
-        """Dense outputs of every level.
+        """Predict densely on every level.
 
         Args:
             feats: Maps ``[B, C, h, w]`` of the fusion neck.
@@ -96,7 +115,20 @@ class ATSSGroundingHead(BaseModule):
         Returns:
             One :class:`LevelOutput` a level.
         """
-        projected, bias = self.project_text(text)
+        return self.dense_outputs(feats, *self.project_text(text))
+
+    def dense_outputs(self, feats: Sequence[Tensor], projected: Tensor,
+                      bias: Tensor) -> list[LevelOutput]:
+        """Predict with text that is projected already.
+
+        Args:
+            feats: Maps ``[B, C, h, w]``; of one image with several prompts, ``B`` may be 1.
+            projected: ``[B, L, C]`` of :meth:`project_text`.
+            bias: ``[B, 1, L]`` of :meth:`project_text`.
+
+        Returns:
+            One :class:`LevelOutput` a level.
+        """
         sizes = [x.shape[-2:] for x in feats]
         anchors = self._anchors(sizes, feats[0].device)
         outputs = []
@@ -110,11 +142,12 @@ class ATSSGroundingHead(BaseModule):
     def _anchors(self, sizes: Sequence[tuple[int, int]], device: torch.device) -> list[Tensor]:
         # left on the CPU they would be copied for each level of each image, waiting for a GPU
         generator = self.anchor_generator
-        generator.base_anchors = [anchors.to(device) for anchors in generator.base_anchors]
+        if generator.base_anchors[0].device != device:
+            generator.base_anchors = [anchors.to(device) for anchors in generator.base_anchors]
         return generator.grid_priors(sizes, device=device)
 
     def project_text(self, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Words in the visual space and their bias.
+        """Project words into the visual space, and compute their bias.
 
         The normalised text is halved before the projection but not in the bias: released
         checkpoints depend on it.
@@ -132,7 +165,7 @@ class ATSSGroundingHead(BaseModule):
         return projected, bias[:, None]
 
     def match_words(self, visual: Tensor, projected: Tensor, bias: Tensor) -> Tensor:
-        """Region-word logits ``[B, A, L]`` in float32 of visual tokens ``[B, A, C]``."""
+        """Compute float32 logits ``[B, A, L]`` of visual tokens ``[B, A, C]`` and words."""
         with torch.autocast(visual.device.type, enabled=False):
             return clamp(visual.float() @ projected.transpose(1, 2) + bias)
 
@@ -168,7 +201,7 @@ class ATSSGroundingHead(BaseModule):
 
     def loss(self, levels: Sequence[LevelOutput], mask: Tensor, token_map: Tensor,
              assignment: Assignment) -> dict[str, Tensor]:
-        """Losses of the three outputs.
+        """Compute the losses of the three outputs.
 
         Args:
             levels: Outputs of all levels.
@@ -191,18 +224,20 @@ class ATSSGroundingHead(BaseModule):
         num_positives = num_positives.clamp(min=1)
         words = self.loss_region_word(logits, mask, assignment.positives,
                                       token_map[image, assignment.labels])
-        boxes = giou_loss(decode(assignment.anchors, deltas), assignment.boxes, quality)
         return dict(
             loss_region_word=words / num_positives,
-            # no positive anywhere: the sum is 0 and stays so
-            loss_bbox=self.loss_box_weight * boxes / total_quality.clamp(min=1e-6),
-            loss_centerness=centerness_loss(centerness, quality) / num_positives)
+            loss_bbox=self.loss_bbox(
+                decode(assignment.anchors, deltas), assignment.boxes, quality,
+                # no positive anywhere: the sum is 0 and stays so
+                avg_factor=total_quality.clamp(min=1e-6)),
+            loss_centerness=self.loss_centerness(centerness, quality, avg_factor=num_positives))
 
     def regression_targets(self, assignment: Assignment) -> Tensor:
-        """Encoded boxes ``[P, 4]`` of the positive anchors."""
+        """Encode the boxes ``[P, 4]`` of the positive anchors."""
         return encode(assignment.anchors, assignment.boxes)
 
     def predict(self, levels: Sequence[LevelOutput], token_map: Tensor,
-                image_sizes: Sequence[tuple[int, int]]) -> list[InstanceData]:
-        """Detections in the network's frame; see :func:`select_detections`."""
-        return select_detections(levels, token_map, image_sizes, **self.test_cfg)
+                image_sizes: Sequence[tuple[int, int]],
+                settings: PredictionSettings | None = None) -> list[InstanceData]:
+        """Select detections in the network's frame; see :func:`select_detections`."""
+        return select_detections(levels, token_map, image_sizes, settings)

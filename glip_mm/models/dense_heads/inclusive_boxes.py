@@ -6,7 +6,7 @@ between :func:`to_inclusive` and :func:`to_half_open` is inclusive; anchors, enc
 matching and suppression all add the 1. Without it boxes are off by about a pixel and anchors
 are matched differently from the way the checkpoints were trained.
 
-Constants are Python numbers here: making a tensor of them would wait for a GPU each time.
+Constants are Python numbers here: making a tensor of them would copy it to the GPU each time.
 """
 
 import math
@@ -27,17 +27,17 @@ PAIRS_AT_ONCE = 1 << 25
 
 
 def to_inclusive(boxes: Tensor) -> Tensor:
-    """MMDetection's xyxy ``[..., 4]`` to inclusive xyxy."""
+    """Convert MMDetection's xyxy ``[..., 4]`` to inclusive xyxy."""
     return torch.cat((boxes[..., :2], boxes[..., 2:] - 1), dim=-1)
 
 
 def to_half_open(boxes: Tensor) -> Tensor:
-    """Inclusive xyxy ``[..., 4]`` to MMDetection's xyxy."""
+    """Convert inclusive xyxy ``[..., 4]`` to MMDetection's xyxy."""
     return torch.cat((boxes[..., :2], boxes[..., 2:] + 1), dim=-1)
 
 
 def to_original_frame(boxes: Tensor, scale_factor: Sequence[float]) -> Tensor:
-    """Inclusive xyxy ``[..., 4]`` of a resized image to MMDetection's xyxy of the original.
+    """Convert inclusive xyxy ``[..., 4]`` of a resized image to MMDetection's of the original.
 
     The published evaluation adds the pixel after scaling back.
     """
@@ -51,7 +51,7 @@ def _centre_and_size(boxes: Tensor) -> Tensor:
 
 
 def encode(anchors: Tensor, boxes: Tensor) -> Tensor:
-    """Regression targets of boxes relative to anchors.
+    """Encode boxes relative to anchors, as regression targets.
 
     Args:
         anchors: ``[P, 4]`` inclusive xyxy.
@@ -67,7 +67,7 @@ def encode(anchors: Tensor, boxes: Tensor) -> Tensor:
 
 
 def decode(anchors: Tensor, deltas: Tensor) -> Tensor:
-    """Inverse of :func:`encode`.
+    """Decode boxes: the inverse of :func:`encode`.
 
     Args:
         anchors: ``[P, 4]`` inclusive xyxy.
@@ -90,13 +90,13 @@ def clip(boxes: Tensor, height: int, width: int) -> Tensor:
 
 
 def class_aware_nms(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
-    """Greedy suppression within each label at IoU (with the +1) above the threshold.
+    """Apply greedy NMS within each label, with the IoU of inclusive boxes.
 
     Args:
         boxes: ``[P, 4]`` inclusive xyxy.
         scores: ``[P]``.
         labels: ``[P]``.
-        iou_threshold: In [0, 1]; equal IoU is kept.
+        iou_threshold: threshold in [0, 1]; a box of equal IoU is kept.
 
     Returns:
         Indices of the kept boxes, best score first.
@@ -106,22 +106,22 @@ def class_aware_nms(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold
 
 
 def best_first(scores: Tensor, labels: Tensor) -> Tensor:
-    """Indices along the last dimension: by score, equal ones by label, then as they stand."""
+    """Sort by score, equal ones by label, then by index; return indices of the last dimension."""
     order = labels.argsort(dim=-1, stable=True)
     ranked = scores.gather(-1, order).argsort(dim=-1, descending=True, stable=True)
     return order.gather(-1, ranked)
 
 
 def unsuppressed(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
-    """Which boxes are left of several images: :func:`class_aware_nms` of boxes in order.
+    """Apply :func:`class_aware_nms` to the sorted boxes of several images.
 
     Args:
         boxes: ``[B, P, 4]`` inclusive xyxy, best first.
         labels: ``[B, P]``; -1: no box.
-        iou_threshold: As there.
+        iou_threshold: threshold of the NMS.
 
     Returns:
-        ``[B, P]`` bool.
+        ``[B, P]`` bool, the boxes that are kept.
     """
     if boxes.is_cuda:
         images = max(1, PAIRS_AT_ONCE // max(1, labels.shape[1]**2))
@@ -139,7 +139,7 @@ def unsuppressed(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
 
 
 def nms_at_once(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
-    """:func:`unsuppressed` for a GPU, where a loop over labels would wait at each.
+    """Apply NMS on a GPU, where a loop over labels would synchronise at each of them.
 
     Moving the labels apart in the plane, as MMCV's ``batched_nms`` does, would round coordinates.
     """

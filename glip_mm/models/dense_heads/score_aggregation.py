@@ -37,7 +37,7 @@ AGGREGATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = dict(
 
 
 def aggregate_scores(probs: Tensor, token_map: Tensor, mode: str = 'MEAN') -> Tensor:
-    """Score of each entity from the probabilities of its tokens.
+    """Aggregate the probabilities of tokens to a score of each entity.
 
     Args:
         probs: ``[B, A, L]`` sigmoid of the region-word logits.

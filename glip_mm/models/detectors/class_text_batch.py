@@ -89,7 +89,7 @@ class ClassTextBatcher(PromptBatcher):
             if getattr(model, part) is not None:
                 raise ValueError(f'model.class_texts and model.{part} exclude each other: {why}; '
                                  'remove one of them')
-        if model.bbox_head.test_cfg.get('score_agg') == 'ONEHOT':
+        if model.test_cfg.score_agg == 'ONEHOT':
             raise ValueError('model.class_texts and test_cfg.score_agg=\'ONEHOT\' exclude each '
                              "other: \"no object\" is no class; use 'MEAN'")
         if model.language_model.mask_special:
@@ -100,7 +100,7 @@ class ClassTextBatcher(PromptBatcher):
     # ---------------------------------------------------------------- texts
 
     def texts(self, prompt: Prompt) -> list[str]:
-        """Text of each class.
+        """Return the text of each class.
 
         Args:
             prompt: Joined from class names.
@@ -116,13 +116,13 @@ class ClassTextBatcher(PromptBatcher):
         return self.class_texts(prompt.names, super().texts(prompt))
 
     def describe(self, prompt: Prompt) -> str:
-        """See the base class."""
+        """Describe the texts, for a log."""
         return f'each by itself: {self.texts(prompt)}'
 
     # ---------------------------------------------------------------- what the network sees
 
     def chunks(self, prompt: Prompt, max_classes: int | None = None) -> list[Chunk]:
-        """The whole prompt, or parts of at most ``max_classes`` names; tokens set no limit."""
+        """Cut a prompt into parts of at most ``max_classes`` names; tokens set no limit."""
         count = len(prompt.entities)
         if max_classes is None or count <= max_classes or prompt.pieces is None:
             return [Chunk(prompt, torch.arange(count))]
@@ -152,7 +152,7 @@ class ClassTextBatcher(PromptBatcher):
         return TextFeatures(features, features, pad_sequence(mask, batch_first=True))
 
     def token_map(self, prompt: Prompt) -> Tensor:
-        """Class ``k`` owns token ``k``, unless its text is blank: ``[E, E + 1]`` bool."""
+        """Map class ``k`` to token ``k``, unless its text is blank: ``[E, E + 1]`` bool."""
         wordless = [k for k, text in enumerate(self.texts(prompt)) if not text.strip()]
         self._warn_without_tokens(prompt, wordless)
         owned = torch.eye(len(prompt.entities), len(prompt.entities) + 1, dtype=torch.bool)
@@ -160,7 +160,7 @@ class ClassTextBatcher(PromptBatcher):
         return owned
 
     def batch_token_map(self, prompts: Sequence[Prompt], mask: Tensor) -> Tensor:
-        """As of any prompts, with one entity more that owns nothing, ``[B, E + 1, L]``."""
+        """Stack the token maps, with one entity more that owns nothing: ``[B, E + 1, L]``."""
         return F.pad(super().batch_token_map(prompts, mask), (0, 0, 0, 1))
 
     # ---------------------------------------------------------------- training

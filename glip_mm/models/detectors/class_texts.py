@@ -15,7 +15,7 @@ class ClassTexts:
     """Writes ``NAME: DEFINITION`` for each class, and says once what it cannot.
 
     Args:
-        language_model: Gives the token budget of a text.
+        language_model: encoder, whose token budget limits a text.
         knowledge: Definitions; ``None`` writes the names alone.
         strict: Raise an error for a class without a definition, instead of a warning.
     """
@@ -26,11 +26,11 @@ class ClassTexts:
         self._texts: dict[tuple[str, str], str] = {}
 
     def __call__(self, names: Sequence[str], written: Sequence[str]) -> list[str]:
-        """Text of each class.
+        """Return the text of each class.
 
         Args:
             names: Raw class names.
-            written: How a prompt writes them. What a user wrote (``caption_prompt``) is kept;
+            written: their texts in a prompt. What a user wrote (``caption_prompt``) is kept;
                 else the file's ``clean_name`` comes before the cleaned name.
 
         Raises:

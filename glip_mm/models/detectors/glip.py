@@ -1,12 +1,12 @@
 """The GLIP detector: wires image side, text side, fusion and head."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.structures import SampleList
-from mmengine.config import ConfigDict
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from glip_mm.ops.matrix_products import speed_up_linear
 
+from ...checkpoints import adapt_state_dict, normalise_state_dict
 from ...registry import MODELS, SCOPE
 from ...text import Prompt
 from ..dense_heads.atss_grounding_head import Assignment
@@ -23,19 +24,24 @@ from ..dense_heads.inclusive_boxes import (
     to_inclusive,
     to_original_frame,
 )
+from ..dense_heads.prediction_settings import PredictionSettings
 from ..language_models import TextFeatures, greenlight_row, mask_tokens
 from ..layers.dynamic_conv import flatten_levels
 from ..layers.window_attention import speed_up_window_attention
 from ..losses import dense_targets, mean_over_ranks
 from ..tuning import Tuning, format_parts, part_rows
 from .class_text_batch import ClassTextBatcher
+from .contracts import agreed, check_strides
 from .gradient_checkpointing import switch_checkpointing
 from .labels import last_labels, present_spans
 from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
 
+#: Marks a state dict that :meth:`GLIP.load_state_dict` has renamed.
+_ADAPTED = 'glip_mm_adapted'
+
 
 class GroundingOutput(NamedTuple):
-    """What :meth:`GLIP.ground` computes.
+    """Outputs of :meth:`GLIP.ground`.
 
     Attributes:
         levels: Dense outputs of the head.
@@ -62,8 +68,8 @@ class GLIP(BaseDetector):
         neck: Feature pyramid.
         language_model: Text encoder; its width and layer shape are passed on to the fusion neck
             and all heads.
-        fusion_neck: The tower; ``fuse=False`` for GLIP-T (A).
-        bbox_head: Boxes and region-word logits.
+        fusion_neck: The tower; ``fuse=False`` for GLIP-T (A). Its channels are the neck's.
+        bbox_head: Boxes and region-word logits. Channels and number of levels are the neck's.
         mlm_head: Masked-language head, for training with masked captions.
         prompt_table: Prompt tuning, for example ``dict(num_positions=1000)``.
         contrastive_loss: MDETR-style alignment loss.
@@ -73,17 +79,18 @@ class GLIP(BaseDetector):
             :class:`~.class_text_batch.ClassTextBatcher`.
         with_cp: Gradient checkpointing of backbone, language model and fusion in one switch:
             memory for time. ``None`` leaves it to ``with_cp`` of each of them.
-        tuning: What is trained: the name of a mode, or a dict with ``type`` and options, see
+        tuning: tuning mode: its name, or a dict with ``type`` and options, see
             :class:`~glip_mm.models.tuning.Tuning`. ``None`` leaves it to the parts.
+        strict_load: what happens to weights that do not fit where MMEngine loads (``load_from``,
+            tests, ``init_cfg``): ``True`` refuses them; ``False`` takes what fits; a list of
+            prefixes, such as ``['backbone.', 'neck.']``, is lenient there alone. What is left as it
+            was is logged.
         train_cfg: Unused; accepted because MMDetection's configs have it.
-        test_cfg: Arguments of ``select_detections``; ``chunked_size``: names per prompt of a
-            long vocabulary (-1: as many as the token budget holds); ``chunk_batch``: prompts that
-            go through the network together (default: by memory); ``chunk_merge``: arguments of
-            ``merge_chunks`` (published results leave chunks as they are); ``last_pixel``: whether
-            width is x2 - x1 + 1 in results (COCO, ODinW) or, as in the published evaluations of
-            LVIS and Flickr30k alone, x2 - x1.
+        test_cfg: Selection of detections and chunking of vocabularies, see
+            :class:`~glip_mm.models.dense_heads.PredictionSettings`, which it becomes; some keys of
+            MMDetection are understood.
         data_preprocessor: MMDetection's ``DetDataPreprocessor``.
-        init_cfg: As everywhere in MMEngine.
+        init_cfg: initialisation, as everywhere in MMEngine.
     """
 
     def __init__(self, backbone: dict, neck: dict | None, language_model: dict,
@@ -91,14 +98,14 @@ class GLIP(BaseDetector):
                  prompt_table: dict | None = None, contrastive_loss: dict | None = None,
                  inter_image_loss: dict | None = None, class_texts: dict | None = None,
                  with_cp: bool | None = None, tuning: None | str | dict = None,
+                 strict_load: bool | Sequence[str] = True,
                  train_cfg: dict | None = None, test_cfg: dict | None = None,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.test_cfg = ConfigDict(test_cfg or {})
-        head_test_cfg = {k: v for k, v in self.test_cfg.items()
-                         if k not in ('chunked_size', 'chunk_batch', 'chunk_merge',
-                                      'last_pixel')}
+        self.test_cfg = PredictionSettings.from_config(test_cfg)
+        self.strict_load = strict_load
+        self._strides_fit = False  # until the first forward pass shows that they do
         self.tuning = Tuning(tuning) if tuning else None
         if self.tuning is not None:
             prompt_table = self.tuning.prompt_table(prompt_table)
@@ -112,11 +119,22 @@ class GLIP(BaseDetector):
             self.neck = MODELS.build(neck) if neck else nn.Identity()
             self.language_model = MODELS.build(language_model)
             width = self.language_model.language_dim
-            self.fusion_neck = MODELS.build(
-                dict(fusion_neck, text_layer=dict(self.language_model.layer_config,
-                                                  **fusion_neck.get('text_layer', {}))))
-            self.bbox_head = MODELS.build(
-                dict(bbox_head, language_dim=width, test_cfg=head_test_cfg))
+            told_by_neck = {key: (neck or {}).get(key, getattr(self.neck, key, None))
+                            for key in ('out_channels', 'num_outs')}
+            channels = agreed('channels of the feature maps', {
+                'model.neck.out_channels': told_by_neck['out_channels'],
+                'model.fusion_neck.in_channels': fusion_neck.get('in_channels'),
+                'model.bbox_head.in_channels': bbox_head.get('in_channels')})
+            levels = agreed('pyramid levels', {
+                'model.neck.num_outs': told_by_neck['num_outs'],
+                'model.bbox_head.num_levels': bbox_head.get('num_levels')})
+            derived = {} if channels is None else dict(in_channels=channels)
+            text_layer = dict(self.language_model.layer_config,
+                              **fusion_neck.get('text_layer', {}))
+            self.fusion_neck = MODELS.build({**fusion_neck, **derived, 'text_layer': text_layer})
+            if levels is not None:
+                derived['num_levels'] = levels
+            self.bbox_head = MODELS.build({**bbox_head, **derived, 'language_dim': width})
 
             def optional(cfg: dict | None, kind: str, **given) -> nn.Module | None:
                 if cfg is None:
@@ -156,8 +174,16 @@ class GLIP(BaseDetector):
     # ---------------------------------------------------------------- forward
 
     def extract_feat(self, batch_inputs: Tensor) -> list[Tensor]:
-        """Pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first."""
-        return list(self.neck(self.backbone(batch_inputs)))
+        """Extract the pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first.
+
+        Raises:
+            ValueError: If the maps of the first images do not have the strides of the anchors.
+        """
+        feats = list(self.neck(self.backbone(batch_inputs)))
+        if not self._strides_fit and not torch.compiler.is_compiling():
+            check_strides(feats, batch_inputs.shape[-2:], self.bbox_head.anchor_generator.strides)
+            self._strides_fit = True
+        return feats
 
     def encode_text(self, prompts: Sequence[Prompt]) -> TextFeatures:
         """Encode ``B`` prompts, with the prompt table added if there is one."""
@@ -173,7 +199,7 @@ class GLIP(BaseDetector):
         Args:
             feats: Pyramid maps ``[B, C, h, w]``.
             text: Encoded captions ``[B, L, D]``.
-            fused: Whether the maps have gone through the tower already.
+            fused: the maps have gone through the tower already.
 
         Returns:
             Head outputs and both fused representations.
@@ -195,11 +221,11 @@ class GLIP(BaseDetector):
     # ---------------------------------------------------------------- training
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
-        """Losses of a batch; images without boxes are background.
+        """Compute the losses of a batch; images without boxes are background.
 
         Args:
             batch_inputs: ``[B, 3, h, w]``.
-            batch_data_samples: With a prompt and ``gt_instances`` whose labels index it.
+            batch_data_samples: samples with a prompt and ``gt_instances`` whose labels index it.
 
         Returns:
             Named scalars.
@@ -244,7 +270,7 @@ class GLIP(BaseDetector):
 
     def mask_text(self, prompts: Sequence[Prompt],
                   samples: SampleList) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens with some words masked.
+        """Mask some words of the prompts.
 
         Only words of entities that have boxes are learned, or those of a sample's
         ``greenlight_spans`` (characters; ``None`` switches masking off for that sample).
@@ -292,7 +318,7 @@ class GLIP(BaseDetector):
 
     def _inter_image(self, visual: Tensor, text: TextFeatures, token_map: Tensor,
                      assignment: Assignment, prompts: Sequence[Prompt]) -> Tensor:
-        """Regions before fusion against the words of all captions of the batch."""
+        """Contrast regions before fusion with the words of all captions of the batch."""
         keep = torch.cat([(assignment.positives[:, 0] == i).nonzero().squeeze(1)
                           [:self.inter_image_loss.max_regions] for i in range(len(prompts))])
         image, anchor = assignment.positives[keep].unbind(dim=1)
@@ -309,45 +335,63 @@ class GLIP(BaseDetector):
 
     # ---------------------------------------------------------------- inference
 
-    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList,
-                rescale: bool = True) -> SampleList:
+    def test_step(self, data: dict, settings: PredictionSettings | None = None) -> SampleList:
+        """Detect in a batch of a data loader.
+
+        Args:
+            data: ``inputs`` and ``data_samples``.
+            settings: see :meth:`predict`.
+
+        Returns:
+            See :meth:`predict`.
+        """
+        if settings is None:
+            return super().test_step(data)
+        data = self.data_preprocessor(data, False)
+        return self.predict(data['inputs'], data['data_samples'], settings=settings)
+
+    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True,
+                settings: PredictionSettings | None = None) -> SampleList:
         """Detect what each sample's prompt names; a long vocabulary goes in chunks.
 
         The image is encoded once; each chunk has its own budget of ``max_per_img`` detections
-        and results are concatenated without suppression across chunks, as published, unless
+        and results are concatenated without NMS across chunks, as published, unless
         ``test_cfg.chunk_merge`` says otherwise.
 
         Args:
-            batch_inputs: ``[B, 3, h, w]``.
-            batch_data_samples: With prompts, ``img_shape`` and ``scale_factor``.
-            rescale: Give boxes in the original image's frame.
+            batch_inputs: images ``[B, 3, h, w]``.
+            batch_data_samples: samples with prompts, ``img_shape`` and ``scale_factor``.
+            rescale: return boxes in the original image's frame.
+            settings: settings of this call; default: the model's ``test_cfg``.
 
         Returns:
             The samples with ``pred_instances``: ``bboxes`` (MMDetection's xyxy), ``scores``,
             ``labels`` (index in the prompt) and ``label_names``, best first.
         """
-        return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples, rescale)
+        return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples, rescale,
+                                       settings)
 
     def predict_from_feats(self, feats: Sequence[Tensor], batch_data_samples: SampleList,
-                           rescale: bool = True) -> SampleList:
-        """:meth:`predict` of images that are encoded already, for many prompts to one image.
+                           rescale: bool = True,
+                           settings: PredictionSettings | None = None) -> SampleList:
+        """Detect in images that are encoded already, for many prompts to one image.
 
         Args:
             feats: Pyramid of :meth:`extract_feat`, maps ``[B, C, h, w]``.
             batch_data_samples: See :meth:`predict`.
             rescale: See :meth:`predict`.
+            settings: see :meth:`predict`.
 
         Returns:
             See :meth:`predict`.
         """
+        settings = settings or self.test_cfg
         prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
-        chunked_size = self.test_cfg.get('chunked_size', -1)
-        max_classes = chunked_size if chunked_size and chunked_size > 0 else None
-        pairs = by_chunk([self.prompts.chunks(p, max_classes) for p in prompts])
+        pairs = by_chunk([self.prompts.chunks(p, settings.max_classes) for p in prompts])
         fused = not self.fusion_neck.fuse
         if fused:  # a tower that reads no words is the same for all chunks
             feats = self.fusion_neck(feats)[0]
-        batch = self.test_cfg.get('chunk_batch') or chunks_at_once(feats)
+        batch = settings.chunk_batch or chunks_at_once(feats)
         found: list[list[InstanceData]] = [[] for _ in prompts]
         for start in range(0, len(pairs), batch):
             images = [image for image, _ in pairs[start:start + batch]]
@@ -358,34 +402,57 @@ class GLIP(BaseDetector):
             token_map = self.prompts.batch_token_map(chunk_prompts, text.mask)
             levels = self.ground(chunk_feats, text, fused).levels
             sizes = [tuple(batch_data_samples[i].img_shape[:2]) for i in images]
-            for image, chunk, result in zip(images, chunks,
-                                            self.bbox_head.predict(levels, token_map, sizes)):
+            detections = self.bbox_head.predict(levels, token_map, sizes, settings)
+            for image, chunk, result in zip(images, chunks, detections):
                 result.labels = chunk.labels.to(result.labels.device,
                                                 non_blocking=True)[result.labels]
                 found[image].append(result)
-        results = [self._finish(parts, prompt, sample, rescale)
+        results = [self._finish(parts, prompt, sample, rescale, settings)
                    for parts, prompt, sample in zip(found, prompts, batch_data_samples)]
         return self.add_pred_to_datasample(batch_data_samples, results)
 
-    def _finish(self, parts: list[InstanceData], prompt: Prompt, sample, rescale: bool
-                ) -> InstanceData:
+    @staticmethod
+    def _finish(parts: list[InstanceData], prompt: Prompt, sample, rescale: bool,
+                settings: PredictionSettings) -> InstanceData:
         result = InstanceData.cat(parts)
         if len(parts) > 1:
-            result = merge_chunks(result, **self.test_cfg.get('chunk_merge') or {})
+            merge = settings.chunk_merge
+            result = merge_chunks(result, merge.iou_threshold, merge.max_per_img)
         if rescale and 'scale_factor' in sample:
             result.bboxes = to_original_frame(result.bboxes, sample.scale_factor)
         else:
             result.bboxes = to_half_open(result.bboxes)
-        if not self.test_cfg.get('last_pixel', True):
+        if not settings.last_pixel:
             result.bboxes = to_inclusive(result.bboxes)
         result.label_names = [prompt.names[i] for i in result.labels.tolist()]
         return result
 
     # ---------------------------------------------------------------- checkpoints
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
-        """Accept the official, MMDetection's and our own naming."""
-        if not prefix:
-            from ...checkpoints import adapt_state_dict
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, *args, **kwargs):
+        """Load as PyTorch does, from the official, MMDetection's or our own naming.
+
+        Args:
+            state_dict: State dict or container.
+            strict: ``False``: keys may be missing or unexpected, and are returned. ``True``: they
+                are an error, but for optional parts such as ``mlm_head``.
+
+        Returns:
+            ``missing_keys`` and ``unexpected_keys``.
+        """
+        metadata = dict(getattr(state_dict, '_metadata', {}))
+        if strict:
+            state_dict = dict(state_dict)
             adapt_state_dict(self, state_dict)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        elif state_dict:
+            state_dict, _ = normalise_state_dict(state_dict, strict=False)
+        state_dict = OrderedDict(state_dict)
+        state_dict._metadata = {**metadata, '': {**metadata.get('', {}), _ADAPTED: True}}
+        return super().load_state_dict(state_dict, strict, *args, **kwargs)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, local_metadata: dict, *args,
+                              **kwargs) -> None:
+        """Accept every naming from MMEngine's loader, which begins here and never is strict."""
+        if not prefix and not local_metadata.get(_ADAPTED):
+            adapt_state_dict(self, state_dict, self.strict_load)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)

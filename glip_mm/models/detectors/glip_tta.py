@@ -1,26 +1,25 @@
 """Test-time augmentation by the published recipe."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from mmdet.structures import DetDataSample, SampleList
-from mmengine.config import ConfigDict
 from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ...registry import MODELS
 from ..dense_heads.inclusive_boxes import class_aware_nms, to_inclusive, to_original_frame
+from ..dense_heads.prediction_settings import ChunkMerge
 
 
 @MODELS.register_module()
 class GLIPTTAModel(BaseTTAModel):
     """Several sizes and flips of an image, each trusted for objects of a range of sizes.
 
-    Every view gives its candidates before suppression. Those whose area in the view's own pixels
+    Every view gives its candidates before NMS. Those whose area in the view's own pixels
     lies outside the squares of its size range are dropped, the others go back to the original
-    image, and one suppression within each class merges them (the recipe behind GLIP-L's COCO
+    image, and one NMS within each class merges them (the recipe behind GLIP-L's COCO
     result with several scales, arXiv 2112.03857). Long vocabularies are cut into chunks in every
     view as without augmentation; a class is in one chunk only, so merging need not know them.
 
@@ -32,7 +31,7 @@ class GLIPTTAModel(BaseTTAModel):
         tta_cfg: ``ranges``: short side of a view -> (least, most) root of an object's area in its
             pixels; views that are not listed are trusted for all. ``iou_threshold`` (0.6) and
             ``max_per_img`` (1000) of the merging.
-        data_preprocessor: As in MMEngine.
+        data_preprocessor: preprocessor of images, as in MMEngine.
     """
 
     def __init__(self, module: dict | nn.Module, tta_cfg: dict | None = None,
@@ -58,26 +57,16 @@ class GLIPTTAModel(BaseTTAModel):
         Returns:
             One sample an image, with ``pred_instances`` as of ``GLIP.predict``.
         """
-        with self._candidate_settings():
-            views = [self._candidates(dict(inputs=images, data_samples=samples))
-                     for images, samples in zip(data['inputs'], data['data_samples'])]
+        views = [self._candidates(dict(inputs=images, data_samples=samples))
+                 for images, samples in zip(data['inputs'], data['data_samples'])]
         return self.merge_preds(list(zip(*views)))
-
-    @contextmanager
-    def _candidate_settings(self) -> Iterator[None]:
-        """Nothing suppressed, boxes with their last pixel."""
-        head, test_cfg = self.module.bbox_head, self.module.test_cfg
-        before = head.test_cfg, ConfigDict(test_cfg)
-        head.test_cfg = dict(head.test_cfg, iou_threshold=None, max_per_img=-1)
-        self.module.test_cfg = ConfigDict(test_cfg, chunk_merge=None, last_pixel=True)
-        try:
-            yield
-        finally:
-            head.test_cfg, self.module.test_cfg = before
 
     def _candidates(self, view: dict) -> SampleList:
         view = self.module.data_preprocessor(view, False)
-        samples = self.module.predict(view['inputs'], view['data_samples'], rescale=False)
+        everything = self.module.test_cfg.replace(
+            iou_threshold=None, max_per_img=-1, chunk_merge=ChunkMerge(), last_pixel=True)
+        samples = self.module.predict(view['inputs'], view['data_samples'], rescale=False,
+                                      settings=everything)
         for sample in samples:
             found = sample.pred_instances
             found = found[self._in_range(found.bboxes, sample)]
@@ -101,7 +90,7 @@ class GLIPTTAModel(BaseTTAModel):
         """Merge the views of each image.
 
         Args:
-            data_samples_list: For each image its views, in the original frame.
+            data_samples_list: views of each image, in the original frame.
 
         Returns:
             The first view's samples with the merged detections.
@@ -116,7 +105,7 @@ class GLIPTTAModel(BaseTTAModel):
                                    self.iou_threshold)[:self.max_per_img]
             result = found[kept]
             result.label_names = [names[i] for i in kept.tolist()]
-            if not self.module.test_cfg.get('last_pixel', True):
+            if not self.module.test_cfg.last_pixel:
                 result.bboxes = to_inclusive(result.bboxes)
             views[0].pred_instances = result
             merged.append(views[0])
@@ -124,7 +113,7 @@ class GLIPTTAModel(BaseTTAModel):
 
 
 def flip_back(boxes: Tensor, sample: DetDataSample) -> Tensor:
-    """MMDetection's xyxy ``[n, 4]`` of a flipped image in the image as it was.
+    """Flip MMDetection's xyxy ``[n, 4]`` of a flipped image back.
 
     Raises:
         ValueError: For another direction than horizontal or vertical.

@@ -1,4 +1,4 @@
-"""What the labels of a batch say."""
+"""Labels of a batch."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from ...text import Prompt
 
 
 def present_spans(prompt: Prompt, labels: Tensor) -> list[tuple[int, int]]:
-    """Where a prompt names the classes or phrases that have boxes."""
+    """Return the spans of a prompt that name classes or phrases with boxes."""
     return [span for label in labels.unique().tolist() for span in prompt.entities[label].spans]
 
 
 def last_labels(gt_instances: Sequence[InstanceData]) -> list[int]:
-    """The largest label of each image, -1 without any; a GPU is waited for once."""
+    """Return the largest label of each image, -1 without any, with one synchronisation."""
     last = [gt.labels.max() if len(gt) else gt.labels.new_full((), -1) for gt in gt_instances]
     return torch.stack(last).tolist() if last else []

@@ -27,7 +27,7 @@ class PromptBatcher:
     """Splits and encodes prompts and maps entities to tokens, remembering what it has seen.
 
     Args:
-        language_model: Gives tokenizer and token budget.
+        language_model: encoder with its tokenizer and token budget.
     """
 
     def __init__(self, language_model: BertLanguageModel) -> None:
@@ -55,11 +55,11 @@ class PromptBatcher:
         return [Chunk(prompt.select(group), torch.tensor(group)) for group in groups]
 
     def texts(self, prompt: Prompt) -> list[str]:
-        """What each class name looks like in a prompt; nothing for a caption."""
+        """Return the text of each class name in a prompt; nothing for a caption."""
         return [prompt.caption[begin:end] for begin, end in prompt.pieces or ()]
 
     def describe(self, prompt: Prompt) -> str:
-        """What the language model reads, for a log."""
+        """Describe what the language model reads, for a log."""
         return f'{self.token_map(prompt).shape[1]} tokens: {prompt.caption!r}'
 
     def encode(self, prompts: Sequence[Prompt]) -> TextFeatures:
@@ -68,11 +68,11 @@ class PromptBatcher:
 
     def for_training(self, prompts: Sequence[Prompt], gt_instances: Sequence[InstanceData]
                      ) -> tuple[Sequence[Prompt], Sequence[InstanceData]]:
-        """Prompts and boxes of a batch as they are learned: here, as they come."""
+        """Return prompts and boxes of a batch as they are learned: here, unchanged."""
         return prompts, gt_instances
 
     def token_map(self, prompt: Prompt) -> Tensor:
-        """Tokens of each entity, ``[E, L]`` bool on the CPU."""
+        """Map entities to their tokens, ``[E, L]`` bool on the CPU."""
         key = ('map', prompt)
         if key not in self._cache:
             owned = positive_map(prompt, self.language_model.offsets(prompt.caption))
@@ -81,7 +81,7 @@ class PromptBatcher:
         return self._cache[key]  # type: ignore[return-value]
 
     def batch_token_map(self, prompts: Sequence[Prompt], mask: Tensor) -> Tensor:
-        """Token maps of a batch.
+        """Stack the token maps of a batch.
 
         Args:
             prompts: ``B`` prompts.
@@ -113,7 +113,7 @@ class PromptBatcher:
 
 
 def by_chunk(chunks: Sequence[Sequence[Chunk]]) -> list[tuple[int, Chunk]]:
-    """(image, chunk) pairs ordered so that images that share a chunk stand together."""
+    """Order (image, chunk) pairs so that images that share a chunk stand together."""
     longest = max(len(c) for c in chunks)
     return [(i, c[k]) for k in range(longest) for i, c in enumerate(chunks) if k < len(c)]
 
@@ -125,7 +125,7 @@ SHARE_OF_MEMORY = 0.5
 
 
 def chunks_at_once(feats: Sequence[Tensor]) -> int:
-    """Prompts that go through the network together.
+    """Choose how many prompts go through the network together.
 
     On a CPU as many as there are images: a larger batch saves nothing. On a GPU as many as fit its
     memory, which keeps it busy with few images and many chunks.
@@ -145,7 +145,7 @@ def chunks_at_once(feats: Sequence[Tensor]) -> int:
 
 
 def maps_of(maps: Tensor, images: Sequence[int]) -> Tensor:
-    """Maps ``[B, C, h, w]`` of chosen images, not copied where they are all or only one."""
+    """Select images of maps ``[B, C, h, w]``, without a copy of all or of one alone."""
     if list(images) == list(range(len(maps))):
         return maps
     if len(set(images)) == 1:

@@ -141,14 +141,14 @@ class BertLanguageModel(BaseModule):
         super()._load_from_state_dict(*args, **kwargs)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Number of tokens of each text, without [CLS] and [SEP]."""
+        """Count the tokens of each text, without [CLS] and [SEP]."""
         if not texts:
             return []
         encoded = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)
         return [len(ids) for ids in encoded['input_ids']]
 
     def offsets(self, caption: str) -> np.ndarray:
-        """Character range of each token of a caption, ``[L, 2]``, (0, 0) for special tokens."""
+        """Return the characters of each token of a caption, ``[L, 2]``; special tokens: (0, 0)."""
         encoded = self.tokenizer(caption, max_length=self.max_tokens, truncation=True,
                                  return_offsets_mapping=True, verbose=False)
         return np.asarray(encoded['offset_mapping'])
@@ -198,7 +198,7 @@ class BertLanguageModel(BaseModule):
 
     @property
     def _constant(self) -> bool:
-        """Whether what is encoded stays valid until the next change of mode or weights."""
+        """Return True if features stay valid until the next change of mode or weights."""
         return self.frozen or not (self.training or torch.is_grad_enabled())
 
     def encode(self, captions: Sequence[str]) -> TextFeatures:
@@ -229,7 +229,7 @@ class BertLanguageModel(BaseModule):
 
     def encode_whole(self, texts: Sequence[str], aggregate: str = 'first',
                      batch_size: int = 64) -> Tensor:
-        """One vector for each text; frozen or evaluated ones come from the cache, too.
+        """Encode each text as one vector; frozen or evaluated ones come from the cache, too.
 
         Args:
             texts: ``T`` texts, repetitions allowed.
@@ -273,7 +273,7 @@ class BertLanguageModel(BaseModule):
                 'init_weights() of the model (training does) or load a checkpoint')
 
     def _cached_rows(self, captions: list[str]) -> list[Tensor]:
-        """Hidden states ``[l, D]`` of each caption without its padding."""
+        """Return the hidden states ``[l, D]`` of each caption without its padding."""
         missing = [c for c in captions if c not in self._cache]
         if missing:
             tokens = self.tokenize(missing)

@@ -22,7 +22,7 @@ class PromptTable(nn.Module):
     Args:
         language_dim: ``D``.
         num_positions: Rows of the table; 1000 in released checkpoints.
-        one_prompt: Whether the table belongs to one caption, the first that it is trained on.
+        one_prompt: the table belongs to one caption alone, the first that it is trained on.
             Checkpoints then hold that caption, and any other is an error.
         prompt: The caption that it belongs to, if ``one_prompt``.
     """
@@ -94,7 +94,7 @@ class PromptTable(nn.Module):
 
 
 def _encode(caption: str) -> Tensor:
-    """A caption as ``[PROMPT_BYTES]`` bytes; a longer one loses its end."""
+    """Encode a caption as ``[PROMPT_BYTES]`` bytes; a longer one loses its end."""
     data = caption.encode()[:PROMPT_BYTES]
     return torch.tensor(list(data.ljust(PROMPT_BYTES, b'\0')), dtype=torch.uint8)
 

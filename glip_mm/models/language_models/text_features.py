@@ -1,4 +1,4 @@
-"""What travels between tokenizer, language model, fusion and head."""
+"""Text features: the data between tokenizer, language model, fusion and head."""
 
 from typing import NamedTuple
 
@@ -35,5 +35,5 @@ class TextFeatures(NamedTuple):
     mask: Tensor
 
     def with_hidden(self, hidden: Tensor) -> 'TextFeatures':
-        """The same text with another ``hidden``; this object is left unchanged."""
+        """Return the same text with another ``hidden``; this object is left unchanged."""
         return self._replace(hidden=hidden)

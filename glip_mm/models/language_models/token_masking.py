@@ -10,7 +10,7 @@ from .text_features import TokenBatch
 
 
 def greenlight_row(offsets: np.ndarray, spans: Sequence[tuple[int, int]] | None) -> np.ndarray:
-    """Which tokens of a caption may be learned.
+    """Mark the tokens of a caption that may be learned.
 
     A token of which a character lies in a span; the special tokens have no characters. A span
     that reaches beyond what the tokenizer kept gives the tokens that are there (the published
@@ -34,7 +34,7 @@ def greenlight_row(offsets: np.ndarray, spans: Sequence[tuple[int, int]] | None)
 def mask_tokens(tokens: TokenBatch, greenlight: Tensor | None, mask_id: int, vocab_size: int,
                 probability: float = 0.15, corrupt_unlearned: bool = False,
                 generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-    """BERT's masking: of the chosen tokens 80 % [MASK], 10 % random, 10 % unchanged.
+    """Mask as BERT does: of the chosen tokens 80 % [MASK], 10 % random, 10 % unchanged.
 
     Args:
         tokens: Captions.
@@ -45,7 +45,7 @@ def mask_tokens(tokens: TokenBatch, greenlight: Tensor | None, mask_id: int, voc
         probability: Share of chosen tokens.
         corrupt_unlearned: Mask tokens of greenlight 0 although they are not learned, as published:
             this takes words away for nothing.
-        generator: For reproducible draws.
+        generator: random generator, for reproducible draws.
 
     Returns:
         Masked ids ``[B, L]`` and labels ``[B, L]``, -100 where nothing is to be learned.

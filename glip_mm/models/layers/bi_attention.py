@@ -83,7 +83,7 @@ class BiAttention(nn.Module):
 
     def _at_once(self, visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
                  mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The plain formula of :mod:`.tiled_attention`, all scores in memory."""
+        """Compute the plain formula of :mod:`.tiled_attention`, with all scores in memory."""
         scores = clamp(keys.to(visual.dtype) @ visual.transpose(1, 2) + key_bias[..., None])
         batch, _, num_tokens = scores.shape
         scores = scores.view(batch, self.num_heads, -1, num_tokens)  # [B, H, L, N]
@@ -96,7 +96,7 @@ class BiAttention(nn.Module):
         return update, to_text @ visual.to(to_text.dtype), to_text.float().sum(dim=2)
 
     def _text_side(self, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys ``[B, HL, C]`` with bias ``[B, HL]``, and values ``[B, HL, C]``; float32."""
+        """Compute keys ``[B, HL, C]``, bias ``[B, HL]`` and values ``[B, HL, C]``; float32."""
         split = (self.num_heads, self.head_dim)
         with torch.autocast(text.device.type, enabled=False):
             text = text.float()
@@ -109,7 +109,7 @@ class BiAttention(nn.Module):
         return keys.flatten(1, 2), bias.flatten(1, 2), values.flatten(1, 2)
 
     def _project_pooled(self, pooled: Tensor, mass: Tensor) -> Tensor:
-        """Text update ``[B, L, D]`` from what was read, ``[B, HL, C]``, and by what weight."""
+        """Project what was read, ``[B, HL, C]``, with its weights to an update ``[B, L, D]``."""
         heads = (self.num_heads, -1)
         with torch.autocast(pooled.device.type, enabled=False):
             weight = self.values_v_proj.weight.unflatten(0, (self.num_heads, self.head_dim))

@@ -8,14 +8,21 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from glip_mm.ops.deform_conv import view_at_size
+from glip_mm.ops.modulated_deform_conv import modulated_deform_conv2d
 
-from .deform_conv import modulated_deform_conv2d
 from .dynamic_relu import DynamicReLU
 from .shared_image import once
 
 
 class DeformBranch(nn.Module):
-    """Deformable 3x3 convolution with offsets given from outside, and the norm that follows it."""
+    """Deformable 3x3 convolution with offsets given from outside, and the norm that follows it.
+
+    Attributes:
+        implementation: Key of :data:`glip_mm.ops.modulated_deform_conv.IMPLEMENTATIONS`; None: the
+            fastest for the device. Exports need ``'grid_sample'``.
+    """
+
+    implementation: str | None = None
 
     def __init__(self, channels: int, stride: int, num_groups: int) -> None:
         super().__init__()
@@ -29,7 +36,7 @@ class DeformBranch(nn.Module):
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
         return modulated_deform_conv2d(x, offset, mask, self.conv.weight, self.conv.bias,
-                                       self.stride)
+                                       self.stride, self.implementation)
 
 
 class DyConv(nn.Module):
@@ -87,7 +94,7 @@ class DyConv(nn.Module):
         """Normalise, weigh by the scale attention, sum and activate.
 
         Args:
-            branches: Which branches ``convolved`` are; 1 comes first.
+            branches: indices of the branches of ``convolved``; 1 comes first.
             convolved: ``[B, C, h, w]``; branch 0 of the coarser level's size.
         """
         total: Tensor | None = None
@@ -106,14 +113,14 @@ class DyConv(nn.Module):
 
 
 def flatten_levels(feats: Sequence[Tensor]) -> Tensor:
-    """``[B, C, h, w]`` maps to visual tokens ``[B, N, C]``, levels one after the other."""
+    """Flatten maps ``[B, C, h, w]`` to visual tokens ``[B, N, C]``, level after level."""
     def flatten(*maps: Tensor) -> Tensor:
         return torch.cat([x.permute(0, 2, 3, 1).flatten(1, 2) for x in maps], dim=1)
     return once(flatten, *feats)
 
 
 def split_levels(tokens: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
-    """Inverse of :func:`flatten_levels` with the sizes of ``like``."""
+    """Split tokens into maps of the sizes of ``like``: inverse of :func:`flatten_levels`."""
     batch, _, channels = tokens.shape
     parts = tokens.transpose(1, 2).split([x.shape[-2] * x.shape[-1] for x in like], dim=2)
     return [p.reshape(batch, channels, *x.shape[-2:]) for p, x in zip(parts, like)]

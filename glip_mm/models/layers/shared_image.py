@@ -9,16 +9,16 @@ from torch import Tensor
 
 
 def is_shared(tensors: Sequence[Tensor]) -> bool:
-    """Whether each tensor ``[B, ...]`` is one image, expanded to several without a copy."""
+    """Return True if each tensor ``[B, ...]`` is one image, expanded without a copy."""
     return all(len(x) > 1 and x.stride(0) == 0 for x in tensors)
 
 
 def once(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """``function`` of tensors ``[B, ...]``, computed for one image where they all share it.
+    """Apply a function to tensors ``[B, ...]``, once where all images are the same one.
 
     Args:
         function: Treats each image of a batch by itself.
-        tensors: Its arguments.
+        tensors: arguments of the function.
 
     Returns:
         ``[B, ...]``, expanded where the arguments are.

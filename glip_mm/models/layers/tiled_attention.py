@@ -33,7 +33,7 @@ MIN_TILE = 64
 def tiled_two_way_attention(visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
                             constant: Tensor, mask: Tensor, num_heads: int,
                             dropout: float = 0.) -> tuple[Tensor, Tensor, Tensor]:
-    """Visual tokens read the words, and words the visual tokens.
+    """Let visual tokens read the words, and words the visual tokens.
 
     Under autocast the matrix products are in its type; scores, softmax and sums are float32.
 
@@ -73,26 +73,26 @@ class _Image:
         self.wide = torch.promote_types(dtype, torch.float32)
 
     def tiles(self, num_tokens: int) -> Iterator[slice]:
-        """Ranges of visual tokens."""
+        """Return the ranges of visual tokens of the tiles."""
         device = self.keys.device.type
         most = TILE_SCORES.get(device, TILE_SCORES['cuda']) // len(self.keys)
         length = max(most, MIN_TILE)
         return (slice(i, i + length) for i in range(0, num_tokens, length))
 
     def scores(self, tokens: Tensor) -> Tensor:
-        """``S`` of a tile, ``[n, H L]``."""
+        """Compute ``S`` of a tile, ``[n, H L]``."""
         scores = linear(tokens, self.keys, self.key_bias)
         return scores.to(self.wide).clamp_(-CLAMP, CLAMP)
 
     def word_weights(self, scores: Tensor) -> Tensor:
-        """``P`` before dropout."""
+        """Compute ``P`` before dropout."""
         heads = scores.view(len(scores), self.num_heads, -1)  # [n, H, L]
         if self.hidden is not None:
             heads = heads.masked_fill(self.hidden, -torch.inf)
         return heads.softmax(dim=2).view_as(scores)
 
     def factors(self, scores: Tensor, tile: slice) -> tuple[Tensor | None, Tensor | None]:
-        """Dropout's 0 or 1 / keep for both directions; the same whenever a tile is asked again."""
+        """Draw dropout's 0 or 1 / keep for both directions, the same at each call for a tile."""
         if self.keep == 1:
             return None, None
         generator = torch.Generator(scores.device).manual_seed(self.seed + tile.start)
@@ -102,7 +102,7 @@ class _Image:
 
 
 def random_mask(like: Tensor, keep: float, generator: torch.Generator) -> Tensor:
-    """True with probability ``keep``, of the shape of ``like``.
+    """Draw a mask of the shape of ``like``, True with probability ``keep``.
 
     On a CPU ``bernoulli_`` draws 64 bits for each; here 16 have to do, seven times as fast. The
     probability is then ``keep`` to within 1 / 131,072.

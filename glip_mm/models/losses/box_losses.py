@@ -2,11 +2,61 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from ...registry import MODELS
+
+
+@MODELS.register_module()
+class GIoULoss(nn.Module):
+    """GIoU loss of the published training, with the interface of MMDetection's box losses.
+
+    See :func:`giou_loss` for what differs from ``mmdet.GIoULoss``.
+
+    Args:
+        loss_weight: factor of the result.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, pred: Tensor, target: Tensor, weight: Tensor,
+                avg_factor: Tensor | float = 1.0) -> Tensor:
+        """Return the weighted sum over ``avg_factor``.
+
+        Args:
+            pred: ``[P, 4]`` xyxy.
+            target: ``[P, 4]`` xyxy.
+            weight: ``[P]``.
+            avg_factor: divisor of the sum.
+
+        Returns:
+            Scalar.
+        """
+        return self.loss_weight * giou_loss(pred, target, weight) / avg_factor
+
+
+@MODELS.register_module()
+class CenternessLoss(nn.Module):
+    """Binary cross-entropy of centerness, with the interface of MMDetection's losses.
+
+    Args:
+        loss_weight: factor of the result.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, pred: Tensor, target: Tensor,
+                avg_factor: Tensor | float = 1.0) -> Tensor:
+        """Return the sum over ``avg_factor`` of ``[P]`` logits and targets."""
+        return self.loss_weight * centerness_loss(pred, target) / avg_factor
 
 
 def giou_loss(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Weighted sum of 1 - GIoU.
+    """Sum 1 - GIoU with weights.
 
     Areas are without the +1 of the box coder, and both union and enclosing area get 1e-7: the
     published training differs between coder and loss, and so do we.
@@ -31,7 +81,7 @@ def giou_loss(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def centerness_target(anchors: Tensor, boxes: Tensor) -> Tensor:
-    """How central an anchor's centre lies in its box (FCOS, equation 3).
+    """Compute how central an anchor's centre lies in its box (FCOS, equation 3).
 
     Args:
         anchors: ``[P, 4]`` xyxy whose centres lie inside the boxes.
@@ -47,5 +97,5 @@ def centerness_target(anchors: Tensor, boxes: Tensor) -> Tensor:
 
 
 def centerness_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Summed binary cross-entropy of ``[P]`` logits and targets."""
+    """Sum the binary cross-entropy of ``[P]`` logits and targets."""
     return F.binary_cross_entropy_with_logits(logits, target, reduction='sum')

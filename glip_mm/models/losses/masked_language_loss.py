@@ -44,7 +44,7 @@ class MaskedLanguageHead(nn.Module):
         return self.decoder(self.norm(F.gelu(self.dense(text))))
 
     def loss(self, text: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy over the tokens to learn, of all processes; 0 if there is none.
+        """Average the cross-entropy over the tokens to learn, of all processes; 0 without any.
 
         Args:
             text: ``[B, L, D]``.

@@ -1,4 +1,4 @@
-"""What losses are divided by, so that several processes learn what one with all images would."""
+"""Divisors of losses, so that several processes learn what one with all images would."""
 
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor

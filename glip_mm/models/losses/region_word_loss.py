@@ -54,7 +54,7 @@ class RegionWordLoss(nn.Module):
 
 
 def dense_targets(positives: Tensor, targets: Tensor, num_anchors: int, batch: int) -> Tensor:
-    """Targets of all anchors, for losses that need them.
+    """Scatter targets to all anchors, for losses that need them.
 
     Args:
         positives: ``[P, 2]`` (image, anchor).

@@ -46,9 +46,9 @@ class VLFusionNeck(BaseModule):
     remain.
 
     Args:
-        in_channels: Channels ``C`` of every level.
+        in_channels: Channels ``C`` of every level; the detector fills in those of its neck.
         num_layers: Number of blocks; 6 for GLIP-T, 8 for GLIP-L.
-        fuse: Whether image and text exchange information.
+        fuse: image and text exchange information; False for GLIP-T (A).
         embed_dim: Width of all attention heads of the fusion.
         num_heads: Attention heads of the fusion.
         dropout: Dropout on the fusion's attention weights.

@@ -1,4 +1,4 @@
-"""What of a detector is trained: ``model.tuning``."""
+"""Tuning modes, ``model.tuning``: the parts of a detector that are trained."""
 
 from .modes import MODES, Mode
 from .parts import PartRow, format_parts, part_rows

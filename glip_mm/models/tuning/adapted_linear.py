@@ -20,7 +20,7 @@ class AdaptedLinear(LoraLinear):
 
     @property
     def weight(self) -> Tensor:
-        """``[out, in]``, with the adapter in it."""
+        """Weight ``[out, in]`` with the adapter in it."""
         weight = self.get_base_layer().weight
         if self.merged or self.disable_adapters:
             return weight

@@ -10,17 +10,17 @@ _INSTALL = ("model.tuning='lora' needs the library peft ({error}): pip install -
 
 
 def linear_layers(model: nn.Module, parts: Sequence[str]) -> list[str]:
-    """Names of all linear layers in some parts of a model."""
+    """List the names of all linear layers in some parts of a model."""
     return [name for name, module in model.named_modules()
             if isinstance(module, nn.Linear) and name.partition('.')[0] in parts]
 
 
 def choose_layers(names: Sequence[str], targets: Sequence[str] | None) -> list[str]:
-    """Those of the layers that a config asks for.
+    """Choose the layers that a config asks for.
 
     Args:
-        names: Of all linear layers.
-        targets: How the wanted names end, whole words between dots; ``None`` for all.
+        names: names of all linear layers.
+        targets: ends of the wanted names, whole words between dots; ``None`` for all.
 
     Raises:
         ValueError: For a target that no name ends with, or if there is no layer at all.
@@ -55,12 +55,12 @@ def add_adapters(model: nn.Module, r: int = 8, alpha: float = 16, dropout: float
 
     Args:
         model: Changed in place; everything but the adapters is frozen.
-        r: Rank.
-        alpha: See above.
-        dropout: On what goes into an adapter; the fusion's layers that work on weights instead of
+        r: rank of the matrices.
+        alpha: scale of the product, see above.
+        dropout: dropout of an adapter's input; the fusion's layers that work on weights instead of
             activations (``v_proj``, ``values_v_proj``, ``out_v_proj``) do without.
-        parts: Of the model.
-        targets: How names of layers end, such as ``['query', 'value']``; default all linear
+        parts: parts of the model.
+        targets: ends of names of layers, such as ``['query', 'value']``; default all linear
             layers of these parts.
 
     Raises:
@@ -80,12 +80,12 @@ def add_adapters(model: nn.Module, r: int = 8, alpha: float = 16, dropout: float
 
 
 def adapted_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Layers with adapters by name."""
+    """Return the layers with adapters by name."""
     return {name: module for name, module in model.named_modules() if hasattr(module, 'lora_A')}
 
 
 def adapted_parts(model: nn.Module) -> set[str]:
-    """Parts of the model that hold adapters."""
+    """Return the parts of the model that hold adapters."""
     return {name.partition('.')[0] for name in adapted_layers(model)}
 
 

@@ -23,7 +23,7 @@ class PartRow(NamedTuple):
     """Parameters of one part of a detector.
 
     Attributes:
-        part: Its name for a reader.
+        part: name of the part for a reader.
         trained: Numbers that are trained.
         total: All numbers.
     """
@@ -34,10 +34,10 @@ class PartRow(NamedTuple):
 
 
 def part_of(name: str) -> str:
-    """The part that a parameter belongs to.
+    """Return the part that a parameter belongs to.
 
     Args:
-        name: Of a parameter of :class:`~glip_mm.models.GLIP`.
+        name: name of a parameter of :class:`~glip_mm.models.GLIP`.
 
     Example:
         >>> part_of('fusion_neck.layers.0.conv.offset.weight')
@@ -50,7 +50,7 @@ def part_of(name: str) -> str:
 
 
 def part_rows(model: nn.Module) -> list[PartRow]:
-    """Trained and all parameters of each part, in the order of the data.
+    """Count trained and all parameters of each part, in the order of the data.
 
     Args:
         model: A GLIP without a wrapper of its own.
@@ -70,7 +70,7 @@ def part_rows(model: nn.Module) -> list[PartRow]:
 
 
 def format_parts(rows: Sequence[PartRow]) -> str:
-    """The rows as aligned text, with their sum below."""
+    """Format the rows as aligned text, with their sum below."""
     rows = [*rows, PartRow('all', sum(r.trained for r in rows), sum(r.total for r in rows))]
     lines = [('part', 'trained', 'parameters', 'share')]
     lines += [(r.part, f'{r.trained:,}' if r.trained else '-', f'{r.total:,}',

@@ -1,33 +1,15 @@
 """Freezes what is not trained, and keeps it so."""
 
-from typing import Any
-
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...checkpoints.adapters import is_adapter
 from .adapters import adapted_parts, add_adapters, reset_adapters
-from .modes import MODES
-
-_PROMPT_OPTIONS = dict(prompt=None, one_prompt=True, num_positions=1000)
-_LORA_OPTIONS = dict(r=8, alpha=16, dropout=0.0, targets=None, linear=True,
-                     parts=('backbone', 'language_model', 'fusion_neck'))
-
-
-def _options_of(name: str) -> dict[str, Any]:
-    """Options of a mode with their defaults."""
-    options: dict[str, Any] = {}
-    if name in ('linear_language', 'linear_prompt'):
-        options['strict_official'] = False
-    if name.endswith('prompt'):
-        options.update(_PROMPT_OPTIONS)
-    if name == 'lora':
-        options.update(_LORA_OPTIONS)
-    return options
+from .modes import MODES, PROMPT_OPTIONS, Mode
 
 
 class Tuning:
-    """What of a detector is trained, from ``model.tuning`` of its config.
+    """Tuning mode of a detector, from ``model.tuning`` of its config: what is trained.
 
     Parameters that are not trained have ``requires_grad=False`` from the moment the detector is
     built; optimizers and distributed wrappers skip them.
@@ -52,28 +34,28 @@ class Tuning:
         if self.name not in MODES:
             raise ValueError(f'model.tuning is {self.name!r}; it must be one of '
                              f"{', '.join(MODES)}, or a dict with one of them as 'type'")
-        known = _options_of(self.name)
+        self.mode: Mode = MODES[self.name]
+        known = self.mode.options
         for key in options:
             if key not in known:
                 raise ValueError(f"model.tuning of type '{self.name}' has '{key}'; it knows "
                                  f"{', '.join(known) or 'no options'}")
         self.options = {**known, **options}
-        effective = self.name
+        effective = self.mode
         if self.options.get('strict_official'):
-            effective = self.name[len('linear_'):]
-        self.trained, self.evaluated, _ = MODES[effective]
-        if self.name == 'lora' and not self.options['linear']:
-            self.trained = ()
+            effective = MODES[self.mode.strict_official]
+        self.evaluated = effective.evaluated
+        self.trained = effective.trained if self.options.get('linear', True) else ()
 
     def __str__(self) -> str:
-        chosen = {k: v for k, v in self.options.items() if v != _options_of(self.name)[k]}
+        chosen = {k: v for k, v in self.options.items() if v != self.mode.options[k]}
         return ', '.join([self.name, *(f'{k}={v!r}' for k, v in chosen.items())])
 
     def prompt_table(self, config: dict | None) -> dict | None:
-        """Config of the prompt table: the detector's own, and what this mode needs of one."""
-        if not self.name.endswith('prompt'):
+        """Complete the detector's config of the prompt table by what this mode needs."""
+        if not self.mode.prompt_table:
             return config
-        return {**{key: self.options[key] for key in _PROMPT_OPTIONS}, **(config or {})}
+        return {**{key: self.options[key] for key in PROMPT_OPTIONS}, **(config or {})}
 
     def apply(self, model: nn.Module) -> None:
         """Freeze a detector that has just been built, and add adapters if this mode has them.
@@ -84,11 +66,11 @@ class Tuning:
         Raises:
             ValueError: If this mode and a part of the model exclude each other.
         """
-        if self.name.endswith('prompt') and model.mlm_head is not None:
+        if self.mode.prompt_table and model.mlm_head is not None:
             raise ValueError(f"model.tuning='{self.name}' encodes each text once, and "
                              'model.mlm_head masks its words anew in each step: remove one of '
                              'them')
-        if self.name == 'lora':
+        if self.mode.adapters:
             add_adapters(model, **{k: self.options[k] for k in
                                    ('r', 'alpha', 'dropout', 'parts', 'targets')})
             adapted = adapted_parts(model)
@@ -104,18 +86,18 @@ class Tuning:
         """Put what stays in evaluation mode back into it, after ``model.train()``."""
         for part in self.evaluated:
             getattr(model, part).eval()
-        if self.name == 'lora':  # statistics are weights, too
+        if self.mode.adapters:  # statistics are weights, too
             for module in model.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
 
     def after_init(self, model: nn.Module) -> None:
         """Undo what a part's random initialisation did to the adapters inside it."""
-        if self.name == 'lora':
+        if self.mode.adapters:
             reset_adapters(model)
 
     def why_frozen(self, name: str) -> str | None:
-        """The setting that froze a parameter, ``None`` if it was not this one."""
+        """Name the setting that froze a parameter; ``None`` if it was not this one."""
         trained: tuple[str, ...] = self.trained
         if name.startswith(trained) or is_adapter(name):
             return None

@@ -177,3 +177,13 @@ def test_targets_are_ends_of_names():
         choose_layers(names, ['kv'])
     with pytest.raises(ValueError, match='no linear layer to adapt'):
         choose_layers([], None)
+
+
+def test_adapters_alone_load_on_top_of_the_plain_weights(tiny_bert, base, trained):
+    alone = {k: v for k, v in trained[0].state_dict().items()
+             if '.lora_' in k or k.startswith('bbox_head.')}
+    model = built(tiny_bert, dict(type='lora', r=4, alpha=8), strict_load=False, **WITH_SWIN)
+    load_glip_checkpoint(model, base.state_dict())
+    report = load_glip_checkpoint(model, alone)
+    assert 'language_model.encoder.embeddings.word_embeddings.weight' in report.left
+    assert torch.equal(dense(model), dense(trained[0]))

@@ -7,7 +7,8 @@ import torch
 from mmengine.logging import MMLogger
 from torch import nn
 
-from glip_mm.models.tuning import MODES, Tuning, part_rows
+from glip_mm.models.tuning import MODES, Mode, Tuning, part_rows
+from glip_mm.models.tuning.modes import PROMPT_OPTIONS
 from glip_mm.models.tuning.parts import part_of
 
 from ..nano import build_nano, data_sample, image, predict
@@ -193,3 +194,14 @@ def test_table_at_the_start(tiny_bert, caplog):
 def test_wrong_settings_are_named(config, message):
     with pytest.raises(ValueError, match=message):
         Tuning(config)
+
+
+def test_a_new_mode_is_one_entry(tiny_bert, monkeypatch):
+    monkeypatch.setitem(MODES, 'offset_and_boxes', Mode(
+        ('prompt_table.', 'bbox_head.bbox_pred.'), ('backbone', 'neck'), prompt_table=True,
+        options=dict(PROMPT_OPTIONS, num_positions=64)))
+    model = built(tiny_bert, 'offset_and_boxes')
+    assert {n for n, p in model.named_parameters() if p.requires_grad} == {
+        'prompt_table.weight', 'bbox_head.bbox_pred.weight', 'bbox_head.bbox_pred.bias'}
+    assert len(model.prompt_table.weight) == 64 and not model.backbone.training
+    assert str(model.tuning) == 'offset_and_boxes'

@@ -9,8 +9,7 @@ import pytest
 import torch
 from mmcv.ops import modulated_deform_conv2d as mmcv_op
 
-from glip_mm.models.layers import deform_conv
-from glip_mm.ops import fast_paths
+from glip_mm.ops import fast_paths, modulated_deform_conv
 
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 interpreted = pytest.mark.skipif(not INTERPRETED, reason='run by test_in_the_interpreter')
@@ -28,7 +27,7 @@ def leaves(channels, outputs, size, stride, batch=1, device='cpu', dtype=torch.f
 
 
 def compare(args, stride, dtype=torch.float32, tolerance=1e-4):
-    from glip_mm.models.layers.triton_deform_conv import triton_deform_conv2d
+    from glip_mm.ops.triton_deform_conv import triton_deform_conv2d
     wanted = mmcv_op(*args, stride, 1, 1, 1, 1)
     got = triton_deform_conv2d(args[0].to(dtype), *args[1:], stride)
     probe = torch.randn_like(wanted).to(dtype).float()
@@ -75,14 +74,14 @@ def test_off_by_default(monkeypatch):
 
 def test_without_triton_mmcv_is_used(monkeypatch):
     monkeypatch.setitem(sys.modules, 'triton', None)
-    monkeypatch.delitem(sys.modules, 'glip_mm.models.layers.triton_deform_conv', raising=False)
-    monkeypatch.delattr('glip_mm.models.layers.triton_deform_conv', raising=False)
-    assert deform_conv._triton_kernels.__wrapped__() is None
+    monkeypatch.delitem(sys.modules, 'glip_mm.ops.triton_deform_conv', raising=False)
+    monkeypatch.delattr('glip_mm.ops.triton_deform_conv', raising=False)
+    assert modulated_deform_conv._triton_kernels.__wrapped__() is None
 
 
 def test_what_is_not_supported():
     pytest.importorskip('triton')
-    from glip_mm.models.layers.triton_deform_conv import triton_deform_conv2d
+    from glip_mm.ops.triton_deform_conv import triton_deform_conv2d
     with pytest.raises(ValueError, match='stride 3'):
         triton_deform_conv2d(*leaves(16, 16, (3, 3), 1), 3)
 

@@ -1,0 +1,160 @@
+"""Settings of prediction, validated once: the ``test_cfg`` of a detector."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from .score_aggregation import AGGREGATIONS
+
+
+@dataclass(frozen=True)
+class ChunkMerge:
+    """Merging of the detections of several chunks; the default is the published one, none.
+
+    Args:
+        iou_threshold: NMS across names above this IoU; None: no NMS.
+        max_per_img: detections kept of all chunks together; -1: all.
+    """
+
+    iou_threshold: float | None = None
+    max_per_img: int = -1
+
+
+@dataclass(frozen=True)
+class PredictionSettings:
+    """Selection of detections and chunking of long vocabularies.
+
+    Immutable: a call with other settings is given another object, see :meth:`replace`.
+
+    Args:
+        score_thr: threshold on the score of an entity, before centerness.
+        nms_pre: candidates kept of each level and image; -1: all.
+        iou_threshold: threshold of the NMS within an entity; None: no NMS.
+        max_per_img: detections kept of each image and chunk; -1: all.
+        score_agg: from token probabilities to entity scores, see :func:`aggregate_scores`.
+        chunked_size: names per prompt of a long vocabulary; -1: as many as the token budget holds.
+        chunk_batch: prompts that go through the network together; None: by memory.
+        chunk_merge: merging of the chunks, also as a dict.
+        last_pixel: width of boxes is x2 - x1 + 1 (COCO, ODinW) and not, as in the published
+            evaluations of LVIS and Flickr30k alone, x2 - x1.
+
+    Raises:
+        ValueError: If a value is impossible.
+    """
+
+    score_thr: float = 0.05
+    nms_pre: int = 1000
+    iou_threshold: float | None = 0.6
+    max_per_img: int = 100
+    score_agg: str = 'MEAN'
+    chunked_size: int = -1
+    chunk_batch: int | None = None
+    chunk_merge: ChunkMerge = field(default_factory=ChunkMerge)
+    last_pixel: bool = True
+
+    def __post_init__(self) -> None:
+        merge = self.chunk_merge
+        if not isinstance(merge, ChunkMerge):
+            _refuse_unknown('chunk_merge', merge or {}, _names(ChunkMerge))
+            object.__setattr__(self, 'chunk_merge', ChunkMerge(**(merge or {})))
+        if self.score_agg not in AGGREGATIONS:
+            raise ValueError(f"test_cfg.score_agg is '{self.score_agg}': choose one of "
+                             f'{sorted(AGGREGATIONS)}')
+        if self.nms_pre < -1 or self.nms_pre == 0:
+            raise ValueError(f'model.test_cfg.nms_pre={self.nms_pre} keeps no candidate: give a '
+                             'positive number, or -1 for all')
+        if self.chunk_batch is not None and self.chunk_batch < 1:
+            raise ValueError(f'model.test_cfg.chunk_batch={self.chunk_batch} must be at least 1; '
+                             'leave it out to choose by memory')
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any] | None) -> 'PredictionSettings':
+        """Build the settings from ``model.test_cfg``.
+
+        Args:
+            config: our keys, or MMDetection's where they have a meaning here: see
+                :func:`translate_mmdet_keys`.
+
+        Raises:
+            ValueError: For an unknown key or an impossible value.
+
+        Example:
+            >>> PredictionSettings.from_config(dict(nms=dict(type='nms', iou_threshold=0.5)))
+            ... # doctest: +ELLIPSIS
+            PredictionSettings(score_thr=0.05, nms_pre=1000, iou_threshold=0.5, ...
+        """
+        config = translate_mmdet_keys(config or {})
+        _refuse_unknown('', config, _names(cls))
+        return cls(**config)
+
+    def replace(self, **changes: Any) -> 'PredictionSettings':
+        """Return a copy with other values."""
+        return replace(self, **changes)
+
+    @property
+    def max_classes(self) -> int | None:
+        """Names per prompt; None: as many as the token budget holds."""
+        return self.chunked_size if self.chunked_size and self.chunked_size > 0 else None
+
+
+def translate_mmdet_keys(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the keys of MMDetection's ``test_cfg``; all others stay as they are.
+
+    ``nms=dict(type='nms', iou_threshold=0.6)`` becomes ``iou_threshold``, ``max_per_image``
+    becomes ``max_per_img``. ``min_bbox_size=0`` filters nothing and is dropped.
+
+    Args:
+        config: ``model.test_cfg``.
+
+    Returns:
+        A new dict with our keys.
+
+    Raises:
+        ValueError: If a key has no equivalent here, or two keys contradict each other.
+
+    Example:
+        >>> translate_mmdet_keys(dict(nms=dict(type='nms', iou_threshold=0.5), max_per_image=9))
+        {'iou_threshold': 0.5, 'max_per_img': 9}
+    """
+    config, translated = dict(config), {}
+    if 'nms' in config:
+        translated['iou_threshold'] = _nms_threshold(config.pop('nms'))
+    if 'max_per_image' in config:
+        translated['max_per_img'] = config.pop('max_per_image')
+    if (config.pop('min_bbox_size', 0) or 0) > 0:
+        raise ValueError('model.test_cfg.min_bbox_size is not supported: the published selection '
+                         'keeps boxes of any size; set it to 0')
+    for key, value in translated.items():
+        if config.setdefault(key, value) != value:
+            raise ValueError(f'model.test_cfg says {key}={config[key]} and, in the keys of '
+                             f'MMDetection, {key}={value}: leave one of them out')
+    return config
+
+
+def _nms_threshold(nms: Mapping[str, Any] | None) -> float | None:
+    if nms is None:
+        return None
+    nms = dict(nms)
+    kind, threshold = nms.pop('type', 'nms'), nms.pop('iou_threshold', None)
+    if nms.get('class_agnostic') is False:
+        del nms['class_agnostic']
+    if kind != 'nms' or threshold is None or nms:
+        raise ValueError(
+            f"model.test_cfg.nms={dict(type=kind, iou_threshold=threshold, **nms)} is not "
+            "supported: only dict(type='nms', iou_threshold=...), greedy NMS within each entity; "
+            'for NMS across names of different prompts set chunk_merge=dict(iou_threshold=...)')
+    return threshold
+
+
+def _names(cls: type) -> list[str]:
+    return [entry.name for entry in fields(cls)]
+
+
+def _refuse_unknown(part: str, config: Mapping[str, Any], known: list[str]) -> None:
+    unknown = [key for key in config if key not in known]
+    if unknown:
+        where = '.'.join(filter(None, ('model.test_cfg', part)))
+        raise ValueError(f"{where} has {', '.join(map(repr, unknown))}; it knows "
+                         f"{', '.join(known)}" + ('' if part else
+                         "; of MMDetection's keys nms=dict(type='nms', iou_threshold=...) and "
+                         'max_per_image are understood'))

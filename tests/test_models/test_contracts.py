@@ -1,0 +1,76 @@
+"""Channels, levels and strides are told once and checked."""
+
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+
+from glip_mm.models.detectors.contracts import check_strides
+from glip_mm.registry import MODELS
+
+from .nano import data_sample, image, losses_of, nano_config, predict
+
+FIVE = [8, 16, 32, 64, 128]
+
+
+def build(tiny_bert, drop=(), **changes):
+    config = nano_config(tiny_bert)
+    for part, keys in changes.items():
+        config[part].update(keys)
+    for part, key in drop:
+        config[part].pop(key, None)
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        return MODELS.build(config)
+
+
+def anchors(strides):
+    return dict(anchor_generator=dict(
+        type='AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1,
+        strides=list(strides), center_offset=0.5))
+
+
+def test_channels_and_levels_are_those_of_the_neck(tiny_bert):
+    model = build(tiny_bert, drop=[('fusion_neck', 'in_channels'), ('bbox_head', 'in_channels')],
+                  neck=dict(out_channels=48, num_outs=4), bbox_head=anchors(FIVE[:4]))
+    assert model.fusion_neck.layers[0].conv.offset.in_channels == 48
+    assert model.bbox_head.bbox_pred.in_channels == 48 and len(model.bbox_head.scales) == 4
+    assert all(v.isfinite() for v in losses_of(model, [image()], [data_sample(('cat', ))]).values())
+
+
+@pytest.mark.parametrize('changes, message', [
+    (dict(fusion_neck=dict(in_channels=64)),
+     'model.neck.out_channels=32, model.fusion_neck.in_channels=64, model.bbox_head.in_channels=32 '
+     'contradict each other: the channels of the feature maps'),
+    (dict(bbox_head=dict(in_channels=16)), 'model.bbox_head.in_channels=16 contradict'),
+    (dict(bbox_head=dict(num_levels=4)),
+     'model.neck.num_outs=5, model.bbox_head.num_levels=4 contradict each other: the pyramid '
+     'levels are the same in all of them; leave out model.bbox_head.num_levels'),
+    (dict(neck=dict(num_outs=4)), 'bbox_head.anchor_generator makes .* on each of 4 levels')])
+def test_numbers_that_contradict_each_other_are_named(tiny_bert, changes, message):
+    with pytest.raises(ValueError, match=message):
+        build(tiny_bert, **changes)
+
+
+@pytest.mark.parametrize('strides', [[16, 32, 64, 128, 256], [8, 16, 16, 64, 128],
+                                     [4, 8, 16, 32, 64]])
+@pytest.mark.parametrize('training', [True, False])
+def test_strides_that_are_not_those_of_the_maps_stop_the_first_forward(tiny_bert, strides,
+                                                                       training):
+    model = build(tiny_bert, bbox_head=anchors(strides))
+    with pytest.raises(ValueError, match=r'anchor_generator.strides=\[.*\], but an input of '
+                                         r'96 x 64 pixels has feature maps of 12 x 8, 6 x 4, .* '
+                                         r'strides of about \[8, 16, 32, '):
+        if training:
+            losses_of(model, [image()], [data_sample(('cat', ), [[10, 10, 50, 50]], [0])])
+        else:
+            predict(model, [image()], [data_sample(('cat', ))])
+
+
+@pytest.mark.parametrize('height, width', [(64, 96), (65, 97), (800, 1333), (33, 31)])
+@pytest.mark.parametrize('up', [True, False])
+def test_sizes_may_be_rounded_up_or_down_at_each_level(height, width, up):
+    sizes, size = [], (height, width)
+    for _ in range(8):
+        size = tuple(max(1, -(-s // 2) if up else s // 2) for s in size)
+        sizes.append(size)
+    feats = [torch.empty(1, 1, *size) for size in sizes[2:7]]
+    check_strides(feats, (height, width), [(s, s) for s in FIVE])
