@@ -141,8 +141,8 @@ def _tar_samples(path: Path) -> Iterator[Sample]:
     with tarfile.open(path) as tar:
         members = ((m, *m.name.rpartition('.')[::2]) for m in tar if m.isfile())
         for key, group in itertools.groupby(members, key=lambda found: found[1]):
-            parts = {suffix.lower(): tar.extractfile(member).read()  # type: ignore[union-attr]  # a file
-                     for member, _, suffix in group}
+            parts = {suffix.lower(): tar.extractfile(member).read()  # type: ignore[union-attr]
+                     for member, _, suffix in group}  # members are files, which have content
             suffix = next((s[1:] for s in IMAGE_SUFFIXES if s[1:] in parts), None)
             try:
                 fields = dict(json.loads(parts.get('json', b'{}')))

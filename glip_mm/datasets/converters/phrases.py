@@ -51,9 +51,9 @@ class Regions:
         """Build ODVG regions: a single box as it is, several in a list; scores likewise."""
         found = []
         for key, boxes in self._boxes.items():
-            region: dict[str, Any] = dict(bbox=boxes if len(boxes) > 1 else boxes[0],
-                          phrase=words(self.caption, key),
-                          tokens_positive=[list(span) for span in key])
+            region: dict[str, Any] = dict(
+                bbox=boxes if len(boxes) > 1 else boxes[0], phrase=words(self.caption, key),
+                tokens_positive=[list(span) for span in key])
             scores = self._scores.get(key)
             if scores:
                 region['score'] = scores if len(boxes) > 1 else scores[0]
