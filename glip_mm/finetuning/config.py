@@ -277,9 +277,9 @@ def _optimizer(base: Config, settings: RunSettings) -> dict[str, Any]:
             clip_grad=dict(max_norm=1.0, norm_type=2))
     if mode.prompt_table and not mode.rates:
         # the prompt offset keeps the rates that it has alone
-        rates = MODES['prompt'].rates
+        own_lr, own_decay = MODES['prompt'].rates or (lr, decay)
         wrapper['paramwise_cfg']['custom_keys'] = dict(prompt_table=dict(
-            lr_mult=rates[0] / lr, decay_mult=rates[1] / decay))
+            lr_mult=own_lr / lr, decay_mult=own_decay / decay))
     return wrapper
 
 

@@ -71,8 +71,8 @@ class Teacher:
         self.dtype = getattr(torch, dtype) if dtype else None
         self.device = next(model.parameters()).device
         # nothing below the threshold is wanted, and everything above it
-        self.settings = model.test_cfg.replace(
-            score_thr=min(selection.threshold, model.test_cfg.score_thr),
+        self.settings = self.model.test_cfg.replace(
+            score_thr=min(selection.threshold, self.model.test_cfg.score_thr),
             iou_threshold=selection.nms_iou, max_per_img=-1)
 
     def prepare(self, sample: Sample) -> Ready | Reject:

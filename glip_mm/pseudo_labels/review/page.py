@@ -57,7 +57,7 @@ def make_review(labels: str | Path, images: str | Path | None, out: str | Path, 
     statistics = count_labels(rows, progress)
     drawn: list[np.ndarray] = []
     shown: list[dict] = []
-    found = zip(numbers, read_samples(rows, numbers, images and Path(images)))
+    found = zip(numbers, read_samples(rows, numbers, Path(images) if images else None))
     with replacing(out / 'index.html') as file:
         write_page(
             file, 'review.html', title=f'Labels of {rows.path.resolve().name}',
