@@ -1,6 +1,6 @@
 """Inference API, and the functions behind the command-line tools."""
 
-from ..lazy import lazy_exports
+from glip_mm.lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {
     '.checkpoints.model_index': ['find_model', 'list_models'],

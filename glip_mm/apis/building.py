@@ -11,12 +11,11 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope, init_default_scope
 from torch import nn
 
+from glip_mm.checkpoints import load_glip_checkpoint
+from glip_mm.checkpoints.model_index import find_model
+from glip_mm.models import GLIP
+from glip_mm.registry import DATASETS, MODELS, SCOPE
 from glip_mm_cli.places import shared_file
-
-from ..checkpoints import load_glip_checkpoint
-from ..checkpoints.model_index import find_model
-from ..models import GLIP
-from ..registry import DATASETS, MODELS, SCOPE
 
 
 def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None

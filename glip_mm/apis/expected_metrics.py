@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mmengine.fileio import load
 
-from ..checkpoints.model_index import index_root
+from glip_mm.checkpoints.model_index import index_root
 
 #: Allowed difference from a published result in percentage points, unless the metafile sets one.
 TOLERANCE = 0.3

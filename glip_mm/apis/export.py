@@ -8,9 +8,10 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from ..deploy import export, resize_steps
-from ..deploy.checking import Difference
-from ..registry import SCOPE
+from glip_mm.deploy import export, resize_steps
+from glip_mm.deploy.checking import Difference
+from glip_mm.registry import SCOPE
+
 from .building import build_model, resolve_model
 from .images import ImagePipeline, Input, list_images, pipeline_cfg
 from .prompts import Texts, make_prompt

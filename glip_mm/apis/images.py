@@ -12,8 +12,8 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from ..image_suffixes import IMAGE_SUFFIXES
-from ..text import Prompt
+from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.text import Prompt
 
 Input = str | PathLike | np.ndarray
 

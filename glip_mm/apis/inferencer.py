@@ -18,17 +18,18 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
-from ..registry import SCOPE
-from ..text import Prompt
-from ..visualization import draw_grounding, save_image
+from glip_mm.registry import SCOPE
+from glip_mm.text import Prompt
+from glip_mm.visualization import draw_grounding, save_image
+
 from .images import ImagePipeline, Input, list_images
 from .outputs import OutputNames
 from .prompts import make_prompt, make_prompts
 from .result import GroundingResult
 
 if TYPE_CHECKING:
-    from ..models.dense_heads import PredictionSettings
-    from ..visualization import GroundingVisualizer
+    from glip_mm.models.dense_heads import PredictionSettings
+    from glip_mm.visualization import GroundingVisualizer
 
 
 class FailedImage(NamedTuple):
@@ -244,7 +245,7 @@ class GLIPInferencer:
 
     def _show(self, picture: np.ndarray, name: str, wait_time: float) -> None:
         if self._window is None:
-            from ..visualization import GroundingVisualizer
+            from glip_mm.visualization import GroundingVisualizer
             self._window = GroundingVisualizer(f'glip_mm_inferencer_{id(self)}')
         self._window.show(picture, win_name=name, wait_time=wait_time)
 

@@ -5,7 +5,8 @@ from os import PathLike, fspath
 
 from mmengine.config import Config
 
-from ..deploy import ONNXDetector
+from glip_mm.deploy import ONNXDetector
+
 from .images import ImagePipeline, Input, list_images
 from .result import GroundingResult
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..text import Prompt
+from glip_mm.text import Prompt
 
 #: Types that :func:`make_prompt` accepts.
 Texts = str | Sequence[str] | Prompt

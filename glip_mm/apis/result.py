@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..text import Prompt
-from ..visualization import write_atomically
+from glip_mm.text import Prompt
+from glip_mm.visualization import write_atomically
 
 
 @dataclass(frozen=True, eq=False)

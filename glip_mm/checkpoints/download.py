@@ -14,7 +14,7 @@ import torch
 from mmengine.logging import MMLogger
 from tqdm import tqdm
 
-from ..file_lock import exclusive
+from glip_mm.file_lock import exclusive
 
 #: Environment variable: a folder that is searched before anything is downloaded.
 FOLDER = 'GLIP_MM_WEIGHTS'

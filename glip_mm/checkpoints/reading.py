@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-from ..atomic_files import replacing
-from ..compat import allow_resume_checkpoints
+from glip_mm.atomic_files import replacing
+from glip_mm.compat import allow_resume_checkpoints
+
 from .model_index import checkpoint_file
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ..atomic_files import write_atomically
+from glip_mm.atomic_files import write_atomically
 
 
 def read_label_map(path: str | Path) -> dict[int, str]:

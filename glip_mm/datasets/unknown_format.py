@@ -3,7 +3,7 @@
 from itertools import islice
 from pathlib import Path
 
-from ..image_suffixes import IMAGE_SUFFIXES
+from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
 #: Maximum number of files to look at.
 LOOKED_AT = 20_000

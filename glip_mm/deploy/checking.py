@@ -8,8 +8,9 @@ import torch
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
-from ..models import GLIP
-from ..text import Prompt
+from glip_mm.models import GLIP
+from glip_mm.text import Prompt
+
 from .metadata import Metadata
 
 #: Largest difference of a coordinate in pixels, and of a score.

@@ -6,12 +6,13 @@ import torch.nn.functional as F
 from mmdet.models.backbones import SwinTransformer
 from torch import Tensor, nn
 
-from ..models import GLIP
-from ..models.dense_heads import PredictionSettings
-from ..models.dense_heads.detection_selection import rank_level, used_columns
-from ..models.dense_heads.inclusive_boxes import to_half_open
-from ..models.language_models import TextFeatures
-from ..text import Prompt
+from glip_mm.models import GLIP
+from glip_mm.models.dense_heads import PredictionSettings
+from glip_mm.models.dense_heads.detection_selection import rank_level, used_columns
+from glip_mm.models.dense_heads.inclusive_boxes import to_half_open
+from glip_mm.models.language_models import TextFeatures
+from glip_mm.text import Prompt
+
 from .portable import portable_copy
 from .vocabulary import FixedVocabulary, encode_vocabulary
 

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from mmengine.logging import MMLogger
 
-from ..atomic_files import write_atomically
-from ..models import GLIP
-from ..ops.fast_paths import plain
-from ..text import Prompt
+from glip_mm.atomic_files import write_atomically
+from glip_mm.models import GLIP
+from glip_mm.ops.fast_paths import plain
+from glip_mm.text import Prompt
+
 from .checking import Difference, check, drawn_image
 from .detector import FixedVocabularyDetector
 from .metadata import Metadata

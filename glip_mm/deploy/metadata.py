@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ..version import __version__
+from glip_mm.version import __version__
+
 from .detector import FixedVocabularyDetector
 from .suppression import Suppression
 

@@ -7,8 +7,9 @@ from mmdet.models.layers import PatchMerging
 from mmdet.models.layers.transformer.utils import AdaptivePadding
 from torch import nn
 
-from ..models import GLIP
-from ..models.layers.dynamic_conv import DeformBranch
+from glip_mm.models import GLIP
+from glip_mm.models.layers.dynamic_conv import DeformBranch
+
 from .swin import PortablePatchMerging, PortableWindowAttention
 
 REPLACEMENTS = {

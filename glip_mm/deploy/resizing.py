@@ -9,8 +9,9 @@ import mmdet.datasets.transforms  # noqa: F401
 import numpy as np
 from mmengine.registry import DefaultScope
 
-from .. import datasets  # noqa: F401
-from ..registry import SCOPE, TRANSFORMS
+from glip_mm import datasets  # noqa: F401
+from glip_mm.registry import SCOPE, TRANSFORMS
+
 from .metadata import Metadata
 
 

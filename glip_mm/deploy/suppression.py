@@ -5,9 +5,9 @@ from typing import NamedTuple
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ..models import GLIP
-from ..models.dense_heads.detection_selection import keep_best, merge_chunks
-from ..models.dense_heads.inclusive_boxes import to_half_open, to_inclusive
+from glip_mm.models import GLIP
+from glip_mm.models.dense_heads.detection_selection import keep_best, merge_chunks
+from glip_mm.models.dense_heads.inclusive_boxes import to_half_open, to_inclusive
 
 
 class Suppression(NamedTuple):

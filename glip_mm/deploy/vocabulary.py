@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..models import GLIP
-from ..models.language_models import TextFeatures
-from ..text import Prompt
+from glip_mm.models import GLIP
+from glip_mm.models.language_models import TextFeatures
+from glip_mm.text import Prompt
 
 
 class FixedVocabulary(NamedTuple):

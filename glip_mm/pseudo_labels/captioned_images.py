@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from ..image_suffixes import IMAGE_SUFFIXES
+from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
 #: Names of the column or field of the image's file, and of the caption.
 FILE_KEYS = ('filename', 'file_name', 'image', 'path', 'filepath')

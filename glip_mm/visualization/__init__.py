@@ -1,6 +1,6 @@
 """Draw grounding results, and pages and charts of them."""
 
-from ..lazy import lazy_exports
+from glip_mm.lazy import lazy_exports
 
 # the visualizer brings MMDetection's evaluation and Matplotlib along
 __getattr__, __dir__, __all__ = lazy_exports(__name__, {

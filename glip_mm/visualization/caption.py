@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..text import Entity, Prompt
+from glip_mm.text import Entity, Prompt
+
 from .fonts import load_font
 from .palette import Color, readable_on
 

@@ -8,7 +8,8 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 
-from ..text import Prompt
+from glip_mm.text import Prompt
+
 from .grounding import draw_grounding
 from .visualizer import sample_prompt
 

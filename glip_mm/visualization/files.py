@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..atomic_files import write_atomically
+from glip_mm.atomic_files import write_atomically
 
 #: Suffix of the file -> how Pillow is told to write it.
 _FORMATS = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG', '.webp': 'WEBP', '.bmp': 'BMP'}

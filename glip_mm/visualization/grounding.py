@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..text import Prompt
+from glip_mm.text import Prompt
+
 from .caption import GREY, PAPER, draw_caption
 from .fonts import load_font
 from .palette import Color, entity_colors

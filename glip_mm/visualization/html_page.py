@@ -12,8 +12,9 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from ..atomic_files import replacing
-from ..text import Prompt
+from glip_mm.atomic_files import replacing
+from glip_mm.text import Prompt
+
 from .caption import caption_pieces
 from .dataset_sample import DatasetSample
 from .pages import render, render_macro

@@ -7,8 +7,9 @@ import numpy as np
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.dist import master_only
 
-from ..registry import VISUALIZERS
-from ..text import Prompt
+from glip_mm.registry import VISUALIZERS
+from glip_mm.text import Prompt
+
 from .files import save_image
 from .grounding import draw_grounding
 

@@ -7,8 +7,7 @@ from mmengine.config import Config
 
 from glip_mm.apis import GLIPInferencer
 from glip_mm.visualization import save_image
-
-from ..test_models.nano import nano_config, write_tiny_bert
+from tests.test_models.nano import nano_config, write_tiny_bert
 
 
 def make_config(tiny_bert: str, scope: str = 'glip_mm') -> Config:

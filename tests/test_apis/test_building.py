@@ -11,8 +11,8 @@ from glip_mm.apis import GLIPInferencer, find_model, list_models
 from glip_mm.apis.building import build_model, resolve_model
 from glip_mm.checkpoints import read_checkpoint
 from glip_mm_cli import places
+from tests.test_models.nano import write_tiny_bert
 
-from ..test_models.nano import write_tiny_bert
 from .conftest import make_config
 
 

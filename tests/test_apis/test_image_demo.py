@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from .. import forked
+from tests import forked
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = REPOSITORY / 'demo' / 'image_demo.py'

@@ -11,8 +11,7 @@ from PIL import Image
 
 from glip_mm.apis.suite import find_datasets, present_part, suite_config
 from glip_mm.visualization.suite_chart import draw_suite
-
-from ..test_package.test_import import ROOT
+from tests.test_package.test_import import ROOT
 
 
 def write(ann_file, images, categories=((1, 'cat'), (2, 'dog')), **category):

@@ -6,8 +6,7 @@ from mmengine.logging import MMLogger
 from mmengine.runner import load_checkpoint
 
 from glip_mm.checkpoints import convert_state_dict, load_glip_checkpoint, write_checkpoint
-
-from ..test_models.nano import build_nano, write_tiny_bert
+from tests.test_models.nano import build_nano, write_tiny_bert
 
 SWIN = dict(type='SwinTransformer', embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 4],
             window_size=2, out_indices=(1, 2, 3), convert_weights=False)

@@ -7,8 +7,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from glip_mm.checkpoints import read_checkpoint, write_checkpoint
-
-from .. import forked
+from tests import forked
 
 WEIGHTS = {'a.weight': torch.arange(3.)}
 

@@ -16,8 +16,8 @@ import glip_mm.evaluation  # noqa: F401
 from glip_mm.apis.benchmarks import apply_benchmark
 from glip_mm.datasets.grounding_world import WorldOptions, all_pairs, write_world
 from glip_mm.registry import DATASETS, EVALUATOR, METRICS, MODELS
+from tests.test_models.nano import nano_config, write_tiny_bert
 
-from ..test_models.nano import nano_config, write_tiny_bert
 from .test_zero_shot_runs import make_odinw, move
 
 ROOT = Path(__file__).parents[2] / 'configs'

@@ -16,8 +16,8 @@ import glip_mm.datasets  # noqa: F401
 import glip_mm.engine  # noqa: F401
 import glip_mm.models  # noqa: F401
 from glip_mm.apis.launch import build_runner
+from tests.test_models.nano import write_tiny_bert
 
-from ..test_models.nano import write_tiny_bert
 from .test_pretraining_facts import PRESETS, ROOT
 
 LABELS = {'0': 'dog', '1': 'cat', '2': 'bow_(tie)'}

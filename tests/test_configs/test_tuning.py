@@ -9,8 +9,7 @@ from mmengine.registry import DefaultScope
 
 import glip_mm.engine  # noqa: F401
 from glip_mm.models.tuning import MODES
-
-from ..test_models.nano import build_nano, write_tiny_bert
+from tests.test_models.nano import build_nano, write_tiny_bert
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PUBLISHED = dict(full=(1e-4, 0.05), linear=(1e-4, 0.05), language=(1e-5, 0.05),

@@ -21,8 +21,8 @@ import glip_mm.models  # noqa: F401
 from glip_mm.apis.expected_metrics import expected_metrics
 from glip_mm.apis.launch import augment_tests
 from glip_mm.registry import DATASETS, METRICS, MODELS
+from tests.test_models.nano import nano_config, write_tiny_bert
 
-from ..test_models.nano import nano_config, write_tiny_bert
 from .test_zero_shot import BENCHMARKS, config
 from .test_zero_shot import MODELS as MODEL_NAMES
 

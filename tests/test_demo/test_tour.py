@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ..test_finetuning.conftest import tiny  # noqa: F401
+from tests.test_finetuning.conftest import tiny  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 nbformat = pytest.importorskip('nbformat')

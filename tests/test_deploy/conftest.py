@@ -3,8 +3,7 @@ import torch
 from mmengine.registry import DefaultScope
 
 from glip_mm.registry import MODELS
-
-from ..test_models.nano import nano_config, write_tiny_bert
+from tests.test_models.nano import nano_config, write_tiny_bert
 
 SWIN = dict(type='SwinTransformer', embed_dims=8, depths=[2, 2, 2, 2], num_heads=[1, 1, 2, 2],
             window_size=7, out_indices=(1, 2, 3))

@@ -6,8 +6,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from dev.speed.pipeline import steps, with_backend
-
-from .. import forked
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,8 +17,7 @@ from glip_mm.datasets.converters import FORMATS
 from glip_mm.models.tuning import MODES
 from glip_mm.registry import DATASETS, MODELS
 from glip_mm.text import Prompt
-
-from ..test_models.nano import (
+from tests.test_models.nano import (
     data_sample,
     image,
     losses_of,

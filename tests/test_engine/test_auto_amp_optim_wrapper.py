@@ -6,8 +6,7 @@ from mmengine.optim import AmpOptimWrapper
 
 from glip_mm.engine.optim import AutoAmpOptimWrapper, auto_amp_optim_wrapper
 from glip_mm.engine.optim.auto_amp_optim_wrapper import has_bfloat16
-
-from ..test_models.nano import build_nano, data_sample, image, write_tiny_bert
+from tests.test_models.nano import build_nano, data_sample, image, write_tiny_bert
 
 
 def wrap(model=None, **settings):

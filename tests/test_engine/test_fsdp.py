@@ -10,8 +10,7 @@ from mmengine.registry import RUNNERS
 
 import glip_mm.engine  # noqa: F401
 from glip_mm.registry import DATASETS
-
-from ..test_models.nano import (
+from tests.test_models.nano import (
     build_nano,
     data_sample,
     image,
@@ -19,7 +18,7 @@ from ..test_models.nano import (
     predict,
     write_tiny_bert,
 )
-from ..two_processes import in_two_processes
+from tests.two_processes import in_two_processes
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SWIN = dict(type='SwinTransformer', embed_dims=24, depths=[1, 1, 1, 1], num_heads=[1, 2, 3, 4],

@@ -21,8 +21,7 @@ import glip_mm.engine  # noqa: F401
 from glip_mm.apis.launch import newest_checkpoint
 from glip_mm.datasets import GroundingStream
 from glip_mm.registry import DATASETS, MODELS
-
-from .. import forked
+from tests import forked
 
 
 @MODELS.register_module()

@@ -14,8 +14,7 @@ from torch.utils.data import Dataset
 import glip_mm.engine  # noqa: F401
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.registry import DATASETS, MODELS
-
-from ..two_processes import in_two_processes
+from tests.two_processes import in_two_processes
 
 
 class Overflow(torch.autograd.Function):

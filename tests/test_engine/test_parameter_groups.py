@@ -20,8 +20,7 @@ from glip_mm.engine.optim.parameter_groups import (
     why_frozen,
 )
 from glip_mm.registry import MODELS
-
-from ..test_models.nano import build_nano, write_tiny_bert
+from tests.test_models.nano import build_nano, write_tiny_bert
 
 ROOT = Path(__file__).parents[2]
 BASE_LR, LANG_LR, DECAY = 1e-4, 1e-5, 1e-4

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .. import forked
+from tests import forked
 
 TOY = Path(__file__).with_name('toy_test.py')
 

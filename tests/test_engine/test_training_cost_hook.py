@@ -9,8 +9,7 @@ from mmengine.logging import MMLogger
 
 from glip_mm.engine.hooks import TrainingCostHook
 from glip_mm.registry import HOOKS
-
-from .. import forked
+from tests import forked
 
 
 def runner(tmp_path, resume=False):

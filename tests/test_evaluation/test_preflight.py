@@ -15,8 +15,7 @@ from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
 from glip_mm.models.dense_heads import PredictionSettings
 from glip_mm.models.detectors.prompt_batch import PromptBatcher
 from glip_mm.registry import DATASETS
-
-from ..test_models.nano import build_nano, write_tiny_bert
+from tests.test_models.nano import build_nano, write_tiny_bert
 
 CATEGORIES = [dict(id=3, name='cat'), dict(id=7, name='dog'), dict(id=9, name='car')]
 KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',

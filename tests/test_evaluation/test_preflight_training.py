@@ -17,8 +17,7 @@ from glip_mm.evaluation.preflight import Findings, PreflightError, check_trainin
 from glip_mm.evaluation.preflight.training import check_training_set, check_vocabularies
 from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
 from glip_mm.registry import DATASETS
-
-from ..test_models.nano import build_nano, write_tiny_bert
+from tests.test_models.nano import build_nano, write_tiny_bert
 
 SIZE = (40, 30)
 KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text', 'prompt')

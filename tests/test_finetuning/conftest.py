@@ -10,9 +10,8 @@ from mmengine.config import Config
 
 from glip_mm.apis.building import build_model
 from glip_mm.visualization import save_image
-
-from ..test_apis.conftest import make_config
-from ..test_models.nano import write_tiny_bert
+from tests.test_apis.conftest import make_config
+from tests.test_models.nano import write_tiny_bert
 
 COLOURS = dict(cat=(200, 40, 40), dog=(40, 60, 210))
 

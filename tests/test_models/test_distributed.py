@@ -10,8 +10,8 @@ from mmengine.registry import DefaultScope
 
 from glip_mm.models.detectors import glip
 from glip_mm.registry import MODELS
+from tests.two_processes import in_two_processes
 
-from ..two_processes import in_two_processes
 from .nano import build_nano, data_sample, image, losses_of, nano_config
 
 SAMPLES = [(('cat', 'dog'), [[10, 10, 50, 50], [40, 20, 90, 60]], [0, 1]),

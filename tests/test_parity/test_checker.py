@@ -75,7 +75,7 @@ def test_detections_match_as_sets():
 
 
 def test_sizes_come_from_the_keys(tmp_path):
-    from ..test_checkpoints.official import official_shapes
+    from tests.test_checkpoints.official import official_shapes
     shapes = official_shapes('glip_t')
     config = model_config(shapes, tmp_path)
     assert config['backbone']['depths'] == [2, 2, 6, 2]

@@ -11,8 +11,7 @@ from mmengine.registry import DefaultScope
 import glip_mm.models  # noqa: F401
 from glip_mm.checkpoints import convert_state_dict
 from glip_mm.registry import MODELS
-
-from ..test_checkpoints.official import official_shapes
+from tests.test_checkpoints.official import official_shapes
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'glip'
 CLS_LOGITS = 20560  # dead weights that the official count includes

@@ -10,8 +10,8 @@ from dev.parity.golden import GoldenCase
 from dev.parity.inference import match_detections
 from dev.parity.table import format_table
 from glip_mm.evaluation.predictions import PredictionStore
+from tests import forked
 
-from .. import forked
 from .conftest import GOLDEN, ROOT
 
 NAMES = ('cat', 'remote control', 'coffee cup')

@@ -11,8 +11,7 @@ import pytest
 
 from glip_mm.file_lock import exclusive
 from glip_mm.pseudo_labels import find_shards, label
-
-from .. import forked
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 STUB = '''

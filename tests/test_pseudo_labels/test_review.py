@@ -11,9 +11,9 @@ from PIL import Image
 from glip_mm.pseudo_labels.label_rows import LabelRows
 from glip_mm.pseudo_labels.review import count_labels, make_review
 from glip_mm.pseudo_labels.review.samples import read_label
+from tests import forked
+from tests.test_visualization.test_report.browser import look_at, open_browser
 
-from .. import forked
-from ..test_visualization.test_report.browser import look_at, open_browser
 from .label_world import ROWS, write_labels, write_shard
 
 ROOT = Path(__file__).parents[2]

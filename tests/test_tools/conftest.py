@@ -1,4 +1,4 @@
 """Fixtures of the parts that tools call."""
 
-from ..test_apis.conftest import checkpoint, config, inferencer, pictures, tiny_bert  # noqa: F401
-from ..test_finetuning.conftest import pets, tiny  # noqa: F401
+from tests.test_apis.conftest import checkpoint, config, inferencer, pictures, tiny_bert  # noqa: F401
+from tests.test_finetuning.conftest import pets, tiny  # noqa: F401

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from glip_mm.checkpoints import normalise_state_dict, read_checkpoint, write_checkpoint
-
-from ..test_checkpoints.official import official_state
+from tests.test_checkpoints.official import official_state
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'model_converters' / 'convert_glip.py'
 

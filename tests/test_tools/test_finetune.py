@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from .. import forked
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,10 +14,9 @@ from mmengine.registry import DefaultScope
 from glip_mm.datasets import GroundingDataset
 from glip_mm.datasets.grounding_world import SelfTrainingOptions, write_world
 from glip_mm.text.noun_phrases import find_noun_phrases
-
-from .. import forked
-from ..test_models.nano import build_nano, nano_config, write_tiny_bert
-from ..test_pseudo_labels.test_sources import jpeg, write_tar
+from tests import forked
+from tests.test_models.nano import build_nano, nano_config, write_tiny_bert
+from tests.test_pseudo_labels.test_sources import jpeg, write_tar
 
 ROOT = Path(__file__).parents[2]
 pytest.importorskip('textblob')

@@ -14,9 +14,9 @@ from glip_mm.visualization.dataset_sample import DatasetSample
 from glip_mm.visualization.page_style import PROPERTIES
 from glip_mm.visualization.pages import ENVIRONMENT, percent, render
 from glip_mm.visualization.report import make_report
+from tests.test_evaluation.test_analysis import generated
+from tests.test_pseudo_labels.label_world import row, write_labels
 
-from ..test_evaluation.test_analysis import generated
-from ..test_pseudo_labels.label_world import row, write_labels
 from .test_dataset_sample import Checker
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,8 @@ A box is ``[x1, y1, x2, y2]`` in pixels of the original image, half open: ``x2 =
 
 from collections.abc import Callable
 
-from ..label_map import write_label_map
+from glip_mm.datasets.label_map import write_label_map
+
 from .coco import coco_records
 from .conversion_report import Report
 from .lvis import lvis_records

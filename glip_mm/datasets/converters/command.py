@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ..label_map import write_label_map
+from glip_mm.datasets.label_map import write_label_map
+
 from .records import Records, write_jsonl
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ...atomic_files import replacing
+from glip_mm.atomic_files import replacing
+
 from .conversion_report import Report
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import Image as PillowImage
 
-from ...atomic_files import write_atomically
+from glip_mm.atomic_files import write_atomically
+
 from .boxes import MALFORMED, fit_box, four_numbers
 from .conversion_report import Report
 from .phrases import NO_SPAN, Regions, good_spans

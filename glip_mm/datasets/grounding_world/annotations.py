@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...atomic_files import write_atomically
+from glip_mm.atomic_files import write_atomically
+
 from .captions import Caption
 from .drawing import Box
 from .entities import entities_files, write_sentences

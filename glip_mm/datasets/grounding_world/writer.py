@@ -15,7 +15,8 @@ from mmengine.logging import MMLogger
 from PIL import Image
 from tqdm import tqdm
 
-from ...atomic_files import write_atomically
+from glip_mm.atomic_files import write_atomically
+
 from .annotations import (
     Picture,
     write_coco,

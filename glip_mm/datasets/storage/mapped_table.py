@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ...atomic_files import replacing
-from ...file_lock import exclusive
+from glip_mm.atomic_files import replacing
+from glip_mm.file_lock import exclusive
 
 #: Rows per batch of the file, except the last: row ``i`` is in batch ``i // BATCH_ROWS``.
 BATCH_ROWS = 65536

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from tqdm import tqdm
 
-from ...image_suffixes import IMAGE_SUFFIXES
-from ..bad_sample import BadSample
-from ..converters import FORMATS as CONTAINERS
-from ..converters import TSVBundle, decode_cell, write_jsonl
-from ..label_map import write_label_map
+from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.converters import FORMATS as CONTAINERS
+from glip_mm.datasets.converters import TSVBundle, decode_cell, write_jsonl
+from glip_mm.datasets.label_map import write_label_map
+from glip_mm.image_suffixes import IMAGE_SUFFIXES
+
 from .mapped_table import fingerprint, locked
 
 #: Formats of data sets; rows are read in place, other annotations are converted to rows first.

@@ -11,11 +11,11 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
+from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.registry import TRANSFORMS
 from glip_mm.text import CaptionPrompt, Prompt, char_to_token, span_to_tokens
 from glip_mm.text.spans import check_caption
 
-from ..bad_sample import BadSample
 from .class_vocabulary import ClassVocabulary, Random
 from .negative_sampling import check_control, draw_negatives, keep_positives
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.registry import TRANSFORMS
 
-from ..bad_sample import BadSample
 from .caption_source import CaptionSource, Random
 from .clip_boxes import PER_BOX
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..bad_sample import BadSample
+from glip_mm.datasets.bad_sample import BadSample
 
 Random = Any  # np.random, or a np.random.RandomState
 

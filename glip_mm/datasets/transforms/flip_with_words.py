@@ -5,9 +5,9 @@ from typing import Any
 
 from mmdet.datasets.transforms import RandomFlip
 
+from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.registry import TRANSFORMS
 
-from ..bad_sample import BadSample
 from .word_swapping import MIRRORED_WORDS, WordSwapper, move_spans
 
 MODES = ('swap', 'keep', 'skip')

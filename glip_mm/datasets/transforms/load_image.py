@@ -9,9 +9,8 @@ from mmengine import fileio
 from PIL import Image, ImageOps
 
 from glip_mm.compat import load_turbojpeg
+from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.registry import TRANSFORMS
-
-from ..bad_sample import BadSample
 
 
 def deep_grey(content: bytes) -> Image.Image | None:

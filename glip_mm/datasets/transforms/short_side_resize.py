@@ -5,7 +5,8 @@ import mmcv
 from mmdet.datasets.transforms import Resize
 from mmdet.structures.bbox import HorizontalBoxes
 
-from ...registry import TRANSFORMS
+from glip_mm.registry import TRANSFORMS
+
 from .box_conventions import clip_boxes, rescale_boxes
 from .clip_boxes import is_inclusive
 

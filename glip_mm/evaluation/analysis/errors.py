@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...box_iou import box_iou
+from glip_mm.box_iou import box_iou
+
 from .ground_truth import GroundTruth
 from .matching import FALSE, TRUE, Matches
 from .results import DatasetResult

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...text import Prompt
+from glip_mm.text import Prompt
+
 from .phrase_rows import PhraseRows
 from .results import DatasetResult
 

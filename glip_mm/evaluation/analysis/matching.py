@@ -9,7 +9,14 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
 
-from ..coco_matching import MAX_DETS, coco_of, match_boxes, mean_precision, precision_of
+from glip_mm.evaluation.coco_matching import (
+    MAX_DETS,
+    coco_of,
+    match_boxes,
+    mean_precision,
+    precision_of,
+)
+
 from .ground_truth import GroundTruth
 from .results import DatasetResult
 

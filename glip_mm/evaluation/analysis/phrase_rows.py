@@ -7,8 +7,9 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from ...registry import DATASETS
-from ...text import Prompt
+from glip_mm.registry import DATASETS
+from glip_mm.text import Prompt
+
 from .config_datasets import config_datasets
 from .results import DatasetResult
 

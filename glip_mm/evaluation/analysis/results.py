@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmengine.logging import print_log
 
-from ...text import CaptionPrompt
-from ..predictions import Prediction, PredictionStore
+from glip_mm.evaluation.predictions import Prediction, PredictionStore
+from glip_mm.text import CaptionPrompt
+
 from .config_datasets import config_datasets
 
 

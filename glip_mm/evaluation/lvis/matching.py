@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...box_iou import paired_iou
+from glip_mm.box_iou import paired_iou
 
 #: States of a detection.
 UNMATCHED, MATCHED, IGNORED = 0, 1, 2

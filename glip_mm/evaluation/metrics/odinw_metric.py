@@ -13,9 +13,7 @@ from pycocotools.coco import COCO
 from terminaltables import AsciiTable
 
 from glip_mm.atomic_files import write_atomically
-from glip_mm.registry import METRICS
-
-from ..coco_matching import (
+from glip_mm.evaluation.coco_matching import (
     MAX_DETS,
     best_detections,
     coco_results,
@@ -24,6 +22,7 @@ from ..coco_matching import (
     precision_of,
     quiet_coco,
 )
+from glip_mm.registry import METRICS
 
 #: What is measured of each data set.
 STATS = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl')

@@ -12,7 +12,8 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import MMLogger
 from torch import nn
 
-from ..tested_datasets import TestedDataset
+from glip_mm.evaluation.tested_datasets import TestedDataset
+
 from .annotations import check_annotations, check_metric, read_annotations
 from .boxes import check_boxes
 from .findings import Findings, PreflightError

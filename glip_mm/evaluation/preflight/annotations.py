@@ -5,7 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ..tested_datasets import TestedDataset
+from glip_mm.evaluation.tested_datasets import TestedDataset
+
 from .findings import Findings, both_sides
 
 #: Maximum size of an annotation file that is read before a test: half a minute.

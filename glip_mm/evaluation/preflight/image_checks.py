@@ -11,8 +11,8 @@ from PIL import Image
 
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.transforms.load_image import LoadImage
+from glip_mm.evaluation.tested_datasets import TestedDataset
 
-from ..tested_datasets import TestedDataset
 from .findings import Findings
 
 #: Number of images whose headers are read, and number of those decoded, evenly over the set.

@@ -6,9 +6,9 @@ from typing import Any
 from torch import nn
 
 from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.evaluation.tested_datasets import TestedDataset
 from glip_mm.text import Prompt
 
-from ..tested_datasets import TestedDataset
 from .findings import Findings, both_sides
 
 #: Number of tokens from which a class name is suspicious.

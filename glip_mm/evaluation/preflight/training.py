@@ -9,9 +9,9 @@ from torch import nn
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.stream.grounding_stream import seeded
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
+from glip_mm.evaluation.tested_datasets import TestedDataset
 from glip_mm.text import Prompt
 
-from ..tested_datasets import TestedDataset
 from .annotations import check_annotations, read_annotations
 from .boxes import check_boxes
 from .findings import Findings, both_sides

@@ -13,8 +13,9 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...checkpoints import package_files  # noqa: F401  (makes pypi:// addresses known)
-from ...registry import MODELS
+from glip_mm.checkpoints import package_files  # noqa: F401  (makes pypi:// addresses known)
+from glip_mm.registry import MODELS
+
 from .efficientnet_names import translate
 
 

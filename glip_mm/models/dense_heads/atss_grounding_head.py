@@ -12,10 +12,11 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ...registry import MODELS, TASK_UTILS
-from ..layers.dynamic_conv import flatten_levels
-from ..layers.text_layer import clamp
-from ..losses import centerness_target, mean_over_ranks
+from glip_mm.models.layers.dynamic_conv import flatten_levels
+from glip_mm.models.layers.text_layer import clamp
+from glip_mm.models.losses import centerness_target, mean_over_ranks
+from glip_mm.registry import MODELS, TASK_UTILS
+
 from .detection_selection import LevelOutput, select_detections
 from .inclusive_boxes import decode, encode, to_inclusive
 from .prediction_settings import PredictionSettings

@@ -10,8 +10,9 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ...text import Knowledge, Prompt
-from ..language_models import AGGREGATES, BertLanguageModel, TextFeatures
+from glip_mm.models.language_models import AGGREGATES, BertLanguageModel, TextFeatures
+from glip_mm.text import Knowledge, Prompt
+
 from .class_texts import ClassTexts
 from .prompt_batch import Chunk, PromptBatcher
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from mmengine.logging import MMLogger
 
-from ...text import Knowledge, clean_name
-from ..language_models import BertLanguageModel
+from glip_mm.models.language_models import BertLanguageModel
+from glip_mm.text import Knowledge, clean_name
 
 #: Names of classes in one message, at most.
 REPORTED = 20

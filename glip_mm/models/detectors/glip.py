@@ -12,24 +12,20 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from glip_mm.checkpoints import adapt_state_dict, normalise_state_dict
+from glip_mm.models.dense_heads.atss_grounding_head import Assignment
+from glip_mm.models.dense_heads.detection_selection import LevelOutput, merge_chunks
+from glip_mm.models.dense_heads.inclusive_boxes import to_half_open, to_inclusive, to_original_frame
+from glip_mm.models.dense_heads.prediction_settings import PredictionSettings
+from glip_mm.models.language_models import TextFeatures, greenlight_row, mask_tokens
+from glip_mm.models.layers.dynamic_conv import flatten_levels
+from glip_mm.models.layers.window_attention import speed_up_window_attention
+from glip_mm.models.losses import dense_targets, mean_over_ranks
+from glip_mm.models.tuning import Tuning, format_parts, part_rows
 from glip_mm.ops.matrix_products import speed_up_linear
+from glip_mm.registry import MODELS, SCOPE
+from glip_mm.text import Prompt
 
-from ...checkpoints import adapt_state_dict, normalise_state_dict
-from ...registry import MODELS, SCOPE
-from ...text import Prompt
-from ..dense_heads.atss_grounding_head import Assignment
-from ..dense_heads.detection_selection import LevelOutput, merge_chunks
-from ..dense_heads.inclusive_boxes import (
-    to_half_open,
-    to_inclusive,
-    to_original_frame,
-)
-from ..dense_heads.prediction_settings import PredictionSettings
-from ..language_models import TextFeatures, greenlight_row, mask_tokens
-from ..layers.dynamic_conv import flatten_levels
-from ..layers.window_attention import speed_up_window_attention
-from ..losses import dense_targets, mean_over_ranks
-from ..tuning import Tuning, format_parts, part_rows
 from .class_text_batch import ClassTextBatcher
 from .contracts import agreed, check_strides
 from .gradient_checkpointing import switch_checkpointing

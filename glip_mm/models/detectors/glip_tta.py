@@ -8,9 +8,13 @@ from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ...registry import MODELS
-from ..dense_heads.inclusive_boxes import class_aware_nms, to_inclusive, to_original_frame
-from ..dense_heads.prediction_settings import ChunkMerge
+from glip_mm.models.dense_heads.inclusive_boxes import (
+    class_aware_nms,
+    to_inclusive,
+    to_original_frame,
+)
+from glip_mm.models.dense_heads.prediction_settings import ChunkMerge
+from glip_mm.registry import MODELS
 
 
 @MODELS.register_module()

@@ -4,7 +4,7 @@ import inspect
 
 from mmengine.logging import MMLogger
 
-from ...registry import MODELS
+from glip_mm.registry import MODELS
 
 
 def switch_checkpointing(config: dict, with_cp: bool) -> dict:

@@ -6,7 +6,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...text import Prompt
+from glip_mm.text import Prompt
 
 
 def present_spans(prompt: Prompt, labels: Tensor) -> list[tuple[int, int]]:

@@ -9,8 +9,8 @@ from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...text import Prompt, positive_map, split_prompt
-from ..language_models import BertLanguageModel, TextFeatures
+from glip_mm.models.language_models import BertLanguageModel, TextFeatures
+from glip_mm.text import Prompt, positive_map, split_prompt
 
 #: Prompts remembered: a vocabulary in chunks, or the distinct captions of some batches.
 CACHE_SIZE = 4096

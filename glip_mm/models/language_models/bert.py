@@ -12,9 +12,10 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
-from ...compat import load_tokenizer, quiet_transformers
-from ...registry import MODELS
-from ...text.language_model_files import ASSETS, resolve_language_model
+from glip_mm.compat import load_tokenizer, quiet_transformers
+from glip_mm.registry import MODELS
+from glip_mm.text.language_model_files import ASSETS, resolve_language_model
+
 from .text_features import TextFeatures, TokenBatch
 from .whole_text import AGGREGATES
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ...registry import MODELS
+from glip_mm.registry import MODELS
+
 from .text_features import TextFeatures
 
 #: Room for the prompt in a checkpoint: 64 bytes for each of 256 tokens. The room is fixed because

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather, get_rank
 from torch import Tensor, nn
 
-from ...registry import MODELS
+from glip_mm.registry import MODELS
 
 
 def contrastive_align(logits: Tensor, positives: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...registry import MODELS
+from glip_mm.registry import MODELS
+
 from .normalisers import mean_over_ranks
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...registry import MODELS
+from glip_mm.registry import MODELS
 
 
 @MODELS.register_module()

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmdet.models.necks import FPN
 from torch import Tensor
 
-from ...registry import MODELS
+from glip_mm.registry import MODELS
 
 
 def drop_block(x: Tensor, prob: float, size: int) -> Tensor:

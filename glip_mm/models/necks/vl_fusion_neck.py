@@ -7,12 +7,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from glip_mm.models.language_models.text_features import TextFeatures
+from glip_mm.models.layers import BiAttention, DyConv, FusionTextLayer
+from glip_mm.models.layers.dynamic_conv import flatten_levels, split_levels
 from glip_mm.ops.fast_paths import is_fast
-
-from ...registry import MODELS
-from ..language_models.text_features import TextFeatures
-from ..layers import BiAttention, DyConv, FusionTextLayer
-from ..layers.dynamic_conv import flatten_levels, split_levels
+from glip_mm.registry import MODELS
 
 
 class FusionBlock(nn.Module):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from ...checkpoints.adapters import is_adapter
+from glip_mm.checkpoints.adapters import is_adapter
 
 _PARTS = (
     ('backbone', r'backbone\.'),

@@ -3,7 +3,8 @@
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...checkpoints.adapters import is_adapter
+from glip_mm.checkpoints.adapters import is_adapter
+
 from .adapters import adapted_parts, add_adapters, reset_adapters
 from .modes import MODES, PROMPT_OPTIONS, Mode
 

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
-from ..teacher import without_determiner
+from glip_mm.pseudo_labels.teacher import without_determiner
 
 
 def category_name(phrase: str) -> str:

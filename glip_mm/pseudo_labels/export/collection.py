@@ -10,8 +10,14 @@ import numpy as np
 from glip_mm.box_iou import box_iou
 from glip_mm.datasets.converters import Report
 from glip_mm.datasets.converters.boxes import fit_box
+from glip_mm.pseudo_labels.label_rows import (
+    LabelRow,
+    LabelRows,
+    instance_name,
+    phrase_text,
+    region_boxes,
+)
 
-from ..label_rows import LabelRow, LabelRows, instance_name, phrase_text, region_boxes
 from .classes import ClassList, category_name
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from glip_mm.datasets.label_map import write_label_map
+from glip_mm.pseudo_labels.label_rows import region_boxes
 
-from ..label_rows import region_boxes
 from .collection import Collection, ExportBox, ExportImage
 
 

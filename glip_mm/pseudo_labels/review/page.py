@@ -11,13 +11,13 @@ from mmengine.logging import print_log
 from tqdm import tqdm
 
 from glip_mm.atomic_files import replacing, write_atomically
+from glip_mm.pseudo_labels.label_rows import LabelRow, LabelRows
 from glip_mm.visualization import make_sheet, save_image
 from glip_mm.visualization.dataset_sample import DatasetSample
 from glip_mm.visualization.html_page import boxes_of, picture_of
 from glip_mm.visualization.pages import percent, write_page
 from glip_mm.visualization.report.dataset_section import Plot, make_plot
 
-from ..label_rows import LabelRow, LabelRows
 from . import plots
 from .samples import choose_rows, read_samples
 from .statistics import BINS, LabelStatistics, count_labels

@@ -6,9 +6,14 @@ from pathlib import Path
 
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.transforms.load_image import LoadImage
+from glip_mm.pseudo_labels.label_rows import (
+    LabelRow,
+    LabelRows,
+    instance_name,
+    phrase_text,
+    region_boxes,
+)
 from glip_mm.visualization.dataset_sample import DatasetSample, from_annotation
-
-from ..label_rows import LabelRow, LabelRows, instance_name, phrase_text, region_boxes
 
 
 def choose_rows(total: int, samples: int, seed: int) -> list[int]:

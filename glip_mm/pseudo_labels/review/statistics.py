@@ -7,8 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..export.classes import category_name
-from ..label_rows import LabelRow, LabelRows, instance_name, phrase_text, region_boxes
+from glip_mm.pseudo_labels.export.classes import category_name
+from glip_mm.pseudo_labels.label_rows import (
+    LabelRow,
+    LabelRows,
+    instance_name,
+    phrase_text,
+    region_boxes,
+)
 
 #: Number of score bins between 0 and 1, fine enough to choose a threshold.
 BINS = 100

@@ -1,6 +1,7 @@
 """Report on test runs: a page for people, a summary for machines."""
 
-from ...moved import moved_modules
+from glip_mm.moved import moved_modules
+
 from .page import make_report
 
 __all__ = ['make_report']

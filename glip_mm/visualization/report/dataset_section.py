@@ -10,14 +10,15 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ...evaluation.analysis.analysis import Analysis
-from ...evaluation.analysis.errors import KINDS, top_confusions
-from ...evaluation.analysis.ground_truth import FREQUENCIES
-from ..curves import save_figure
-from ..files import save_image
-from ..html_page import picture_of
-from ..pages import percent
-from ..sheet import make_sheet
+from glip_mm.evaluation.analysis.analysis import Analysis
+from glip_mm.evaluation.analysis.errors import KINDS, top_confusions
+from glip_mm.evaluation.analysis.ground_truth import FREQUENCIES
+from glip_mm.visualization.curves import save_figure
+from glip_mm.visualization.files import save_image
+from glip_mm.visualization.html_page import picture_of
+from glip_mm.visualization.pages import percent
+from glip_mm.visualization.sheet import make_sheet
+
 from . import plots
 from .figures import WIDTH, to_svg
 from .pictures import worst_false, worst_missed

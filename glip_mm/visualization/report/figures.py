@@ -9,8 +9,8 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ..page_style import GRID, INK, MUTED, PAPER, PROPERTIES
-from ..palette import PALETTE, Color
+from glip_mm.visualization.page_style import GRID, INK, MUTED, PAPER, PROPERTIES
+from glip_mm.visualization.palette import PALETTE, Color
 
 #: Colours of the results that are compared, in their order: blue first, red is for errors.
 RESULT_COLORS: tuple[Color, ...] = tuple(PALETTE[i] for i in (1, 3, 2, 4, 6, 5, 8, 10, 9, 7))

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...evaluation.analysis.results import Result
-from ..pages import percent
-from ..palette import Color
+from glip_mm.evaluation.analysis.results import Result
+from glip_mm.visualization.pages import percent
+from glip_mm.visualization.palette import Color
+
 from .figures import RESULT_COLORS
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from mmengine.logging import print_log
 from tqdm import tqdm
 
-from ...atomic_files import replacing, write_atomically
-from ...evaluation.analysis.analysis import Analysis, analyse
-from ...evaluation.analysis.results import Result, read_result
-from ..pages import write_page
+from glip_mm.atomic_files import replacing, write_atomically
+from glip_mm.evaluation.analysis.analysis import Analysis, analyse
+from glip_mm.evaluation.analysis.results import Result, read_result
+from glip_mm.visualization.pages import write_page
+
 from . import plots
 from .dataset_section import DatasetSection, Plot, file_stems, make_plot
 from .metric_table import metric_table, run_cards

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from mmengine.logging import print_log
 
-from ...box_iou import box_iou
-from ...evaluation.analysis.analysis import Analysis
-from ...evaluation.analysis.errors import KINDS, FalseDetection, pick_worst
-from ...text import Prompt
-from ..dataset_sample import DatasetSample
+from glip_mm.box_iou import box_iou
+from glip_mm.evaluation.analysis.analysis import Analysis
+from glip_mm.evaluation.analysis.errors import KINDS, FalseDetection, pick_worst
+from glip_mm.text import Prompt
+from glip_mm.visualization.dataset_sample import DatasetSample
 
 
 class Picture(NamedTuple):

@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator
 
-from ...evaluation.analysis.calibration import Calibration
-from ..curves import Curve, plot_curves
-from ..page_style import GRID, INK, MUTED
-from ..palette import PALETTE
+from glip_mm.evaluation.analysis.calibration import Calibration
+from glip_mm.visualization.curves import Curve, plot_curves
+from glip_mm.visualization.page_style import GRID, INK, MUTED
+from glip_mm.visualization.palette import PALETTE
+
 from .figures import RESULT_COLORS, WIDTH, drawing, result_color
 
 _RECALLS = np.linspace(0, 1, 101)

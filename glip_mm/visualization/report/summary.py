@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...evaluation.analysis.analysis import Analysis
-from ...evaluation.analysis.errors import top_confusions
-from ...evaluation.analysis.results import Result
+from glip_mm.evaluation.analysis.analysis import Analysis
+from glip_mm.evaluation.analysis.errors import top_confusions
+from glip_mm.evaluation.analysis.results import Result
 
 
 def summarise(results: Sequence[Result],

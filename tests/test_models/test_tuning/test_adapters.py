@@ -8,8 +8,8 @@ from mmengine.runner.checkpoint import get_state_dict
 
 from glip_mm.checkpoints import convert_state_dict, load_glip_checkpoint, merge_adapters
 from glip_mm.models.tuning.adapters import adapted_layers, choose_layers
+from tests.test_models.nano import build_nano, data_sample, image, predict
 
-from ..nano import build_nano, data_sample, image, predict
 from .training import TEXT, WITH_SWIN, built, changed, snapshot, train
 
 pytest.importorskip('peft')

@@ -10,8 +10,8 @@ from torch import nn
 from glip_mm.models.tuning import MODES, Mode, Tuning, part_rows
 from glip_mm.models.tuning.modes import PROMPT_OPTIONS
 from glip_mm.models.tuning.parts import part_of
+from tests.test_models.nano import build_nano, data_sample, image, predict
 
-from ..nano import build_nano, data_sample, image, predict
 from .training import TEXT, built, changed, loss_of, optimizer_of, snapshot, train
 
 PROBE = {f'bbox_head.{name}' for name in (

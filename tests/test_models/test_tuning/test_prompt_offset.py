@@ -5,8 +5,8 @@ import torch
 
 from glip_mm.checkpoints import convert_state_dict, load_glip_checkpoint
 from glip_mm.models.language_models import PromptTable, TextFeatures
+from tests.test_models.nano import build_nano, data_sample, image, losses_of, predict
 
-from ..nano import build_nano, data_sample, image, losses_of, predict
 from .training import TEXT, built, train
 
 CAPTION = 'cat. dog. red house'

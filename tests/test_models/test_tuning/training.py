@@ -5,8 +5,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 
 import glip_mm.engine  # noqa: F401
-
-from ..nano import build_nano, data_sample, image, losses_of
+from tests.test_models.nano import build_nano, data_sample, image, losses_of
 
 TEXT = ('cat', 'dog', 'red house')
 SAMPLES = [(TEXT, [[10, 10, 50, 50], [40, 20, 90, 60]], [0, 1]),

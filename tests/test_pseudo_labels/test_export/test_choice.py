@@ -7,9 +7,8 @@ import pytest
 
 from glip_mm.pseudo_labels.export import ClassList, Collection, export_labels
 from glip_mm.pseudo_labels.label_rows import LabelRows
-
-from ... import forked
-from ..label_world import ROWS, write_labels, write_shard
+from tests import forked
+from tests.test_pseudo_labels.label_world import ROWS, write_labels, write_shard
 
 ROOT = Path(__file__).parents[3]
 DETECTION = dict(filename='a/1.jpg', height=120, width=200, detection=dict(instances=[

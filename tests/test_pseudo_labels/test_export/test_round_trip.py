@@ -13,8 +13,7 @@ from glip_mm.datasets import GroundingDataset
 from glip_mm.datasets.converters import coco_records, voc_records
 from glip_mm.pseudo_labels.export import FORMATS, Collection, category_name, export_labels
 from glip_mm.pseudo_labels.label_rows import LabelRows
-
-from ..label_world import ROWS
+from tests.test_pseudo_labels.label_world import ROWS
 
 #: The second "dog" of the first caption is the first one again, and goes.
 EXPECTED = {

@@ -3,8 +3,7 @@
 import pytest
 
 from glip_mm.visualization.report import make_report
-
-from ...test_evaluation.test_analysis import generated
+from tests.test_evaluation.test_analysis import generated
 
 
 @pytest.fixture(scope='package')

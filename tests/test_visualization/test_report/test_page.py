@@ -11,8 +11,7 @@ from PIL import Image
 
 from glip_mm.visualization.report import make_report
 from glip_mm.visualization.report.dataset_section import file_stems
-
-from ...test_evaluation.test_analysis import generated
+from tests.test_evaluation.test_analysis import generated
 
 TOOL = Path(__file__).parents[3] / 'tools' / 'analysis_tools' / 'report.py'
 
