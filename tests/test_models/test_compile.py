@@ -9,7 +9,7 @@ from .nano import build_nano, data_sample, image
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    torch.__version__ < '2.7', reason='Dynamo of torch 2.6 fails: VariableTracker.__init__() got an '
+    torch.__version__ < '2.7', reason='Dynamo of torch 2.6: VariableTracker.__init__() got an '
     "unexpected keyword argument 'dynamic_attributes'")
 def test_compiled_step_has_the_same_losses(tiny_bert):
     model = build_nano(tiny_bert)
