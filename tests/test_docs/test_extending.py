@@ -175,6 +175,9 @@ def test_loss(clone, example):
         usual = check(MODELS.build(nano_config(str(clone / 'bert'))))
     assert losses['loss_region_word'] < usual['loss_region_word']
     assert losses['loss_bbox'] == usual['loss_bbox']
+    other = check(model_with(clone, 'loss_bbox'))
+    assert other['loss_region_word'] == usual['loss_region_word']
+    assert other['loss_bbox'] != usual['loss_bbox']
 
 
 def test_tuning_mode(clone, example):
@@ -188,6 +191,6 @@ def test_tuning_mode(clone, example):
 
 
 def test_the_page_has_no_other_examples():
-    assert len(BLOCKS) == 11
+    assert len(BLOCKS) == 12
     for name in re.findall(r'\b(?:tools|configs)/[\w/-]+\.py', PAGE):
         assert (ROOT / name).is_file() or name in BLOCKS, name
