@@ -34,7 +34,7 @@ class Difference(NamedTuple):
         alone: Share of detections of either set without a partner in the other.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     box: float
     score: float
     alone: float
@@ -106,10 +106,10 @@ def predict(model: GLIP, pixels: np.ndarray, prompt: Prompt) -> Found:
 
 def to_input(pixels: np.ndarray, metadata: Metadata) -> np.ndarray:
     """Convert BGR pixels ``[h, w, 3]`` to the input ``[1, 3, h, w]`` of an exported model."""
-    image = pixels.astype(np.float32)
+    image: np.ndarray = pixels.astype(np.float32)
     image = image[..., ::-1] if metadata.channels == 'rgb' else image
     if metadata.normalized:
-        image = (image - np.float32(metadata.mean)) / np.float32(metadata.std)
+        image = (image - np.array(metadata.mean, np.float32)) / np.array(metadata.std, np.float32)
     return np.ascontiguousarray(image.transpose(2, 0, 1)[None])
 
 
@@ -127,7 +127,7 @@ def drawn_image(size: tuple[int, int], seed: int = 0) -> np.ndarray:
 @torch.no_grad()
 def check(model: GLIP, prompt: Prompt, metadata: Metadata,
           detect: Callable[[np.ndarray], Sequence[Tensor]],
-          images: Sequence[np.ndarray]) -> Sequence[Difference]:
+          images: Sequence[np.ndarray]) -> list[Difference]:
     """Run original and export on images.
 
     Args:
@@ -145,8 +145,8 @@ def check(model: GLIP, prompt: Prompt, metadata: Metadata,
     """
     differences = []
     for pixels in images:
-        found = tuple(np.asarray(part) for part in detect(to_input(pixels, metadata)))
-        difference = compare(predict(model, pixels, prompt), found)
+        boxes, scores, labels = map(np.asarray, detect(to_input(pixels, metadata)))
+        difference = compare(predict(model, pixels, prompt), (boxes, scores, labels))
         if not difference.accepted:
             height, width = pixels.shape[:2]
             raise ExportMismatch(

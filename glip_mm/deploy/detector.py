@@ -1,6 +1,5 @@
 """The detector of one vocabulary: an image in, boxes out, in standard operators."""
 
-
 import torch
 import torch.nn.functional as F
 from mmdet.models.backbones import SwinTransformer
@@ -36,6 +35,18 @@ class FixedVocabularyDetector(nn.Module):
         ValueError: If the model's padding does not suit its backbone, ``rgb`` is asked for
             without ``normalize``, or ``nms_pre`` sets no limit.
     """
+
+    mean: Tensor
+    std: Tensor
+    token_map: Tensor
+    entity_labels: Tensor
+    # of the text, with fusion
+    columns: Tensor
+    hidden: Tensor
+    mask: Tensor
+    # and without
+    projected: Tensor
+    bias: Tensor
 
     def __init__(self, model: GLIP, prompt: Prompt, normalize: bool = True,
                  rgb: bool = False) -> None:

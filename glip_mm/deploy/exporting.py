@@ -72,7 +72,7 @@ def export(model: GLIP, prompt: Prompt, path: str | Path, format: str = 'onnx',
     example = torch.zeros(1, 3, *size)
     with plain('all'):  # the fast paths are this machine's; runtimes have their own
         content = _convert(format, detector, metadata, example)
-    differences = []
+    differences: list[Difference] = []
     if compare:
         images = [fit(image, metadata)[0] for image in images] or [drawn_image(size)]
         if dynamic:
@@ -80,8 +80,8 @@ def export(model: GLIP, prompt: Prompt, path: str | Path, format: str = 'onnx',
         forward = _runner(format, content)
 
         def detect(image: np.ndarray) -> Sequence[torch.Tensor]:
-            found = [torch.as_tensor(part) for part in forward(image)]
-            return found if nms else suppress(*found, rule)
+            boxes, scores, labels = map(torch.as_tensor, forward(image))
+            return (boxes, scores, labels) if nms else suppress(boxes, scores, labels, rule)
 
         differences = check(model, prompt, metadata, detect, images)
         if not any(difference.count for difference in differences):

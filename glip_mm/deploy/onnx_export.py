@@ -45,7 +45,8 @@ def to_onnx(detector: FixedVocabularyDetector, metadata: Metadata, example: torc
         # of constants that are no image size, and of the other exporter
         warnings.simplefilter('ignore')
         torch.onnx.export(
-            detector, (example,), buffer, opset_version=OPSET, input_names=['image'],
+            detector, (example,), buffer,  # type: ignore[arg-type]  # a file is as good as a path
+            opset_version=OPSET, input_names=['image'],
             output_names=names, **_legacy(),
             dynamic_axes={'image': {2: 'height', 3: 'width'}} if metadata.size is None else None)
     model = onnx.load_from_string(buffer.getvalue())

@@ -34,7 +34,7 @@ def resize_steps(pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def resize(image: np.ndarray, metadata: Metadata) -> np.ndarray:
     """Resize ``[h, w, 3]`` uint8 as the test pipeline does; less if it would not fit in."""
-    results = {'img': image, 'img_shape': image.shape[:2]}
+    results: dict[str, Any] = {'img': image, 'img_shape': image.shape[:2]}
     with DefaultScope.overwrite_default_scope(SCOPE):
         for step in metadata.resize:
             # JSON has no tuples, and the transforms tell a scale from a list of scales by them
@@ -69,6 +69,6 @@ def fit(image: np.ndarray, metadata: Metadata) -> tuple[np.ndarray, tuple[int, i
     # the network's own padding is 0 after normalisation
     mean = metadata.mean[::-1] if metadata.channels == 'rgb' else metadata.mean
     padded = np.empty((*metadata.size, 3), dtype=np.float32)
-    padded[:] = np.float32(mean)
+    padded[:] = mean
     padded[:shown[0], :shown[1]] = image
     return padded, shown

@@ -134,15 +134,15 @@ class _GatherMatmul(torch.autograd.Function):
         grad_corners = torch.empty_like(corner_weight) if wants_corners else None
         grad_weight = torch.zeros_like(weight) if wants_weight else None
         for part in _pieces(index):
-            if wants_weight:
+            if grad_weight is not None:
                 sampled = sample(rows, index[part], corner_weight[part])
                 grad_weight += transposed_product(sampled, grad[part]).t()
-            if not (wants_rows or wants_corners):
+            if grad_rows is None and grad_corners is None:
                 continue
             grad_samples = linear(grad[part], weight.t()).reshape(-1, rows.shape[1])  # [p T, C]
-            if wants_rows:
+            if grad_rows is not None:
                 grad_rows += scatter(grad_samples, index[part], corner_weight[part], len(rows))
-            if wants_corners:
+            if grad_corners is not None:
                 grad_corners[part] = _corner_gradient(grad_samples, rows, index[part],
                                                       corner_weight[part])
         return (grad_rows, None, grad_corners, grad_weight,

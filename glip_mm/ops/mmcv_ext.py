@@ -53,15 +53,15 @@ def modulated_deform_conv_backward(input: Tensor, weight: Tensor, bias: Tensor, 
                                    **geometry: Any) -> None:
     """Write the gradients into the tensors that are named after them.
 
-    Args:
-        input: input; for all others see :func:`modulated_deform_conv_forward`.
+    The other arguments are those of :func:`modulated_deform_conv_forward`.
     """
-    leaves = [tensor.detach().requires_grad_() for tensor in (input, offset, mask, weight, bias)]
-    wanted = (grad_input, grad_offset, grad_mask, grad_weight, grad_bias)
+    input, offset, mask, weight, bias = leaves = [
+        tensor.detach().requires_grad_() for tensor in (input, offset, mask, weight, bias)]
+    wanted: tuple[Tensor, ...] = (grad_input, grad_offset, grad_mask, grad_weight, grad_bias)
     if not geometry['with_bias']:
         wanted = wanted[:-1]
     with torch.enable_grad():
-        output = _convolve(*leaves, grad_output.shape[-2:], geometry)
+        output = _convolve(input, offset, mask, weight, bias, grad_output.shape[-2:], geometry)
         gradients = torch.autograd.grad(output, leaves[:len(wanted)], grad_output)
     for target, gradient in zip(wanted, gradients):
         target.copy_(gradient)

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mmcv
 import numpy as np
 import torch
-from torch import nn
 
 from glip_mm.text import Prompt
 from glip_mm.text.noun_phrases import NounPhraseFinder, Phrases
@@ -16,6 +15,9 @@ from glip_mm.text.noun_phrases import NounPhraseFinder, Phrases
 from .captioned_images import Sample
 from .counts import said_count
 from .selection import BoxSelection, grounding_record
+
+if TYPE_CHECKING:
+    from glip_mm.models import GLIP
 
 #: Determiners, which do not change the meaning of a phrase for detection.
 DETERMINERS = ('a', 'an', 'the', 'this', 'that', 'these', 'those', 'some', 'any', 'each', 'every')
@@ -59,11 +61,11 @@ class Teacher:
         determiners: Whether phrases keep their determiners ("a dog"), as published, or not ("dog").
     """
 
-    def __init__(self, model: nn.Module, pipeline: Any, selection: BoxSelection,
+    def __init__(self, model: 'GLIP', pipeline: Any, selection: BoxSelection,
                  dtype: str | None = None,
                  find_phrases: Callable[[str], Phrases] | None = None,
                  determiners: bool = True) -> None:
-        self.model: Any = model.eval()
+        self.model = model.eval()
         self.selection = selection
         self.pipeline = pipeline
         self.find_phrases = find_phrases or NounPhraseFinder()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from glip_mm.text import Entity, Prompt
 
@@ -109,8 +109,8 @@ def _length(entity: Entity) -> int:
     return sum(end - begin for begin, end in entity.spans)
 
 
-def _wrap(pieces: Sequence[Piece], face: object, width: int,
-          max_lines: int) -> list[list[Piece]]:
+def _wrap(pieces: Sequence[Piece], face: ImageFont.FreeTypeFont, width: int, max_lines: int
+          ) -> list[list[Piece]]:
     """Break pieces into lines; what has no blank in it stays together if it can.
 
     Gives up after one line too many: a vocabulary may have thousands of names.
@@ -135,14 +135,15 @@ def _wrap(pieces: Sequence[Piece], face: object, width: int,
     return [line for line in lines if line]
 
 
-def _line_length(line: Sequence[Piece], face: object) -> float:
+def _line_length(line: Sequence[Piece], face: ImageFont.FreeTypeFont) -> float:
     return _positions(line, face)[-1][1]
 
 
-def _positions(line: Sequence[Piece], face: object) -> list[tuple[float, float]]:
+def _positions(line: Sequence[Piece], face: ImageFont.FreeTypeFont) -> list[tuple[float, float]]:
     """Return begin and end of every piece of a line that starts at 0."""
     blank = face.getlength(' ') * 1.15
-    x, result = 0.0, []
+    x = 0.0
+    result: list[tuple[float, float]] = []
     for index, piece in enumerate(line):
         if index:
             x += blank if piece.blank else 0
@@ -153,9 +154,10 @@ def _positions(line: Sequence[Piece], face: object) -> list[tuple[float, float]]
     return result
 
 
-def _break_group(group: Sequence[Piece], face: object, width: int) -> list[Piece]:
+def _break_group(group: Sequence[Piece], face: ImageFont.FreeTypeFont,
+                 width: int) -> list[Piece]:
     """Cut words wider than a line, as scripts without blanks need it."""
-    result = []
+    result: list[Piece] = []
     for piece in group:
         text = ''
         for character in piece.text:
@@ -168,7 +170,8 @@ def _break_group(group: Sequence[Piece], face: object, width: int) -> list[Piece
 
 
 def _draw_line(pen: ImageDraw.ImageDraw, line: Sequence[Piece], x: float, y: int, leading: int,
-               face: object, colors: Sequence[Color], found: Collection[int]) -> None:
+               face: ImageFont.FreeTypeFont, colors: Sequence[Color],
+               found: Collection[int]) -> None:
     placed = [(piece, x + begin, x + end)
               for piece, (begin, end) in zip(line, _positions(line, face))]
     # backgrounds first: words of one entity that follow each other share one

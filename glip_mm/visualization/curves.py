@@ -4,11 +4,16 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .files import write_atomically
 from .palette import PALETTE, Color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def mean_curve(curves: Sequence[Curve], label: str | None = None) -> Curve:
     return Curve(label, x, y.mean(axis=0), y.std(axis=0, ddof=1), **kind)
 
 
-def plot_curves(axes: object, curves: Sequence[Curve], smoothing: float = 0.,
+def plot_curves(axes: 'Axes', curves: Sequence[Curve], smoothing: float = 0.,
                 palette: Sequence[Color] = PALETTE) -> None:
     """Draw curves.
 
@@ -119,7 +124,7 @@ def plot_curves(axes: object, curves: Sequence[Curve], smoothing: float = 0.,
         axes.legend(frameon=False, fontsize='small')
 
 
-def plot_bars(axes: object, groups: Mapping[str, Sequence[float]]) -> None:
+def plot_bars(axes: 'Axes', groups: Mapping[str, Sequence[float]]) -> None:
     """Draw the mean of each group as a bar, its deviation, and every single value as a dot.
 
     Args:
@@ -136,14 +141,14 @@ def plot_bars(axes: object, groups: Mapping[str, Sequence[float]]) -> None:
         places = index + 0.08 * (np.arange(len(values)) - (len(values) - 1) / 2)
         axes.plot(places, values, 'o', color=color, markeredgecolor='black', markersize=4)
     # long names would run into each other
-    slanted = dict(rotation=35, ha='right') if sum(map(len, groups)) > 30 else {}
+    slanted: dict[str, Any] = dict(rotation=35, ha='right') if sum(map(len, groups)) > 30 else {}
     axes.set_xticks(range(len(groups)), list(groups), **slanted)
     axes.grid(axis='y', alpha=0.3)
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
 
 
-def save_figure(figure: object, path: str | Path) -> Path:
+def save_figure(figure: 'Figure', path: str | Path) -> Path:
     """Write a figure of Matplotlib, whole or not at all.
 
     Raises:

@@ -55,8 +55,9 @@ class DatasetSample:
         """
         image, scale = self.image, max_side / max(self.image.shape[:2])
         if scale < 1:
-            size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
-            image = np.asarray(Image.fromarray(image).resize(size, Image.BICUBIC))
+            width, height = (max(1, round(side * scale)) for side in image.shape[1::-1])
+            image = np.asarray(Image.fromarray(image).resize((width, height),
+                                                             Image.Resampling.BICUBIC))
         scale = min(scale, 1)
         result = _Result(self.boxes * scale, self.labels, self.names, self.scores)
         return draw_grounding(image, result, self.prompt, score_thr=-1, caption=caption,
@@ -148,7 +149,7 @@ def from_item(item: dict, classes: Sequence[str] = (), unscaled: bool = False,
     boxes, ignored = _boxes(truth), _boxes(sample.get('ignored_instances'))
     if unscaled:
         boxes, ignored = boxes * scale, ignored * scale
-    labels = np.asarray(truth.labels) if truth is not None and 'labels' in truth else []
+    labels = truth.labels if truth is not None and 'labels' in truth else ()
     prompt = sample_prompt(sample)
     names = prompt.names if prompt is not None else list(classes)
     return _make(pixels, boxes, labels, names, _scores(truth), prompt, ignored,
@@ -172,6 +173,7 @@ def from_annotation(info: dict, classes: Sequence[str], loader: LoadImageFromFil
         ValueError: If a label has no name, or a phrase no place in the caption.
         OSError: If the image can not be read.
     """
+    prompt: Prompt | None
     text, instances = info.get('text'), list(info.get('instances', ()))
     path = str(info.get('img_path', ''))
     if isinstance(text, str):

@@ -11,7 +11,7 @@ from glip_mm.text import Prompt
 from .caption import GREY, PAPER, draw_caption
 from .fonts import load_font
 from .palette import Color, entity_colors
-from .tags import draw_tag, place_tag, tag_size
+from .tags import Rect, draw_tag, place_tag, tag_size
 
 
 def draw_grounding(image: np.ndarray,
@@ -65,7 +65,7 @@ def draw_grounding(image: np.ndarray,
         raise ValueError(f'labels {sorted(set(labels.tolist()))} do not fit the prompt of {total} '
                          'entities; draw a result with the prompt it was made with')
     scores = getattr(result, 'scores', None)
-    keep = range(len(labels))
+    keep: Sequence[int] = range(len(labels))
     if scores is not None:
         scores = np.asarray(scores, dtype=float).reshape(-1)
         keep = [index for index in keep if scores[index] >= score_thr]
@@ -74,7 +74,8 @@ def draw_grounding(image: np.ndarray,
     picture = Image.fromarray(np.ascontiguousarray(image.clip(0, 255).astype(np.uint8)))
     factor = -(-min_width // picture.width)
     if factor > 1:
-        picture = picture.resize((picture.width * factor, picture.height * factor), Image.BICUBIC)
+        picture = picture.resize((picture.width * factor, picture.height * factor),
+                                 Image.Resampling.BICUBIC)
     font_size = _font_size(picture)
     boxes = np.asarray(result.boxes, dtype=float).reshape(-1, 4) * max(factor, 1)
     names = list(result.names)
@@ -83,7 +84,7 @@ def draw_grounding(image: np.ndarray,
     order = sorted(keep, key=lambda index: -scores[index]) if scores is not None else list(keep)
     for index in reversed(order):
         _draw_box(picture, boxes[index], colors[labels[index]])
-    taken = []
+    taken: list[Rect] = []
     for index in order:
         score = None if scores is None else scores[index]
         text = _tag_text(names[index], score, picture.width // font_size)

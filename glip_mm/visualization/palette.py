@@ -1,6 +1,7 @@
 """Choose colours of entities: few, strong, and far from each other."""
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 Color = tuple[int, int, int]
 
@@ -43,7 +44,9 @@ def entity_colors(num_entities: int,
     """
     if isinstance(palette, str) and palette != 'none':
         return _named_palette(palette, num_entities)
-    colors = PALETTE if palette is None or palette == 'none' else [tuple(c) for c in palette]
+    colors: Sequence[Color] = PALETTE
+    if palette is not None and not isinstance(palette, str):
+        colors = [cast(Color, tuple(c)) for c in palette]
     if not colors:
         raise ValueError(f'palette={palette!r} holds no colour; give RGB tuples or None')
     result = [colors[label % len(colors)] for label in range(num_entities)]
@@ -75,5 +78,5 @@ def _named_palette(name: str, num_entities: int) -> list[Color]:
                          'a list of RGB tuples')
     # MMDetection's named palettes have a fixed length and refuse more classes than that
     size = {'coco': 80, 'voc': 20, 'citys': 8}.get(name, max(num_entities, 1))
-    colors = [tuple(int(c) for c in color) for color in get_palette(name, size)]
+    colors = [(int(red), int(green), int(blue)) for red, green, blue in get_palette(name, size)]
     return [colors[label % len(colors)] for label in range(num_entities)]

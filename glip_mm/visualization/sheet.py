@@ -49,4 +49,6 @@ def make_sheet(images: Sequence[np.ndarray],
 def _fit(image: np.ndarray, width: int) -> Image.Image:
     cell = Image.fromarray(np.ascontiguousarray(image))
     height = max(1, round(cell.height * width / cell.width))
-    return cell if cell.width == width else cell.resize((width, height), Image.LANCZOS)
+    if cell.width == width:
+        return cell
+    return cell.resize((width, height), Image.Resampling.LANCZOS)

@@ -26,7 +26,7 @@ def place_tag(box: Rect, size: tuple[int, int], canvas: tuple[int, int],
     """
     x1, y1, x2, y2 = box
     width, height = size
-    best, least = None, float('inf')
+    found: list[tuple[float, Rect]] = []
     for y in (y1 - height, y1, y2, y2 - height):
         for x in (x1, x2 - width, (x1 + x2 - width) / 2):
             left = min(max(x, 0), max(canvas[0] - width, 0))
@@ -34,9 +34,8 @@ def place_tag(box: Rect, size: tuple[int, int], canvas: tuple[int, int],
             place = (left, top, left + width, top + height)
             # moved back into the picture, a tag covers the object: only if need be
             cost = sum(_overlap(place, other) for other in taken) + abs(top - y) * 0.5
-            if cost < least:
-                best, least = place, cost
-    return best
+            found.append((cost, place))
+    return min(found, key=lambda priced: priced[0])[1]
 
 
 def draw_tag(picture: Image.Image, place: Rect, text: str, color: Color, font_size: int,

@@ -23,7 +23,7 @@ class Calibration(NamedTuple):
     edges: np.ndarray
     score: np.ndarray
     right: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]  # hides tuple.count
     error: float
 
 

@@ -107,7 +107,7 @@ def find_errors(result: DatasetResult, truth: GroundTruth, matches: Matches,
     wrong = np.flatnonzero((matches.status == FALSE) & shown)
     wrong = wrong[np.argsort(-result.scores[wrong], kind='stable')]
     by_image = _rows_by(truth.image, len(result.images))
-    kinds = {}
+    kinds: dict[int, FalseDetection] = {}
     for image in np.unique(result.image[wrong]):
         here = wrong[result.image[wrong] == image]
         kinds.update(zip(here.tolist(), _classify(result, truth, here, by_image[image])))

@@ -132,7 +132,7 @@ class _Questions(NamedTuple):
 
     @classmethod
     def of(cls, result: DatasetResult, truth: GroundTruth) -> '_Questions':
-        if truth.phrases:
+        if truth.prompts is not None:
             stride = 1 + max((len(p.entities) for p in truth.prompts), default=0)
             stride = max(stride, 1 + int(result.labels.max(initial=0)))
             return cls([np.arange(len(result.scores))], [np.arange(len(truth.boxes))],
@@ -158,7 +158,7 @@ def _judged(result: DatasetResult, truth: GroundTruth, label: int,
 
 
 def _partial(truth: GroundTruth, label: int) -> set[int]:
-    return {image for image, labels in enumerate(truth.partial) if label in labels}
+    return {image for image, labels in enumerate(truth.partial or ()) if label in labels}
 
 
 def _evaluate(boxes: np.ndarray, scores: np.ndarray, image: np.ndarray, truth_boxes: np.ndarray,
@@ -173,9 +173,10 @@ def _evaluate(boxes: np.ndarray, scores: np.ndarray, image: np.ndarray, truth_bo
         _coco(images, truth_image, truth_boxes, truth_sides, areas, crowd),
         _coco(images, image, boxes, sides, sides.prod(axis=1), np.zeros(len(boxes), bool), scores),
         max_dets=cap)
-    for row in evaluation.evalImgs if partial else ():
-        if row is not None and row['image_id'] in partial:
-            row['dtIgnore'] = np.logical_or(row['dtIgnore'], row['dtMatches'] == 0)
+    if partial:
+        for row in evaluation.evalImgs:
+            if row is not None and row['image_id'] in partial:
+                row['dtIgnore'] = np.logical_or(row['dtIgnore'], row['dtMatches'] == 0)
     return evaluation
 
 

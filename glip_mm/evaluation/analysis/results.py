@@ -27,13 +27,14 @@ class TestImage(NamedTuple):
         position: Position in the data set.
     """
 
-    __test__ = False  # no class of tests
-
     img_id: int | str
     path: str
     size: tuple[int, int]
     names: tuple[str, ...] | None
     position: int = 0
+
+
+TestImage.__test__ = False  # type: ignore[attr-defined]  # no class of tests
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def _collect(entry: Mapping, predictions: Sequence[Prediction], folder: Path, st
     return DatasetResult(
         name, Path(entry.get('ann_file') or ''), str(entry.get('img_prefix') or ''),
         tuple(entry.get('classes') or ()), total,
-        [TestImage(p.img_id, p.img_path, tuple(p.ori_shape[:2]),
+        [TestImage(p.img_id, p.img_path, (p.ori_shape[0], p.ori_shape[1]),
                    None if p.names is None else tuple(p.names), p.index - start)
          for p in predictions],
         np.repeat(np.arange(len(predictions)), counts),

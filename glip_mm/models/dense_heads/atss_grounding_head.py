@@ -99,7 +99,7 @@ class ATSSGroundingHead(BaseModule):
         self.centerness = nn.Conv2d(in_channels, 1, 1)
         for conv in (self.bbox_pred, self.centerness):
             nn.init.normal_(conv.weight, std=0.01)
-            nn.init.zeros_(conv.bias)
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # it has one
         self.scales = nn.ModuleList(Scale(1.0) for _ in range(num_levels))
         self.text_projection = nn.Linear(language_dim, in_channels)
         self.log_scale = nn.Parameter(torch.zeros(1))
@@ -140,7 +140,7 @@ class ATSSGroundingHead(BaseModule):
                 self.centerness(x).flatten(1), to_inclusive(level_anchors)))
         return outputs
 
-    def _anchors(self, sizes: Sequence[tuple[int, int]], device: torch.device) -> list[Tensor]:
+    def _anchors(self, sizes: Sequence[torch.Size], device: torch.device) -> list[Tensor]:
         # left on the CPU they would be copied for each level of each image, waiting for a GPU
         generator = self.anchor_generator
         if generator.base_anchors[0].device != device:

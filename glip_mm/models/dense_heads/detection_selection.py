@@ -59,8 +59,7 @@ def rank_candidates(levels: Sequence[LevelOutput], token_map: Tensor,
                     ) -> tuple[Tensor, Tensor, Tensor]:
     """Decode the best ``nms_pre`` pairs of each level, without host-device synchronisation.
 
-    Args:
-        levels, token_map, image_sizes, settings: see :func:`select_detections`.
+    The arguments are those of :func:`select_detections`.
 
     Returns:
         Boxes ``[B, K, 4]`` (inclusive xyxy), scores ``[B, K]`` and labels ``[B, K]``, level after

@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 import torch.nn.functional as F
 from mmengine.structures import InstanceData
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from glip_mm.models.language_models import AGGREGATES, BertLanguageModel, TextFeatures
@@ -15,6 +15,9 @@ from glip_mm.text import Knowledge, Prompt
 
 from .class_texts import ClassTexts
 from .prompt_batch import Chunk, PromptBatcher
+
+if TYPE_CHECKING:
+    from .glip import GLIP
 
 T = TypeVar('T')
 
@@ -64,7 +67,7 @@ class ClassTextBatcher(PromptBatcher):
                 knowledge, knowledge_type, max_definitions), strict)
 
     @classmethod
-    def of_detector(cls, model: nn.Module, config: dict) -> 'ClassTextBatcher':
+    def of_detector(cls, model: 'GLIP', config: dict) -> 'ClassTextBatcher':
         """Check that a detector can work with a text for each class.
 
         Args:

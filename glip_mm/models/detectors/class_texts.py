@@ -58,12 +58,12 @@ class ClassTexts:
             else:
                 texts.append(f'{written}: {known.definition}')
         if bare:
-            self._report_bare(list(dict.fromkeys(bare)))
+            self._report_bare(self.knowledge, list(dict.fromkeys(bare)))
         return texts
 
-    def _report_bare(self, names: Sequence[str]) -> None:
-        text = (f"knowledge '{self.knowledge.path}' has no definition"
-                + (f' {self.knowledge.types}' if self.knowledge.types else '')
+    def _report_bare(self, knowledge: Knowledge, names: Sequence[str]) -> None:
+        text = (f"knowledge '{knowledge.path}' has no definition"
+                + (f' {knowledge.types}' if knowledge.types else '')
                 + f' of {_some(names)}')
         if self.strict:
             raise ValueError(f'{text}; add them, or set model.class_texts.strict=False to use '

@@ -32,7 +32,7 @@ def agreed(what: str, told: Mapping[str, int | None]) -> int | None:
     return next(iter(given.values()), None)
 
 
-def check_strides(feats: Sequence[Tensor], image_size: tuple[int, int],
+def check_strides(feats: Sequence[Tensor], image_size: Sequence[int],
                   strides: Sequence[tuple[int, int]]) -> None:
     """Refuse feature maps that anchors of these strides do not cover.
 

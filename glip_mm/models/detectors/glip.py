@@ -46,7 +46,7 @@ class GroundingOutput(NamedTuple):
     """
 
     levels: list[LevelOutput]
-    feats: list[Tensor]
+    feats: Sequence[Tensor]
     text: TextFeatures
 
 
@@ -132,7 +132,7 @@ class GLIP(BaseDetector):
                 derived['num_levels'] = levels
             self.bbox_head = MODELS.build({**bbox_head, **derived, 'language_dim': width})
 
-            def optional(cfg: dict | None, kind: str, **given) -> nn.Module | None:
+            def optional(cfg: dict | None, kind: str, **given: Any) -> Any:
                 if cfg is None:
                     return None
                 return MODELS.build({'type': kind, 'language_dim': width, **given, **cfg})
@@ -229,8 +229,8 @@ class GLIP(BaseDetector):
         Raises:
             ValueError: If a label is no index of its prompt.
         """
-        prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
-        gt_instances = [s.gt_instances for s in batch_data_samples]
+        prompts: Sequence[Prompt] = [Prompt.from_data_sample(s) for s in batch_data_samples]
+        gt_instances: Sequence[InstanceData] = [s.gt_instances for s in batch_data_samples]
         for sample, prompt, last in zip(batch_data_samples, prompts, last_labels(gt_instances)):
             if last >= len(prompt.entities):
                 raise ValueError(
@@ -432,6 +432,8 @@ class GLIP(BaseDetector):
             state_dict: State dict or container.
             strict: ``False``: keys may be missing or unexpected, and are returned. ``True``: they
                 are an error, but for optional parts such as ``mlm_head``.
+            *args: PyTorch's further arguments, such as ``assign``.
+            **kwargs: likewise.
 
         Returns:
             ``missing_keys`` and ``unexpected_keys``.
@@ -443,7 +445,9 @@ class GLIP(BaseDetector):
         elif state_dict:
             state_dict, _ = normalise_state_dict(state_dict, strict=False)
         state_dict = OrderedDict(state_dict)
-        state_dict._metadata = {**metadata, '': {**metadata.get('', {}), _ADAPTED: True}}
+        # as PyTorch does it
+        state_dict._metadata = {  # type: ignore[attr-defined]
+            **metadata, '': {**metadata.get('', {}), _ADAPTED: True}}
         return super().load_state_dict(state_dict, strict, *args, **kwargs)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, local_metadata: dict, *args,

@@ -1,6 +1,7 @@
 """Test-time augmentation by the published recipe."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmdet.structures import DetDataSample, SampleList
@@ -41,7 +42,7 @@ class GLIPTTAModel(BaseTTAModel):
     def __init__(self, module: dict | nn.Module, tta_cfg: dict | None = None,
                  data_preprocessor: dict | None = None) -> None:
         super().__init__(module, data_preprocessor)
-        settings = dict(ranges={}, iou_threshold=0.6, max_per_img=1000)
+        settings: dict[str, Any] = dict(ranges={}, iou_threshold=0.6, max_per_img=1000)
         unknown = set(tta_cfg or {}) - set(settings)
         if unknown:
             raise ValueError(f'tta_model.tta_cfg knows {sorted(settings)}, got {sorted(unknown)}')

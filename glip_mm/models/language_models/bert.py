@@ -116,8 +116,10 @@ class BertLanguageModel(BaseModule):
                     dropout=config.hidden_dropout_prob, eps=config.layer_norm_eps)
 
     def train(self, mode: bool = True) -> 'BertLanguageModel':
-        """Set the mode; a frozen encoder stays in evaluation mode. Forgets cached features
-        that the coming steps may change."""
+        """Set the mode, and forget cached features that the coming steps may change.
+
+        A frozen encoder stays in evaluation mode.
+        """
         super().train(mode)
         if self.frozen:
             self.encoder.eval()
@@ -130,13 +132,13 @@ class BertLanguageModel(BaseModule):
         self._cache.clear()
         self._cached = 0
 
-    def _apply(self, fn, *args, **kwargs):  # type: ignore[no-untyped-def]
+    def _apply(self, fn, *args, **kwargs):
         # moving or casting the model invalidates what it computed before
         if hasattr(self, '_cache'):
             self.clear_cache()
         return super()._apply(fn, *args, **kwargs)
 
-    def _load_from_state_dict(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
         self.clear_cache()
         self._untrained = False
         super()._load_from_state_dict(*args, **kwargs)

@@ -28,6 +28,8 @@ class PromptTable(nn.Module):
         prompt: The caption that it belongs to, if ``one_prompt``.
     """
 
+    prompt: Tensor  # with one_prompt
+
     def __init__(self, language_dim: int, num_positions: int = 1000, one_prompt: bool = False,
                  prompt: str | None = None) -> None:
         super().__init__()

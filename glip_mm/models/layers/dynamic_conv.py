@@ -31,12 +31,14 @@ class DeformBranch(nn.Module):
         # the released models' DCN starts from U(+-1/sqrt(9 C)) with zero bias
         bound = (9 * channels)**-0.5
         nn.init.uniform_(self.conv.weight, -bound, bound)
-        nn.init.zeros_(self.conv.bias)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]  # it has one
         self.norm = nn.GroupNorm(num_groups, channels)
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        return modulated_deform_conv2d(x, offset, mask, self.conv.weight, self.conv.bias,
-                                       self.stride, self.implementation)
+        return modulated_deform_conv2d(
+            x, offset, mask, self.conv.weight,
+            self.conv.bias,  # type: ignore[arg-type]  # it has one
+            self.stride, self.implementation)
 
 
 class DyConv(nn.Module):
@@ -57,7 +59,7 @@ class DyConv(nn.Module):
         self.offset = nn.Conv2d(channels, 27, 3, padding=1)
         self.scale_attention = nn.Conv2d(channels, 1, 1)
         nn.init.normal_(self.scale_attention.weight, std=0.01)
-        nn.init.zeros_(self.scale_attention.bias)
+        nn.init.zeros_(self.scale_attention.bias)  # type: ignore[arg-type]  # it has one
         self.activation = DynamicReLU(channels)
 
     def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
@@ -99,7 +101,7 @@ class DyConv(nn.Module):
         """
         total: Tensor | None = None
         for branch, x in zip(branches, convolved):
-            x = self.branches[branch].norm(x)
+            x = self.branches[branch].norm(x)  # type: ignore[operator]  # of a DeformBranch
             if branch == 0:
                 # checkpoints depend on the corner-aligned grid
                 x = F.interpolate(x, convolved[0].shape[-2:], mode='bilinear', align_corners=True)

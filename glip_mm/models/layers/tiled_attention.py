@@ -126,13 +126,11 @@ class _TwoWayAttention(torch.autograd.Function):
                 dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         ctx.settings = num_heads, dropout, seed, dtype
         out = torch.empty_like(visual, memory_format=torch.contiguous_format)
-        pooled, mass, norm = [], [], []
+        rows: list[tuple[Tensor, Tensor, Tensor]] = []
         for b in range(len(visual)):
             image = _Image(keys[b], key_bias[b], mask[b], num_heads, dropout, seed + b, dtype)
-            rows = _forward_image(image, visual[b], values[b].to(dtype), constant, out[b])
-            for column, row in zip((pooled, mass, norm), rows):
-                column.append(row)
-        pooled, mass, norm = (torch.stack(column) for column in (pooled, mass, norm))
+            rows.append(_forward_image(image, visual[b], values[b].to(dtype), constant, out[b]))
+        pooled, mass, norm = map(torch.stack, zip(*rows))
         ctx.save_for_backward(visual, keys, key_bias, values, mask, pooled, mass, norm)
         return out, pooled, mass
 

@@ -26,6 +26,7 @@ class FusionBlock(nn.Module):
     def forward(self, feats: list[Tensor],
                 text: TextFeatures | None) -> tuple[list[Tensor], TextFeatures | None]:
         if self.attention is not None and self.text is not None:
+            assert text is not None
             args = (flatten_levels(feats), text.hidden, text.mask)
             # tiles are computed again in the backward pass anyway
             if self.with_cp and torch.is_grad_enabled() and not is_fast('fusion'):
@@ -73,7 +74,7 @@ class VLFusionNeck(BaseModule):
         self.layers = nn.ModuleList()
         for _ in range(num_layers):
             attention = text = None
-            if fuse:
+            if fuse and text_layer:
                 attention = BiAttention(in_channels, text_layer['language_dim'], embed_dim,
                                         num_heads, dropout,
                                         init_scale=layer_scale or 1 / num_layers)
@@ -92,7 +93,7 @@ class VLFusionNeck(BaseModule):
         Returns:
             Maps of the same shapes and the text whose ``hidden`` has seen the image.
         """
-        feats = list(feats)
+        maps = list(feats)
         for layer in self.layers:
-            feats, text = layer(feats, text)
-        return feats, text
+            maps, text = layer(maps, text)
+        return maps, text

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora.layer import Linear as LoraLinear
@@ -21,7 +22,8 @@ class AdaptedLinear(LoraLinear):
     @property
     def weight(self) -> Tensor:
         """Weight ``[out, in]`` with the adapter in it."""
-        weight = self.get_base_layer().weight
+        layer: Any = self.get_base_layer()
+        weight: Tensor = layer.weight
         if self.merged or self.disable_adapters:
             return weight
         for name in self.active_adapters:
@@ -43,7 +45,8 @@ def _plain_names(module: nn.Module, state_dict: dict, prefix: str, metadata: dic
 
 def inject(model: nn.Module, names: Sequence[str], r: int, alpha: float, dropout: float) -> None:
     """Put adapters beside the named linear layers, in place; all else is frozen."""
-    config = LoraConfig(r=r, lora_alpha=alpha, lora_dropout=dropout, bias='none',
+    config = LoraConfig(r=r, lora_alpha=alpha,  # type: ignore[arg-type]  # fractions work, too
+                        lora_dropout=dropout, bias='none',
                         target_modules='|'.join(re.escape(name) for name in names))
     inject_adapter_in_model(config, model)
     for module in model.modules():

@@ -92,4 +92,4 @@ def adapted_parts(model: nn.Module) -> set[str]:
 def reset_adapters(model: nn.Module) -> None:
     """Start all adapters anew, with a product of zero."""
     for layer in adapted_layers(model).values():
-        layer.reset_lora_parameters('default', True)
+        layer.reset_lora_parameters('default', True)  # type: ignore[operator]  # peft's method

@@ -1,5 +1,7 @@
 """Freezes what is not trained, and keeps it so."""
 
+from typing import TYPE_CHECKING
+
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -7,6 +9,9 @@ from glip_mm.checkpoints.adapters import is_adapter
 
 from .adapters import adapted_parts, add_adapters, reset_adapters
 from .modes import MODES, PROMPT_OPTIONS, Mode
+
+if TYPE_CHECKING:
+    from glip_mm.models.detectors.glip import GLIP
 
 
 class Tuning:
@@ -58,7 +63,7 @@ class Tuning:
             return config
         return {**{key: self.options[key] for key in PROMPT_OPTIONS}, **(config or {})}
 
-    def apply(self, model: nn.Module) -> None:
+    def apply(self, model: 'GLIP') -> None:
         """Freeze a detector that has just been built, and add adapters if this mode has them.
 
         Args:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 from collections.abc import Iterator
+from typing import Any, Literal
 
 import matplotlib
 from markupsafe import Markup
@@ -18,7 +19,8 @@ RESULT_COLORS: tuple[Color, ...] = tuple(PALETTE[i] for i in (1, 3, 2, 4, 6, 5, 
 #: As wide as a phone: 331 points of an SVG are shown in 334 pixels of a screen of 390.
 WIDTH = 4.6
 
-_STYLE = {
+#: Any keys: Matplotlib's type hints list the settings of its own version one by one.
+_STYLE: dict[Any, Any] = {
     'figure.facecolor': PAPER, 'axes.facecolor': PAPER, 'savefig.facecolor': PAPER,
     'text.color': INK, 'axes.labelcolor': MUTED, 'xtick.color': MUTED, 'ytick.color': MUTED,
     'axes.edgecolor': GRID, 'grid.color': GRID, 'font.size': 9, 'axes.titlesize': 10,
@@ -28,7 +30,8 @@ _STYLE = {
 
 @contextlib.contextmanager
 def drawing(width: float = WIDTH, height: float = 2.8,
-            layout: str | None = 'constrained') -> Iterator[Figure]:
+            layout: Literal['constrained', 'compressed', 'tight'] | None = 'constrained'
+            ) -> Iterator[Figure]:
     """Open a new figure in the look of the project.
 
     Args:
@@ -46,7 +49,8 @@ def drawing(width: float = WIDTH, height: float = 2.8,
 
 def result_color(index: int) -> tuple[float, float, float]:
     """Return the colour of a result for Matplotlib."""
-    return tuple(c / 255 for c in RESULT_COLORS[index % len(RESULT_COLORS)])
+    red, green, blue = RESULT_COLORS[index % len(RESULT_COLORS)]
+    return red / 255, green / 255, blue / 255
 
 
 def to_svg(figure: Figure, name: str, description: str = '') -> Markup:
@@ -72,9 +76,8 @@ def to_svg(figure: Figure, name: str, description: str = '') -> Markup:
     for color, name_of in PROPERTIES.items():
         text = text.replace(color, f'var({name_of})')
     text = re.sub(r"font: ([0-9.]+px) [^;\"]*", r"font: \1 system-ui, sans-serif", text)
-    opening = re.match(r'<svg[^>]*>', text).group()
-    box = re.search(r'viewBox="[^"]*"', opening).group()
-    width = re.search(r'viewBox="0 0 ([0-9.]+)', opening).group(1)
+    opening = text[:text.index('>') + 1]
+    [(box, width)] = re.findall(r'(viewBox="0 0 ([0-9.]+)[^"]*")', opening)
     return Markup(
         '<svg {box} role="img" aria-label="{description}" style="min-width: min(100%, {width}px)" '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'

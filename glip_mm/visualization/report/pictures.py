@@ -86,7 +86,7 @@ def _sample(analysis: Analysis, image: int, boxes: list, labels: list[int], name
 
 
 def _prompt(analysis: Analysis, image: int) -> Prompt:
-    if analysis.truth.phrases:
+    if analysis.truth.prompts is not None:
         return analysis.truth.prompts[image]
     return Prompt.from_names(analysis.result.classes,
                              caption_prompt=analysis.result.caption_prompt)

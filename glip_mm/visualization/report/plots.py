@@ -30,8 +30,8 @@ def dataset_bars(values: Mapping[str, Sequence[float]], datasets: Sequence[str])
     height = 0.9 + len(rows) * max(0.24, 0.17 * len(values))
     with drawing(height=height) as figure:
         axes = figure.subplots()
-        for index, (name, row) in enumerate(values.items()):
-            row = np.asarray(row, dtype=float)
+        for index, (name, numbers) in enumerate(values.items()):
+            row = np.asarray(numbers, dtype=float)
             row = np.append(row, row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan)
             places = np.arange(len(rows)) + (index - (len(values) - 1) / 2) * thick
             bars = axes.barh(places, np.nan_to_num(row), thick * 0.9, color=result_color(index),
@@ -131,7 +131,9 @@ def draw_precision_recall(axes: Axes, precision: Mapping[str, np.ndarray],
     axes.set_yticks(ticks, [f'{tick:g}' for tick in ticks])
     if small:
         axes.tick_params(labelsize=8)
-        axes.get_legend().remove()
+        legend = axes.get_legend()
+        if legend is not None:
+            legend.remove()
     else:
         axes.set(xlabel='recall', ylabel='precision')
 
