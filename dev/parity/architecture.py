@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from glip_mm.checkpoints import Report, load_glip_checkpoint
+from glip_mm.checkpoints import LoadReport, load_glip_checkpoint
 from glip_mm.registry import MODELS
 from glip_mm.text.language_model_files import ASSETS
 
@@ -143,7 +143,7 @@ def seeded_weights(keys: dict[str, dict[str, Any]], rule: Path,
 
 
 def build_model(keys: dict[str, dict[str, Any]], state: dict[str, Tensor],
-                with_mlm: bool | None = None) -> tuple[nn.Module, Report]:
+                with_mlm: bool | None = None) -> tuple[nn.Module, LoadReport]:
     """Build our model and load official weights through the converter.
 
     Args:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from .adapters import is_adapter
+from .load_report import LoadReport, few
 from .mmdet_names import mmdet_table
 from .official_names import DROPPED, official_table
-from .report import Report, few
 from .rules import NameTable
 
 NAMINGS = ('official', 'mmdet', 'ours')
@@ -83,7 +83,7 @@ def find_weights(checkpoint: Mapping[str, Any],
 
 
 def normalise_state_dict(checkpoint: Mapping[str, Any], use_ema: bool = False,
-                         strict: bool = True) -> tuple['OrderedDict[str, Tensor]', Report]:
+                         strict: bool = True) -> tuple['OrderedDict[str, Tensor]', LoadReport]:
     """Convert official, MMDetection's and own checkpoints to our naming.
 
     Args:
@@ -105,7 +105,7 @@ def normalise_state_dict(checkpoint: Mapping[str, Any], use_ema: bool = False,
     plain = {k[len(_DDP_PREFIX):] if k.startswith(_DDP_PREFIX) else k: v
              for k, v in weights.items()}
     naming = detect_naming(plain)
-    report = Report(naming, container, bool(prefixed), len(weights))
+    report = LoadReport(naming, container, bool(prefixed), len(weights))
     if naming == 'ours':
         state = OrderedDict(plain)
         report.num_kept = len(state)
@@ -133,7 +133,7 @@ def normalise_state_dict(checkpoint: Mapping[str, Any], use_ema: bool = False,
 
 
 def convert_state_dict(checkpoint: Mapping[str, Any], target: str = 'ours',
-                       use_ema: bool = False) -> tuple['OrderedDict[str, Tensor]', Report]:
+                       use_ema: bool = False) -> tuple['OrderedDict[str, Tensor]', LoadReport]:
     """Convert a state dict to another naming.
 
     Args:
@@ -182,7 +182,7 @@ def _use_mlm_bias_copy(plain: dict[str, Tensor]) -> None:
         plain.setdefault(key[:-len('bias')] + 'decoder.bias', plain[key])
 
 
-def _add_official_constants(state: dict[str, Tensor], report: Report) -> None:
+def _add_official_constants(state: dict[str, Tensor], report: LoadReport) -> None:
     """Add the constants that the official model registers and ours does not, for strict loading."""
     head = 'rpn.head.'
     channels = state[head + 'bbox_pred.weight'].shape[1]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from .adapters import is_adapter
 from .convert import normalise_state_dict
+from .load_report import LoadReport, few
 from .reading import read_checkpoint
-from .report import Report, few
 
 OPTIONAL_PARTS = {
     'mlm_head.': 'the model has no masked-language head (mlm_head=None)',
@@ -29,7 +29,7 @@ as it is under these alone."""
 _CONSTANTS = ('relative_position_index', 'num_batches_tracked', 'position_ids')
 
 
-def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: Report,
+def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: LoadReport,
                  strict: Strictness = True) -> None:
     """Make a state dict in our naming fit a model exactly, in place.
 
@@ -102,7 +102,7 @@ def _free_prefixes(strict: Strictness) -> tuple[str, ...]:
     return ('', ) * (not strict) if isinstance(strict, bool) else tuple(strict)
 
 
-def _refuse(homeless: list[str], missing: list[str], wrong: list[str], report: Report) -> None:
+def _refuse(homeless: list[str], missing: list[str], wrong: list[str], report: LoadReport) -> None:
     found = f'checkpoint in {report.naming} naming'
     if homeless or missing:
         parts = []
@@ -123,7 +123,7 @@ def _refuse(homeless: list[str], missing: list[str], wrong: list[str], report: R
 
 
 def adapt_state_dict(model: nn.Module, state_dict: dict[str, Any],
-                     strict: Strictness = True) -> Report:
+                     strict: Strictness = True) -> LoadReport:
     """Convert the input of ``_load_from_state_dict`` to a state dict for the model, in place.
 
     Makes ``load_from=`` and ``Runner.load_checkpoint`` accept every naming and container. MMEngine
@@ -151,7 +151,7 @@ def adapt_state_dict(model: nn.Module, state_dict: dict[str, Any],
 
 
 def load_glip_checkpoint(model: nn.Module, checkpoint: str | Path | Mapping[str, Any],
-                         use_ema: bool = False) -> Report:
+                         use_ema: bool = False) -> LoadReport:
     """Load a released or own checkpoint, as strictly as ``model.strict_load`` says.
 
     Args:

@@ -2,9 +2,8 @@
 
 from .bert import BertLanguageModel
 from .prompt_table import PromptTable
-from .text_features import TextFeatures, TokenBatch
+from .text_features import AGGREGATES, TextFeatures, TokenBatch
 from .token_masking import greenlight_row, mask_tokens
-from .whole_text import AGGREGATES
 
 __all__ = [
     'AGGREGATES', 'BertLanguageModel', 'PromptTable', 'TextFeatures', 'TokenBatch',

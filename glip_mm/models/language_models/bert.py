@@ -16,8 +16,7 @@ from glip_mm.compat import load_tokenizer, quiet_transformers
 from glip_mm.registry import MODELS
 from glip_mm.text.language_model_files import ASSETS, resolve_language_model
 
-from .text_features import TextFeatures, TokenBatch
-from .whole_text import AGGREGATES
+from .text_features import AGGREGATES, TextFeatures, TokenBatch
 
 
 @MODELS.register_module()

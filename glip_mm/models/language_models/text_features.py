@@ -1,5 +1,6 @@
 """Text features: the data between tokenizer, language model, fusion and head."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -37,3 +38,17 @@ class TextFeatures(NamedTuple):
     def with_hidden(self, hidden: Tensor) -> 'TextFeatures':
         """Return the same text with another ``hidden``; this object is left unchanged."""
         return self._replace(hidden=hidden)
+
+
+def _first(text: TextFeatures) -> Tensor:
+    return text.embedded[:, 0]
+
+
+def _mean(text: TextFeatures) -> Tensor:
+    # embedded is zero at padding
+    return text.embedded.sum(dim=1) / text.mask.sum(dim=1, keepdim=True)
+
+
+#: Published ways (GLIPKNOW.LAN_FEATURE_AGG_TYPE), ``[B, L, D] -> [B, D]``: the token [CLS], or the
+#: mean of all real tokens.
+AGGREGATES: dict[str, Callable[[TextFeatures], Tensor]] = dict(first=_first, mean=_mean)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Report:
+class LoadReport:
     """Report of a conversion or a load.
 
     Args:
