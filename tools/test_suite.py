@@ -45,7 +45,7 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
-from glip_mm.apis.launch import build_runner, load_config
+from glip_mm.apis.launch import build_runner, clear_end, load_config
 from glip_mm.apis.suite import find_datasets, present_part, suite_config
 from glip_mm.apis.testing import run_test
 from glip_mm.visualization.suite_chart import draw_suite
@@ -94,7 +94,8 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     config = make_config(parser, args)
-    run_test(build_runner(config))
+    with clear_end('test_suite.py'):
+        run_test(build_runner(config))
     if is_main_process():
         table = Path(config.test_evaluator.out_file)
         with open(table, encoding='utf-8', newline='') as file:

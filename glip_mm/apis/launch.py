@@ -77,6 +77,9 @@ def clear_end(tool: str) -> Iterator[None]:
         text = str(error)
         if 'Original Traceback' in text:  # raised in a data loader worker
             text = text.strip().splitlines()[-1]
+        elif isinstance(error, FileNotFoundError) and error.filename:  # the system's own text
+            text = (f"'{error.filename}' is not there; docs/evaluation.md and "
+                    'docs/data_preparation.md say where data go')
         sys.exit(f'{tool}: {text}')
 
 

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from mmengine._strategy import BaseStrategy
@@ -17,6 +18,7 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.runner import FlexibleRunner, Runner
 from torch.utils.data import DataLoader
 
+from glip_mm.datasets.data_error import DataError
 from glip_mm.registry import RUNNERS
 
 from .hooks.progress_hook import ProgressHook
@@ -58,8 +60,8 @@ class ScreenFormatter(logging.Formatter):
         if record.levelno >= logging.ERROR:
             return text
         text = LONG_LIST.sub(lambda found: f'{found[1]}, ...]', text)
-        if record.levelno >= logging.WARNING:
-            return text
+        if record.levelno >= logging.WARNING or 'preflight' not in record.pathname:
+            return text  # tables of results are what a person wants to see
         lines = [line if len(line) <= WIDTH else f'{line[:WIDTH]}...' for line in text.splitlines()]
         if len(lines) > LINES:
             lines[LINES - 1:] = [f'  ... {len(lines) - LINES + 1} more lines in the log file']
@@ -138,9 +140,19 @@ class ScreenMixin(_Runner):
         return built
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
-        """Load a checkpoint; the loader's output goes to the log."""
-        with prints_to(self.logger):
-            return super().load_checkpoint(*args, **kwargs)
+        """Load a checkpoint; the output of its reader goes to the log.
+
+        Raises:
+            DataError: If the file is damaged, no checkpoint, or of another model.
+        """
+        try:
+            with prints_to(self.logger):
+                return super().load_checkpoint(*args, **kwargs)
+        except (EOFError, KeyError, RuntimeError, UnpicklingError, ValueError) as error:
+            text = error.args[0] if error.args and isinstance(error.args[0], str) else (
+                f'it is no checkpoint ({error!r})')
+            file = args[0] if args else kwargs.get('filename')
+            raise DataError(f"checkpoint '{file}' cannot be loaded: {text}") from error
 
     def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:
         """Build a data loader; its data set's output goes to the log."""

@@ -5,9 +5,16 @@ import sys
 
 import pytest
 
+from glip_mm.datasets.data_error import DataError
 from glip_mm.engine.hooks import progress_hook
 from glip_mm.engine.hooks.progress_hook import Progress, clock, metric_lines
-from glip_mm.engine.runner import ScreenFormatter, is_for_the_screen, no_stderr, prints_to
+from glip_mm.engine.runner import (
+    ScreenFormatter,
+    ScreenMixin,
+    is_for_the_screen,
+    no_stderr,
+    prints_to,
+)
 
 
 @pytest.fixture
@@ -91,7 +98,9 @@ def test_long_lists_and_notes_are_shortened_on_the_screen_alone():
     warned = shown.format(record(logging.WARNING, '', text))
     assert len(warned) < 160 and warned.endswith("', ...]; rename them")
     assert shown.format(record(logging.WARNING, '', f'classes: {names[:3]}')).endswith("'name 2']")
-    note = shown.format(record(logging.INFO, '', '\n'.join([text] + ['x' * 500] * 9)))
+    lines = '\n'.join([text] + ['x' * 500] * 9)
+    note = shown.format(record(logging.INFO, 'glip_mm/evaluation/preflight/__init__.py', lines))
+    assert len(shown.format(record(logging.INFO, progress_hook.__file__, lines))) > 4500
     assert note.splitlines()[1] == 'x' * 160 + '...'
     assert note.splitlines()[3:] == ['  ... 7 more lines in the log file']
     assert shown.format(record(logging.ERROR, '', text)) == text
@@ -102,3 +111,22 @@ def test_what_other_programs_say_is_dropped(capfd):
         os.system('a-compiler-that-is-not-there')
     os.system('echo heard >&2')
     assert capfd.readouterr().err == 'heard\n'
+
+
+@pytest.mark.parametrize('raised, said', [
+    (KeyError(101), r'it is no checkpoint \(KeyError\(101\)\)'),
+    (KeyError('missing: neck.a'), 'missing: neck.a'), (RuntimeError('no central directory'),
+                                                       'no central directory')])
+def test_a_checkpoint_that_cannot_be_loaded_is_named(raised, said):
+    class Reader:
+        logger = logging.getLogger('of this test')
+
+        def load_checkpoint(self, filename):
+            raise raised
+
+    class OnScreen(ScreenMixin, Reader):
+        def __init__(self):
+            pass
+
+    with pytest.raises(DataError, match=f"^checkpoint 'a.pth' cannot be loaded: {said}$"):
+        OnScreen().load_checkpoint('a.pth')

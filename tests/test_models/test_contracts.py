@@ -44,7 +44,8 @@ def test_channels_and_levels_are_those_of_the_neck(tiny_bert):
     (dict(bbox_head=dict(num_levels=4)),
      'model.neck.num_outs=5, model.bbox_head.num_levels=4 contradict each other: the pyramid '
      'levels are the same in all of them; leave out model.bbox_head.num_levels'),
-    (dict(neck=dict(num_outs=4)), 'bbox_head.anchor_generator makes .* on each of 4 levels')])
+    (dict(neck=dict(num_outs=4)),
+     'bbox_head.anchor_generator.strides are for 5 levels, the neck gives 4')])
 def test_numbers_that_contradict_each_other_are_named(tiny_bert, changes, message):
     with pytest.raises(ValueError, match=message):
         build(tiny_bert, **changes)

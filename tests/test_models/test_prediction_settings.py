@@ -33,13 +33,20 @@ def test_settings_of_mmdetection_are_understood(tiny_bert):
     (dict(nms=dict(type='soft_nms', iou_threshold=0.5)), "nms={'type': 'soft_nms'.* not supported"),
     (dict(nms=dict(type='nms', iou_threshold=0.5, max_num=3)), "'max_num': 3} is not supported"),
     (dict(nms=dict(type='nms', iou_threshold=0.5, class_agnostic=True)), 'chunk_merge'),
-    (dict(nms=dict(type='nms', iou_threshold=0.5), iou_threshold=0.6),
-     'iou_threshold=0.6 and, in the keys of MMDetection, iou_threshold=0.5: leave one'),
-    (dict(max_per_image=3, max_per_img=4), 'max_per_img=4 and'),
     (dict(min_bbox_size=2), 'min_bbox_size is not supported'),
-    (dict(nms_pre=0), 'nms_pre=0 keeps no candidate'),
-    (dict(chunk_batch=0), 'chunk_batch=0 must be at least 1'),
-    (dict(score_agg='mean'), "score_agg is 'mean': choose one of")])
+    (dict(score_agg='mean'), "score_agg='mean': choose one of"),
+    (dict(score_agg=['MEAN']), 'score_agg=.*: choose one of'),
+    *((dict({key: value}), f'model.test_cfg.{key}={value!r}: give a whole number from 1 on')
+      for key, wrong in dict(nms_pre=(0, None, '1000', 1.5), max_per_img=(0, -7, None, True),
+                             chunked_size=(0, -4, '2', 1.5), chunk_batch=(0, -1, '2')).items()
+      for value in wrong),
+    *((dict({key: value}), f'model.test_cfg.{key}={value!r}: give a number from 0 to 1')
+      for key, wrong in dict(score_thr=(float('nan'), 'abc', None, 2),
+                             iou_threshold=(-1, '0.5', 7)).items() for value in wrong),
+    (dict(last_pixel='no'), 'give True or False'), (dict(chunk_merge=5), 'give a dict of'),
+    (dict(chunk_merge=dict(iou_threshold='x')), 'chunk_merge.iou_threshold=.x.: give a number'),
+    (dict(chunk_merge=dict(max_per_img=0)), 'chunk_merge.max_per_img=0: give a whole number'),
+    (dict(nms='nms'), r"nms='nms': give dict\(type="), (5, 'model.test_cfg=5: give a dict of')])
 def test_what_has_no_meaning_here_is_explained(test_cfg, message):
     with pytest.raises(ValueError, match=message):
         PredictionSettings.from_config(test_cfg)
@@ -71,3 +78,23 @@ def test_a_call_has_settings_of_its_own(nano):
     assert count(settings=few.replace(max_per_img=5)) == 5
     assert count(settings=few.replace(chunked_size=1)) == 6  # each chunk has its own budget
     assert nano.test_cfg is before and count() == count(settings=before)
+
+
+def test_keys_of_mmdetection_win_over_those_of_a_base():
+    assert PredictionSettings.from_config(dict(
+        iou_threshold=0.6, max_per_img=100, nms=dict(type='nms', iou_threshold=0.5),
+        max_per_image=50)) == PredictionSettings(iou_threshold=0.5, max_per_img=50)
+
+
+def test_what_is_assigned_is_checked(tiny_bert):
+    model = build_nano(tiny_bert)
+    model.test_cfg = dict(chunked_size=3)
+    assert model.test_cfg == PredictionSettings(chunked_size=3)
+    with pytest.raises(ValueError, match="model.test_cfg='x': give a dict"):
+        model.test_cfg = 'x'
+
+
+@pytest.mark.parametrize('wrong', [5, None, '', [''], [3]])
+def test_strictness_that_is_none(tiny_bert, wrong):
+    with pytest.raises(ValueError, match='model.strict_load=.*give True, False, or a list'):
+        build_nano(tiny_bert, strict_load=wrong)

@@ -76,6 +76,11 @@ class ATSSGroundingHead(BaseModule):
             strides=[8, 16, 32, 64, 128], center_offset=0.5))
         if num_levels is None:
             num_levels = len(self.anchor_generator.num_base_priors)
+        if len(self.anchor_generator.num_base_priors) != num_levels:
+            raise ValueError(
+                f'bbox_head.anchor_generator.strides are for '
+                f'{len(self.anchor_generator.num_base_priors)} levels, the neck gives {num_levels} '
+                '(neck.num_outs, bbox_head.num_levels)')
         if self.anchor_generator.num_base_priors != [1] * num_levels:
             raise ValueError(
                 f'bbox_head.anchor_generator makes {self.anchor_generator.num_base_priors} anchors '

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from numbers import Integral, Real
 from typing import Any
 
 from .score_aggregation import AGGREGATIONS
@@ -18,6 +19,10 @@ class ChunkMerge:
 
     iou_threshold: float | None = None
     max_per_img: int = -1
+
+    def __post_init__(self) -> None:
+        _check_share('chunk_merge.iou_threshold', self.iou_threshold, optional=True)
+        _check_count('chunk_merge.max_per_img', self.max_per_img, 'all')
 
 
 @dataclass(frozen=True)
@@ -55,17 +60,23 @@ class PredictionSettings:
     def __post_init__(self) -> None:
         merge = self.chunk_merge
         if not isinstance(merge, ChunkMerge):
+            if merge is not None and not isinstance(merge, Mapping):
+                raise ValueError(f'model.test_cfg.chunk_merge={merge!r}: give a dict of '
+                                 f"{', '.join(_names(ChunkMerge))}")
             _refuse_unknown('chunk_merge', merge or {}, _names(ChunkMerge))
             object.__setattr__(self, 'chunk_merge', ChunkMerge(**(merge or {})))
-        if self.score_agg not in AGGREGATIONS:
-            raise ValueError(f"test_cfg.score_agg is '{self.score_agg}': choose one of "
+        if not isinstance(self.score_agg, str) or self.score_agg not in AGGREGATIONS:
+            raise ValueError(f'model.test_cfg.score_agg={self.score_agg!r}: choose one of '
                              f'{sorted(AGGREGATIONS)}')
-        if self.nms_pre < -1 or self.nms_pre == 0:
-            raise ValueError(f'model.test_cfg.nms_pre={self.nms_pre} keeps no candidate: give a '
-                             'positive number, or -1 for all')
-        if self.chunk_batch is not None and self.chunk_batch < 1:
-            raise ValueError(f'model.test_cfg.chunk_batch={self.chunk_batch} must be at least 1; '
-                             'leave it out to choose by memory')
+        _check_share('score_thr', self.score_thr)
+        _check_share('iou_threshold', self.iou_threshold, optional=True)
+        for name in ('nms_pre', 'max_per_img'):
+            _check_count(name, getattr(self, name), 'all')
+        _check_count('chunked_size', self.chunked_size, 'as many as a prompt holds')
+        if self.chunk_batch is not None:
+            _check_count('chunk_batch', self.chunk_batch, None)
+        if not isinstance(self.last_pixel, bool):
+            raise ValueError(f'model.test_cfg.last_pixel={self.last_pixel!r}: give True or False')
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any] | None) -> 'PredictionSettings':
@@ -83,6 +94,8 @@ class PredictionSettings:
             ... # doctest: +ELLIPSIS
             PredictionSettings(score_thr=0.05, nms_pre=1000, iou_threshold=0.5, ...
         """
+        if config is not None and not isinstance(config, Mapping):
+            raise ValueError(f"model.test_cfg={config!r}: give a dict of {', '.join(_names(cls))}")
         config = translate_mmdet_keys(config or {})
         _refuse_unknown('', config, _names(cls))
         return cls(**config)
@@ -94,14 +107,15 @@ class PredictionSettings:
     @property
     def max_classes(self) -> int | None:
         """Names per prompt; None: as many as the token budget holds."""
-        return self.chunked_size if self.chunked_size and self.chunked_size > 0 else None
+        return self.chunked_size if self.chunked_size > 0 else None
 
 
 def translate_mmdet_keys(config: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the keys of MMDetection's ``test_cfg``; all others stay as they are.
 
     ``nms=dict(type='nms', iou_threshold=0.6)`` becomes ``iou_threshold``, ``max_per_image``
-    becomes ``max_per_img``. ``min_bbox_size=0`` filters nothing and is dropped.
+    becomes ``max_per_img``; they win over our keys, which a base config may hold.
+    ``min_bbox_size=0`` filters nothing and is dropped.
 
     Args:
         config: ``model.test_cfg``.
@@ -110,7 +124,7 @@ def translate_mmdet_keys(config: Mapping[str, Any]) -> dict[str, Any]:
         A new dict with our keys.
 
     Raises:
-        ValueError: If a key has no equivalent here, or two keys contradict each other.
+        ValueError: If a key has no equivalent here.
 
     Example:
         >>> translate_mmdet_keys(dict(nms=dict(type='nms', iou_threshold=0.5), max_per_image=9))
@@ -121,19 +135,17 @@ def translate_mmdet_keys(config: Mapping[str, Any]) -> dict[str, Any]:
         translated['iou_threshold'] = _nms_threshold(config.pop('nms'))
     if 'max_per_image' in config:
         translated['max_per_img'] = config.pop('max_per_image')
-    if (config.pop('min_bbox_size', 0) or 0) > 0:
+    if config.pop('min_bbox_size', 0) not in (0, -1, None):
         raise ValueError('model.test_cfg.min_bbox_size is not supported: the published selection '
                          'keeps boxes of any size; set it to 0')
-    for key, value in translated.items():
-        if config.setdefault(key, value) != value:
-            raise ValueError(f'model.test_cfg says {key}={config[key]} and, in the keys of '
-                             f'MMDetection, {key}={value}: leave one of them out')
-    return config
+    return {**config, **translated}
 
 
 def _nms_threshold(nms: Mapping[str, Any] | None) -> float | None:
     if nms is None:
         return None
+    if not isinstance(nms, Mapping):
+        raise ValueError(f"model.test_cfg.nms={nms!r}: give dict(type='nms', iou_threshold=...)")
     nms = dict(nms)
     kind, threshold = nms.pop('type', 'nms'), nms.pop('iou_threshold', None)
     if nms.get('class_agnostic') is False:
@@ -144,6 +156,22 @@ def _nms_threshold(nms: Mapping[str, Any] | None) -> float | None:
             "supported: only dict(type='nms', iou_threshold=...), greedy NMS within each entity; "
             'for NMS across names of different prompts set chunk_merge=dict(iou_threshold=...)')
     return threshold
+
+
+def _check_share(name: str, value: Any, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f'model.test_cfg.{name}={value!r}: give a number from 0 to 1'
+                         + (', or None for no NMS' if optional else ''))
+
+
+def _check_count(name: str, value: Any, without: str | None) -> None:
+    least = isinstance(value, Integral) and not isinstance(value, bool) and (
+        value >= 1 or value == -1 and without is not None)
+    if not least:
+        raise ValueError(f'model.test_cfg.{name}={value!r}: give a whole number from 1 on'
+                         + (f', or -1 for {without}' if without else ', or None'))
 
 
 def _names(cls: type) -> list[str]:

@@ -99,7 +99,13 @@ class GLIP(BaseDetector):
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.test_cfg = PredictionSettings.from_config(test_cfg)
+        self.test_cfg = test_cfg
+        prefixes = [strict_load] if isinstance(strict_load, str) else strict_load
+        if not isinstance(strict_load, bool) and not (
+                isinstance(prefixes, Sequence)
+                and all(isinstance(prefix, str) and prefix for prefix in prefixes)):
+            raise ValueError(f'model.strict_load={strict_load!r}: give True, False, or a list of '
+                             "prefixes of weights that may be missing, such as ['backbone.']")
         self.strict_load = strict_load
         self._strides_fit = False  # until the first forward pass shows that they do
         self.tuning = Tuning(tuning) if tuning else None
@@ -150,6 +156,16 @@ class GLIP(BaseDetector):
         if self.tuning is not None:
             self.tuning.apply(self)
         speed_up_linear(speed_up_window_attention(self))
+
+    @property
+    def test_cfg(self) -> PredictionSettings:
+        """Settings of prediction; a mapping that is assigned is checked and converted."""
+        return self._test_cfg
+
+    @test_cfg.setter
+    def test_cfg(self, settings: PredictionSettings | Mapping | None) -> None:
+        self._test_cfg = settings if isinstance(settings, PredictionSettings) else (
+            PredictionSettings.from_config(settings))
 
     def init_weights(self) -> None:
         """Initialise for training, and log what is going to be trained."""

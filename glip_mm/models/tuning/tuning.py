@@ -1,5 +1,6 @@
 """Freezes what is not trained, and keeps it so."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -35,9 +36,9 @@ class Tuning:
     """
 
     def __init__(self, config: str | dict) -> None:
-        options = dict(type=config) if isinstance(config, str) else dict(config)
+        options = dict(config) if isinstance(config, Mapping) else dict(type=config)
         self.name: str = options.pop('type', None)
-        if self.name not in MODES:
+        if not isinstance(self.name, str) or self.name not in MODES:
             raise ValueError(f'model.tuning is {self.name!r}; it must be one of '
                              f"{', '.join(MODES)}, or a dict with one of them as 'type'")
         self.mode: Mode = MODES[self.name]
