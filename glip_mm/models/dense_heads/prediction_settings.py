@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from numbers import Integral, Real
 from typing import Any
 
 from .score_aggregation import AGGREGATIONS
@@ -161,13 +160,13 @@ def _nms_threshold(nms: Mapping[str, Any] | None) -> float | None:
 def _check_share(name: str, value: Any, optional: bool = False) -> None:
     if value is None and optional:
         return
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ValueError(f'model.test_cfg.{name}={value!r}: give a number from 0 to 1'
                          + (', or None for no NMS' if optional else ''))
 
 
 def _check_count(name: str, value: Any, without: str | None) -> None:
-    least = isinstance(value, Integral) and not isinstance(value, bool) and (
+    least = isinstance(value, int) and not isinstance(value, bool) and (
         value >= 1 or value == -1 and without is not None)
     if not least:
         raise ValueError(f'model.test_cfg.{name}={value!r}: give a whole number from 1 on'
