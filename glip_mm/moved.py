@@ -9,12 +9,32 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+#: Modules that are called otherwise now: old name -> new name, below ``glip_mm``.
+RENAMED = {
+    'checkpoints.report': 'checkpoints.load_report',
+    'datasets.converters.report': 'datasets.converters.conversion_report',
+    'datasets.other_formats': 'datasets.unknown_format',
+    'datasets.replacement': 'datasets.bad_sample_counter',
+    'evaluation.preflight.images': 'evaluation.preflight.image_checks',
+    'evaluation.preflight.prompts': 'evaluation.preflight.prompt_checks',
+    'finetuning.prompts': 'finetuning.class_prompts',
+    'models.language_models.whole_text': 'models.language_models.text_features',
+    'models.layers.bilinear_gather': 'ops.bilinear_gather',
+    'models.layers.fast_paths': 'ops.fast_paths',
+    'models.layers.matrix_products': 'ops.matrix_products',
+    'pseudo_labels.export.images': 'pseudo_labels.export.image_folder',
+    'pseudo_labels.sources': 'pseudo_labels.captioned_images',
+    'text.sources': 'text.language_model_files',
+    **{f'visualization.report.{name}': f'evaluation.analysis.{name}' for name in (
+        'analysis', 'calibration', 'config_datasets', 'errors', 'ground_truth', 'matching',
+        'phrase_rows', 'results')},
+}
+
 
 def moved_modules(new_names: Mapping[str, str]) -> None:
     """Let modules be imported by their old names, with a FutureWarning that says the new one.
 
-    The old name is the new module itself, so that classes are the same by both names. To be called
-    in the ``__init__`` of the package that the modules left.
+    The old name is the new module itself, so that classes are the same by both names.
 
     Args:
         new_names: Old name of a module -> new name, both in full.

@@ -88,6 +88,15 @@ test_dataloader = dict(dataset=dict(mine=1))
     assert found.test_cfg == dict(type='ResumableTestLoop')
 
 
+@pytest.mark.parametrize('name', NAMES)
+def test_bases_of_earlier_releases(name):
+    old = ROOT / '_base_/datasets' / ('coco_val2017.py' if name == 'coco' else f'{name}.py')
+    with pytest.warns(DeprecationWarning, match=f'benchmarks/{name}.py'):
+        found = Config.fromfile(old)
+    new = Config.fromfile(ROOT / f'_base_/benchmarks/{name}.py')
+    assert {key: found[key] for key in new} == new.to_dict()
+
+
 def test_configs_of_earlier_releases():
     model, benchmark = moved_config('configs/lvis/glip_swin-l_mixed_lvis-val.py')
     assert Path(model).resolve() == ROOT / 'glip/glip_swin-l_mixed.py' and benchmark == 'lvis_val'

@@ -1,0 +1,4 @@
+_base_ = '../benchmarks/lvis_minival.py'
+_deprecation_ = dict(
+    expected='configs/_base_/benchmarks/lvis_minival.py',
+    reference='docs/migration.md')
