@@ -39,8 +39,8 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     make_parser().parse_args()
 
+from .ablation_report import report
 from .experiment import run_experiment
-from .report import report
 from .runs import Run
 
 

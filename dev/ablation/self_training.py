@@ -49,8 +49,8 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
 
 from tqdm import tqdm
 
+from .ablation_report import report
 from .experiment import run_experiment
-from .report import report
 from .runs import Run
 from .shuffled_labels import shuffle_labels
 

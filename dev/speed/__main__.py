@@ -77,9 +77,9 @@ from tqdm import tqdm
 
 import glip_mm.models  # noqa: F401
 
+from .benchmark_report import SCHEMA, against, machine, markdown, versions, write_json
 from .cases import Case
 from .ceilings import measure_ceilings
-from .report import SCHEMA, against, machine, markdown, versions, write_json
 from .session import EXTRAS, Session, Settings, measure_memory
 from .sides import check_port
 

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from dev.speed import __main__ as tool
-from dev.speed import agreement, ceilings, memory, report, session, sides, stages
+from dev.speed import agreement, ceilings, memory, session, sides, stages
+from dev.speed import benchmark_report as report
 from dev.speed import weights as seeded
 from dev.speed.cases import COCO, Case, caption_names, long_vocabulary, make_samples
 from glip_mm.checkpoints import convert_state_dict
