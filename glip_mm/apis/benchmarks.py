@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.fileio import load
 
-from glip_mm.checkpoints.model_index import index_root
+from glip_mm.checkpoints.model_index import index_root, index_rows
 from glip_mm_cli.benchmarks import FOLDER, benchmark_names
 from glip_mm_cli.places import shared_root
 
@@ -43,13 +42,13 @@ def remove_training(config: Config) -> None:
 
 def benchmark_table() -> str:
     """Return name, data, metric and published numbers of all benchmarks as text."""
-    rows = []
+    rows, published = [], _published()
     for name in benchmark_names():
         file = _file(name)
         evaluators = Config.fromfile(file).test_evaluator
         metric = (evaluators[0] if isinstance(evaluators, list) else evaluators).type
         about = file.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')
-        rows.append((name, about, metric, _published(name) or 'none'))
+        rows.append((name, about, metric, published.get(name, 'none')))
     heads = ('benchmark', 'data', 'metric', 'published, percent')
     widths = [max(map(len, column)) for column in zip(heads, *rows)]
     lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
@@ -61,14 +60,13 @@ def _file(name: str) -> Path:
     return (shared_root() or Path()) / FOLDER / f'{name}.py'
 
 
-def _published(benchmark: str) -> str:
-    """Return ``'box AP: GLIP-T (A) 42.9, ...'``: the first metric of each released model."""
-    root, metric, numbers = index_root(), '', []
-    for metafile in load(root / 'model-index.yml').get('Import') or []:
-        content = load(root / metafile)
-        for row in content.get('Models') or [] if isinstance(content, dict) else content:
-            for result in row.get('Results') or []:
-                if result.get('Benchmark') == benchmark:
-                    metric, value = next(iter(result['Metrics'].items()))
-                    numbers.append(f"{row['Metadata']['Published Name']} {value}")
-    return f"{metric}: {', '.join(numbers)}" if numbers else ''
+def _published() -> dict[str, str]:
+    """Map benchmarks to ``'box AP: GLIP-T (A) 42.9, ...'``, the first metric of each model."""
+    numbers: dict[tuple[str, str], list[str]] = {}
+    for _, row in index_rows(index_root()):
+        for result in row.get('Results') or []:
+            if 'Benchmark' in result:
+                metric, value = next(iter(result['Metrics'].items()))
+                numbers.setdefault((result['Benchmark'], metric), []).append(
+                    f"{row['Metadata']['Published Name']} {value}")
+    return {name: f"{metric}: {', '.join(values)}" for (name, metric), values in numbers.items()}

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from mmengine.fileio import load
-
-from glip_mm.checkpoints.model_index import index_root
+from glip_mm.checkpoints.model_index import index_root, index_rows
 
 #: Allowed difference from a published result in percentage points, unless the metafile sets one.
 TOLERANCE = 0.3
@@ -49,14 +47,10 @@ def expected_metrics(model: str | None, benchmark: str | None, root: Path | None
     if not model or not benchmark:
         return None
     root = index_root() if root is None else root
-    for metafile in load(root / 'model-index.yml').get('Import') or []:
-        content = load(root / metafile)
-        for row in content.get('Models') or [] if isinstance(content, dict) else content:
-            if row['Name'] != model:
-                continue
-            for result in row.get('Results') or []:
-                if result.get('Benchmark') == benchmark:
-                    return _expected(result, benchmark, metafile)
+    for metafile, row in index_rows(root):
+        for result in row.get('Results') or [] if row['Name'] == model else []:
+            if result.get('Benchmark') == benchmark:
+                return _expected(result, benchmark, metafile)
     return None
 
 

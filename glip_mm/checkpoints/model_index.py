@@ -1,5 +1,6 @@
 """Index of the released models: names, configs and addresses of their weights."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlparse
@@ -37,6 +38,19 @@ def index_root() -> Path:
         'give the path of a config instead')
 
 
+def index_rows(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Iterate over the models of the index: name of the metafile, and the model's row in it.
+
+    Args:
+        root: Folder of ``model-index.yml``.
+    """
+    for metafile in load(root / 'model-index.yml').get('Import') or []:
+        content: Any = load(root / metafile)
+        # a metafile is either a mapping with 'Models' or the bare list of them
+        for row in content.get('Models') or [] if isinstance(content, dict) else content:
+            yield metafile, row
+
+
 def list_models(root: Path | None = None) -> dict[str, IndexedModel]:
     """List all models of the index.
 
@@ -48,13 +62,9 @@ def list_models(root: Path | None = None) -> dict[str, IndexedModel]:
     """
     root = index_root() if root is None else root
     models: dict[str, IndexedModel] = {}
-    for metafile in load(root / 'model-index.yml').get('Import') or []:
-        content: Any = load(root / metafile)
-        # a metafile is either a mapping with 'Models' or a bare list
-        rows = content.get('Models') or [] if isinstance(content, dict) else content
-        for row in rows:
-            models[row['Name']] = IndexedModel(row['Name'], root / row['Config'],
-                                               row.get('Weights'), _downloads(row))
+    for _, row in index_rows(root):
+        models[row['Name']] = IndexedModel(row['Name'], root / row['Config'], row.get('Weights'),
+                                           _downloads(row))
     return dict(sorted(models.items()))
 
 
