@@ -48,7 +48,7 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: LoadReport,
         ValueError: For tensors of another shape.
     """
     wanted = model.state_dict()
-    free = _free_prefixes(strict)
+    free = free_prefixes(strict)
     optional = dict(OPTIONAL_PARTS)
     optional.update({p: 'the model lacks this optional part'
                      for p in getattr(model, 'optional_checkpoint_parts', ())})
@@ -95,11 +95,20 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: LoadReport,
                        f'model.strict_load={strict!r} would leave the whole model as it is')
 
 
-def _free_prefixes(strict: Strictness) -> tuple[str, ...]:
-    """Prefixes of what may not fit; all names begin with the empty one."""
-    if isinstance(strict, str):
-        return (strict, )
-    return ('', ) * (not strict) if isinstance(strict, bool) else tuple(strict)
+def free_prefixes(strict: Strictness) -> tuple[str, ...]:
+    """Return the prefixes of what may not fit; all names begin with the empty one.
+
+    Raises:
+        ValueError: If ``strict`` is neither a bool nor names prefixes.
+    """
+    if isinstance(strict, bool):
+        return () if strict else ('', )
+    prefixes = [strict] if isinstance(strict, str) else strict
+    if not isinstance(prefixes, Sequence) or not all(
+            isinstance(prefix, str) and prefix for prefix in prefixes):
+        raise ValueError(f'model.strict_load={strict!r}: give True, False, or a list of prefixes '
+                         "of weights that may be missing, such as ['backbone.']")
+    return tuple(prefixes)
 
 
 def _refuse(homeless: list[str], missing: list[str], wrong: list[str], report: LoadReport) -> None:

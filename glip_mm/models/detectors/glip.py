@@ -13,6 +13,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from glip_mm.checkpoints import adapt_state_dict, normalise_state_dict
+from glip_mm.checkpoints.loader import free_prefixes
 from glip_mm.models.dense_heads.atss_grounding_head import Assignment
 from glip_mm.models.dense_heads.detection_selection import LevelOutput, merge_chunks
 from glip_mm.models.dense_heads.inclusive_boxes import to_half_open, to_inclusive, to_original_frame
@@ -100,12 +101,7 @@ class GLIP(BaseDetector):
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.test_cfg = test_cfg
-        prefixes = [strict_load] if isinstance(strict_load, str) else strict_load
-        if not isinstance(strict_load, bool) and not (
-                isinstance(prefixes, Sequence)
-                and all(isinstance(prefix, str) and prefix for prefix in prefixes)):
-            raise ValueError(f'model.strict_load={strict_load!r}: give True, False, or a list of '
-                             "prefixes of weights that may be missing, such as ['backbone.']")
+        free_prefixes(strict_load)  # refuses what is no strictness
         self.strict_load = strict_load
         self._strides_fit = False  # until the first forward pass shows that they do
         self.tuning = Tuning(tuning) if tuning else None
