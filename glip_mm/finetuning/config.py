@@ -17,6 +17,7 @@ from glip_mm.models.tuning.modes import MODES
 
 from .class_prompts import ClassPrompts
 from .data import digest_of
+from .few_shot import images_with_boxes
 from .replay import Replay
 from .splits import Split, Splits
 from .train_pipeline import scaling_loader, train_pipeline
@@ -48,6 +49,7 @@ class RunSettings:
             None for the published 3, or 2 with all images.
         stop_patience: Evaluations without improvement before the training stops; None for the
             published 8, or 4 with all images.
+        keep_empty: Whether training images without boxes are kept; published: left out.
     """
 
     tuning: str = 'full'
@@ -60,6 +62,7 @@ class RunSettings:
     copies: int | None = None
     step_patience: int | None = None
     stop_patience: int | None = None
+    keep_empty: bool = False
 
     def __post_init__(self) -> None:
         if self.tuning not in TUNING:
@@ -100,10 +103,13 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     test_pipeline = [scaling_loader(dict(step)) for step in test_pipeline_of(base)]
     build = _build_prompt(base, splits, settings.tuning, caption_prompt, prompts.name_variants)
     train = split_dataset(splits, splits.train, train_pipeline(base, build), test_mode=False)
+    if not settings.keep_empty:
+        train['filter_cfg'] = dict(filter_empty_gt=True)
     copies = settings.copies or COPIES.get(settings.shots or 0, 1)
     loop = 'EpochBasedTrainLoop'
     if replay:
-        images = len(read_coco(str(splits.train.ann_file))['images'])
+        content = read_coco(str(splits.train.ann_file))
+        images = len(content['images'] if settings.keep_empty else images_with_boxes(content))
         train, loop = replay.mix(train, copies * images), 'ResumableEpochLoop'
     elif copies > 1:
         train = dict(type='RepeatDataset', times=copies, dataset=train)
