@@ -12,7 +12,10 @@ from typing import Any
 #: Modules that are called otherwise now: old name -> new name, below ``glip_mm``.
 RENAMED = {
     'checkpoints.report': 'checkpoints.load_report',
-    'datasets.converters.report': 'datasets.converters.conversion_report',
+    'datasets.converters.boxes': 'datasets.boxes',
+    'datasets.converters.conversion_report': 'datasets.report',
+    'datasets.converters.json_container': 'datasets.json_container',
+    'datasets.converters.report': 'datasets.report',
     'datasets.other_formats': 'datasets.unknown_format',
     'datasets.replacement': 'datasets.bad_sample_counter',
     'evaluation.preflight.images': 'evaluation.preflight.image_checks',

@@ -6,9 +6,9 @@ A box is ``[x1, y1, x2, y2]`` in pixels of the original image, half open: ``x2 =
 from collections.abc import Callable
 
 from glip_mm.datasets.label_map import write_label_map
+from glip_mm.datasets.report import Report
 
 from .coco import coco_records
-from .conversion_report import Report
 from .lvis import lvis_records
 from .mdetr import mdetr_records
 from .openimages import ImageSizes, openimages_records

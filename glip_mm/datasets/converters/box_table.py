@@ -1,21 +1,21 @@
 """Annotations of a COCO-like file in columns: 60 bytes per box, in any order."""
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .boxes import MALFORMED, four_numbers
-from .conversion_report import Report
-from .json_container import iterate_container
-
-NO_IMAGE = 'box of an image that is not listed'
-NO_SIZE = 'image without a positive whole width and height'
-NO_NAME = 'image without a file name'
-TWICE = 'image id listed twice'
-NOT_AN_OBJECT = 'entry that is no JSON object or has no id'
+from glip_mm.datasets.coco_file import (
+    NO_IMAGE,
+    TWICE,
+    check_image_twice,
+    iterate_coco,
+    match_ids,
+    unique_categories,
+)
+from glip_mm.datasets.report import Report
 
 
 class Box(NamedTuple):
@@ -74,9 +74,19 @@ class BoxTable:
             self._spans.extend(span)
         self._span_ends.append(len(self._spans))
 
-    def close(self) -> None:
-        """Sort the boxes by image; the sort is stable."""
+    def close(self, listed: Collection[object]) -> None:
+        """Sort the boxes by image; the sort is stable.
+
+        Args:
+            listed: Ids of the listed images.
+        """
         image = np.frombuffer(self._image, np.int32) if self._image else np.empty(0, np.int32)
+        meant = match_ids(self._numbers.keys() - set(listed), listed)
+        if meant:
+            number = np.arange(len(self._numbers), dtype=np.int32)
+            for written, image_id in meant.items():
+                number[self._numbers[written]] = self._numbers[image_id]
+            image = number[image]
         self._order = np.argsort(image, kind='stable').astype(np.int32)
         counts = np.bincount(image, minlength=len(self._numbers))
         self._starts = np.concatenate([[0], np.cumsum(counts)])
@@ -109,56 +119,15 @@ class Container(NamedTuple):
     categories: list[dict]
 
 
-def _whole_positive(value: Any) -> int | None:
-    """Parse a positive integer, which some files write as ``640.0`` or ``"640"``."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return int(number) if number >= 1 and number == int(number) else None
-
-
-def _read_image(element: object, where: str, table: BoxTable, report: Report,
-                file_name: Callable[[dict], object], extra: Callable[[dict], tuple]
-                ) -> Image | None:
-    report.rows_read += 1
-    if not isinstance(element, dict) or not isinstance(element.get('id'), (int, str)):
-        report.drop(NOT_AN_OBJECT, where)
-        return None
-    name = file_name(element)
-    height, width = _whole_positive(element.get('height')), _whole_positive(element.get('width'))
-    if not isinstance(name, str) or not name:
-        report.drop(NO_NAME, where)
-    elif height is None or width is None:
-        report.drop(NO_SIZE, where)
-    else:
-        image_id = element['id']
-        return Image(table.number(image_id), image_id, name, height, width, extra(element))
-    return None
-
-
-def _read_box(element: object, ordinal: int, table: BoxTable, report: Report,
-              spans: Callable[[dict], Any]) -> None:
-    where = f'annotations[{ordinal}]'
-    report.boxes_read += 1
-    if not isinstance(element, dict) or not isinstance(element.get('image_id'), (int, str)):
-        report.drop(NOT_AN_OBJECT, where)
-        return
-    xywh = four_numbers(element.get('bbox'))
-    if xywh is None:
-        report.drop(MALFORMED, where)
-        return
+def _spans_of(row: dict, where: str, spans: Callable[[dict], Any], report: Report) -> list:
     pairs = []
-    for span in spans(element) or ():
+    for span in spans(row) or ():
         if (isinstance(span, list) and len(span) == 2
                 and all(type(end) is int and abs(end) < 1 << 31 for end in span)):
             pairs.append(span)
         else:
             report.drop('span that is not a pair of whole numbers', where)
-    category = element.get('category_id')
-    table.add(ordinal, element['image_id'], xywh,
-              category if isinstance(category, (int, str)) else None,
-              bool(element.get('iscrowd')) or bool(element.get('ignore')), pairs)
+    return pairs
 
 
 def read_container(ann_file: str | Path, report: Report, categories: bool = True,
@@ -183,26 +152,27 @@ def read_container(ann_file: str | Path, report: Report, categories: bool = True
     Raises:
         ValueError: If the file is not JSON of this format.
     """
-    table, images, names = BoxTable(), {}, []
+    table, names = BoxTable(), []
+    images: dict[int, Image] = {}
     sections = ['images', 'annotations'] + ['categories'] * categories
-    ordinals = dict.fromkeys(sections, -1)
-    for section, element in iterate_container(ann_file, sections, progress):
-        ordinals[section] += 1
+    for section, where, row in iterate_coco(ann_file, report, sections, file_name=file_name,
+                                            progress=progress):
         if section == 'annotations':
-            _read_box(element, ordinals[section], table, report, spans)
+            table.add(int(where[len('annotations['):-1]), row['image_id'], row['bbox'],
+                      row.get('category_id'), bool(row['iscrowd'] or row.get('ignore')),
+                      _spans_of(row, where, spans, report))
         elif section == 'images':
-            where = f'images[{ordinals[section]}]'
-            image = _read_image(element, where, table, report, file_name, extra)
-            if image is None:
-                continue
-            if image.number in images:
+            number = table.number(row['id'])
+            if number in images:
+                check_image_twice(dict(file_name=images[number].file_name), row, ann_file)
                 report.drop(TWICE, where)
             else:
-                images[image.number] = image
+                images[number] = Image(number, row['id'], row['file_name'], row['height'],
+                                       row['width'], extra(row))
         else:
-            names.append(element)
-    table.close()
-    container = Container(list(images.values()), table, names)
+            names.append(row)
+    table.close([image.image_id for image in images.values()])
+    container = Container(list(images.values()), table, unique_categories(names, ann_file))
     for ordinal in table.unlisted(container.images):
         report.drop(NO_IMAGE, f'annotations[{ordinal}]')
     return container

@@ -3,42 +3,40 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from glip_mm.datasets.boxes import fit_box
+from glip_mm.datasets.coco_file import FORMAT, NO_CATEGORY, PLACEHOLDER, placeholder
+from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.report import WITH_ITS_ROW, Report
+
 from .box_table import Container, Image, read_container
-from .boxes import fit_box
-from .conversion_report import WITH_ITS_ROW, Report
 from .records import Records
 
 CROWD = 'crowd box'
-NO_CATEGORY = 'box of a category that is not listed'
 
 
-def contiguous_labels(categories: list[dict], ann_file: str | Path
+def contiguous_labels(container: Container, report: Report
                       ) -> tuple[dict[object, int], dict[int, str]]:
     """Assign labels 0, 1, ... in ascending order of the category ids, which may have gaps.
 
     Args:
-        categories: COCO categories.
-        ann_file: Path of the file, for the error message.
+        container: Content of the annotation file.
+        report: Report that counts a category that is no class.
 
     Returns:
         Category id -> label, and label -> name.
 
     Raises:
-        ValueError: If a category has no id or name, or an id is not unique.
+        ValueError: If there is no category.
     """
-    names: dict[int, str] = {}
-    for i, category in enumerate(categories):
-        if (not isinstance(category, dict) or not isinstance(category.get('id'), int)
-                or not isinstance(category.get('name'), str)):
-            raise ValueError(f"'{ann_file}': categories[{i}] is {category!r}, but needs a whole "
-                             "number 'id' and a text 'name'")
-        if category['id'] in names:
-            raise ValueError(f"'{ann_file}': category id {category['id']} is listed twice "
-                             f"({names[category['id']]!r} and {category['name']!r}): keep one")
-        names[category['id']] = category['name']
-    ids = sorted(names)
-    return ({category_id: label for label, category_id in enumerate(ids)},
-            {label: names[category_id] for label, category_id in enumerate(ids)})
+    categories = sorted(container.categories, key=lambda row: row['id'])
+    if not categories:
+        raise DataError(f"'{report.source}' has no 'categories': {FORMAT}")
+    group = placeholder(categories, container.table.names)
+    if group is not None:
+        report.change(PLACEHOLDER, f"'{categories[0]['name']}'")
+        categories = categories[1:]
+    return ({row['id']: label for label, row in enumerate(categories)},
+            {label: row['name'] for label, row in enumerate(categories)})
 
 
 def detection_records(container: Container, labels: Mapping[object, int],
@@ -114,7 +112,7 @@ def coco_records(ann_file: str | Path, drop_crowd: bool = False,
         return name
 
     container = read_container(ann_file, report, file_name=file_name, progress=progress)
-    labels, label_map = contiguous_labels(container.categories, ann_file)
+    labels, label_map = contiguous_labels(container, report)
     label_map = {label: (rename or {}).get(name, name) for label, name in label_map.items()}
     kept = []
     for image in container.images:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from glip_mm.datasets.report import Report
+
 from .box_table import Image, read_container
 from .coco import contiguous_labels, detection_records
-from .conversion_report import Report
 from .records import Records
 
 
@@ -45,7 +46,7 @@ def lvis_records(ann_file: str | Path, drop_crowd: bool = False, progress: bool 
         ann_file, report, file_name=_file_name, progress=progress,
         extra=lambda image: (image.get('neg_category_ids') or (),
                              image.get('not_exhaustive_category_ids') or ()))
-    labels, label_map = contiguous_labels(container.categories, ann_file)
+    labels, label_map = contiguous_labels(container, report)
 
     def more(image: Image) -> dict:
         negatives, not_exhaustive = image.extra

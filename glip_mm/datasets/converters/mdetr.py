@@ -6,10 +6,11 @@ The container is COCO's, with one entry of ``images`` for every pair of an image
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from glip_mm.datasets.boxes import fit_box
+from glip_mm.datasets.report import WITH_ITS_ROW, Report
+
 from .box_table import Container, read_container
-from .boxes import fit_box
 from .coco import CROWD
-from .conversion_report import WITH_ITS_ROW, Report
 from .phrases import NO_SPAN, Regions, good_spans
 from .records import Records
 

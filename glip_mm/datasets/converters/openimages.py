@@ -8,8 +8,9 @@ from typing import TextIO
 
 from PIL import Image as PillowImage
 
-from .boxes import MALFORMED, fit_box, four_numbers
-from .conversion_report import WITH_ITS_ROW, Report
+from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
+from glip_mm.datasets.report import WITH_ITS_ROW, Report
+
 from .records import Records
 
 COLUMNS = ('ImageID', 'LabelName', 'XMin', 'XMax', 'YMin', 'YMax', 'IsGroupOf')

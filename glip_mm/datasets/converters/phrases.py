@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .conversion_report import Report
+from glip_mm.datasets.report import Report
 
 BAD_SPAN = 'span that is empty or ends past the caption'
 NO_SPAN = 'box without a phrase'

@@ -8,8 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from glip_mm.atomic_files import replacing
-
-from .conversion_report import Report
+from glip_mm.datasets.report import Report
 
 
 @dataclass

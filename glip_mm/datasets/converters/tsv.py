@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image as PillowImage
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
+from glip_mm.datasets.report import Report
 
-from .boxes import MALFORMED, fit_box, four_numbers
-from .conversion_report import Report
 from .phrases import NO_SPAN, Regions, good_spans
 from .records import Records
 from .tsv_files import RowFile, TSVBundle

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from .boxes import MALFORMED, fit_box, four_numbers
-from .conversion_report import Report
-from .json_container import iterate_array
+from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
+from glip_mm.datasets.json_container import iterate_array
+from glip_mm.datasets.report import Report
+
 from .records import Records
 
 RARE = 'box of a name that is rare or missing'

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from glip_mm.box_iou import box_iou
+from glip_mm.datasets.boxes import fit_box
 from glip_mm.datasets.converters import Report
-from glip_mm.datasets.converters.boxes import fit_box
 from glip_mm.pseudo_labels.label_rows import (
     LabelRow,
     LabelRows,

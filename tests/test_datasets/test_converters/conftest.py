@@ -36,7 +36,7 @@ def coco(tmp_path):
                 dict(id=10, file_name='a.jpg', height=50.0, width='100'),
                 dict(id=20, file_name='none.jpg', height=50, width=50),
                 dict(id=21, file_name='flat.jpg', height=0, width=50),
-                dict(id=10, file_name='again.jpg', height=50, width=50)],
+                dict(id=10, file_name='a.jpg', height=50, width=50)],
         licenses=[], categories=[dict(id=90, name='dog'), dict(id=7, name='cat_(pet)')]))
 
 

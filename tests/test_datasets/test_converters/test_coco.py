@@ -33,7 +33,7 @@ def test_boxes_labels_and_counts(coco):
         'box that is not four finite numbers': 3, 'box of an image that is not listed': 1,
         'box outside the image': 1, 'box one pixel thin or less': 1,
         'box of no width or height': 1, 'box of a category that is not listed': 1,
-        'image without a positive whole width and height': 1, 'image id listed twice': 1}
+        'image without a positive whole width and height': 1, 'image listed twice': 1}
     assert report.changed == {'box clipped to the image': 2, 'crowd box marked to be ignored': 1}
     # nothing is lost without a count
     boxes = sum(n for cause, n in report.dropped.items() if cause.startswith('box'))
@@ -67,7 +67,8 @@ def test_boxes_keep_their_order(tmp_path):
 
 
 @pytest.mark.parametrize('categories, words', [
-    ([dict(id=1, name='a'), dict(id=1, name='b')], 'listed twice'),
+    ([dict(id=1, name='a'), dict(id=1, name='b')], "1 is that of 'a' and 'b'"),
+    ([], "no 'categories'"),
     ([dict(id=1)], "categories\\[0\\]"), (['a'], "categories\\[0\\]")])
 def test_bad_categories(tmp_path, categories, words):
     path = dump(tmp_path / 'a.json', dict(images=[], annotations=[], categories=categories))

@@ -3,7 +3,7 @@
 import pytest
 
 from glip_mm.datasets.converters import visual_genome_records
-from glip_mm.datasets.converters.json_container import iterate_array
+from glip_mm.datasets.json_container import iterate_array
 
 from .conftest import dump
 

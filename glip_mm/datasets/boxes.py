@@ -6,10 +6,11 @@ than one pixel wide and high. MMDetection's reader keeps every such box too.
 """
 
 from collections.abc import Sequence
-from math import isfinite
 
-from .conversion_report import Report
+from .report import Report
 
+#: Pixels; no image is as large, and integers of any length come out of JSON.
+LARGEST = 1e9
 MALFORMED = 'box that is not four finite numbers'
 NOT_POSITIVE = 'box of no width or height'
 OUTSIDE = 'box outside the image'
@@ -22,7 +23,7 @@ def four_numbers(box: object) -> tuple[float, float, float, float] | None:
     if not isinstance(box, Sequence) or isinstance(box, str) or len(box) != 4:
         return None
     for value in box:
-        if type(value) not in (int, float) or not isfinite(value):
+        if type(value) not in (int, float) or not -LARGEST < value < LARGEST:
             return None
     return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 

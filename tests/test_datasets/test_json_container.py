@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glip_mm.datasets.converters.json_container import iterate_container
+from glip_mm.datasets.json_container import iterate_container
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
@@ -28,7 +28,7 @@ def test_same_as_json(tmp_path_factory, images, boxes, info, window, indent, asc
     ('{"images": [{"id": 1}, {"id"', 'images[1]'),
     ('{"images": [1 2]}', "',' or ']'"),
     ('[1, 2]', 'a JSON object'),
-    ('{"images": {}}', "an array as 'images'"),
+    ('{"images": {}}', "'images' is a dict and not a list"),
     ('{"pictures": []}', "no 'images'"),
     ('', 'a JSON object'),
     ('{"images": [1],}', 'a key in quotes'),

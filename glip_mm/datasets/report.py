@@ -1,22 +1,27 @@
-"""Counts of what a conversion read, wrote and dropped."""
+"""Counts of what a reader read, changed and left out."""
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
+from mmengine.logging import MMLogger
+
 #: Cause for boxes that are usable themselves but belong to a dropped row.
 WITH_ITS_ROW = 'box of a row that is left out'
+#: Summaries that this process has logged: a file is read for several purposes in a run.
+_logged: set[str] = set()
 
 
 @dataclass
 class Report:
-    """Counts of a conversion, filled while its records are iterated over.
+    """Counts of a reading; those of a generator of records are complete after its iteration.
 
     Attributes:
         source: Path of the source file.
         rows_read: Number of rows in the source: images, or pairs of an image and a sentence.
-        rows_written: Number of records.
+        rows_written: Number of rows that were kept.
         boxes_read: Number of boxes in the source.
-        boxes_written: Number of boxes in the records, ignored ones included.
+        boxes_written: Number of boxes that were kept, ignored ones included.
         dropped: Cause -> number of dropped boxes or rows.
         changed: Correction -> number of corrected boxes or rows.
         examples: Cause -> place of the first occurrence.
@@ -42,6 +47,12 @@ class Report:
         self.changed[what] += 1
         self.examples.setdefault(what, where)
 
+    def lines(self) -> list[str]:
+        """Describe what was left out and changed, a cause a line."""
+        return [f'{title}: {count} x {cause} (first: {self.examples[cause]})'
+                for title, counts in (('left out', self.dropped), ('changed', self.changed))
+                for cause, count in counts.most_common()]
+
     def summary(self) -> str:
         """Format all counts, one per line.
 
@@ -52,9 +63,15 @@ class Report:
             a.json: 2 of 2 rows written, 4 of 5 boxes
               left out: 1 x box one pixel thin or less (first: annotation id 7)
         """
-        lines = [f'{self.source}: {self.rows_written} of {self.rows_read} rows written, '
-                 f'{self.boxes_written} of {self.boxes_read} boxes']
-        for title, counts in (('left out', self.dropped), ('changed', self.changed)):
-            lines += [f'  {title}: {count} x {cause} (first: {self.examples[cause]})'
-                      for cause, count in counts.most_common()]
-        return '\n'.join(lines)
+        return '\n  '.join([
+            f'{self.source}: {self.rows_written} of {self.rows_read} rows written, '
+            f'{self.boxes_written} of {self.boxes_read} boxes', *self.lines()])
+
+    def log(self) -> None:
+        """Log what was left out or changed, once per process."""
+        lines = '\n  '.join(self.lines())
+        text = f'{self.source}: read with corrections\n  {lines}'
+        if lines and text not in _logged:
+            _logged.add(text)
+            MMLogger.get_current_instance().log(
+                logging.WARNING if self.dropped else logging.INFO, text)
