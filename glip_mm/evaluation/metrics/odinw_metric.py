@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import OrderedDict, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -147,15 +147,32 @@ class ODinWMetric(BaseMetric):
             write_atomically(self.out_file, suite_csv(self.rows).encode())
         return metrics
 
-    def _evaluate(self, name: str, path: str, found: dict[Any, tuple]) -> SuiteRow:
-        truth = quiet_coco(path, self.renumber)
-        ids = sorted(truth.getCatIds())
+    def category_ids(self, name: str, categories: Iterable[Mapping[str, Any]],
+                     used: Container[Any]) -> list[Any]:
+        """Return the category id of each label.
+
+        Args:
+            name: Name of the data set.
+            categories: Categories of its annotation file.
+            used: Ids of the categories that have boxes.
+
+        Raises:
+            ValueError: If their number is not that of ``num_classes``.
+        """
+        names = {row['id']: row['name'] for row in categories}
+        ids = sorted(names)
         wanted = self.num_classes.get(name, len(ids))
-        if len(ids) == wanted + 1 and ids[0] == 0 and not truth.getAnnIds(catIds=[0]):
+        if len(ids) == wanted + 1 and ids[0] == 0 and 0 not in used:
             ids = ids[1:]  # RoboFlow's background
         if len(ids) != wanted:
-            raise ValueError(f"'{path}' of {name} has {len(ids)} categories, but the protocol "
-                             f'has {wanted}: {[c["name"] for c in truth.loadCats(ids)]}')
+            raise ValueError(f"'{self.datasets[name]}' of {name} has {len(ids)} categories, but "
+                             f'the protocol has {wanted}: {[names[i] for i in ids]}')
+        return ids
+
+    def _evaluate(self, name: str, path: str, found: dict[Any, tuple]) -> SuiteRow:
+        truth = quiet_coco(path, self.renumber)
+        used = {a['category_id'] for a in truth.anns.values()}
+        ids = self.category_ids(name, truth.cats.values(), used)
         missing = set(truth.getImgIds()) - set(found)
         if missing:
             MMLogger.get_current_instance().warning(
