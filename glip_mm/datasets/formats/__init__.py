@@ -6,9 +6,11 @@ counts. Whatever opens a folder can so be trained on, tested, checked and conver
 ``FORMATS['mine'] = Format('mine', ...)``.
 """
 
-from .base import ALIASES, Format, Sniffed, SplitFiles, split_name
+from . import coco
+from .base import ALIASES, FORMATS, Format, Sniffed, SplitFiles, split_name
+from .opening import OpenFolder, open_folder, recognise
 
-#: Name -> format, in the order in which equal guesses win.
-FORMATS: dict[str, Format] = {}
+FORMATS.update({plugin.FORMAT.name: plugin.FORMAT for plugin in (coco, )})
 
-__all__ = ['ALIASES', 'FORMATS', 'Format', 'Sniffed', 'SplitFiles', 'split_name']
+__all__ = ['ALIASES', 'FORMATS', 'Format', 'OpenFolder', 'Sniffed', 'SplitFiles', 'open_folder',
+           'recognise', 'split_name']
