@@ -26,6 +26,7 @@ class Splits:
         train, val, test: Splits; without a test split, ``test`` is ``val``.
         caption_prompt: Published overrides of class names in the prompt.
         doubts: Reasons to doubt the results of a run, as sentences.
+        description: What the data were recognised as, and by what.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Splits:
     test: Split
     caption_prompt: dict[str, dict[str, str]] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    description: str = ''
 
 
 def check_splits(splits: Splits) -> tuple[str, ...]:
@@ -61,8 +63,8 @@ def check_splits(splits: Splits) -> tuple[str, ...]:
             continue
         content = contents[split] = read_coco(str(split.ann_file))
         ids, _ = categories_of(content, str(split.ann_file), splits.classes)
-        rows = content.get('annotations', ())
-        counting = {a['category_id'] for a in rows if not a.get('iscrowd')}
+        rows = content['annotations']
+        counting = {a['category_id'] for a in rows if not a['iscrowd']}
         title = f"the {name} split '{split.ann_file}'"
         if not counting & set(ids):
             why = (f': its {len(rows)} annotations are all marked iscrowd, which is for groups '
@@ -94,7 +96,7 @@ def _learned_images(title: str, split: Split, content: dict[str, Any], train: Sp
 def _identities(split: Split, content: dict[str, Any]) -> dict[str, list[Any]]:
     """Return file name -> identities of an image: its path, and its name, size and boxes."""
     boxes: dict[Any, list] = {}
-    for row in content.get('annotations', ()):
+    for row in content['annotations']:
         boxes.setdefault(row['image_id'], []).append(tuple(row['bbox']))
     found = {}
     for image in content['images']:

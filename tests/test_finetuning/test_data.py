@@ -43,7 +43,7 @@ def test_a_share_of_the_training_images(pets, tmp_path):
     assert splits.test.ann_file == pets / 'test/_annotations.coco.json'
     assert folder_splits(pets, 0.25, 3, tmp_path / 'again').val.ann_file.read_text() == (
         splits.val.ann_file.read_text())
-    with pytest.raises(ValueError, match='0.01 of 12 images leaves 0 for val'):
+    with pytest.raises(ValueError, match='0.01 of 12 images .* leaves 0 for val'):
         folder_splits(pets, 0.01, 3, tmp_path / 'out')
     for share in (0, 1, 20, -0.5):
         with pytest.raises(ValueError, match=f'--val-fraction {share} must be above 0'):
@@ -60,7 +60,7 @@ def test_an_undivided_folder(pets, tmp_path):
 
 @pytest.mark.parametrize('change, message', [
     (lambda f: shutil.rmtree(f), 'is not a folder'),
-    (lambda f: shutil.rmtree(f / 'train'), "no COCO-format annotations of split 'train'"),
+    (lambda f: shutil.rmtree(f / 'train'), "it has no train split, only 'val', 'test'"),
     (lambda f: shutil.move(f, f.parent / 'x') and shutil.move(f.parent / 'x', f / 'x'),
      r"holds data sets in the folders \['x'\]"),
     (lambda f: (f / 'train/_annotations.coco.json').write_text('{'), 'not valid JSON'),

@@ -5,6 +5,7 @@ for one fixed layout each, stop at what :func:`~glip_mm.datasets.coco_file.plain
 do not count what they leave out.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +56,17 @@ def is_coco_file(path: Path) -> bool:
     return content.lstrip(b'\xef\xbb\xbf \r\n\t')[:1] == b'{' and len(keys) >= (3 if whole else 1)
 
 
+def is_broken(path: Path) -> bool:
+    """Return whether a small file is no JSON at all: under a usual name, reading it says so."""
+    if path.stat().st_size > 2 * PEEKED or path.suffix.lower() == '.gz':
+        return False
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return True
+    return False
+
+
 def _variants(folder: Path, pattern: str) -> Iterator[Path]:
     """Iterate over the files of a pattern, plain or compressed, in any case of letters."""
     current = [folder]
@@ -85,7 +97,7 @@ def annotation_files(folder: Path) -> dict[str, Path]:
     for split, names in ALIASES.items():
         candidates = (path for pattern in PATTERNS for name in names
                       for path in _variants(folder, pattern.format(name, name)))
-        path = next(filter(is_coco_file, candidates), None)
+        path = next((p for p in candidates if is_coco_file(p) or is_broken(p)), None)
         if path is not None:
             found[split] = path
     if not found:

@@ -13,6 +13,9 @@ from glip_mm.datasets.report import Report
 
 from .base import FORMATS, Format, Sniffed, SplitFiles
 
+#: Confidence above which a folder is a data set rather than a folder of data sets.
+CERTAIN = 0.5
+
 
 class OpenFolder:
     """Splits of a folder, read when they are asked for.
