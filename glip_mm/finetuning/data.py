@@ -1,7 +1,6 @@
 """Splits of a folder, and the annotation files of a run."""
 
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from glip_mm.datasets.formats import OpenFolder, open_folder, recognise
 from glip_mm.datasets.formats.opening import CERTAIN, write_coco
 
 from .few_shot import greedy_shots, subset
-from .splits import Split, Splits, check_splits
+from .splits import Split, Splits, check_splits, original_name
 
 
 def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: int = 0,
@@ -86,14 +85,6 @@ def _common_classes(opened: OpenFolder, parts: dict[str, str]) -> tuple[str, ...
                 f"'{opened.splits[parts['train']].source}' has {list(classes['train'])}: all "
                 'splits must have the same categories')
     return classes['train']
-
-
-def original_name(file_name: str) -> str:
-    """Return the name of the picture that an exported image was made from.
-
-    RoboFlow writes augmented copies of one picture as ``NAME.rf.HASH.jpg``.
-    """
-    return re.sub(r'\.rf\.[0-9A-Za-z]+(?=\.\w+$)', '', file_name)
 
 
 def _divide(train: Split, content: dict[str, list[dict]], fraction: float, seed: int,

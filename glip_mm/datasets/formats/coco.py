@@ -217,12 +217,6 @@ def _all_images(folder: Path) -> Iterator[Path]:
             return
 
 
-def _folder_of(ann_file: Path) -> Path:
-    """Return the data set's folder of an annotation file."""
-    return ann_file.parent.parent if ann_file.parent.name.lower() in (
-        'annotations', 'labels') else ann_file.parent
-
-
 def sniff(path: Path) -> Sniffed | None:
     """Recognise a folder by its annotation files."""
     if path.is_file():
@@ -247,20 +241,22 @@ def splits(path: Path) -> list[SplitFiles]:
         DataError: If several files could be that of a split.
     """
     files = {'': path} if path.is_file() else annotation_files(path) or other_files(path)
-    folder = _folder_of(path) if path.is_file() else path
-    return [_split(split, ann_file, folder) for split, ann_file in files.items()]
+    # the images of a file that is given may lie beside its folder
+    folders = [path.parent, path.resolve().parent.parent] if path.is_file() else [path]
+    return [_split(split, ann_file, folders) for split, ann_file in files.items()]
 
 
-def _split(split: str, ann_file: Path, folder: Path) -> SplitFiles:
+def _split(split: str, ann_file: Path, folders: Sequence[Path]) -> SplitFiles:
     names = image_names(ann_file)
     where = split or next(filter(None, map(split_name, (
         ann_file.parent.name, *re.split(r'[_\-. ]', ann_file.name)))), '')
-    found = find_images(names, folder, ann_file, where)
+    found = next(filter(None, (find_images(names, folder, ann_file, where)
+                               for folder in folders)), None)
     if found is None:
         first = names[0] if names else 'no image'
         raise FileNotFoundError(
-            f"the images of '{ann_file}' are not found: '{first}' is nowhere below '{folder}'; put "
-            f"the images into '{folder / 'images'}'")
+            f"the images of '{ann_file}' are not found: '{first}' is nowhere below "
+            f"'{folders[-1]}'; put the images into '{folders[0] / 'images'}'")
     images, way = found
     return SplitFiles(split, ann_file, images, partial(_read, ann_file, way), way is _same)
 
