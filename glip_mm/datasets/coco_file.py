@@ -347,14 +347,15 @@ def read_with_report(path: str | Path, needed: Sequence[str] = ('images', 'categ
     return collect(rows, report, needed), report
 
 
-def content_of(rows: Iterable[Placed], source: str | Path, sizes: Sizes | None = None
-               ) -> tuple[dict[str, list[dict]], Report]:
+def content_of(rows: Iterable[Placed], source: str | Path, sizes: Sizes | None = None,
+               report: Report | None = None) -> tuple[dict[str, list[dict]], Report]:
     """Build the content of a COCO-format file from raw rows of any other format.
 
     Args:
         rows: See :func:`plain_rows`; images and categories may come after their boxes.
         source: What the rows were read from, for messages.
         sizes: Source of sizes of images that have none.
+        report: Report that ``rows`` themselves count in, where something cannot be a row.
 
     Returns:
         See :func:`read_with_report`.
@@ -362,7 +363,7 @@ def content_of(rows: Iterable[Placed], source: str | Path, sizes: Sizes | None =
     Raises:
         DataError: See :func:`read_with_report`.
     """
-    report = Report(str(source))
+    report = report or Report(str(source))
     return collect(plain_rows(rows, report, sizes=sizes), report), report
 
 
