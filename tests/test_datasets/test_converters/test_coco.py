@@ -12,6 +12,7 @@ from glip_mm.datasets.converters import (
     write_jsonl,
     write_label_map,
 )
+from glip_mm.datasets.converters.objects365 import Release
 
 from .conftest import dump, lines
 
@@ -43,15 +44,16 @@ def test_boxes_labels_and_counts(coco):
 
 
 def test_options(coco):
-    records = coco_records(coco, drop_crowd=True, rename={'dog': 'hound'},
-                           skip_images=frozenset({10}), strip=('x/', 'b'), progress=False)
+    release = Release(missing=frozenset({10}), prefixes=('x/', 'b'), names={'dog': 'hound'})
+    records = coco_records(coco, drop_crowd=True, release=release, progress=False)
     rows = list(records)
     assert [row['filename'] for row in rows] == ['.jpg', 'none.jpg']
     assert rows[0]['detection']['instances'] == [
         dict(bbox=[10, 20, 40, 60], label=1, category='hound')]
     assert records.report.dropped['crowd box'] == 1
     # of image 10, those that were no box at all are counted as that
-    assert records.report.dropped['box of a row that is left out'] == 7
+    assert records.report.dropped['box of an image that is not listed'] == 1 + 7
+    assert records.report.dropped['image known to be missing or unreadable'] == 2  # listed twice
 
 
 def test_boxes_keep_their_order(tmp_path):

@@ -1,5 +1,7 @@
 """OpenImages CSV: fractions become pixels, groups are ignored, sizes are asked once."""
 
+import gzip
+
 import pytest
 from PIL import Image
 
@@ -53,11 +55,26 @@ def test_sizes_are_kept(files):
     assert set(ImageSizes(files, cache).known) == {'aa.jpg', 'bb.jpg'}
 
 
-def test_wrong_files(files):
+def test_boxes_in_any_order(files):
     with open(files / 'box.csv', 'a') as file:
         file.write(box('aa', '/m/1', '0,1,0,1') + '\n')
-    with pytest.raises(ValueError, match='line 8: .* sort the file'):
-        list(openimages_records(files / 'box.csv', files / 'class.csv', ImageSizes(files)))
+    records = openimages_records(files / 'box.csv', files / 'class.csv', ImageSizes(files))
+    assert [len(row['detection']['instances']) for row in records] == [3, 0]
+    assert records.report.rows_read == 3
+
+
+def test_files_as_people_have_them(files):
+    Image.new('RGB', (10, 10)).save(files / 'dd.png')
+    text = 'XMin,XMax,YMin,YMax,ImageID,LabelName\r\n0,1,0,.5,dd,/m/1\r\n.5,1,0,1,bb.jpg,/m/2\r\n'
+    with gzip.open(files / 'other.csv.gz', 'wb') as file:
+        file.write(b'\xef\xbb\xbf' + text.encode())
+    one, two = openimages_records(files / 'other.csv.gz', files / 'class.csv', ImageSizes(files))
+    assert (one['filename'], two['filename']) == ('dd.png', 'bb.jpg')
+    assert one['detection']['instances'] == [dict(bbox=[0, 0, 10, 5], label=1, category='Cat')]
+    assert two['detection']['instances'][0]['bbox'] == [100, 0, 200, 100]
+
+
+def test_wrong_files(files):
     with pytest.raises(ValueError, match='no column'):
         openimages_records(files / 'class.csv', files / 'class.csv', ImageSizes(files))
     with pytest.raises(ValueError, match='line 1'):
