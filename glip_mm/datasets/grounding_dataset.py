@@ -12,7 +12,7 @@ from glip_mm.registry import DATASETS
 
 from .bad_sample import BadSample, ends_the_run, naming_the_image
 from .bad_sample_counter import BadSampleCounter, DroppedBoxCounter
-from .label_map import read_label_map
+from .label_map import checked_label_map, read_label_map
 from .odvg_rules import HARMLESS, check_row
 from .storage import MappedTable, Source, open_or_build
 from .storage.sources import COLUMNS
@@ -129,15 +129,16 @@ class GroundingDataset(BaseDataset):
         return None if len(selection) == len(self.table) else selection
 
     def _read_label_map(self) -> None:
-        path = self.source.label_map_file
         if self.label_map_file:
-            path = str(Path(self.data_root or '') / self.label_map_file)
-        if path is None:
+            try:
+                self.label_map = checked_label_map(Path(self.data_root or '')
+                                                   / self.label_map_file)
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f'{error}: check label_map_file') from None
+        elif self.source.label_map_file:
+            self.label_map = read_label_map(self.source.label_map_file)
+        else:
             return
-        try:
-            self.label_map = read_label_map(path)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f'{error}: check label_map_file') from None
         self._metainfo.setdefault('classes', tuple(
             self.label_map[label] for label in sorted(self.label_map)))
 

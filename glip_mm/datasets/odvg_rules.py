@@ -100,7 +100,8 @@ class RowCheck:
         return self
 
 
-def _is_count(value: object) -> TypeGuard[int]:
+def is_count(value: object) -> TypeGuard[int]:
+    """Return whether a value is a whole number below :data:`LIMIT`, and no truth value."""
     return type(value) is int and -LIMIT < value < LIMIT
 
 
@@ -109,7 +110,7 @@ def _is_number(value: object) -> TypeGuard[float]:
     return type(value) in _NUMBERS and -LIMIT < value < LIMIT  # type: ignore[operator]
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> TypeGuard[str]:
     """Return whether a value is text without lone halves of surrogate pairs."""
     try:
         return isinstance(value, str) and bool(value.encode() or True)
@@ -121,7 +122,7 @@ def _mended(text: str | list[str]) -> str | list[str]:
     """Replace lone surrogates, which no tokenizer accepts; spans stay what they are."""
     if isinstance(text, list):
         return [str(_mended(piece)) for piece in text]
-    return text if _is_text(text) else ''.join(
+    return text if is_text(text) else ''.join(
         '\ufffd' if '\ud800' <= character <= '\udfff' else character for character in text)
 
 
@@ -150,7 +151,7 @@ def _clean_labels(check: RowCheck, where: str, labels: list,
     """Return the valid labels of a list."""
     valid = []
     for i, label in enumerate(labels):
-        if not _is_count(label) or label_map is not None and label not in label_map:
+        if not is_count(label) or label_map is not None and label not in label_map:
             check.problems.append(Problem(f'{where}[{i}]', 'unknown label',
                                           f'{_shown.repr(label)} is no label of the map'))
         else:
@@ -167,7 +168,7 @@ def _instance_problems(where: str, one: object, width: int, height: int,
     if problem is not None:
         yield Problem(f'{where}.bbox', *problem)
     label = one.get('label')
-    if not _is_count(label):
+    if not is_count(label):
         cause = 'wrong type' if 'label' in one else 'missing field'
         yield Problem(f'{where}.label', cause,
                       f'label is {_shown.repr(label)}, not a whole number')
@@ -179,7 +180,7 @@ def _instance_problems(where: str, one: object, width: int, height: int,
             yield Problem(f'{where}.category', 'wrong category',
                           f"category is {_shown.repr(one['category'])}, but label {label} is "
                           f'{label_map[label]!r}')
-    elif not _is_text(one.get('category', '')):
+    elif not is_text(one.get('category', '')):
         yield Problem(f'{where}.category', 'wrong type',
                       f"category is {_shown.repr(one['category'])}, not text")
     if 'ignore' in one and one['ignore'] not in (0, 1):
@@ -220,7 +221,7 @@ def _clean_detection(check: RowCheck, content: object, width: int, height: int,
         else:
             check.dropped.append(fatal)
             label = one.get('label') if isinstance(one, dict) else None
-            if _is_count(label) and (label_map is None or label in label_map):
+            if is_count(label) and (label_map is None or label in label_map):
                 seen.add(label)
     if len(kept) < len(content['instances']):
         # the image may well show what a lost box was about: its class is no proven negative
@@ -242,7 +243,7 @@ def _span_problems(where: str, region: dict, caption: str) -> Iterator[Problem]:
                       f'{_shown.repr(spans)} is not a list of [begin, end) spans')
         return
     for k, span in enumerate(spans):
-        if not (isinstance(span, list) and len(span) == 2 and all(map(_is_count, span))):
+        if not (isinstance(span, list) and len(span) == 2 and all(map(is_count, span))):
             yield Problem(f'{where}.tokens_positive[{k}]', 'wrong type',
                           f'{_shown.repr(span)} is not [begin, end] in whole numbers')
             return
@@ -331,7 +332,7 @@ def _clean_grounding(check: RowCheck, content: object, width: int, height: int) 
         check.fatal('grounding.regions', 'wrong type',
                     f"regions is {_shown.repr(content.get('regions'))}, not a list")
         return None
-    if not _is_text(caption):
+    if not is_text(caption):
         caption = str(_mended(caption))
         check.problems.append(Problem('grounding.caption', 'lone surrogate',
                                       f'caption is {_shown.repr(content["caption"])}'))
@@ -387,11 +388,11 @@ def check_row(row: object, label_map: Mapping[int, str] | None = None) -> RowChe
     if not isinstance(name, str) or not name:
         check.fatal('filename', 'wrong type' if 'filename' in row else 'missing field',
                     f'filename is {_shown.repr(name)}, not text')
-    elif '\0' in name or not _is_text(name):
+    elif '\0' in name or not is_text(name):
         check.fatal('filename', 'bad file name',
                     f'no file is called {_shown.repr(name)}')
     for key, side in (('height', height), ('width', width)):
-        if not _is_count(side) or side < 1:
+        if not is_count(side) or side < 1:
             check.fatal(key, 'bad size' if key in row else 'missing field',
                         f'{key} is {_shown.repr(side)}, not a positive whole number')
     kinds = [kind for kind in ('detection', 'grounding') if kind in row]
@@ -400,7 +401,7 @@ def check_row(row: object, label_map: Mapping[int, str] | None = None) -> RowChe
                            if kinds else 'there is neither a detection nor a grounding part')
     if check.problems:
         return check
-    if 'image_id' in row and not (_is_count(row['image_id']) or _is_text(row['image_id'])):
+    if 'image_id' in row and not (is_count(row['image_id']) or is_text(row['image_id'])):
         check.problems.append(Problem('image_id', 'wrong type', f'image_id is '
                                       f"{_shown.repr(row['image_id'])}, neither number nor text"))
         row = {key: value for key, value in row.items() if key != 'image_id'}

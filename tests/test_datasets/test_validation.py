@@ -1,6 +1,7 @@
 """The validator names every kind of fault, at the right line, and nothing else."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from PIL import Image
 
 from glip_mm.datasets import validation
 from glip_mm.datasets.odvg_rules import HARMLESS, REMEDIES, box_problem, check_row, clean
-from glip_mm.datasets.validation import checked_label_map, validate_odvg
+from glip_mm.datasets.validation import validate_odvg
 
 NAMES = {0: 'cat', 1: 'dog'}
 
@@ -252,11 +253,20 @@ def test_odd_files(tmp_path, monkeypatch):
         validate_odvg(odd, progress=False)
 
 
-@pytest.mark.parametrize('content, words', [
-    ('[]', 'no label map'), ('{"a": "b"}', 'no label map'), ('x', 'no label map'),
-    ('{"0": "cat", "1": "cat"}', 'labels 0 and 1'), ('{"0": " "}', 'label 0')])
-def test_bad_label_maps(tmp_path, content, words):
-    path = tmp_path / 'map.json'
-    path.write_text(content)
-    with pytest.raises(ValueError, match=words):
-        checked_label_map(path)
+def test_rows_that_no_parser_takes_are_faults(tmp_path):
+    deep = '[' * 100_000 + ']' * 100_000
+    path = tmp_path / 'a.jsonl'
+    path.write_bytes(b'\xef\xbb\xbf' + json.dumps(GOOD[1]).encode() + b'\r\n'
+                     + deep.encode() + b'\n\xff\xfe\n' + b'9' * 5000 + b'\n')
+    found = validate_odvg(path, NAMES, progress=False)
+    assert [(fault.line, fault.cause) for fault in found.faults] == [
+        (2, 'not JSON'), (3, 'not JSON'), (4, 'not JSON')]
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(FileNotFoundError, match='no regular file'):
+        validate_odvg(tmp_path / 'pipe', progress=False)
+    path = write(tmp_path / 'a.jsonl', [dict(GOOD[0], filename='pipe')])
+    found = validate_odvg(path, NAMES, tmp_path, check_images=True, progress=False)
+    assert found.causes == {'missing image': 1}
