@@ -75,6 +75,19 @@ def test_a_good_set_passes_and_its_prompt_is_logged(bert, model, tmp_path):
     assert '3 training images, 2 classes' in found.notes[-1] and "cat" in found.notes[-1]
 
 
+def test_the_share_of_dropped_boxes_is_reported(bert, model, tmp_path):
+    folder = write(tmp_path / 'a')
+    one = dict(label=0, bbox=[1, 1, 9, 9])
+    (folder / 'map.json').write_text('{"0": "cat"}')
+    for labels, kind in (([0, 0, 7], 'warnings'), ([7, 7, 0], 'errors')):
+        (folder / 'a.json').write_text(json.dumps(dict(
+            filename='0.png', width=SIZE[0], height=SIZE[1],
+            detection=dict(instances=[dict(one, label=label) for label in labels]))))
+        found = look(folder, bert, model, format='odvg', label_map_file='map.json')
+        (text, ) = getattr(found, kind)
+        assert f'of 6 boxes left out (unknown label: {2 * labels.count(7)})' in text
+
+
 def test_no_random_number_is_drawn(bert, model, tmp_path):
     datasets = build(write(tmp_path / 'a'), bert, builder=dict(num_negatives=1))
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()

@@ -89,25 +89,29 @@ def read_cell(path: str, offset: int, length: int) -> bytes:
 def _summary(record: Any) -> tuple[int, int, int]:
     """Return width, height and number of boxes of a record; -1 for what is invalid.
 
+    A faulty box leaves the number of boxes open: the record's reader drops it.
     Boxes at most one pixel wide or high and ignored boxes do not count: the published training
     leaves out images that have no others.
     """
+    width = height = -1
     try:
+        width, height = (side if 0 < side < 1 << 31 else -1
+                         for side in (int(record['width']), int(record['height'])))
         if 'grounding' in record:
             boxes = [box for r in record['grounding']['regions'] for box in (
                 r['bbox'] if not r['bbox'] or isinstance(r['bbox'][0], list) else [r['bbox']])]
         else:
             boxes = [i['bbox'] for i in record['detection']['instances'] if not i.get('ignore')]
         thick = sum(x2 - x1 > 1 and y2 - y1 > 1 for x1, y1, x2, y2 in boxes)
-        return int(record['width']), int(record['height']), thick
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return -1, -1, -1
+        return width, height, thick
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
+        return width, height, -1
 
 
 def _parse(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -116,7 +120,9 @@ def _line_row(number: int, line: int, offset: int, content: bytes) -> Row:
     try:
         image = [int(n) for n in record['image_bytes']]
         start, length = image
-    except (KeyError, TypeError, ValueError):
+        if not (0 <= start < 1 << 63 and 0 <= length < 1 << 31):
+            start, length = -1, 0
+    except (KeyError, TypeError, ValueError, OverflowError):
         start, length = -1, 0
     return Row(number, line, offset, len(content), start, length, *_summary(record))
 
@@ -207,7 +213,7 @@ class Source:
         try:
             return json.loads(read_bytes(str(self.files[row['file']]), row['offset'],
                                          row['length']))
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, RecursionError) as error:
             raise BadSample('not JSON', self.where(row),
                             f'{error}; validate the file with tools/misc/validate_odvg.py'
                             ) from error

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.bad_sample_counter import MAX_DROPPED
 from glip_mm.datasets.stream.grounding_stream import seeded
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.evaluation.tested_datasets import TestedDataset
@@ -42,6 +43,10 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
     names = _class_names(dataset, title, findings)
     if names:
         _count_boxes(dataset, names, title, findings)
+    dropped = getattr(dataset.dataset, 'dropped_boxes', None)  # of all samples read until here
+    if dropped is not None and dropped.share:
+        target = findings.errors if dropped.share > MAX_DROPPED else findings.warnings
+        target.append(f'{title}: {dropped}; tools/misc/validate_odvg.py names the lines')
     prompt = _first_prompt(dataset, findings)
     glip = unwrapped(model)
     if prompt is None or not hasattr(glip, 'prompts'):
