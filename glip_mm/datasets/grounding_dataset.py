@@ -15,7 +15,6 @@ from .bad_sample_counter import BadSampleCounter, DroppedBoxCounter
 from .label_map import checked_label_map, read_label_map
 from .odvg_rules import HARMLESS, check_row
 from .storage import MappedTable, Source, open_or_build
-from .storage.sources import COLUMNS
 from .stream.permutation import mix
 
 #: Consecutive replacements after which the data set raises.
@@ -99,12 +98,8 @@ class GroundingDataset(BaseDataset):
         if self._fully_initialized:
             return
         self.source = Source(self.ann_file, self.format)
-        folder = Path(self.index_dir or Path(self.ann_file).parent)
-        self.source.prepare(folder)
-        stem = Path(self.ann_file).name.replace('*', '_')
-        self.table = open_or_build(folder / f'{stem}.index.arrow', self.source.files, COLUMNS,
-                                   self.source.rows)
-        self.selection = self._select(folder / f'{stem}.with-boxes.arrow')
+        self.table = self.source.open_table(self.index_dir)
+        self.selection = self._select()
         self._read_label_map()
         self._check_vocabulary()
         self.counter = BadSampleCounter(f"'{self.ann_file}'", self.max_bad)
@@ -115,7 +110,7 @@ class GroundingDataset(BaseDataset):
                              + (' with boxes: filter_cfg.filter_empty_gt=True drops all others'
                                 if len(self.table) else ''))
 
-    def _select(self, path: Path) -> MappedTable | None:
+    def _select(self) -> MappedTable | None:
         if not (self.filter_cfg or {}).get('filter_empty_gt'):
             return None
 
@@ -125,7 +120,8 @@ class GroundingDataset(BaseDataset):
                 # -1 marks a broken record, which the policy for bad samples handles
                 yield from ((start + i,) for i in np.flatnonzero(boxes != 0).tolist())
                 start += len(boxes)
-        selection = open_or_build(path, [self.table.path], [('row', pa.int32())], with_boxes)
+        selection = open_or_build(self.table.path.with_suffix('.with-boxes.arrow'), [],
+                                  [('row', pa.int32())], with_boxes, kind=self.table.stamp)
         return None if len(selection) == len(self.table) else selection
 
     def _read_label_map(self) -> None:
