@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import BaseDetDataset
+from mmengine.logging import print_log
 
 from glip_mm.registry import DATASETS
 
@@ -23,9 +24,11 @@ class ZeroShotDataset(BaseDetDataset):
     classes, the file's own names are used. What :func:`.coco_file.class_rows` takes for no class
     is left out.
 
-    Every image of the file is a sample, also without boxes. Which rows are read, corrected or left
-    out is the same as in the metrics, see :mod:`glip_mm.datasets.coco_file`. Sample fields besides
-    MMDetection's: ``dataset_name``. ``metainfo`` besides ``classes``: ``category_ids``.
+    Every image of the file is a sample, also without boxes, unless a training has
+    ``filter_cfg=dict(filter_empty_gt=True)``: then those without a box of more than a pixel are
+    left out, as published. Which rows are read, corrected or left out is the same as in the
+    metrics, see :mod:`glip_mm.datasets.coco_file`. Sample fields besides MMDetection's:
+    ``dataset_name``. ``metainfo`` besides ``classes``: ``category_ids``.
 
     Args:
         dataset_name: Name of the data set in results; default: name of its folder.
@@ -105,5 +108,21 @@ class ZeroShotDataset(BaseDetDataset):
             return self.pipeline(info)
 
     def filter_data(self) -> list[dict]:
-        """Return all samples: an evaluation leaves none out."""
-        return self.data_list
+        """Return all samples, or in training those with a box if ``filter_cfg`` says so.
+
+        Raises:
+            DataError: If none is left.
+        """
+        if self.test_mode or not (self.filter_cfg or {}).get('filter_empty_gt'):
+            return self.data_list
+        kept = [info for info in self.data_list if any(
+            min(x2 - x1, y2 - y1) > 1 for x1, y1, x2, y2 in (i['bbox'] for i in info['instances']))]
+        if not kept:
+            raise DataError(f"'{self.ann_file}': none of its {len(self.data_list)} images has a "
+                            'box of more than a pixel, so filter_cfg.filter_empty_gt=True leaves '
+                            'none: annotate them')
+        if len(kept) < len(self.data_list):
+            print_log(f"'{self.ann_file}': {len(self.data_list) - len(kept)} of "
+                      f'{len(self.data_list)} images have no box and are left out '
+                      '(filter_cfg.filter_empty_gt)', 'current')
+        return kept

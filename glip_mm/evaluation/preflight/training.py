@@ -14,9 +14,11 @@ from glip_mm.evaluation.tested_datasets import TestedDataset
 from glip_mm.text import Prompt
 
 from .annotations import check_annotations, read_annotations
+from .box_positions import check_positions
 from .boxes import check_boxes
 from .findings import Findings, both_sides
 from .image_checks import check_images, some_samples
+from .pipeline_order import order_fault
 from .prompt_checks import check_names, unwrapped
 
 #: Maximum size of an annotation file that is read before a training: a few seconds.
@@ -40,6 +42,7 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
         if hasattr(dataset.dataset, 'cat_ids'):  # it looks categories up by name
             check_annotations(dataset, content, findings, training=True)
     check_images(dataset, findings)
+    check_pipeline(dataset, findings)
     names = _class_names(dataset, title, findings)
     if names:
         _count_boxes(dataset, names, title, findings)
@@ -61,6 +64,17 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
         f'{dataset.name}: {dataset.num_images} training images, '
         + (f'{len(names)} classes' if names else 'each with its own phrases')
         + f'; a prompt of the first: {len(prompt.entities)} names, {read[:400]}')
+
+
+def check_pipeline(dataset: TestedDataset, findings: Findings) -> None:
+    """Check that a training pipeline loads boxes first, and moves them with the image."""
+    steps = getattr(getattr(dataset.dataset, 'pipeline', None), 'transforms', None) or ()
+    wrong = order_fault(steps)
+    if wrong:
+        findings.errors.append(f"{dataset.name}: train_dataloader's pipeline of this data set: "
+                               f'{wrong}')
+    else:
+        check_positions(dataset, findings)
 
 
 def check_vocabularies(training: Sequence[TestedDataset], tested: Sequence[TestedDataset],
