@@ -52,7 +52,10 @@ class GroundingDataset(BaseDataset):
         data_prefix: ``dict(img=...)``, the folder of the images.
         format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'``, ``'tsv'`` (``ann_file`` is the
             bundle's YAML file), ``'tar'``, or one that was added to
-            :data:`glip_mm.datasets.converters.FORMATS`.
+            :data:`glip_mm.datasets.converters.FORMATS`. ``'folder'``: ``ann_file`` is a folder,
+            or a file such as ``data.yaml``, in any format of
+            :data:`glip_mm.datasets.formats.FORMATS`; one of their names says which. It is
+            converted once, like ``'coco'``; images are looked for where the format has them.
         label_map_file: JSON of label -> name, which ODVG detection data need: negatives are
             drawn from it.
         filter_cfg: Filters; ``filter_empty_gt=True`` leaves out images without usable boxes.
@@ -60,6 +63,7 @@ class GroundingDataset(BaseDataset):
             in any case.
         max_bad: Share of bad samples above which the training ends even with ``'replace'``.
         index_dir: Folder of the index; default: beside the data.
+        split: Split of a folder; one that is not divided is taken as a whole.
         pipeline, metainfo, test_mode, lazy_init: Arguments of MMEngine's ``BaseDataset``.
         return_classes: Accepted for MMDetection's configs; always true here.
 
@@ -73,13 +77,15 @@ class GroundingDataset(BaseDataset):
                  metainfo: dict | None = None, filter_cfg: dict | None = None,
                  pipeline: Sequence[dict | Any] = (), test_mode: bool = False,
                  lazy_init: bool = False, on_bad: str = 'replace', max_bad: float = 0.01,
-                 index_dir: str | None = None, return_classes: bool = True) -> None:
+                 index_dir: str | None = None, split: str = 'train',
+                 return_classes: bool = True) -> None:
         if on_bad not in ('replace', 'stop'):
             raise ValueError(f"GroundingDataset.on_bad must be 'replace' or 'stop', got {on_bad!r}")
         unknown = set(filter_cfg or {}) - {'filter_empty_gt'}
         if unknown:
             raise ValueError(f'GroundingDataset.filter_cfg knows filter_empty_gt, got {unknown}')
         self.format, self.label_map_file, self.index_dir = format, label_map_file, index_dir
+        self.split = split
         self.strict = on_bad == 'stop'
         self.on_bad = 'stop' if test_mode else on_bad
         self.max_bad = max_bad
@@ -97,7 +103,7 @@ class GroundingDataset(BaseDataset):
         """Open the index, after building it if necessary."""
         if self._fully_initialized:
             return
-        self.source = Source(self.ann_file, self.format)
+        self.source = Source(self.ann_file, self.format, self.split)
         self.table = self.source.open_table(self.index_dir)
         self.selection = self._select()
         self._read_label_map()
@@ -209,7 +215,8 @@ class GroundingDataset(BaseDataset):
         self.dropped_boxes.count(check.boxes, check.dropped, where)
         record = check.record
         info = dict(
-            img_path=str(Path(self.data_prefix.get('img') or '') / record['filename']),
+            img_path=str(Path(self.data_prefix.get('img') or self.source.image_root or '')
+                         / record['filename']),
             height=record['height'], width=record['width'], sample_idx=idx,
             img_id=record.get('image_id', idx), where=where)
         packed = self.source.image(row)
