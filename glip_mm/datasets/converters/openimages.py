@@ -85,7 +85,7 @@ def read_classes(path: str | Path) -> dict[str, str]:
     return classes
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def box_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Iterate over line numbers and the wanted columns of all rows."""
     with open_text(path) as file:
         reader = csv.reader(file)
@@ -123,17 +123,17 @@ def boxes_by_image(path: Path) -> Iterator[tuple[str, list[Box]]]:
     """
     seen: set[str] = set()
     last = None
-    for _, cells in _rows(path):
+    for _, cells in box_rows(path):
         if cells[0] != last and cells[0] in seen:
             break
         last = cells[0]
         seen.add(last)
     else:
-        for image_id, group in groupby(_rows(path), key=lambda item: item[1][0]):
+        for image_id, group in groupby(box_rows(path), key=lambda item: item[1][0]):
             yield image_id, [_box(line, cells) for line, cells in group]
         return
     images: dict[str, list[Box]] = {}
-    for line, cells in _rows(path):
+    for line, cells in box_rows(path):
         images.setdefault(cells[0], []).append(_box(line, cells))
     yield from images.items()
 
@@ -247,6 +247,6 @@ def openimages_records(ann_file: str | Path, class_file: str | Path,
     names = read_classes(class_file)
     labels = {class_id: label for label, class_id in enumerate(names)}
     report = Report(str(ann_file))
-    next(_rows(Path(ann_file)), None)  # a wrong file fails here, not at the first record
+    next(box_rows(Path(ann_file)), None)  # a wrong file fails here, not at the first record
     return Records(_records(Path(ann_file), labels, names, sizes, drop_crowd, report),
                    dict(enumerate(names.values())), None, report)

@@ -1,6 +1,6 @@
 """Looking at folders without reading them: beginnings of files, names of splits, image folders."""
 
-import gzip
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -8,51 +8,39 @@ from pathlib import Path
 
 from .base import split_name
 
-#: Bytes that a guess reads of a file.
-PIECE = 1 << 16
 #: Folders that are looked through for images.
 FOLDERS = 400
+#: Files whose beginnings a guess reads.
+GUESSED = 64
 #: Folders, relative to the root, that annotations usually lie in.
 PLACES = ('', 'annotations', 'Annotations', 'labels')
 
 
-def ends(path: Path) -> str:
-    """Return the beginning and the end of a text file, the beginning alone if it is compressed."""
-    try:
-        with open(path, 'rb') as file:
-            start = file.read(PIECE)
-            if start[:2] == b'\x1f\x8b':
-                with gzip.open(path) as unzipped:
-                    return unzipped.read(PIECE).decode('utf-8-sig', 'replace')
-            size = path.stat().st_size
-            file.seek(max(len(start), size - PIECE))
-            return (start.decode('utf-8-sig', 'replace') + '\n'
-                    + file.read().decode('utf-8', 'replace'))
-    except (OSError, EOFError):
-        return ''
-
-
-def files_in(folder: Path, *endings: str) -> list[Path]:
+def files_in(folder: Path, *endings: str, most: int | None = None) -> list[Path]:
     """List the files of a folder, and of its usual folders of annotations, by their endings.
 
-    A file given in place of a folder is listed itself.
+    Args:
+        folder: The folder; a file given in its place is listed itself.
+        endings: Endings of names, lower case.
+        most: Maximum number of files, for guesses: some formats have a file for each image.
     """
     if folder.is_file():
         return [folder] if folder.name.lower().endswith(endings) else []
     found: dict[Path, Path] = {}
     for place in PLACES:
-        for path in sorted((folder / place).glob('*')):
-            if path.name.lower().endswith(endings) and path.is_file():
-                found.setdefault(path.resolve(), path)
+        if (folder / place).is_dir():
+            for name in sorted(name for name in os.listdir(folder / place)
+                               if name.lower().endswith(endings))[:most]:
+                path = folder / place / name
+                if path.is_file():
+                    found.setdefault(path.resolve(), path)
     return list(found.values())
 
 
 def root_of(folder: Path) -> Path:
     """Return the root of a data set of which a folder or an annotation file is given."""
-    if folder.is_file():
-        folder = folder.parent
-        return folder.parent if folder.name.lower() in PLACES else folder
-    return folder
+    folder = folder.parent if folder.is_file() else folder
+    return folder.parent if folder.name in PLACES else folder
 
 
 def split_in(name: str) -> str:
@@ -69,9 +57,12 @@ def split_in(name: str) -> str:
 
 def by_split(paths: Sequence[Path]) -> dict[str, Path]:
     """Name files after their splits; files of the same split keep their own names."""
-    splits = [split_in(path.name) for path in paths]
-    return {split if splits.count(split) == 1 and (split or len(paths) == 1)
-            else path.name.partition('.')[0]: path for split, path in zip(splits, paths)}
+    names = [split_in(path.name) for path in paths]
+    for own in (lambda path: path.name.partition('.')[0],
+                lambda path: f'{path.parent.name}/{path.name}'):
+        names = [name if names.count(name) == 1 else own(path)
+                 for name, path in zip(names, paths)]
+    return dict(zip(names, paths))
 
 
 def folders_below(root: Path, depth: int = 2) -> Iterator[Path]:

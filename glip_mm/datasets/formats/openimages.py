@@ -6,12 +6,13 @@ names, and loses the place of what it leaves out.
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from glip_mm.datasets.coco_file import content_of
 from glip_mm.datasets.converters.openimages import (
     ImageSizes,
-    boxes_by_image,
+    box_rows,
     openimages_records,
     openimages_rows,
 )
@@ -87,7 +88,7 @@ def splits(folder: Path) -> Sequence[SplitFiles]:
         if class_file is None:
             raise DataError(f"'{path}' names classes by ids such as /m/011k07: fetch "
                             'class-descriptions-boxable.csv into the folder beside it')
-        ids = [image_id for (image_id, _), _ in zip(boxes_by_image(path), range(3))]
+        ids = dict.fromkeys(cells[0] for _, cells in islice(box_rows(path), 20))
         images = image_folder(root, [f'{i}{suffix}' for i in ids
                                      for suffix in ('', '.jpg', '.png')], name)
         result.append(SplitFiles(name, path, images, partial(_read, path, class_file, images),
