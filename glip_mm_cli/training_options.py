@@ -26,6 +26,11 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seeds', '--seed', nargs='+', type=at_least(0), metavar='N',
                         help='of the few-shot subset and of the training; several make a table of '
                         'mean and deviation (default: 3)')
+    parser.add_argument('--val', choices=['few', 'full'], help='images that choose the checkpoint '
+                        'of a few-shot run: as few as are trained, or the whole val split '
+                        '(default: full; few, as published, where ODinW has prepared files)')
+    parser.add_argument('--keep-empty', action='store_true', help='keep training images without '
+                        'boxes, as background (default: leave them out, as published)')
     parser.add_argument('--epochs', type=at_least(1), default=200, help='at most (default: 200)')
     parser.add_argument('--batch-size', type=at_least(1), default=4, help='default: 4')
     parser.add_argument('--workers', type=at_least(0), default=2, help='processes that read '

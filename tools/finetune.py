@@ -51,7 +51,7 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
     parse_early(make_parser())
 
 from glip_mm.apis.repeated_tests import Task
-from glip_mm.finetuning.run import default_work_dir, prepare, run_seeds
+from glip_mm.finetuning.run import default_work_dir, empty_images, prepare, run_seeds
 
 
 def main() -> None:
@@ -62,6 +62,9 @@ def main() -> None:
         parser.error('--train-file needs --shots: how many the file has of each class')
     if args.shots == 0 and (args.retention or args.replay):
         parser.error('--shots 0 trains nothing: leave --retention and --replay out')
+    if args.val and not args.shots:
+        parser.error(f'--val {args.val} needs --shots: how many images of each class are trained; '
+                     'other runs choose the checkpoint on the whole val split')
     seeds = args.seeds or [SEEDS[0]]
     if len(set(seeds)) < len(seeds) or max(seeds) >= 1 << 32:
         parser.error(f'--seeds {seeds}: give each once, and none of 2^32 or more')
@@ -76,8 +79,15 @@ def main() -> None:
     except (ImportError, KeyError, OSError, TypeError, ValueError) as error:
         ours = len(error.args) == 1 and isinstance(error.args[0], str)
         parser.exit(2, f'{parser.prog}: error: {error.args[0] if ours else error}\n')
+    if splits.description:
+        print(splits.description)
     print(f"{splits.name}: classes {list(splits.classes)}, tuning '{args.tuning}', shots "
-          f"{'all' if args.shots is None else args.shots}", flush=True)
+          f"{'all' if args.shots is None else args.shots}, val {args.val}", flush=True)
+    count = sum(empty_images(splits, args.keep_empty).values())
+    if count and args.shots != 0:
+        print(f"{count} training images without boxes are "
+              + ('kept: background for all words' if args.keep_empty else
+                 'left out, as published (--keep-empty keeps them)'), flush=True)
     for doubt in splits.doubts:
         print(f'WARNING: {doubt}', flush=True)
     run_seeds(args, work_dir, splits, configs, kept)

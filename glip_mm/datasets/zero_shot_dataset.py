@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import BaseDetDataset
+from mmengine.logging import print_log
 
 from glip_mm.registry import DATASETS
 
 from .bad_sample import naming_the_image
-from .coco_file import categories_of, read_coco
+from .coco_file import categories_of, image_order, read_coco
 from .data_error import DataError
 
 
@@ -20,12 +21,14 @@ class ZeroShotDataset(BaseDetDataset):
     Label ``i`` is the ``i``-th category of the file in ascending order of id, whatever its name
     there: published protocols rename classes (ODinW), and MMDetection's ``CocoDataset``, which
     looks categories up by name, silently loses a renamed class. If ``metainfo`` has no
-    classes, the file's own names are used. A category of id 0 without boxes is left out if that
-    makes file and ``metainfo`` agree (RoboFlow's background).
+    classes, the file's own names are used. What :func:`.coco_file.class_rows` takes for no class
+    is left out.
 
-    Every image of the file is a sample, also without boxes. Boxes without area or outside
-    their image are left out in training. Sample fields besides
-    MMDetection's: ``dataset_name``. ``metainfo`` besides ``classes``: ``category_ids``.
+    Every image of the file is a sample, also without boxes, unless a training has
+    ``filter_cfg=dict(filter_empty_gt=True)``: then those without a box of more than a pixel are
+    left out, as published. Which rows are read, corrected or left out is the same as in the
+    metrics, see :mod:`glip_mm.datasets.coco_file`. Sample fields besides MMDetection's:
+    ``dataset_name``. ``metainfo`` besides ``classes``: ``category_ids``.
 
     Args:
         dataset_name: Name of the data set in results; default: name of its folder.
@@ -65,12 +68,12 @@ class ZeroShotDataset(BaseDetDataset):
             self.dataset_name = Path(self.ann_file).resolve().parent.name
         label = {category: i for i, category in enumerate(ids)}
         boxes: dict[Any, list[dict]] = defaultdict(list)
-        for annotation in content.get('annotations', ()):
+        for annotation in content['annotations']:
             # boxes of the background category, if there are any, belong to no class
             if annotation['category_id'] in label:
                 boxes[annotation['image_id']].append(annotation)
         return [self._sample(image, boxes[image['id']], label)
-                for image in sorted(content['images'], key=lambda image: image['id'])]
+                for image in image_order(content['images'])]
 
     def _sample(self, image: dict, annotations: list[dict], label: dict[int, int]) -> dict:
         name = image.get(self.image_names)
@@ -82,12 +85,9 @@ class ZeroShotDataset(BaseDetDataset):
         instances = []
         for annotation in annotations:
             x, y, w, h = annotation['bbox']
-            if not self.test_mode and (w <= 0 or h <= 0 or x >= image['width'] or x + w <= 0
-                                       or y >= image['height'] or y + h <= 0):
-                continue  # nothing to learn from
             instances.append(dict(bbox=[x, y, x + w, y + h],
                                   bbox_label=label[annotation['category_id']],
-                                  ignore_flag=int(bool(annotation.get('iscrowd', 0)))))
+                                  ignore_flag=annotation['iscrowd']))
         info = dict(
             img_id=image['id'], img_path=str(Path(self.data_prefix.get('img') or '') / name),
             height=image['height'], width=image['width'], instances=instances,
@@ -108,5 +108,21 @@ class ZeroShotDataset(BaseDetDataset):
             return self.pipeline(info)
 
     def filter_data(self) -> list[dict]:
-        """Return all samples: an evaluation leaves none out."""
-        return self.data_list
+        """Return all samples, or in training those with a box if ``filter_cfg`` says so.
+
+        Raises:
+            DataError: If none is left.
+        """
+        if self.test_mode or not (self.filter_cfg or {}).get('filter_empty_gt'):
+            return self.data_list
+        kept = [info for info in self.data_list if any(
+            min(x2 - x1, y2 - y1) > 1 for x1, y1, x2, y2 in (i['bbox'] for i in info['instances']))]
+        if not kept:
+            raise DataError(f"'{self.ann_file}': none of its {len(self.data_list)} images has a "
+                            'box of more than a pixel, so filter_cfg.filter_empty_gt=True leaves '
+                            'none: annotate them')
+        if len(kept) < len(self.data_list):
+            print_log(f"'{self.ann_file}': {len(self.data_list) - len(kept)} of "
+                      f'{len(self.data_list)} images have no box and are left out '
+                      '(filter_cfg.filter_empty_gt)', 'current')
+        return kept

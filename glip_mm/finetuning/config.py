@@ -12,14 +12,15 @@ from mmengine.config import Config
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import read_coco
-from glip_mm.datasets.meta_keys import TRAIN_META_KEYS
+from glip_mm.datasets.formats.opening import digest_of
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.models.tuning.modes import MODES
 
 from .class_prompts import ClassPrompts
-from .data import digest_of
+from .few_shot import images_with_boxes
 from .replay import Replay
 from .splits import Split, Splits
+from .train_pipeline import scaling_loader, train_pipeline
 
 #: Tuning modes, see docs/tuning_modes.md.
 TUNING = tuple(MODES)
@@ -48,6 +49,7 @@ class RunSettings:
             None for the published 3, or 2 with all images.
         stop_patience: Evaluations without improvement before the training stops; None for the
             published 8, or 4 with all images.
+        keep_empty: Whether training images without boxes are kept; published: left out.
     """
 
     tuning: str = 'full'
@@ -60,6 +62,7 @@ class RunSettings:
     copies: int | None = None
     step_patience: int | None = None
     stop_patience: int | None = None
+    keep_empty: bool = False
 
     def __post_init__(self) -> None:
         if self.tuning not in TUNING:
@@ -72,8 +75,8 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     """Build the settings of a run that its base config does not have.
 
     Args:
-        base: Config of the model; its training pipeline and optimizer are kept if it has
-            them, otherwise published ones are used.
+        base: Config of the model; its training pipeline (see :func:`.train_pipeline`) and
+            optimizer are kept if it has them, otherwise published ones are used.
         splits: Splits of the data set.
         settings: Settings of the training.
         checkpoint: Checkpoint that the training starts from.
@@ -97,14 +100,16 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     if 'model' not in base:
         raise KeyError(f"config '{base.filename}' has no model")
     caption_prompt = {**splits.caption_prompt, **prompts.caption_prompt} or None
-    test_pipeline = [_loading(dict(step)) for step in test_pipeline_of(base)]
+    test_pipeline = [scaling_loader(dict(step)) for step in test_pipeline_of(base)]
     build = _build_prompt(base, splits, settings.tuning, caption_prompt, prompts.name_variants)
-    train = split_dataset(splits, splits.train, _train_pipeline(base, test_pipeline, build),
-                          test_mode=False)
+    train = split_dataset(splits, splits.train, train_pipeline(base, build), test_mode=False)
+    if not settings.keep_empty:
+        train['filter_cfg'] = dict(filter_empty_gt=True)
     copies = settings.copies or COPIES.get(settings.shots or 0, 1)
     loop = 'EpochBasedTrainLoop'
     if replay:
-        images = len(read_coco(str(splits.train.ann_file))['images'])
+        content = read_coco(str(splits.train.ann_file))
+        images = len(content['images'] if settings.keep_empty else images_with_boxes(content))
         train, loop = replay.mix(train, copies * images), 'ResumableEpochLoop'
     elif copies > 1:
         train = dict(type='RepeatDataset', times=copies, dataset=train)
@@ -194,42 +199,6 @@ def _build_prompt(base: Config, splits: Splits, tuning: str, caption_prompt: Map
     if variants:
         own['name_variants'] = dict(variants)
     return dict(type='BuildPrompt', **kind, **own)
-
-
-def _train_pipeline(base: Config, test_pipeline: list[dict], build: dict) -> list[dict]:
-    """Return the base config's detection pipeline with this prompt; else the test's, with flips."""
-    found = _find_pipeline((base.get('train_dataloader') or {}).get('dataset') or {})
-    if found is None:
-        found = [*test_pipeline[:-1], dict(type='RandomFlip', prob=0.5), dict(type='BuildPrompt'),
-                 test_pipeline[-1]]
-    steps = []
-    for step in deepcopy(found):
-        kind = step['type'].rpartition('.')[2]
-        if kind == 'BuildPrompt':
-            step = build
-        elif kind == 'FlipWithWords':
-            # FlipWithWords would exchange words and shift the spans of all names that follow
-            step = dict(type='RandomFlip', prob=step.get('prob', 0.5))
-        elif kind == 'PackDetInputs':
-            step = dict(type=step['type'], meta_keys=TRAIN_META_KEYS)
-        steps.append(_loading(dict(step)))
-    return steps
-
-
-def _loading(step: dict[str, Any]) -> dict[str, Any]:
-    """Return the loader that scales 16-bit grey images, which Pillow itself clips to white."""
-    if step['type'].rpartition('.')[2] == 'LoadImageFromFile' and step.get(
-            'imdecode_backend') == 'pillow':
-        step['type'] = 'LoadImage'
-    return step
-
-
-def _find_pipeline(dataset: Mapping) -> list | None:
-    pipeline = dataset.get('pipeline') or ()
-    if any(step['type'].rpartition('.')[2] == 'BuildPrompt' for step in pipeline):
-        return list(pipeline)
-    parts = [*(dataset.get('datasets') or ()), *filter(None, [dataset.get('dataset')])]
-    return next(filter(None, map(_find_pipeline, parts)), None)
 
 
 def split_dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode: bool = True,

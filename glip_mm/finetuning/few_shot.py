@@ -34,12 +34,9 @@ def greedy_shots(content: dict[str, Any], shots: int, seed: int = 0) -> list[Any
     if shots < 1:
         raise ValueError(f'shots must be at least 1, got {shots}')
     held: dict[Any, set] = defaultdict(set)
-    large = set()
     for annotation in content.get('annotations', ()):
         held[annotation['image_id']].add(annotation['category_id'])
-        if min(annotation['bbox'][2:]) > 1:
-            large.add(annotation['image_id'])
-    ids = sorted(image['id'] for image in content['images'] if image['id'] in large)
+    ids = sorted(images_with_boxes(content))
     available = Counter(category for i in ids for category in held[i])
     _check_available(content, available, shots)
     if seed:
@@ -52,6 +49,12 @@ def greedy_shots(content: dict[str, Any], shots: int, seed: int = 0) -> list[Any
             for c in held[i]:
                 wanted[c] -= 1
     return chosen
+
+
+def images_with_boxes(content: dict[str, Any]) -> set[Any]:
+    """Return the ids of a COCO-format file's images with a box of more than a pixel."""
+    large = {a['image_id'] for a in content.get('annotations', ()) if min(a['bbox'][2:]) > 1}
+    return {image['id'] for image in content['images'] if image['id'] in large}
 
 
 def _check_available(content: dict[str, Any], available: Counter, shots: int) -> None:

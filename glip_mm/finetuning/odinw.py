@@ -1,6 +1,7 @@
 """Data sets of ODinW, as described in ``configs/_base_/datasets/odinw.json``."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,17 @@ def odinw_splits(name: str, rows: list[dict[str, Any]], root: str | Path = 'data
     return replace(splits, doubts=check_splits(splits))
 
 
-def prepared_file(train: Split, shots: int, seed: int) -> Path | None:
-    """Find the leaderboard's few-shot file of a training split; None if there is none."""
-    # in flat sets the training file has another name, but the few-shot file lies beside it, too
-    path = train.ann_file.parent / f'fewshot_train_shot{shots}_seed{seed}.json'
-    return path if path.is_file() else None
+def prepared_file(split: Split, shots: int, seed: int,
+                  names: Sequence[str] = ('train', )) -> Path | None:
+    """Find the leaderboard's few-shot file of a split; None if there is none.
+
+    Args:
+        split: Split that the file is a subset of.
+        shots: Number of images per class.
+        seed: Random seed of the subset.
+        names: Names that the split may have, such as ``'train'``, or ``'val'`` and ``'minival'``.
+    """
+    # in flat sets the split's file has another name, but the few-shot file lies beside it, too
+    paths = [split.ann_file.parent / f'fewshot_{name}_shot{shots}_seed{seed}.json'
+             for name in names]
+    return next(filter(Path.is_file, paths), None)

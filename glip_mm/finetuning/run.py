@@ -13,12 +13,14 @@ from mmengine.config import Config
 
 from glip_mm.apis.repeated_tests import Task, read_task
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.coco_file import read_coco
 from glip_mm.visualization.report import make_report
 from glip_mm_cli.places import shared_root
 
 from .class_prompts import read_class_prompts
 from .config import RunSettings, finetune_config, write_config
 from .data import with_shots
+from .few_shot import images_with_boxes
 from .odinw import prepared_file
 from .open_splits import ODINW, data_name, open_splits
 from .replay import read_replay
@@ -26,16 +28,25 @@ from .results import aggregate, read_results, results_table
 from .retention import measure_retention, tuned_task, write_retention
 from .splits import Splits
 from .start import check_start, find_start
+from .val_shots import KINDS, with_val_shots
 
 
-def find_splits(args: argparse.Namespace, seed: int, out: Path) -> Splits:
-    """Find the splits of a run."""
-    train_file = args.train_file
+def find_splits(args: argparse.Namespace, seed: int, out: Path) -> tuple[Splits, str]:
+    """Find the splits of a run, and whether few or all val images choose its checkpoint."""
+    train_file, published = args.train_file, args.data.startswith(ODINW)
     splits = open_splits(args.data, out, args.val_fraction, args.sets, args.odinw_root,
                          args.test_split)
-    if args.data.startswith(ODINW) and args.shots and not train_file:
+    if published and args.shots and not train_file:
         train_file = prepared_file(splits.train, args.shots, seed)
-    return with_shots(splits, args.shots or None, seed, out, train_file)
+    splits = with_shots(splits, args.shots or None, seed, out, train_file)
+    return with_val_shots(splits, args.val, args.shots, seed, out, published)
+
+
+def empty_images(splits: Splits, kept: bool) -> dict[str, int]:
+    """Count the training images without boxes, as ``empty_images_trained`` or ``..._left_out``."""
+    content = read_coco(str(splits.train.ann_file))
+    count = len(content['images']) - len(images_with_boxes(content))
+    return {f"empty_images_{'trained' if kept else 'left_out'}": count}
 
 
 def call_tool(name: str, *options: object) -> int:
@@ -109,13 +120,14 @@ def prepare(args: argparse.Namespace, work_dir: Path, seeds: Sequence[int], kept
     file, args.checkpoint = find_start(args.checkpoint, args.config, work_dir)
     base = Config.fromfile(file)
     settings = RunSettings(args.tuning, args.shots, args.epochs, args.batch_size, args.workers,
-                           seeds[0], args.lr, args.copies, args.step_patience, args.stop_patience)
+                           seeds[0], args.lr, args.copies, args.step_patience, args.stop_patience,
+                           args.keep_empty)
     kept += [read_task(text) for text in args.retention]
     replay = read_replay(args.replay, args.replay_share) if args.replay else None
-    configs = {}
+    configs, kinds = {}, {}
     for seed in seeds:
         folder = work_dir / f'seed{seed}'
-        splits = find_splits(args, seed, folder / 'data')
+        splits, kinds[seed] = find_splits(args, seed, folder / 'data')
         prompts = read_class_prompts(args.prompts, splits.classes)
         content = finetune_config(base, splits, replace(settings, seed=seed), args.checkpoint,
                                   prompts, replay)
@@ -124,6 +136,11 @@ def prepare(args: argparse.Namespace, work_dir: Path, seeds: Sequence[int], kept
             content.get('model', {}).pop('tuning', None)
         configs[seed] = write_config(folder / 'config.py', file, content, command,
                                      args.cfg_options)
+    if len(set(kinds.values())) > 1:
+        few, full = ([seed for seed in seeds if kinds[seed] == kind] for kind in KINDS)
+        raise ValueError(f'{splits.name} has prepared few-shot files of val for the seeds {few}, '
+                         f'and none for {full}: say --val few or --val full')
+    args.val = kinds[seeds[0]]
     if not all((config.parent / 'test/metrics.json').is_file() for config in configs.values()):
         check_start(configs[seeds[0]], args.checkpoint)
     return configs, splits
@@ -161,7 +178,8 @@ def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
         doubts.append("nothing was found: see 'Training that learns nothing' in "
                       'docs/troubleshooting.md, and what the log said at the first evaluation')
     table += ''.join(f'\n\nWarning: {doubt}.' for doubt in doubts)
-    summary = dict(data=name, doubts=doubts, tuning=args.tuning, shots=args.shots, runs=runs,
+    summary = dict(data=name, doubts=doubts, tuning=args.tuning, shots=args.shots, val=args.val,
+                   **empty_images(splits, args.keep_empty), runs=runs,
                    mean={k: m for k, (m, _) in aggregate(list(runs.values())).items()},
                    deviation={k: d for k, (_, d) in aggregate(list(runs.values())).items()})
     if kept:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.odvg_rules import HARMLESS, REMEDIES, check_row
-from glip_mm.datasets.storage import MappedTable, Source, open_or_build
-from glip_mm.datasets.storage.sources import COLUMNS
+from glip_mm.datasets.storage import MappedTable, Source
 
 #: Faults of single boxes, which a reader can drop.
 FAULTS_OF_BOXES = frozenset({'degenerate box', 'box outside the image'})
@@ -71,9 +71,11 @@ class LabelRows:
         self.path, self.label_map = Path(path), label_map
         pattern, kind = _pattern(self.path)
         self.source = Source(str(pattern), kind)
-        stem = pattern.name.replace('*', '_')
-        self.table: MappedTable = open_or_build(
-            pattern.parent / f'{stem}.index.arrow', self.source.files, COLUMNS, self.source.rows)
+        try:
+            self.table: MappedTable = self.source.open_table()
+        except PermissionError:  # labels of somebody else
+            self._index = TemporaryDirectory()
+            self.table = self.source.open_table(self._index.name)
         if not len(self.table):
             raise ValueError(f"'{pattern}' holds no row: nothing was labelled; look at "
                              'rejects.jsonl for the causes')

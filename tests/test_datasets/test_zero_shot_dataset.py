@@ -63,6 +63,22 @@ def test_disagreement_lists_both_sides(tmp_path):
         build(path, metainfo=dict(classes=('cow', )))
 
 
+def test_images_without_boxes_may_be_left_out_of_a_training(tmp_path, monkeypatch):
+    said: list = []
+    monkeypatch.setattr('glip_mm.datasets.zero_shot_dataset.print_log',
+                        lambda text, logger: said.append(text))
+    path = write(tmp_path, [(7, 'cat')], [BOX, dict(BOX, id=2, image_id=9, bbox=[3, 3, 1, 20])])
+    options = dict(ann_file=str(path), filter_cfg=dict(filter_empty_gt=True))
+    dataset = ZeroShotDataset(**options)
+    assert len(dataset) == 1 and dataset.get_data_info(0)['img_id'] == 3
+    assert len(said) == 1 and '1 of 2 images have no box and are left out' in said[0]
+    assert len(ZeroShotDataset(test_mode=True, **options)) == 2
+    assert len(ZeroShotDataset(ann_file=str(path))) == 2
+    write(tmp_path, [(7, 'cat')], [dict(BOX, bbox=[3, 3, 1, 1])])
+    with pytest.raises(ValueError, match='none of its 2 images has a box of more than a pixel'):
+        ZeroShotDataset(**options)
+
+
 def test_lvis_images_are_named_by_their_address(tmp_path):
     path = write(tmp_path, [(7, 'cat')], coco_url='http://x.org/val2017/000000000139.jpg')
     info = build(path, image_names='coco_url', data_prefix=dict(img='/data/coco')).get_data_info(0)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import RepeatDataset
+from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.registry import DefaultScope
 from PIL import Image
 
@@ -16,7 +16,8 @@ from glip_mm.engine.hooks import PreflightHook
 from glip_mm.evaluation.preflight import Findings, PreflightError, check_training
 from glip_mm.evaluation.preflight.training import check_training_set, check_vocabularies
 from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
-from glip_mm.registry import DATASETS
+from glip_mm.registry import DATASETS, TRANSFORMS
+from glip_mm.visualization.training_sample import save_training_sample
 from tests.test_models.nano import build_nano, write_tiny_bert
 
 SIZE = (40, 30)
@@ -73,6 +74,19 @@ def test_a_good_set_passes_and_its_prompt_is_logged(bert, model, tmp_path):
     found = look(write(tmp_path / 'a'), bert, model)
     assert (found.errors, found.warnings) == ([], [])
     assert '3 training images, 2 classes' in found.notes[-1] and "cat" in found.notes[-1]
+
+
+def test_the_share_of_dropped_boxes_is_reported(bert, model, tmp_path):
+    folder = write(tmp_path / 'a')
+    one = dict(label=0, bbox=[1, 1, 9, 9])
+    (folder / 'map.json').write_text('{"0": "cat"}')
+    for labels, kind in (([0, 0, 7], 'warnings'), ([7, 7, 0], 'errors')):
+        (folder / 'a.json').write_text(json.dumps(dict(
+            filename='0.png', width=SIZE[0], height=SIZE[1],
+            detection=dict(instances=[dict(one, label=label) for label in labels]))))
+        found = look(folder, bert, model, format='odvg', label_map_file='map.json')
+        (text, ) = getattr(found, kind)
+        assert f'of 6 boxes left out (unknown label: {2 * labels.count(7)})' in text
 
 
 def test_no_random_number_is_drawn(bert, model, tmp_path):
@@ -199,16 +213,16 @@ def test_evaluated_classes_that_are_not_trained(bert, tmp_path):
         assert bool(findings.warnings) == bool(said) and (said or '') in ''.join(findings.warnings)
 
 
-def runner_of(datasets, model):
-    loader = SimpleNamespace(dataset=SimpleNamespace(datasets=[d.dataset for d in datasets]))
+def runner_of(datasets, model, work_dir):
+    loader = SimpleNamespace(dataset=ConcatDataset([d.dataset for d in datasets]))
     return SimpleNamespace(val_loop=None, train_loop=SimpleNamespace(dataloader=loader),
-                           model=model, logger=logging.getLogger('test'))
+                           model=model, logger=logging.getLogger('test'), work_dir=str(work_dir))
 
 
 def test_the_hook_ends_the_training_or_warns(bert, model, tmp_path):
     good, bad = write(tmp_path / 'a'), write(tmp_path / 'b', boxes=[])
-    PreflightHook().before_train(runner_of(build(good, bert), model))
-    runner = runner_of(build(bad, bert), model)
+    PreflightHook().before_train(runner_of(build(good, bert), model, tmp_path))
+    runner = runner_of(build(bad, bert), model, tmp_path)
     with pytest.raises(PreflightError, match="(?s)nothing to learn from.*preflight='warn'"):
         PreflightHook().before_train(runner)
     PreflightHook('warn').before_train(runner)
@@ -222,7 +236,7 @@ def test_repeated_images_are_looked_at(bert, model, tmp_path):
     repeated = RepeatDataset(inner, 3)
     assert [d.dataset for d in datasets_of(repeated)] == [repeated]
     assert [d.dataset for d in datasets_of(repeated, repeated=True)] == [inner]
-    runner = runner_of([], model)
+    runner = runner_of([SimpleNamespace(dataset=inner)], model, tmp_path)
     runner.train_loop.dataloader.dataset = repeated
     with pytest.raises(PreflightError, match='nothing to learn from'):
         PreflightHook().before_train(runner)
@@ -234,7 +248,7 @@ def test_the_test_is_looked_at_where_the_run_ends_with_one(bert, model, tmp_path
         tested = DATASETS.build(dict(
             type='ZeroShotDataset', ann_file=str(folder / 'a.json'), test_mode=True,
             data_prefix=dict(img=str(tmp_path)), pipeline=[dict(type='LoadImageFromFile')]))
-    runner = runner_of(build(folder, bert), model)
+    runner = runner_of(build(folder, bert), model, tmp_path)
     runner.test_loop = SimpleNamespace(dataloader=SimpleNamespace(dataset=tested), evaluator=None)
     PreflightHook().before_train(runner)
     with pytest.raises(PreflightError, match='are missing: check data_root'):
@@ -270,3 +284,24 @@ def test_a_text_for_each_class_is_logged_and_checked(bert, tmp_path):
     options['strict'] = True
     errors = look(folder, bert, build_nano(bert, fuse=False, class_texts=options)).errors
     assert errors and all("no definition of ['dog']" in error for error in errors)
+
+
+def test_a_picture_of_what_the_network_will_see(bert, model, tmp_path, caplog):
+    datasets = build(write(tmp_path / 'a', boxes=[(1, [2, 3, 20, 15])] * 3), bert)
+    dataset = datasets[0].dataset
+    path = tmp_path / 'preflight/train_sample.jpg'
+    before = np.random.get_state()[1].tolist()
+    with caplog.at_level(logging.INFO, 'test'):
+        PreflightHook().before_train(runner_of(datasets, model, tmp_path))
+    assert np.random.get_state()[1].tolist() == before
+    assert f"'{path}' shows what the network will see" in caplog.text
+    assert Image.open(path).size[0] >= 320
+    # boxes in the order of tests are drawn where the network gets them: elsewhere
+    load, boxes, *others = dataset.pipeline.transforms
+    resize = TRANSFORMS.build(dict(type='mmdet.Resize', scale=(80, 60)))
+    pictures = []
+    for first in ((boxes, resize), (resize, boxes)):
+        dataset.pipeline.transforms = [load, *first, *others]
+        save_training_sample(dataset, path)
+        pictures.append(np.asarray(Image.open(path), dtype=int))
+    assert np.abs(pictures[0] - pictures[1]).max() > 50

@@ -76,6 +76,19 @@ def test_training_says_what_tests_say(made, tmp_path):
     assert train.gt_instances.labels.tolist() == [0, 1]
 
 
+def test_images_without_boxes_are_left_out_as_published(made, pets):
+    path = pets / 'train/_annotations.coco.json'
+    content = json.loads(path.read_text())
+    content['annotations'] = [a for a in content['annotations'] if a['image_id'] > 2]
+    path.write_text(json.dumps(content))
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        config = made()
+        assert len(DATASETS.build(config.train_dataloader.dataset)) == 9
+        assert len(DATASETS.build(config.val_dataloader.dataset)) == 4
+        kept = made(keep_empty=True, name='b.py')
+        assert len(DATASETS.build(kept.train_dataloader.dataset)) == 12
+
+
 def test_options_are_in_the_file_and_other_settings_refused(made):
     config = made(options={'train_cfg.max_epochs': 3})
     assert config.train_cfg.max_epochs == 3

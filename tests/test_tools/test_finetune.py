@@ -49,6 +49,7 @@ def test_from_json_to_report(tmp_path, pets, tiny):
     assert '| seed 3 | ' in done.stdout and "classes ['cat', 'dog']" in done.stdout
     results = json.loads((folder / 'results.json').read_text())
     assert list(results['runs']) == ['seed 3'] and results['shots'] == 1
+    assert results['val'] == 'full' and results['empty_images_left_out'] == 0
     assert len(results['doubts']) == (results['runs']['seed 3']['AP'] == 0)
     config = Config.fromfile(folder / 'seed3/config.py')
     assert config.train_dataloader.dataset.times == 2 and config.model.type == 'glip_mm.GLIP'
@@ -123,6 +124,8 @@ def test_no_shots_test_the_checkpoint(tmp_path, pets, tiny):
     (('--shots', '0', '--retention', 'some.py'), 'trains nothing: leave --retention'),
     (('--retention', 'none.py'), "config 'none.py' is not a file"),
     (('--replay', 'none.py'), "--replay 'none.py' is not a file"),
+    (('--val', 'few'), '--val few needs --shots'),
+    (('--val', 'few', '--shots', '5'), 'or choose on all of it with --val full'),
     (('--shots', 'two'), "must be a number or 'all', got 'two'"),
     (('--seeds', '3', '3'), '--seeds [3, 3]: give each once'),
     (('--seed', '-1'), "at least 0, got '-1'"),

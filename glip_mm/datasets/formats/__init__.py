@@ -6,19 +6,28 @@ counts. Whatever opens a folder can so be trained on, tested, checked and conver
 ``FORMATS['mine'] = Format('mine', ...)``.
 """
 
-from . import lvis, mdetr, objects365, odvg, openimages, parquet, shards, tsv
-from .base import ALIASES, Format, Sniffed, SplitFiles, split_name
+from . import (
+    coco,
+    cvat,
+    label_studio,
+    labelme,
+    lvis,
+    mdetr,
+    objects365,
+    odvg,
+    openimages,
+    parquet,
+    shards,
+    tsv,
+    voc,
+    yolo,
+)
+from .base import ALIASES, FORMATS, Format, Sniffed, SplitFiles, split_name
+from .opening import OpenFolder, open_folder, recognise
 
-#: Name -> format, in the order in which equal guesses win.
-FORMATS: dict[str, Format] = {
-    'objects365': objects365.FORMAT,
-    'lvis': lvis.FORMAT,
-    'mdetr': mdetr.FORMAT,
-    'openimages': openimages.FORMAT,
-    'odvg': odvg.FORMAT,
-    'tsv': tsv.FORMAT,
-    'tar': shards.FORMAT,
-    'parquet': parquet.FORMAT,
-}
+FORMATS.update({plugin.FORMAT.name: plugin.FORMAT for plugin in (
+    objects365, lvis, mdetr, coco, yolo, voc, label_studio, cvat, labelme, openimages, odvg, tsv,
+    shards, parquet)})
 
-__all__ = ['ALIASES', 'FORMATS', 'Format', 'Sniffed', 'SplitFiles', 'split_name']
+__all__ = ['ALIASES', 'FORMATS', 'Format', 'OpenFolder', 'Sniffed', 'SplitFiles', 'open_folder',
+           'recognise', 'split_name']

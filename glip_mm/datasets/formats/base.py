@@ -79,6 +79,10 @@ class Format:
     splits: Callable[[Path], Sequence[SplitFiles]]
 
 
+#: Name -> format, in the order in which equal guesses win.
+FORMATS: dict[str, Format] = {}
+
+
 def split_name(text: str) -> str | None:
     """Return the split that a folder or file is named after; None if after none.
 

@@ -1,27 +1,34 @@
 """Source files of samples, read in place: iterating over rows and reading a row's record."""
 
+import hashlib
 import itertools
 import json
 import os
 import re
+import sys
 import tarfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+from mmengine.logging import MMLogger
 from tqdm import tqdm
 
+from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.converters import FORMATS as CONTAINERS
 from glip_mm.datasets.converters import TSVBundle, decode_cell, write_jsonl
 from glip_mm.datasets.label_map import write_label_map
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.version import __version__
 
-from .mapped_table import fingerprint, locked
+from .file_identity import digest, fingerprint, place
+from .mapped_table import MappedTable, open_or_build, writing
+from .tar_members import BrokenTar, tar_members
 
 #: Formats of data sets; rows are read in place, other annotations are converted to rows first.
 FORMATS = ('odvg', 'tar', *CONTAINERS)
@@ -76,6 +83,19 @@ def _read_at(descriptor: int, length: int, offset: int) -> bytes:
         return os.read(descriptor, length)
 
 
+def forget_replaced_files() -> None:
+    """Close open files whose place another file has taken since."""
+    for key, descriptor in list(_files.items()):
+        if key[0] != os.getpid():
+            continue
+        try:
+            if os.path.samestat(os.fstat(descriptor), os.stat(key[1])):
+                continue
+        except FileNotFoundError:
+            pass
+        os.close(_files.pop(key))
+
+
 def read_cell(path: str, offset: int, length: int) -> bytes:
     """Read an image of a TSV bundle.
 
@@ -89,25 +109,29 @@ def read_cell(path: str, offset: int, length: int) -> bytes:
 def _summary(record: Any) -> tuple[int, int, int]:
     """Return width, height and number of boxes of a record; -1 for what is invalid.
 
+    A faulty box leaves the number of boxes open: the record's reader drops it.
     Boxes at most one pixel wide or high and ignored boxes do not count: the published training
     leaves out images that have no others.
     """
+    width = height = -1
     try:
+        width, height = (side if 0 < side < 1 << 31 else -1
+                         for side in (int(record['width']), int(record['height'])))
         if 'grounding' in record:
             boxes = [box for r in record['grounding']['regions'] for box in (
                 r['bbox'] if not r['bbox'] or isinstance(r['bbox'][0], list) else [r['bbox']])]
         else:
             boxes = [i['bbox'] for i in record['detection']['instances'] if not i.get('ignore')]
         thick = sum(x2 - x1 > 1 and y2 - y1 > 1 for x1, y1, x2, y2 in boxes)
-        return int(record['width']), int(record['height']), thick
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return -1, -1, -1
+        return width, height, thick
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
+        return width, height, -1
 
 
 def _parse(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -116,7 +140,9 @@ def _line_row(number: int, line: int, offset: int, content: bytes) -> Row:
     try:
         image = [int(n) for n in record['image_bytes']]
         start, length = image
-    except (KeyError, TypeError, ValueError):
+        if not (0 <= start < 1 << 63 and 0 <= length < 1 << 31):
+            start, length = -1, 0
+    except (KeyError, TypeError, ValueError, OverflowError):
         start, length = -1, 0
     return Row(number, line, offset, len(content), start, length, *_summary(record))
 
@@ -137,6 +163,8 @@ class Source:
         self.path, self.format = path, format
         self.label_map_file: str | None = None
         self.images: Path | None = None  # image file of a TSV bundle
+        #: File that cannot be read to its end -> where and why; complete after :meth:`rows`.
+        self.broken: dict[str, str] = {}
         self.files = self._shards() if format in ('tar', 'odvg') else [Path(path)]
         for file in self.files:
             if not file.is_file():
@@ -152,38 +180,75 @@ class Source:
             raise FileNotFoundError(f"no file matches '{self.path}': check data_root and ann_file")
         return found
 
-    def prepare(self, folder: Path) -> None:
+    def open_table(self, folder: str | Path | None = None) -> MappedTable:
+        """Open the index of all rows, after building it and converting the data if necessary.
+
+        Args:
+            folder: Folder of the index and of converted annotations; default: beside the data.
+
+        Raises:
+            PermissionError: If they have to be written in a read-only folder.
+        """
+        folder = Path(folder or self.files[0].parent)
+        # sets of the same base name share a folder: a name is for one place and format
+        shown = Path(self.path).name.replace('*', '_')[:100]
+        name = f'{shown}-{digest([place(self.path, folder), self.format])[:10]}'
+        if self.format in CONTAINERS:
+            self._convert(folder, name)
+        forget_replaced_files()
+        table = open_or_build(folder / f'{name}.index.arrow', self.files, COLUMNS, self.rows,
+                              notes=self.broken)
+        self.broken = table.notes
+        if self.broken:
+            MMLogger.get_current_instance().warning(
+                '%s of %d files cannot be read to their end; the samples before are used: %s. '
+                'Fetch them again', len(self.broken), len(self.files),
+                '; '.join(f"'{file}': {why}" for file, why in self.broken.items()))
+        return table
+
+    def _convert(self, folder: Path, name: str) -> None:
         """Convert annotations that are not rows to rows, unless that was done before."""
-        if self.format not in CONTAINERS:
-            return
-        origin = self.files[0]
-        lines = folder / f'{origin.name}.odvg.jsonl'
+        origin, convert = Path(self.path), CONTAINERS[self.format]
+        lines = folder / f'{name}.odvg.jsonl'
         labels, stamp = (lines.with_suffix(s) for s in ('.label_map.json', '.source.json'))
         origins = [origin]
         if self.format == 'tsv':
             bundle = TSVBundle(origin)
             origins, self.images = bundle.files, bundle.paths.get('img')
-        wanted = [self.format, *fingerprint(origins)]
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(lines):
+        wanted = digest([_version(convert), fingerprint(origins, folder)])
+
+        def is_current() -> bool:
             try:
-                done = lines.is_file() and json.loads(stamp.read_text(encoding='utf-8')) == wanted
+                return lines.is_file() and json.loads(stamp.read_text(encoding='utf-8')) == wanted
             except (OSError, ValueError):
-                done = False
-            if not done:
-                records = CONTAINERS[self.format](str(origin))
-                write_jsonl(records, lines)
-                if records.label_map is not None:
-                    write_label_map(records.label_map, labels)
-                stamp.write_text(json.dumps(wanted), encoding='utf-8')
+                return False
+
+        if not is_current():
+            with writing(lines):
+                if not is_current():
+                    stamp.unlink(missing_ok=True)
+                    records = convert(str(origin))
+                    write_jsonl(records, lines)
+                    if records.label_map is not None:
+                        write_label_map(records.label_map, labels)
+                    write_atomically(stamp, json.dumps(wanted).encode())
         self.files = [lines]
         self.label_map_file = str(labels) if labels.is_file() else None
 
     def rows(self) -> Iterator[Row]:
         """Iterate over all rows; reads every file once, with a progress bar."""
-        scan = _tar_rows if self.format == 'tar' else _line_rows
+        self.broken.clear()
         for number, file in enumerate(self.files):
-            yield from scan(number, file)
+            if self.format != 'tar':
+                yield from _line_rows(number, file)
+                continue
+            count = 0
+            try:
+                for row in _tar_rows(number, file):
+                    count += 1
+                    yield row
+            except BrokenTar as error:
+                self.broken[str(file)] = f'{error}, after {count} samples'
 
     def where(self, row: dict) -> str:
         """Return file and line, or file and byte, of a row."""
@@ -207,10 +272,22 @@ class Source:
         try:
             return json.loads(read_bytes(str(self.files[row['file']]), row['offset'],
                                          row['length']))
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, RecursionError) as error:
             raise BadSample('not JSON', self.where(row),
                             f'{error}; validate the file with tools/misc/validate_odvg.py'
                             ) from error
+
+
+@cache
+def _version(convert: Callable) -> str:
+    """Digest the code of a converter, so that what another version wrote is not used.
+
+    Everything about data sets counts, as converters share it.
+    """
+    own = getattr(sys.modules.get(getattr(convert, '__module__', '')), '__file__', None)
+    files = {*Path(__file__).parents[1].rglob('*.py'), *([Path(own)] if own else [])}
+    return digest([__version__, getattr(convert, '__qualname__', ''),
+                   *sorted(hashlib.blake2b(file.read_bytes()).hexdigest() for file in files)])
 
 
 def expand_braces(pattern: str) -> list[str]:
@@ -239,17 +316,26 @@ def _tar_rows(number: int, path: Path) -> Iterator[Row]:
 
     The JSON holds the ODVG record beside img2dataset's own fields; samples without one are
     skipped: nothing was found in their image.
+
+    Raises:
+        BrokenTar: After the last complete sample, if there should be more.
     """
-    with tarfile.open(path) as shard:
-        members: dict[str, dict[str, tarfile.TarInfo]] = {}
-        for member in tqdm(shard, desc=f'indexing {path.name}', unit='file', mininterval=1):
+    members: dict[str, dict[str, tarfile.TarInfo]] = {}
+    broken = None
+    try:
+        for member, _ in tqdm(tar_members(path), desc=f'indexing {path.name}', unit='file',
+                              mininterval=1):
             key, _, suffix = member.name.rpartition('.')
-            kind = 'image' if f'.{suffix.lower()}' in IMAGE_SUFFIXES else suffix
+            kind = 'image' if f'.{suffix.lower()}' in IMAGE_SUFFIXES else suffix.lower()
             members.setdefault(key, {})[kind] = member
-        for found in members.values():
-            if 'json' in found and 'image' in found:
-                text, image = found['json'], found['image']
-                content = read_bytes(str(path), text.offset_data, text.size)
-                if b'"grounding"' in content or b'"detection"' in content:
-                    yield Row(number, -1, text.offset_data, text.size, image.offset_data,
-                              image.size, *_summary(_parse(content)))
+    except BrokenTar as error:
+        broken = error
+    for found in members.values():
+        if 'json' in found and 'image' in found:
+            text, image = found['json'], found['image']
+            content = read_bytes(str(path), text.offset_data, text.size)
+            if b'"grounding"' in content or b'"detection"' in content:
+                yield Row(number, -1, text.offset_data, text.size, image.offset_data,
+                          image.size, *_summary(_parse(content)))
+    if broken is not None:
+        raise broken

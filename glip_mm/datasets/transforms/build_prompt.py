@@ -1,10 +1,8 @@
 """Building of prompts from labels or phrases."""
 
-import json
 import logging
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
 from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.data_error import read_json
 from glip_mm.registry import TRANSFORMS
 from glip_mm.text import CaptionPrompt, Prompt, char_to_token, span_to_tokens
 from glip_mm.text.spans import check_caption
@@ -298,7 +297,7 @@ def read_variants(value: None | str | Mapping[str, Sequence[str]]
     """
     if value is None:
         return {}
-    data = json.loads(Path(value).read_text(encoding='utf-8')) if isinstance(value, str) else value
+    data = read_json(value) if isinstance(value, str) else value
     if not isinstance(data, Mapping) or not all(
             isinstance(ways, (list, tuple)) and all(isinstance(way, str) and way for way in ways)
             for ways in data.values()):

@@ -1,13 +1,16 @@
 """Pre-flight checks of data, classes and prompts before a training."""
 
+from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from glip_mm.evaluation.preflight import check_training
 from glip_mm.evaluation.tested_datasets import tested_datasets
 from glip_mm.registry import HOOKS
+from glip_mm.visualization.training_sample import save_training_sample
 
 
 @HOOKS.register_module()
@@ -15,8 +18,10 @@ class PreflightHook(Hook):
     """Checks data, classes and prompts before the first batch, and reports all problems at once.
 
     Checked are boxes, classes and some images of every training set, its prompts with the model's
-    tokenizer, and everything that ``ResumableTestLoop`` checks of the evaluation. It takes a
-    few seconds and draws no random numbers.
+    tokenizer, whether its pipeline moves boxes with their pixels, and everything that
+    ``ResumableTestLoop`` checks of the evaluation. A picture of what the network will see is saved
+    as ``preflight/train_sample.jpg`` in the work directory. It takes a few seconds and draws no
+    random numbers.
 
     Args:
         preflight: Reaction to a mismatch: ``'error'``, ``'warn'``, or ``'off'`` (no checks).
@@ -47,5 +52,19 @@ class PreflightHook(Hook):
             (tested_datasets(loop.dataloader.dataset,
                              getattr(loop.evaluator, 'dataset_prefixes', None)), loop.evaluator)
             for loop in loops if loop is not None]
-        check_training(tested_datasets(runner.train_loop.dataloader.dataset, repeated=True),
-                       evaluations, runner.model, strict=self.preflight == 'error')
+        dataset = runner.train_loop.dataloader.dataset
+        if is_main_process():  # before the checks: the picture shows what they find
+            self._draw(runner, dataset)
+        check_training(tested_datasets(dataset, repeated=True), evaluations, runner.model,
+                       strict=self.preflight == 'error')
+
+    @staticmethod
+    def _draw(runner: Runner, dataset: Any) -> None:
+        path = Path(runner.work_dir) / 'preflight' / 'train_sample.jpg'
+        try:
+            save_training_sample(dataset, path)
+            runner.logger.info(f"'{path}' shows what the network will see of a training sample")
+        # the checks say what is wrong with the samples
+        except (AssertionError, AttributeError, LookupError, OSError, TypeError,
+                ValueError) as error:
+            runner.logger.warning(f'no training sample could be drawn: {error}')

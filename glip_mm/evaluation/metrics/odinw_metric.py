@@ -13,6 +13,7 @@ from pycocotools.coco import COCO
 from terminaltables import AsciiTable
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.coco_file import class_rows
 from glip_mm.evaluation.coco_matching import (
     MAX_DETS,
     best_detections,
@@ -140,11 +141,9 @@ class ODinWMetric(BaseMetric):
 
     def _evaluate(self, name: str, path: str, found: dict[Any, tuple]) -> SuiteRow:
         truth = quiet_coco(path, self.renumber)
-        ids = sorted(truth.getCatIds())
-        wanted = self.num_classes.get(name, len(ids))
-        if len(ids) == wanted + 1 and ids[0] == 0 and not truth.getAnnIds(catIds=[0]):
-            ids = ids[1:]  # RoboFlow's background
-        if len(ids) != wanted:
+        wanted = self.num_classes.get(name)
+        ids = [row['id'] for row in class_rows(truth.dataset, wanted)]
+        if wanted is not None and len(ids) != wanted:
             raise ValueError(f"'{path}' of {name} has {len(ids)} categories, but the protocol "
                              f'has {wanted}: {[c["name"] for c in truth.loadCats(ids)]}')
         missing = set(truth.getImgIds()) - set(found)
@@ -152,7 +151,7 @@ class ODinWMetric(BaseMetric):
             MMLogger.get_current_instance().warning(
                 f'{name}: {len(missing)} of {len(truth.imgs)} images have no result and count as '
                 f'images without detections, for example image {min(missing, key=str)}')
-        boxes = sum(not a.get('iscrowd') for a in truth.anns.values())
+        boxes = sum(not a['iscrowd'] for a in truth.dataset['annotations'])
         values = dict.fromkeys(STATS, float('nan'))
         if boxes:
             values = _coco_ap(truth, coco_results(found, ids), ids, self.max_dets)

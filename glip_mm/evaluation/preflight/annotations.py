@@ -1,10 +1,11 @@
 """Checks of a data set's classes against its annotation file and the metric's."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from glip_mm.datasets.coco_file import read_coco, read_with_report
+from glip_mm.datasets.data_error import DataError
 from glip_mm.evaluation.tested_datasets import TestedDataset
 
 from .findings import Findings, both_sides
@@ -29,12 +30,16 @@ def read_annotations(dataset: TestedDataset, findings: Findings,
         findings.notes.append(f"{dataset.name}: '{path}' is too large to be looked into first")
         return None
     try:
-        content = json.loads(path.read_text(encoding='utf-8-sig'))
-    except ValueError as error:
-        findings.errors.append(f"{dataset.name}: '{path}' is not valid JSON ({error}): fetch or "
-                               'export the file again')
+        content, report = read_with_report(path)
+    except DataError as error:
+        findings.errors.append(f'{dataset.name}: {error}')
         return None
-    return content if isinstance(content, dict) and content.get('categories') else None
+    lines = report.lines()
+    if lines:
+        # MMDetection's own data sets and metrics take the rows as they are
+        target = findings.warnings if report.dropped else findings.notes
+        target.append('\n  '.join([f"{dataset.name}: '{path}' is read with corrections", *lines]))
+    return content
 
 
 def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings: Findings,
@@ -137,7 +142,7 @@ def _read_by(metric: Any, dataset: TestedDataset,
             return None
         if Path(path) == Path(dataset.ann_file):
             return None
-        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
+        content = read_coco(path)
         return ({c['id']: c['name'] for c in content['categories']},
                 {image['id'] for image in content['images']})
     return None

@@ -7,15 +7,18 @@ from typing import Any
 from torch import nn
 
 from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.bad_sample_counter import MAX_DROPPED
 from glip_mm.datasets.stream.grounding_stream import seeded
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.evaluation.tested_datasets import TestedDataset
 from glip_mm.text import Prompt
 
 from .annotations import check_annotations, read_annotations
+from .box_positions import check_positions
 from .boxes import check_boxes
 from .findings import Findings, both_sides
 from .image_checks import check_images, some_samples
+from .pipeline_order import order_fault
 from .prompt_checks import check_names, unwrapped
 
 #: Maximum size of an annotation file that is read before a training: a few seconds.
@@ -39,9 +42,14 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
         if hasattr(dataset.dataset, 'cat_ids'):  # it looks categories up by name
             check_annotations(dataset, content, findings, training=True)
     check_images(dataset, findings)
+    check_pipeline(dataset, findings)
     names = _class_names(dataset, title, findings)
     if names:
         _count_boxes(dataset, names, title, findings)
+    dropped = getattr(dataset.dataset, 'dropped_boxes', None)  # of all samples read until here
+    if dropped is not None and dropped.share:
+        target = findings.errors if dropped.share > MAX_DROPPED else findings.warnings
+        target.append(f'{title}: {dropped}; tools/misc/validate_odvg.py names the lines')
     prompt = _first_prompt(dataset, findings)
     glip = unwrapped(model)
     if prompt is None or not hasattr(glip, 'prompts'):
@@ -56,6 +64,17 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
         f'{dataset.name}: {dataset.num_images} training images, '
         + (f'{len(names)} classes' if names else 'each with its own phrases')
         + f'; a prompt of the first: {len(prompt.entities)} names, {read[:400]}')
+
+
+def check_pipeline(dataset: TestedDataset, findings: Findings) -> None:
+    """Check that a training pipeline loads boxes first, and moves them with the image."""
+    steps = getattr(getattr(dataset.dataset, 'pipeline', None), 'transforms', None) or ()
+    wrong = order_fault(steps)
+    if wrong:
+        findings.errors.append(f"{dataset.name}: train_dataloader's pipeline of this data set: "
+                               f'{wrong}')
+    else:
+        check_positions(dataset, findings)
 
 
 def check_vocabularies(training: Sequence[TestedDataset], tested: Sequence[TestedDataset],
