@@ -196,13 +196,16 @@ def openimages_rows(ann_file: str | Path, class_file: str | Path,
         class_file: CSV file of class ids and names; category ids are 1, 2, ... in its order.
         sizes: Function from a file name to width and height in pixels.
         report: Report that counts images without a file, and their boxes.
+
+    Raises:
+        DataError: If no image has a file.
     """
     names = read_classes(class_file)
     ids = {class_id: i for i, class_id in enumerate(names, 1)}
     for class_id, i in ids.items():
         yield 'categories', f'class {class_id}', dict(id=i, name=names[class_id],
                                                       openimages_id=class_id)
-    path = Path(ann_file)
+    path, any_found, where = Path(ann_file), False, 'none at all'
     for image_id, boxes in boxes_by_image(path):
         where = f'{path.name} line {boxes[0].line}'
         found = find_image(image_id, sizes)
@@ -224,6 +227,11 @@ def openimages_rows(ann_file: str | Path, class_file: str | Path,
             yield 'annotations', f'{path.name} line {box.line}', dict(
                 image_id=name, category_id=ids.get(box.class_id, 0), bbox=bbox,
                 iscrowd=int(box.is_group))
+        any_found = True
+    if not any_found:
+        raise DataError(f"'{path}': none of its images is in '{getattr(sizes, 'image_root', '')}', "
+                        f'such as {where}: put them into a folder named after the split\n'
+                        + '\n'.join(report.lines()))
 
 
 def openimages_records(ann_file: str | Path, class_file: str | Path,

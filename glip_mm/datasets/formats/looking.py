@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from .base import split_name
+from .base import ALIASES, split_name
 
 #: Folders that are looked through for images.
 FOLDERS = 400
 #: Files whose beginnings a guess reads.
 GUESSED = 64
 #: Folders, relative to the root, that annotations usually lie in.
-PLACES = ('', 'annotations', 'Annotations', 'labels')
+PLACES = ('', 'annotations', 'Annotations', 'labels', 'mdetr_annotations')
 
 
 def files_in(folder: Path, *endings: str, most: int | None = None) -> list[Path]:
@@ -35,6 +35,15 @@ def files_in(folder: Path, *endings: str, most: int | None = None) -> list[Path]
                 if path.is_file():
                     found.setdefault(path.resolve(), path)
     return list(found.values())
+
+
+def confidence(found: Sequence[Path], folder: Path) -> float:
+    """Return how certain it is that JSON files are what a folder is about.
+
+    Files of LVIS and of MDETR often lie beside those of COCO, whose images they share.
+    """
+    others = len(files_in(folder, '.json', '.json.gz', most=GUESSED)) - len(found)
+    return .6 if others > 0 else 1
 
 
 def root_of(folder: Path) -> Path:
@@ -91,5 +100,7 @@ def image_folder(root: Path, names: Iterable[str], split: str = '') -> Path:
         folders.sort(key=lambda path: split not in [
             split_name(part) for part in path.relative_to(root).parts])
     found = next((path for path in folders if any((path / name).exists() for name in names)), None)
-    usual = [root / 'images' / split, root / split, root / 'images']
+    names_of_split = ALIASES.get(split, (split,))
+    usual = [*(root / 'images' / name for name in names_of_split),
+             *(root / name for name in names_of_split), root / 'images']
     return found or next((path for path in usual if path.is_dir()), root)

@@ -11,7 +11,7 @@ from glip_mm.datasets.converters.text_file import ends
 from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles
-from .looking import GUESSED, by_split, files_in, image_folder, root_of
+from .looking import GUESSED, by_split, confidence, files_in, image_folder, root_of
 
 
 def _is_lvis(path: Path) -> bool:
@@ -29,8 +29,8 @@ def _files(folder: Path, most: int | None = None) -> list[Path]:
 def sniff(folder: Path) -> Sniffed | None:
     """Guess by the frequencies of classes, and by the lists of images."""
     found = _files(folder, GUESSED)
-    return Sniffed(1, f"'{found[0].name}' with frequencies of classes or lists of absent ones"
-                   ) if found else None
+    return Sniffed(confidence(found, folder), f"'{found[0].name}' with frequencies of classes or "
+                   'lists of absent ones') if found else None
 
 
 def _read(path: Path) -> tuple[dict, Report]:

@@ -9,7 +9,7 @@ from glip_mm.datasets.converters.mdetr import mdetr_records
 from glip_mm.datasets.converters.text_file import ends
 
 from .base import Format, Sniffed, SplitFiles
-from .looking import GUESSED, by_split, files_in, image_folder, root_of
+from .looking import GUESSED, by_split, confidence, files_in, image_folder, root_of
 from .records import NO_CLASSES, refusing
 
 
@@ -23,9 +23,9 @@ def _files(folder: Path, most: int | None = None) -> dict[Path, str]:
 
 def sniff(folder: Path) -> Sniffed | None:
     """Guess by captions of images and the words of boxes in them."""
-    for path in _files(folder, GUESSED):
-        return Sniffed(1, f"'{path.name}' has captions, and boxes with their words in them")
-    return None
+    found = list(_files(folder, GUESSED))
+    return Sniffed(confidence(found, folder), f"'{found[0].name}' has captions, and boxes with "
+                   'their words in them') if found else None
 
 
 def _kind(path: Path) -> str:

@@ -12,7 +12,7 @@ from glip_mm.datasets.converters.text_file import ends
 from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles
-from .looking import GUESSED, by_split, files_in, image_folder, root_of
+from .looking import GUESSED, by_split, confidence, files_in, image_folder, root_of
 
 
 def _names(path: Path) -> list[str]:
@@ -29,9 +29,11 @@ def _files(folder: Path, most: int | None = None) -> dict[Path, list[str]]:
 
 def sniff(folder: Path) -> Sniffed | None:
     """Guess by the names of images."""
-    for path, names in _files(folder, GUESSED).items():
+    files = _files(folder, GUESSED)
+    for path, names in files.items():
         version = 1 if release_of(names[0]) is V1 else 2
-        return Sniffed(1, f"'{path.name}' lists images such as '{names[0]}' of version {version}")
+        return Sniffed(confidence(list(files), folder), f"'{path.name}' lists images such as "
+                       f"'{names[0]}' of version {version}")
     return None
 
 

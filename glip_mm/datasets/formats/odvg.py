@@ -43,7 +43,8 @@ def _files(folder: Path, most: int | None = None) -> dict[Path, str]:
 def sniff(folder: Path) -> Sniffed | None:
     """Guess by the first line of files."""
     for path, line in _files(folder, GUESSED).items():
-        return Sniffed(1, f"'{path.name}' has a record of {_kind(line)} on each line")
+        # converted files lie beside what they were made from
+        return Sniffed(.8, f"'{path.name}' has a record of {_kind(line)} on each line")
     return None
 
 

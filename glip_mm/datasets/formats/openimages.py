@@ -22,7 +22,6 @@ from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles
 from .looking import by_split, files_in, image_folder, root_of, split_in
-from .records import include
 
 BOXES = ('annotations-bbox.csv', 'annotations-bbox.csv.gz')
 CLASSES = ('class-descriptions-boxable.csv', 'class-descriptions.csv')
@@ -59,13 +58,9 @@ def sniff(folder: Path) -> Sniffed | None:
 
 
 def _read(box_file: Path, class_file: Path, images: Path) -> tuple[dict, Report]:
-    skipped = Report(str(box_file))
-    content, report = content_of(
-        openimages_rows(box_file, class_file, ImageSizes(images), skipped), box_file)
-    report.rows_read += skipped.rows_read
-    report.boxes_read += skipped.boxes_read
-    include(report, skipped)
-    return content, report
+    report = Report(str(box_file))
+    rows = openimages_rows(box_file, class_file, ImageSizes(images), report)
+    return content_of(rows, box_file, report=report)
 
 
 def _records(box_file: Path, class_file: Path, images: Path) -> Records:
