@@ -9,7 +9,13 @@ PIECE = 1 << 16
 
 
 def open_text(path: str | Path) -> TextIO:
-    """Open a text file, with or without a byte order mark, plain or compressed by gzip."""
+    """Open a text file, with or without a byte order mark, plain or compressed by gzip.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"'{path}' is missing: check the folder and the name of the file")
     with open(path, 'rb') as file:
         zipped = file.read(2) == b'\x1f\x8b'
     return (gzip.open if zipped else open)(

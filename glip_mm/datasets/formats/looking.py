@@ -79,8 +79,15 @@ def folders_below(root: Path, depth: int = 2) -> Iterator[Path]:
     level = [root]
     for _ in range(depth + 1):
         yield from level
-        level = [path for folder in level if folder.is_dir()
-                 for path in sorted(folder.iterdir()) if path.is_dir()]
+        level = [path for folder in level for path in _folders_in(folder)]
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry.path) for entry in entries
+                      if entry.is_dir() and not entry.name.startswith('.'))
 
 
 def image_folder(root: Path, names: Iterable[str], split: str = '') -> Path:

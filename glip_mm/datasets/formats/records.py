@@ -108,8 +108,9 @@ def content_of_records(records: Records, source: str | Path) -> tuple[dict, Repo
                 records.report.drop(WITH_ITS_ROW, where, len(detection['instances']))
                 continue
             seen.add(name)
-            lists = {theirs: [label + 1 for label in detection[ours]]
-                     for ours, theirs in LISTS.items() if ours in detection}
+            lists = {theirs: [label + 1 for label in detection[ours] if type(label) is int]
+                     for ours, theirs in LISTS.items()
+                     if isinstance(detection.get(ours), list)}
             yield 'images', where, dict(id=number, file_name=name, width=record.get('width'),
                                         height=record.get('height'), **lists)
             for i, one in enumerate(detection['instances']):

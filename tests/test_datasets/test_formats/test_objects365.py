@@ -1,9 +1,11 @@
 """Objects365 as published: paths of the archives, corrected names, missing images."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from glip_mm.datasets import GroundingDataset
 from glip_mm.datasets.formats import open_folder
 from glip_mm.datasets.formats.records import records_of
 
@@ -45,6 +47,17 @@ def test_version_2(tmp_path):
         assert records[0]['detection']['instances'][0]['category'] == 'Monitor/TV'
     assert opened.report('train').dropped == {'image known to be missing or unreadable': 1,
                                               'box of a row that is left out': 1}
+
+
+def test_training_reads_it_in_place(tmp_path):
+    write(tmp_path, 'zhiyuan_objv2_train.json', {
+        420917: 'images/v1/patch8/objects365_v1_00420917.jpg'}, category='Bakset')
+    touch(tmp_path, 'train/patch8/objects365_v1_00420917.jpg')
+    data = GroundingDataset('annotations/zhiyuan_objv2_train.json', str(tmp_path),
+                            dict(img='train'), format='coco')
+    info = data.get_data_info(0)
+    assert Path(info['img_path']).is_file()
+    assert info['text'] == {0: 'Basket', 1: 'Dog'}
 
 
 @pytest.mark.parametrize('place', [
