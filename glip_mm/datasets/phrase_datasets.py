@@ -12,8 +12,8 @@ from mmengine.logging import MMLogger
 from glip_mm.registry import DATASETS
 from glip_mm.text import Prompt
 
+from .boxes import four_numbers
 from .coco_file import read_coco
-from .converters.boxes import four_numbers
 from .data_error import DataError, read_text
 from .flickr30k_entities import read_boxes, read_sentences
 

@@ -78,7 +78,7 @@ def check_splits(splits: Splits) -> tuple[str, ...]:
         title = f"the {name} split '{split.ann_file}'"
         if not counting & set(ids):
             raise ValueError(f'{title} has no boxes of any class of {list(splits.classes)}'
-                             + _why_none(rows, counting, ids))
+                             + _why_none(rows))
         lacking = [c for i, c in zip(ids, splits.classes) if i not in counting]
         if lacking:
             names = f'{lacking[:20]}' + f' and {len(lacking) - 20} more' * (len(lacking) > 20)
@@ -89,17 +89,12 @@ def check_splits(splits: Splits) -> tuple[str, ...]:
     return tuple(doubts)
 
 
-def _why_none(rows: Sequence[dict[str, Any]], counting: set[Any], ids: Sequence[int]) -> str:
+def _why_none(rows: Sequence[dict[str, Any]]) -> str:
     """Describe why no row counts as a box of a class."""
     if not rows:
         return ': it has no annotations: annotate it, or take other images'
-    if not counting:
-        return (f': its {len(rows)} annotations are all marked iscrowd, which is for groups and '
-                'neither learned nor scored: set iscrowd to 0')
-    found, known = (sorted(values, key=str)[:5] for values in (counting, ids))
-    return (f': the category_id of its {len(rows)} annotations is none of the ids of the '
-            f'categories: annotations have {found}, categories {known}: write the same numbers '
-            'in both')
+    return (f': its {len(rows)} annotations are all marked iscrowd, which is for groups and '
+            'neither learned nor scored: set iscrowd to 0')
 
 
 def _learned_images(title: str, split: Split, content: dict[str, Any], train: Split,

@@ -111,12 +111,10 @@ def test_an_expression_is_one_phrase(tmp_path):
 
 
 @pytest.mark.parametrize('where, change, message', [
-    ('images', dict(file_name=None), 'image 5 or one of its annotations: '),
-    ('images', dict(width=None, height='x', caption=3), 'image 5 has no caption'),
-    ('images', dict(id=[1]), r'image \[1\] or one of its annotations: unhashable'),
-    ('annotations', dict(bbox=['1', '2', '3', '4']), r'bbox is .* not four finite numbers'),
-    ('annotations', dict(bbox=[1, 2, float('nan'), 4]), 'not four finite numbers'),
-    ('annotations', dict(image_id={}), r'annotations\[0\]: unhashable'),
+    ('images', dict(file_name=None), '(?s)can be used.*image without a file name'),
+    ('images', dict(width=None, height='x'), '(?s)can be used.*positive whole width and height'),
+    ('images', dict(caption=3), 'image 5 has no caption'),
+    ('images', dict(id=[1]), '(?s)can be used.*no JSON object or has no id'),
     ('annotations', dict(tokens_positive=[[8, None]]), 'image 5 or one of its annotations: '),
     ('images', dict(tokens_positive_eval=[[[0, 4]], [[8, 900]]]), 'is not inside the caption'),
     ('images', dict(tokens_positive_eval=7), 'image 5 or one of its annotations: '),
@@ -130,7 +128,7 @@ def test_malformed_fields_are_named(tmp_path, where, change, message):
     open(path, 'w').write(json.dumps(content))
     with pytest.raises(DataError, match=message) as error:
         MDETRPhraseDataset(ann_file=path, test_mode=True)
-    assert str(error.value).startswith(f"'{path}': ")
+    assert str(error.value).startswith(f"'{path}'")
 
 
 def test_lists_of_other_programs(release):

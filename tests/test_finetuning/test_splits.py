@@ -57,13 +57,11 @@ def test_boxes_that_do_not_count(pets):
         folder_splits(pets)
 
 
-@pytest.mark.parametrize('found, said', [
-    (lambda i: f'c{i}', r"annotations have \['c1', 'c2'\], categories \[1, 2\]"),
-    (lambda i: i + 10, r'annotations have \[11, 12\], categories \[1, 2\]')])
-def test_boxes_of_categories_that_are_not_listed_are_not_said_to_be_missing(pets, found, said):
+@pytest.mark.parametrize('found', [lambda i: f'c{i}', lambda i: i + 10])
+def test_boxes_of_categories_that_are_not_listed_are_not_said_to_be_missing(pets, found):
     change(pets, 'train', lambda c: [a.update(category_id=found(a['category_id']))
                                      for a in c['annotations']])
-    with pytest.raises(ValueError, match=said) as error:
+    with pytest.raises(ValueError, match='(?s)can be used.*category that is not listed') as error:
         folder_splits(pets)
     assert 'annotate it' not in str(error.value)
 

@@ -28,7 +28,7 @@ def ends(path: Path) -> str:
         with open(path, 'rb') as file:
             start = file.read(PIECE)
             if start[:2] == b'\x1f\x8b':
-                with gzip.open(path) as unzipped:
+                with gzip.open(path, 'rb') as unzipped:
                     return unzipped.read(PIECE).decode('utf-8-sig', 'replace')
             size = path.stat().st_size
             file.seek(max(len(start), size - PIECE))

@@ -31,7 +31,9 @@ PATTERNS = (
 UNDIVIDED = ('_annotations.coco.json', 'annotations.json', 'annotations/annotations.json',
              'annotations/instances_default.json', 'result.json', 'labels.json')
 #: Files of other tasks and subsets, which lie beside those of detection.
-OTHERS = re.compile(r'(captions|panoptic|image_info|stuff|person_keypoints|fewshot|dataset_info)')
+OTHERS = re.compile(r'(captions|panoptic|image_info|fewshot|dataset_info)')
+#: Files whose boxes are a data set if there are no others.
+SECOND_CHOICE = re.compile(r'(person_keypoints|stuff)')
 #: Folders that images lie in, beside or below their annotations.
 IMAGE_FOLDERS = ('', 'images', 'data', 'img', 'imgs', 'JPEGImages')
 #: Bytes at both ends of a file that are looked at, and names of images that are looked up.
@@ -114,11 +116,11 @@ def other_files(folder: Path) -> dict[str, Path]:
         DataError: If several files could be that of a split.
     """
     found: dict[str, list[Path]] = {}
-    for path in _json_files(folder, 3):
-        if not OTHERS.match(path.name) and is_coco_file(path):
-            words = [*path.relative_to(folder).parts[:-1], *re.split(r'[_\-. ]', path.name)]
-            split = next(filter(None, map(split_name, reversed(words))), '')
-            found.setdefault(split, []).append(path)
+    paths = [p for p in _json_files(folder, 3) if not OTHERS.match(p.name) and is_coco_file(p)]
+    for path in [p for p in paths if not SECOND_CHOICE.match(p.name)] or paths:
+        words = [*path.relative_to(folder).parts[:-1], *re.split(r'[_\-. ]', path.name)]
+        split = next(filter(None, map(split_name, reversed(words))), '')
+        found.setdefault(split, []).append(path)
     for split, paths in found.items():
         if len(paths) > 1:
             raise DataError(
