@@ -96,11 +96,11 @@ def _found(name: str, opened: OpenFolder, split: str, out: Path) -> FoundDataset
         raise FileNotFoundError(
             f"'{opened.path}' holds no annotations of split '{split}': as {opened.format.title} "
             f'({opened.reason}) it has {", ".join(map(repr, opened.splits))}; choose with --split')
-    content, files = opened.content(which), opened.splits[which]
+    content = opened.content(which)
     ann_file = opened.coco_file(which, out / name)
     print_log(opened.describe(), 'current')
-    return FoundDataset(name, ann_file, files.images, opened.classes(which),
-                        len(content['images']))
+    return FoundDataset(name, ann_file, opened.image_folder(which, out / name),
+                        opened.classes(which), len(content['images']))
 
 
 def suite_config(config: Config, datasets: Sequence[FoundDataset],

@@ -44,7 +44,7 @@ def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: i
                                 f'{", ".join(map(repr, opened.splits))}')
     parts = {'train': first, **{n: n for n in ('val', 'test') if n in opened.splits}}
     classes = _common_classes(opened, parts)
-    found = {part: Split(opened.coco_file(name, out), opened.splits[name].images)
+    found = {part: Split(opened.coco_file(name, out), opened.image_folder(name, out))
              for part, name in parts.items()}
     if 'val' not in found:
         if val_fraction is None:

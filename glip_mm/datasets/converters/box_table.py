@@ -18,6 +18,8 @@ from glip_mm.datasets.coco_file import (
 )
 from glip_mm.datasets.report import Report
 
+from .phrases import pairs_of
+
 
 class Box(NamedTuple):
     """An annotation: ``x, y, w, h`` in pixels, and the character spans of its phrase."""
@@ -120,17 +122,6 @@ class Container(NamedTuple):
     categories: list[dict]
 
 
-def _spans_of(row: dict, where: str, spans: Callable[[dict], Any], report: Report) -> list:
-    pairs = []
-    for span in spans(row) or ():
-        if (isinstance(span, list) and len(span) == 2
-                and all(type(end) is int and abs(end) < 1 << 31 for end in span)):
-            pairs.append(span)
-        else:
-            report.drop('span that is not a pair of whole numbers', where)
-    return pairs
-
-
 def read_container(ann_file: str | Path, report: Report, categories: bool = True,
                    file_name: Callable[[dict], object] = lambda image: image.get('file_name'),
                    extra: Callable[[dict], tuple] = lambda image: (),
@@ -170,7 +161,7 @@ def fill_container(rows: Iterable[Placed], report: Report,
         if section == 'annotations':
             table.add(int(where[len('annotations['):-1]), row['image_id'], row['bbox'],
                       row.get('category_id'), bool(row['iscrowd'] or row.get('ignore')),
-                      _spans_of(row, where, spans, report))
+                      pairs_of(spans(row), report, where))
         elif section == 'images':
             number = table.number(row['id'])
             if number in images:

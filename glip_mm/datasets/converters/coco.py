@@ -12,6 +12,7 @@ from glip_mm.datasets.report import Report
 from .box_table import Container, Image, read_container
 from .objects365 import Release, corrected
 from .records import Records
+from .text_file import captions_hint
 
 CROWD = 'crowd box'
 
@@ -104,9 +105,12 @@ def coco_records(ann_file: str | Path, drop_crowd: bool = False, release: Releas
         ValueError: If the file is not of this format.
     """
     report = Report(str(ann_file))
-    container = read_container(
-        ann_file, report, progress=progress,
-        corrected=partial(corrected, report=report, release=release, images=images))
-    labels, label_map = contiguous_labels(container, report)
+    try:
+        container = read_container(
+            ann_file, report, progress=progress,
+            corrected=partial(corrected, report=report, release=release, images=images))
+        labels, label_map = contiguous_labels(container, report)
+    except DataError as error:
+        raise DataError(f'{error}{captions_hint(ann_file)}') from None
     return Records(detection_records(container, labels, label_map, report, drop_crowd), label_map,
                    report.rows_read, report)

@@ -85,7 +85,7 @@ def read_classes(path: str | Path) -> dict[str, str]:
     return classes
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def box_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Iterate over line numbers and the wanted columns of all rows."""
     with open_text(path) as file:
         reader = csv.reader(file)
@@ -123,17 +123,17 @@ def boxes_by_image(path: Path) -> Iterator[tuple[str, list[Box]]]:
     """
     seen: set[str] = set()
     last = None
-    for _, cells in _rows(path):
+    for _, cells in box_rows(path):
         if cells[0] != last and cells[0] in seen:
             break
         last = cells[0]
         seen.add(last)
     else:
-        for image_id, group in groupby(_rows(path), key=lambda item: item[1][0]):
+        for image_id, group in groupby(box_rows(path), key=lambda item: item[1][0]):
             yield image_id, [_box(line, cells) for line, cells in group]
         return
     images: dict[str, list[Box]] = {}
-    for line, cells in _rows(path):
+    for line, cells in box_rows(path):
         images.setdefault(cells[0], []).append(_box(line, cells))
     yield from images.items()
 
@@ -196,13 +196,16 @@ def openimages_rows(ann_file: str | Path, class_file: str | Path,
         class_file: CSV file of class ids and names; category ids are 1, 2, ... in its order.
         sizes: Function from a file name to width and height in pixels.
         report: Report that counts images without a file, and their boxes.
+
+    Raises:
+        DataError: If no image has a file.
     """
     names = read_classes(class_file)
     ids = {class_id: i for i, class_id in enumerate(names, 1)}
     for class_id, i in ids.items():
         yield 'categories', f'class {class_id}', dict(id=i, name=names[class_id],
                                                       openimages_id=class_id)
-    path = Path(ann_file)
+    path, any_found, where = Path(ann_file), False, 'none at all'
     for image_id, boxes in boxes_by_image(path):
         where = f'{path.name} line {boxes[0].line}'
         found = find_image(image_id, sizes)
@@ -224,6 +227,11 @@ def openimages_rows(ann_file: str | Path, class_file: str | Path,
             yield 'annotations', f'{path.name} line {box.line}', dict(
                 image_id=name, category_id=ids.get(box.class_id, 0), bbox=bbox,
                 iscrowd=int(box.is_group))
+        any_found = True
+    if not any_found:
+        raise DataError(f"'{path}': none of its images is in '{getattr(sizes, 'image_root', '')}', "
+                        f'such as {where}: put them into a folder named after the split\n'
+                        + '\n'.join(report.lines()))
 
 
 def openimages_records(ann_file: str | Path, class_file: str | Path,
@@ -247,6 +255,6 @@ def openimages_records(ann_file: str | Path, class_file: str | Path,
     names = read_classes(class_file)
     labels = {class_id: label for label, class_id in enumerate(names)}
     report = Report(str(ann_file))
-    next(_rows(Path(ann_file)), None)  # a wrong file fails here, not at the first record
+    next(box_rows(Path(ann_file)), None)  # a wrong file fails here, not at the first record
     return Records(_records(Path(ann_file), labels, names, sizes, drop_crowd, report),
                    dict(enumerate(names.values())), None, report)

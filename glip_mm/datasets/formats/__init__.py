@@ -24,10 +24,11 @@ from . import (
 )
 from .base import ALIASES, FORMATS, Format, Sniffed, SplitFiles, split_name
 from .opening import OpenFolder, open_folder, recognise
+from .records import records_of, unpacked
 
 FORMATS.update({plugin.FORMAT.name: plugin.FORMAT for plugin in (
     objects365, lvis, mdetr, coco, yolo, voc, label_studio, cvat, labelme, openimages, odvg, tsv,
     shards, parquet)})
 
 __all__ = ['ALIASES', 'FORMATS', 'Format', 'OpenFolder', 'Sniffed', 'SplitFiles', 'open_folder',
-           'recognise', 'split_name']
+           'recognise', 'records_of', 'split_name', 'unpacked']

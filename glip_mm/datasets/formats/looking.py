@@ -1,58 +1,55 @@
 """Looking at folders without reading them: beginnings of files, names of splits, image folders."""
 
-import gzip
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from .base import split_name
+from .base import ALIASES, split_name
 
-#: Bytes that a guess reads of a file.
-PIECE = 1 << 16
 #: Folders that are looked through for images.
 FOLDERS = 400
+#: Files whose beginnings a guess reads.
+GUESSED = 64
 #: Folders, relative to the root, that annotations usually lie in.
-PLACES = ('', 'annotations', 'Annotations', 'labels')
+PLACES = ('', 'annotations', 'Annotations', 'labels', 'mdetr_annotations')
 
 
-def ends(path: Path) -> str:
-    """Return the beginning and the end of a text file, the beginning alone if it is compressed."""
-    try:
-        with open(path, 'rb') as file:
-            start = file.read(PIECE)
-            if start[:2] == b'\x1f\x8b':
-                with gzip.open(path, 'rb') as unzipped:
-                    return unzipped.read(PIECE).decode('utf-8-sig', 'replace')
-            size = path.stat().st_size
-            file.seek(max(len(start), size - PIECE))
-            return (start.decode('utf-8-sig', 'replace') + '\n'
-                    + file.read().decode('utf-8', 'replace'))
-    except (OSError, EOFError):
-        return ''
-
-
-def files_in(folder: Path, *endings: str) -> list[Path]:
+def files_in(folder: Path, *endings: str, most: int | None = None) -> list[Path]:
     """List the files of a folder, and of its usual folders of annotations, by their endings.
 
-    A file given in place of a folder is listed itself.
+    Args:
+        folder: The folder; a file given in its place is listed itself.
+        endings: Endings of names, lower case.
+        most: Maximum number of files, for guesses: some formats have a file for each image.
     """
     if folder.is_file():
         return [folder] if folder.name.lower().endswith(endings) else []
     found: dict[Path, Path] = {}
     for place in PLACES:
-        for path in sorted((folder / place).glob('*')):
-            if path.name.lower().endswith(endings) and path.is_file():
-                found.setdefault(path.resolve(), path)
+        if (folder / place).is_dir():
+            for name in sorted(name for name in os.listdir(folder / place)
+                               if name.lower().endswith(endings))[:most]:
+                path = folder / place / name
+                if path.is_file():
+                    found.setdefault(path.resolve(), path)
     return list(found.values())
+
+
+def confidence(found: Sequence[Path], folder: Path) -> float:
+    """Return how certain it is that JSON files are what a folder is about.
+
+    Files of LVIS and of MDETR often lie beside those of COCO, whose images they share.
+    """
+    others = len(files_in(folder, '.json', '.json.gz', most=GUESSED)) - len(found)
+    return .6 if others > 0 else 1
 
 
 def root_of(folder: Path) -> Path:
     """Return the root of a data set of which a folder or an annotation file is given."""
-    if folder.is_file():
-        folder = folder.parent
-        return folder.parent if folder.name.lower() in PLACES else folder
-    return folder
+    folder = folder.parent if folder.is_file() else folder
+    return folder.parent if folder.name in PLACES else folder
 
 
 def split_in(name: str) -> str:
@@ -69,9 +66,12 @@ def split_in(name: str) -> str:
 
 def by_split(paths: Sequence[Path]) -> dict[str, Path]:
     """Name files after their splits; files of the same split keep their own names."""
-    splits = [split_in(path.name) for path in paths]
-    return {split if splits.count(split) == 1 and (split or len(paths) == 1)
-            else path.name.partition('.')[0]: path for split, path in zip(splits, paths)}
+    names = [split_in(path.name) for path in paths]
+    for own in (lambda path: path.name.partition('.')[0],
+                lambda path: f'{path.parent.name}/{path.name}'):
+        names = [name if names.count(name) == 1 else own(path)
+                 for name, path in zip(names, paths)]
+    return dict(zip(names, paths))
 
 
 def folders_below(root: Path, depth: int = 2) -> Iterator[Path]:
@@ -79,8 +79,15 @@ def folders_below(root: Path, depth: int = 2) -> Iterator[Path]:
     level = [root]
     for _ in range(depth + 1):
         yield from level
-        level = [path for folder in level if folder.is_dir()
-                 for path in sorted(folder.iterdir()) if path.is_dir()]
+        level = [path for folder in level for path in _folders_in(folder)]
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry.path) for entry in entries
+                      if entry.is_dir() and not entry.name.startswith('.'))
 
 
 def image_folder(root: Path, names: Iterable[str], split: str = '') -> Path:
@@ -100,5 +107,7 @@ def image_folder(root: Path, names: Iterable[str], split: str = '') -> Path:
         folders.sort(key=lambda path: split not in [
             split_name(part) for part in path.relative_to(root).parts])
     found = next((path for path in folders if any((path / name).exists() for name in names)), None)
-    usual = [root / 'images' / split, root / split, root / 'images']
+    names_of_split = ALIASES.get(split, (split,))
+    usual = [*(root / 'images' / name for name in names_of_split),
+             *(root / name for name in names_of_split), root / 'images']
     return found or next((path for path in usual if path.is_dir()), root)

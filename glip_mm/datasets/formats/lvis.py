@@ -7,10 +7,11 @@ from pathlib import Path
 
 from glip_mm.datasets.coco_file import collect, iterate_coco
 from glip_mm.datasets.converters.lvis import LISTS, file_name_of, lvis_records
+from glip_mm.datasets.converters.text_file import ends
 from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles
-from .looking import by_split, ends, files_in, image_folder, root_of
+from .looking import GUESSED, by_split, confidence, files_in, image_folder, root_of
 
 
 def _is_lvis(path: Path) -> bool:
@@ -21,15 +22,15 @@ def _is_lvis(path: Path) -> bool:
             path.name.startswith('lvis_v') and '"annotations"' in text))
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in files_in(folder, '.json', '.json.gz') if _is_lvis(path)]
+def _files(folder: Path, most: int | None = None) -> list[Path]:
+    return [path for path in files_in(folder, '.json', '.json.gz', most=most) if _is_lvis(path)]
 
 
 def sniff(folder: Path) -> Sniffed | None:
     """Guess by the frequencies of classes, and by the lists of images."""
-    found = _files(folder)
-    return Sniffed(1, f"'{found[0].name}' with frequencies of classes or lists of absent ones"
-                   ) if found else None
+    found = _files(folder, GUESSED)
+    return Sniffed(confidence(found, folder), f"'{found[0].name}' with frequencies of classes or "
+                   'lists of absent ones') if found else None
 
 
 def _read(path: Path) -> tuple[dict, Report]:

@@ -6,15 +6,16 @@ from functools import partial
 from pathlib import Path
 
 from glip_mm.datasets.converters.mdetr import mdetr_records
+from glip_mm.datasets.converters.text_file import ends
 
 from .base import Format, Sniffed, SplitFiles
-from .looking import by_split, ends, files_in, image_folder, root_of
+from .looking import GUESSED, by_split, confidence, files_in, image_folder, root_of
 from .records import NO_CLASSES, refusing
 
 
-def _files(folder: Path) -> dict[Path, str]:
+def _files(folder: Path, most: int | None = None) -> dict[Path, str]:
     """Return the files and pieces of their text."""
-    texts = {path: ends(path) for path in files_in(folder, '.json', '.json.gz')}
+    texts = {path: ends(path) for path in files_in(folder, '.json', '.json.gz', most=most)}
     return {path: text for path, text in texts.items()
             if '"images"' in text and '"caption"' in text
             and re.search(r'"tokens(_positive|_negative|_positive_eval)?"\s*:', text)}
@@ -22,9 +23,9 @@ def _files(folder: Path) -> dict[Path, str]:
 
 def sniff(folder: Path) -> Sniffed | None:
     """Guess by captions of images and the words of boxes in them."""
-    for path in _files(folder):
-        return Sniffed(1, f"'{path.name}' has captions, and boxes with their words in them")
-    return None
+    found = list(_files(folder, GUESSED))
+    return Sniffed(confidence(found, folder), f"'{found[0].name}' has captions, and boxes with "
+                   'their words in them') if found else None
 
 
 def _kind(path: Path) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from glip_mm.datasets.coco_file import collect, iterate_coco
 from glip_mm.datasets.converters.coco import coco_records
 from glip_mm.datasets.converters.objects365 import PLAIN, V1, corrected, release_of
+from glip_mm.datasets.converters.text_file import ends
 from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles
-from .looking import by_split, ends, files_in, image_folder, root_of
+from .looking import GUESSED, by_split, confidence, files_in, image_folder, root_of
 
 
 def _names(path: Path) -> list[str]:
@@ -21,16 +22,18 @@ def _names(path: Path) -> list[str]:
     return names if names and release_of(names[0]) is not PLAIN else []
 
 
-def _files(folder: Path) -> dict[Path, list[str]]:
-    files = {path: _names(path) for path in files_in(folder, '.json', '.json.gz')}
+def _files(folder: Path, most: int | None = None) -> dict[Path, list[str]]:
+    files = {path: _names(path) for path in files_in(folder, '.json', '.json.gz', most=most)}
     return {path: names for path, names in files.items() if names}
 
 
 def sniff(folder: Path) -> Sniffed | None:
     """Guess by the names of images."""
-    for path, names in _files(folder).items():
+    files = _files(folder, GUESSED)
+    for path, names in files.items():
         version = 1 if release_of(names[0]) is V1 else 2
-        return Sniffed(1, f"'{path.name}' lists images such as '{names[0]}' of version {version}")
+        return Sniffed(confidence(list(files), folder), f"'{path.name}' lists images such as "
+                       f"'{names[0]}' of version {version}")
     return None
 
 

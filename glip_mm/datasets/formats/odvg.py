@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from glip_mm.datasets.converters.records import Records
-from glip_mm.datasets.converters.text_file import open_text
+from glip_mm.datasets.converters.text_file import ends, open_text
 from glip_mm.datasets.label_map import read_label_map
 from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
 
 from .base import Format, Sniffed, SplitFiles
-from .looking import by_split, ends, files_in, image_folder, root_of
+from .looking import GUESSED, by_split, files_in, image_folder, root_of
 from .records import NO_CLASSES, content_of_records, refusing
 
 ENDINGS = ('.jsonl', '.json', '.odvg', '.jsonl.gz', '.json.gz')
@@ -33,17 +33,18 @@ def _kind(line: str) -> str:
     return found[1] if found and line.startswith('{') and '"filename"' in line else ''
 
 
-def _files(folder: Path) -> dict[Path, str]:
+def _files(folder: Path, most: int | None = None) -> dict[Path, str]:
     """Return the files and their first lines."""
-    lines = {path: _first_line(path) for path in files_in(folder, *ENDINGS)
+    lines = {path: _first_line(path) for path in files_in(folder, *ENDINGS, most=most)
              if not path.name.endswith(STORED)}
     return {path: line for path, line in lines.items() if _kind(line)}
 
 
 def sniff(folder: Path) -> Sniffed | None:
     """Guess by the first line of files."""
-    for path, line in _files(folder).items():
-        return Sniffed(1, f"'{path.name}' has a record of {_kind(line)} on each line")
+    for path, line in _files(folder, GUESSED).items():
+        # converted files lie beside what they were made from
+        return Sniffed(.8, f"'{path.name}' has a record of {_kind(line)} on each line")
     return None
 
 

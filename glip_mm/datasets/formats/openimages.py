@@ -6,12 +6,13 @@ names, and loses the place of what it leaves out.
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from glip_mm.datasets.coco_file import content_of
 from glip_mm.datasets.converters.openimages import (
     ImageSizes,
-    boxes_by_image,
+    box_rows,
     openimages_records,
     openimages_rows,
 )
@@ -21,7 +22,6 @@ from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles
 from .looking import by_split, files_in, image_folder, root_of, split_in
-from .records import include
 
 BOXES = ('annotations-bbox.csv', 'annotations-bbox.csv.gz')
 CLASSES = ('class-descriptions-boxable.csv', 'class-descriptions.csv')
@@ -58,13 +58,9 @@ def sniff(folder: Path) -> Sniffed | None:
 
 
 def _read(box_file: Path, class_file: Path, images: Path) -> tuple[dict, Report]:
-    skipped = Report(str(box_file))
-    content, report = content_of(
-        openimages_rows(box_file, class_file, ImageSizes(images), skipped), box_file)
-    report.rows_read += skipped.rows_read
-    report.boxes_read += skipped.boxes_read
-    include(report, skipped)
-    return content, report
+    report = Report(str(box_file))
+    rows = openimages_rows(box_file, class_file, ImageSizes(images), report)
+    return content_of(rows, box_file, report=report)
 
 
 def _records(box_file: Path, class_file: Path, images: Path) -> Records:
@@ -87,7 +83,7 @@ def splits(folder: Path) -> Sequence[SplitFiles]:
         if class_file is None:
             raise DataError(f"'{path}' names classes by ids such as /m/011k07: fetch "
                             'class-descriptions-boxable.csv into the folder beside it')
-        ids = [image_id for (image_id, _), _ in zip(boxes_by_image(path), range(3))]
+        ids = dict.fromkeys(cells[0] for _, cells in islice(box_rows(path), 20))
         images = image_folder(root, [f'{i}{suffix}' for i in ids
                                      for suffix in ('', '.jpg', '.png')], name)
         result.append(SplitFiles(name, path, images, partial(_read, path, class_file, images),

@@ -12,6 +12,7 @@ from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.report import Report
 
 from .base import FORMATS, Format, Sniffed, SplitFiles
+from .records import unpacked
 
 #: Confidence above which a folder is a data set rather than a folder of data sets.
 CERTAIN = 0.5
@@ -71,6 +72,15 @@ class OpenFolder:
         """Return whether the first of some categories has boxes in a split."""
         group = placeholder(categories, ())
         return any(a['category_id'] == group for a in self.content(split)['annotations'])
+
+    def image_folder(self, split: str, out: Path) -> Path:
+        """Return the folder of a split's images.
+
+        Args:
+            split: Name of the split.
+            out: Folder to write them to, if they lie inside other files.
+        """
+        return unpacked(self.splits[split], out / f'{split or "all"}_images').images
 
     def coco_file(self, split: str, out: Path) -> Path:
         """Return a COCO-format file of a split.

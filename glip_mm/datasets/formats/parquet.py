@@ -219,15 +219,13 @@ def _read(paths: Sequence[Path], source: Path, images: Path) -> tuple[dict, Repo
                 if corners and isinstance(box, list) and len(box) == 4 and None not in box:
                     box = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
                     report.change('box of two corners, as it is no x, y, width, height', where)
+                more = {} if one.get('area') is None else dict(area=one['area'])
                 yield 'annotations', where, dict(
-                    image_id=image['id'], bbox=box, area=one.get('area'),
+                    image_id=image['id'], bbox=box, **more,
                     category_id=classes.get(one.get(table.classes), 0),
                     iscrowd=one.get('iscrowd', one.get('is_crowd')))
 
-    content, counted = content_of(placed(), source)
-    counted.changed.update(report.changed)
-    counted.examples.update(report.examples)
-    return content, counted
+    return content_of(placed(), source, report=report)
 
 
 def unpack(paths: Sequence[Path], folder: Path) -> None:

@@ -12,7 +12,7 @@ from glip_mm.datasets.converters.coco import coco_records, contiguous_labels, de
 from glip_mm.datasets.converters.lvis import LISTS, lists_as_labels, lists_of
 from glip_mm.datasets.converters.records import Records
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.report import Report
+from glip_mm.datasets.report import WITH_ITS_ROW, Report
 
 from .base import SplitFiles
 
@@ -85,15 +85,13 @@ def content_of_records(records: Records, source: str | Path) -> tuple[dict, Repo
 
     def label_of(one: dict, where: str) -> Any:
         label, name = one.get('label'), one.get('category')
-        if label in names or isinstance(label, bool):
-            return label
-        if records.label_map is not None:
-            return None  # counted as a box of no listed category
+        if records.label_map is not None:  # others are counted as boxes of no listed category
+            return label if type(label) is int and label in names else None
         if not isinstance(name, str):
             raise DataError(f"{where}: label {label!r} has no name: there is no label map beside "
                             "the file, and no 'category' in the box; write LABELS_label_map.json, "
                             '{"0": "name", ...}, beside LABELS.jsonl')
-        if not isinstance(label, int):
+        if type(label) is not int:
             label = by_name.setdefault(name, len(by_name))
         if names.setdefault(label, name) != name:
             raise DataError(f"{where}: label {label} is that of '{names[label]}' and '{name}': "
@@ -107,10 +105,12 @@ def content_of_records(records: Records, source: str | Path) -> tuple[dict, Repo
             detection, name = record['detection'], record['filename']
             if name in seen:
                 records.report.drop('row of an image that came before', where)
+                records.report.drop(WITH_ITS_ROW, where, len(detection['instances']))
                 continue
             seen.add(name)
-            lists = {theirs: [label + 1 for label in detection[ours]]
-                     for ours, theirs in LISTS.items() if ours in detection}
+            lists = {theirs: [label + 1 for label in detection[ours] if type(label) is int]
+                     for ours, theirs in LISTS.items()
+                     if isinstance(detection.get(ours), list)}
             yield 'images', where, dict(id=number, file_name=name, width=record.get('width'),
                                         height=record.get('height'), **lists)
             for i, one in enumerate(detection['instances']):
@@ -129,18 +129,15 @@ def content_of_records(records: Records, source: str | Path) -> tuple[dict, Repo
         for label in sorted(names):
             yield 'categories', f'label {label}', dict(id=label + 1, name=names[label])
 
+    # boxes and rows that an earlier step left out are counted there
     content, report = content_of(rows(), source)
-    include(report, records.report)
-    return content, report
-
-
-def include(report: Report, earlier: Report) -> None:
-    """Add what an earlier step left out and changed."""
+    earlier = records.report
     report.rows_read = max(report.rows_read, earlier.rows_read)
     report.boxes_read = max(report.boxes_read, earlier.boxes_read)
     report.dropped.update(earlier.dropped)
     report.changed.update(earlier.changed)
     report.examples = {**report.examples, **earlier.examples}
+    return content, report
 
 
 def refusing(message: str) -> Callable[[], NoReturn]:

@@ -1,7 +1,6 @@
 """Tar shards as img2dataset writes them: images with captions, and ODVG records once labelled."""
 
 import json
-import tarfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -11,6 +10,7 @@ from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.converters.records import Records
 from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
+from glip_mm.datasets.storage.tar_members import BrokenTar, tar_members
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
 from .base import Format, Sniffed, SplitFiles
@@ -40,28 +40,32 @@ def samples(path: Path, images: bool = False) -> Iterator[tuple[str, dict, bytes
         Base name of the image; the JSON, or ``{'caption': ...}`` of a text file; the image.
 
     Raises:
-        tarfile.ReadError, EOFError: If the shard is cut off.
+        BrokenTar: If it cannot be read to its end; after the last complete sample.
     """
     text: dict = {}
-    key, image, data = None, '', None
-    with tarfile.open(path) as shard:
-        for member in shard:
-            if not member.isfile():
-                continue
-            stem, _, suffix = member.name.rpartition('.')
-            if stem != key:
-                if image and text:
-                    yield image, text, data
-                key, image, text, data = stem, '', {}, None
-            if f'.{suffix.lower()}' in IMAGE_SUFFIXES:
-                image = Path(member.name).name
-                if images:
-                    data = shard.extractfile(member).read()  # type: ignore[union-attr]
-            elif suffix in ('json', 'txt'):
-                found = shard.extractfile(member).read()  # type: ignore[union-attr]
-                text = _text(found, suffix, text)
+    key, image, data, broken = None, '', None, None
+    members = tar_members(path, read=True)
+    while True:
+        try:
+            member, content = next(members)
+        except StopIteration:
+            break
+        except BrokenTar as error:
+            broken = error
+            break
+        stem, _, suffix = member.name.rpartition('.')
+        if stem != key:
+            if image and text:
+                yield image, text, data
+            key, image, text, data = stem, '', {}, None
+        if f'.{suffix.lower()}' in IMAGE_SUFFIXES:
+            image, data = Path(member.name).name, content if images else None
+        elif suffix in ('json', 'txt'):
+            text = _text(content, suffix, text)
     if image and text:
         yield image, text, data
+    if broken is not None:
+        raise broken
 
 
 def _text(content: bytes, suffix: str, known: dict) -> dict:
@@ -84,7 +88,7 @@ def _kind(path: Path) -> str:
                     return found
             if isinstance(text.get('caption'), str):
                 kind = 'captions'
-    except (tarfile.TarError, EOFError, OSError):
+    except (BrokenTar, OSError):
         pass
     return kind
 
@@ -133,7 +137,7 @@ def shard_records(shards: Sequence[Path], source: Path, kind: str) -> Records:
                     report.rows_written += 1
                     report.boxes_written += check.boxes
                     yield record
-            except (tarfile.TarError, EOFError, OSError) as error:
+            except (BrokenTar, OSError) as error:
                 report.drop(BROKEN, f'{shard} ({error})')
 
     return Records(records(), None, None, report)
@@ -148,7 +152,7 @@ def unpack(shards: Sequence[Path], folder: Path) -> None:
                 path = folder / shard.stem / name
                 if data is not None and not path.exists():
                     write_atomically(path, data, durable=False)
-        except (tarfile.TarError, EOFError, OSError):
+        except (BrokenTar, OSError):
             continue  # the records count it
 
 
