@@ -281,6 +281,14 @@ def test_negatives_from_a_list():
         BuildPrompt(negatives='some')
 
 
+def test_an_image_of_which_nothing_is_known_is_rejected():
+    nothing = dict(detection([]), negatives=[])
+    assert WordBuildPrompt(negatives='listed')(nothing) is None
+    assert WordBuildPrompt()(dict(detection([]), not_exhaustive=list(range(len(NAMES))))) is None
+    with pytest.raises(BadSample, match='a.jsonl:1: label without a name: label 99'):
+        WordBuildPrompt()(dict(detection([0]), not_exhaustive=[99], where='a.jsonl:1'))
+
+
 def test_crowds_are_neither_positive_nor_negative():
     given = detection([0, 1])
     given['gt_ignore_flags'] = np.array([False, True])

@@ -2,7 +2,7 @@
 
 import logging
 import zlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,8 @@ class BuildPrompt(BaseTransform):
             results: Sample, see the class for its keys.
 
         Returns:
-            The same dict, modified.
+            The same dict, modified; None for an image without boxes of which no class is known to
+            be absent, or for which no negative was drawn.
 
         Raises:
             KeyError: If there is no ``text``.
@@ -152,24 +153,20 @@ class BuildPrompt(BaseTransform):
                            'captions, or CocoDataset with return_classes=True')
         if 'phrases' in results:
             self._from_caption(results)
-        else:
-            self._from_classes(results)
+        elif not self._from_classes(results):
+            return None
         results.setdefault('img_id', results.get('sample_idx', -1))
         return results
 
     # ---------------------------------------------------------------- classes
 
-    def _from_classes(self, results: dict) -> None:
+    def _from_classes(self, results: dict) -> bool:
+        """Add the prompt; return whether there is a class to ask for."""
         vocabulary = self.vocabulary(results['text'])
         labels = np.asarray(results.get('gt_bboxes_labels', ()), dtype=np.int64)
         ignored = np.asarray(results.get('gt_ignore_flags', np.zeros(len(labels))), dtype=bool)
-        try:
-            present = vocabulary.rows(np.unique(labels[~ignored]))
-            ambiguous = vocabulary.rows(np.unique(labels[ignored]))
-        except KeyError as error:
-            raise BadSample('label without a name', where(results),
-                            f'label {error} is not in the label map of '
-                            f'{len(vocabulary.labels)} names; complete label_map_file') from None
+        present = _rows(vocabulary, np.unique(labels[~ignored]), results)
+        ambiguous = _rows(vocabulary, np.unique(labels[ignored]), results)
         rng: Random = np.random
         if self.fixed:
             rng = np.random.RandomState(zlib.crc32(str(results.get('img_path')).encode()))
@@ -178,10 +175,12 @@ class BuildPrompt(BaseTransform):
         else:
             forms = self._sampled_classes(results, vocabulary, present, ambiguous, rng)
         if not len(forms):
-            raise ValueError(
-                f"no class name fits into the prompt of '{results.get('img_path')}': raise "
-                f'BuildPrompt.num_negatives ({self.num_negatives}) or max_tokens '
-                f'({self.max_tokens})')
+            if not len(present) and self.num_negatives:
+                return False
+            raise BadSample(
+                'no class name fits', where(results),
+                f'no class name fits into the prompt: raise BuildPrompt.num_negatives '
+                f'({self.num_negatives}) or max_tokens ({self.max_tokens})')
         results['prompt'] = prompt = vocabulary.prompt(forms, self.prefix)
         order: Sequence[int] = vocabulary.label_of(forms)
         if not self.keep_cut:
@@ -191,6 +190,7 @@ class BuildPrompt(BaseTransform):
         if self.method == 'simple' and vocabulary.costs[forms].sum() > self.max_tokens - 2:
             order = self._without_silent(prompt, order)
         self._relabel(results, order)
+        return True
 
     def _all_classes(self, vocabulary: ClassVocabulary, rng: Any) -> np.ndarray:
         forms = vocabulary.write(np.flatnonzero(vocabulary.can_be_negative), rng)
@@ -214,9 +214,10 @@ class BuildPrompt(BaseTransform):
         """Return the rows of classes that may be drawn as negatives; None for all."""
         candidates = None
         if self.negatives == 'listed' and results.get('negatives') is not None:
-            candidates = vocabulary.rows(results['negatives'])
+            candidates = _rows(vocabulary, results['negatives'], results)
         if results.get('not_exhaustive'):
-            ambiguous = np.concatenate((ambiguous, vocabulary.rows(results['not_exhaustive'])))
+            ambiguous = np.concatenate((
+                ambiguous, _rows(vocabulary, results['not_exhaustive'], results)))
         if len(ambiguous):
             if candidates is None:
                 candidates = np.arange(len(vocabulary.labels))
@@ -287,6 +288,15 @@ class BuildPrompt(BaseTransform):
 def where(results: dict) -> str:
     """Return file and line of a sample, or else its image."""
     return str(results.get('where') or results.get('img_path') or 'a sample')
+
+
+def _rows(vocabulary: ClassVocabulary, labels: Iterable[int], results: dict) -> np.ndarray:
+    try:
+        return vocabulary.rows(labels)
+    except KeyError as error:
+        raise BadSample('label without a name', where(results),
+                        f'label {error} is not in the label map of '
+                        f'{len(vocabulary.labels)} names; complete label_map_file') from None
 
 
 def caption_prompt_of(caption: str, phrases: Sequence[Mapping]) -> Prompt:

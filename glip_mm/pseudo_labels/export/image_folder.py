@@ -40,8 +40,8 @@ class ImageFolder:
                              'label files lie where their images do: give --images, and names '
                              'below it')
         if len(image.name.splitlines()) > 1:
-            raise ValueError(f'{image.row.where}: {image.name!r} is more than one line of a list of '
-                             'images: rename the file')
+            raise ValueError(f'{image.row.where}: {image.name!r} is more than one line of a list '
+                             'of images: rename the file')
         stem = str(name.with_suffix(''))
         if stem in self._stems:
             first = self._stems[stem]
