@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.transforms.load_image import LoadImage
 from glip_mm.pseudo_labels.label_rows import (
     LabelRow,
@@ -28,13 +27,14 @@ def choose_rows(total: int, samples: int, seed: int) -> list[int]:
 
 
 def read_samples(rows: LabelRows, numbers: list[int], images: Path | None
-                 ) -> Iterator[tuple[LabelRow, DatasetSample | str]]:
-    """Iterate over samples, or over error messages for those that cannot be read."""
+                 ) -> Iterator[tuple[LabelRow | None, DatasetSample | str]]:
+    """Iterate over rows and samples, or over error messages for those that cannot be read."""
     for number in numbers:
-        row = rows[number]
+        row = None
         try:
+            row = rows[number]
             yield row, read_label(row, images, rows.label_map)
-        except (BadSample, ValueError, OSError) as error:
+        except (ValueError, OSError) as error:
             yield row, str(error)
 
 
