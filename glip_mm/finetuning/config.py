@@ -217,10 +217,9 @@ def _train_pipeline(base: Config, test_pipeline: list[dict], build: dict) -> lis
 
 
 def _loading(step: dict[str, Any]) -> dict[str, Any]:
-    """Return the loader that scales 16-bit grey images, which Pillow itself clips to white."""
-    if step['type'].rpartition('.')[2] == 'LoadImageFromFile' and step.get(
-            'imdecode_backend') == 'pillow':
-        step['type'] = 'LoadImage'
+    """Return our loader in place of MMCV's."""
+    if step['type'].rpartition('.')[2] == 'LoadImageFromFile':
+        step = {'imdecode_backend': 'cv2', **step, 'type': 'LoadImage'}
     return step
 
 

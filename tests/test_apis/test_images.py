@@ -55,7 +55,7 @@ def test_cut_files_are_refused_whatever_the_decoder(picture, tmp_path):
 
 
 def test_a_pipeline_must_load(picture):
-    with pytest.raises(ValueError, match='LoadImageFromFile'):
+    with pytest.raises(ValueError, match='LoadImage'):
         pipeline(dict(pipeline=STEPS[1:]))
 
 

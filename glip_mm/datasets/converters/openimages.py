@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TextIO
 
-from PIL import Image as PillowImage
+from glip_mm.image_decoding import open_image
 
 from .boxes import MALFORMED, fit_box, four_numbers
 from .conversion_report import WITH_ITS_ROW, Report
@@ -40,7 +40,7 @@ class ImageSizes:
         """Return ``(width, height)`` of an image; None if it cannot be read."""
         if name not in self.known:
             try:
-                with PillowImage.open(self.image_root / name) as image:
+                with open_image(self.image_root / name) as image:
                     self.known[name] = image.size
             except (OSError, ValueError):
                 return None
