@@ -25,7 +25,7 @@ _ORIENTATION, _BITS_PER_SAMPLE = 0x112, 258
 _PNG = b'\x89PNG\r\n\x1a\n'
 #: Maximum size of a text or profile of a PNG, decompressed; Pillow refuses larger ones.
 _LARGEST_TEXT = 1 << 20
-_DAMAGED = 'it is damaged or no image'
+_DAMAGED = 'it is damaged or no image: fetch it again'
 #: The first image of this process that was warned of.
 _dark: list[str] = []
 
@@ -130,6 +130,12 @@ def orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
+def stored_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height as they are stored; Pillow exchanges those of turned TIFF files."""
+    tags = getattr(image, 'tag_v2', {}) if image.format == 'TIFF' else {}
+    return (tags[256], tags[257]) if 256 in tags and 257 in tags else image.size
+
+
 def is_cut(image_format: str | None, tail: bytes) -> bool:
     """Return whether a file lacks the mark at the end of its format, as truncated ones do.
 
@@ -192,7 +198,7 @@ def decode_image(content: bytes, color_type: str = 'color', backend: str = 'pill
         turned, pixels = orientation(image), None
         if backend != 'pillow' and _is_common(image, backend):
             if is_cut(image.format, content[-8:]):
-                _decode_strictly(image)
+                decode_strictly(image)
             # TurboJPEG knows no other flags, and never turns
             flag = ('grayscale' if grey else 'color') + '_ignore_orientation' * (backend == 'cv2')
             pixels = _by_mmcv(content, flag, backend)
@@ -216,8 +222,11 @@ def _is_common(image: Image.Image, backend: str) -> bool:
         image.format == 'PNG' and backend == 'cv2' and not getattr(image, 'is_animated', False))
 
 
-def _decode_strictly(image: Image.Image) -> None:
-    """Raise for a truncated file, whose missing part OpenCV would silently fill with grey."""
+def decode_strictly(image: Image.Image) -> None:
+    """Raise an exception of any type for a damaged or truncated file.
+
+    OpenCV would silently fill what is missing with grey.
+    """
     # draft mode decodes an eighth of the size, several times faster and just as strictly
     image.draft('RGB', (max(image.width // 8, 1), max(image.height // 8, 1)))
     image.load()

@@ -24,6 +24,10 @@ class BadSampleCounter:
         self.name, self.max_bad, self.patience = name, max_bad, patience
         self._counts = multiprocessing.Array('q', len(CAUSES) + 1)
 
+    def __deepcopy__(self, memo: dict) -> 'BadSampleCounter':
+        """Return itself: copies of a data set, such as subsets, count together."""
+        return self
+
     @property
     def read(self) -> int:
         """Return the number of samples read."""

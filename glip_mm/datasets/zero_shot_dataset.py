@@ -8,9 +8,14 @@ from mmdet.datasets import BaseDetDataset
 
 from glip_mm.registry import DATASETS
 
-from .bad_sample import naming_the_image
+from .bad_sample import BadSample, naming_the_image
+from .bad_sample_counter import BadSampleCounter
 from .coco_file import categories_of, read_coco
 from .data_error import DataError
+from .stream.permutation import mix
+
+#: Consecutive replacements after which the training ends.
+MAX_ATTEMPTS = 100
 
 
 @DATASETS.register_module()
@@ -34,6 +39,10 @@ class ZeroShotDataset(BaseDetDataset):
             (``val2017/000000000139.jpg``).
         caption_prompt: Overrides of class names in the prompt, see
             :meth:`glip_mm.text.Prompt.from_names`.
+        on_bad: Policy for samples whose image is missing or broken in training: ``'replace'``
+            takes another that depends on the index alone, and counts and logs it; ``'stop'``.
+            Testing always stops.
+        max_bad: Share of bad samples above which the training ends even with ``'replace'``.
         return_classes: Accepted for MMDetection's configs; always true here.
         kwargs: Arguments of MMDetection's ``BaseDetDataset``: ``ann_file``, ``data_root``,
             ``data_prefix``, ``metainfo``, ``pipeline``, ``test_mode``, ... ``serialize_data`` is
@@ -47,14 +56,18 @@ class ZeroShotDataset(BaseDetDataset):
 
     def __init__(self, *args: Any, dataset_name: str | None = None,
                  image_names: str = 'file_name', return_classes: bool = True,
-                 **kwargs: Any) -> None:
+                 on_bad: str = 'replace', max_bad: float = 0.1, **kwargs: Any) -> None:
         if image_names not in ('file_name', 'coco_url'):
             raise ValueError("ZeroShotDataset.image_names must be 'file_name' or 'coco_url', got "
                              f'{image_names!r}')
+        if on_bad not in ('replace', 'stop'):
+            raise ValueError(f"ZeroShotDataset.on_bad must be 'replace' or 'stop', got {on_bad!r}")
         self.dataset_name, self.image_names = dataset_name, image_names
+        self.on_bad, self.max_bad = 'stop' if kwargs.get('test_mode') else on_bad, max_bad
         # serialising runs the garbage collector first: a second or two per data set of a suite
         kwargs.setdefault('serialize_data', False)
         super().__init__(*args, return_classes=True, **kwargs)
+        self.counter = BadSampleCounter(f"'{self.ann_file}'", max_bad)
 
     def load_data_list(self) -> list[dict]:
         """Build one entry per image, ascending by image id."""
@@ -104,8 +117,25 @@ class ZeroShotDataset(BaseDetDataset):
             BadSample: If its image is missing or broken.
         """
         info = self.get_data_info(idx)
-        with naming_the_image(info['img_path'], f"'{self.ann_file}' image {info['img_id']}"):
+        info['where'] = f"'{self.ann_file}' image {info['img_id']}"
+        with naming_the_image(info['img_path'], info['where']):
             return self.pipeline(info)
+
+    def __getitem__(self, idx: int) -> Any:
+        if self.on_bad == 'stop':
+            return super().__getitem__(idx)
+        chosen = idx
+        for attempt in range(MAX_ATTEMPTS):
+            self.counter.count_read()
+            try:
+                data = self.prepare_data(chosen)
+                if data is not None:
+                    return data
+            except BadSample as error:
+                self.counter.count_bad(error)
+            chosen = mix(idx, attempt) % len(self)  # always the same
+        raise RuntimeError(f"'{self.ann_file}': {MAX_ATTEMPTS} samples in a row could not be used: "
+                           'see the messages before')
 
     def filter_data(self) -> list[dict]:
         """Return all samples: an evaluation leaves none out."""

@@ -202,7 +202,7 @@ def test_evaluated_classes_that_are_not_trained(bert, tmp_path):
 def runner_of(datasets, model):
     loader = SimpleNamespace(dataset=SimpleNamespace(datasets=[d.dataset for d in datasets]))
     return SimpleNamespace(val_loop=None, train_loop=SimpleNamespace(dataloader=loader),
-                           model=model, logger=logging.getLogger('test'))
+                           model=model, work_dir=None, logger=logging.getLogger('test'))
 
 
 def test_the_hook_ends_the_training_or_warns(bert, model, tmp_path):

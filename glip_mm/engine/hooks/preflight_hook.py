@@ -14,9 +14,9 @@ from glip_mm.registry import HOOKS
 class PreflightHook(Hook):
     """Checks data, classes and prompts before the first batch, and reports all problems at once.
 
-    Checked are boxes, classes and some images of every training set, its prompts with the model's
-    tokenizer, and everything that ``ResumableTestLoop`` checks of the evaluation. It takes a
-    few seconds and draws no random numbers.
+    Checked are boxes, classes and the images of every training set, its prompts with the model's
+    tokenizer, and everything that ``ResumableTestLoop`` checks of the evaluation. It takes at most
+    minutes the first time, seconds when files are known, and draws no random numbers.
 
     Args:
         preflight: Reaction to a mismatch: ``'error'``, ``'warn'``, or ``'off'`` (no checks).
@@ -48,4 +48,5 @@ class PreflightHook(Hook):
                              getattr(loop.evaluator, 'dataset_prefixes', None)), loop.evaluator)
             for loop in loops if loop is not None]
         check_training(tested_datasets(runner.train_loop.dataloader.dataset, repeated=True),
-                       evaluations, runner.model, strict=self.preflight == 'error')
+                       evaluations, runner.model, strict=self.preflight == 'error',
+                       work_dir=runner.work_dir)
