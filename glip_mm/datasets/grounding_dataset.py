@@ -10,21 +10,19 @@ from mmengine.dataset import BaseDataset
 
 from glip_mm.registry import DATASETS
 
-from .bad_sample import BadSample, ends_the_run, naming_the_image
+from .bad_sample import BadSample, naming_the_image
 from .bad_sample_counter import BadSampleCounter, DroppedBoxCounter
 from .label_map import checked_label_map, read_label_map
 from .odvg_rules import HARMLESS, check_row
+from .replacing_dataset import MAX_ATTEMPTS, ReplacingDataset, check_policy
 from .storage import MappedTable, Source, open_or_build
-from .stream.permutation import mix
 
-#: Consecutive replacements after which the data set raises.
-MAX_ATTEMPTS = 100
 _NO_LABEL_MAP = ('a JSON file {"0": "name", ...} of all classes, from which those that an image '
                  'does not show are drawn')
 
 
 @DATASETS.register_module()
-class GroundingDataset(BaseDataset):
+class GroundingDataset(ReplacingDataset, BaseDataset):
     """Samples of ODVG JSON lines, COCO, LVIS or MDETR JSON, TSV bundles, or tar shards.
 
     Opening maps an index (see :mod:`.storage.mapped_table`), which is built beside the data the
@@ -35,12 +33,8 @@ class GroundingDataset(BaseDataset):
     A faulty box is dropped, counted by cause and logged, and its image stays, see
     :func:`.odvg_rules.clean`; only if more than half of all boxes are dropped, training ends.
 
-    A sample that cannot be used is replaced by another that depends on its index alone, counted
-    and logged: a row without usable structure, a missing or broken image, whatever else a
-    transform reports with :class:`BadSample`, and any other error of a transform, which is counted
-    by its class. If such errors hit all of the first samples, code is to blame rather than data:
-    the error is raised at once. A pipeline that returns None rejects a sample: it is replaced and
-    not counted.
+    A sample that cannot be used (a row without usable structure, a missing or broken image, any
+    error of a transform) is replaced, see :class:`.replacing_dataset.ReplacingDataset`.
 
     With ``on_bad='stop'`` the first bad sample or faulty box ends the training, with file and
     line.
@@ -79,8 +73,7 @@ class GroundingDataset(BaseDataset):
                  lazy_init: bool = False, on_bad: str = 'replace', max_bad: float = 0.01,
                  index_dir: str | None = None, split: str = 'train',
                  return_classes: bool = True) -> None:
-        if on_bad not in ('replace', 'stop'):
-            raise ValueError(f"GroundingDataset.on_bad must be 'replace' or 'stop', got {on_bad!r}")
+        check_policy(on_bad, 'GroundingDataset')
         unknown = set(filter_cfg or {}) - {'filter_empty_gt'}
         if unknown:
             raise ValueError(f'GroundingDataset.filter_cfg knows filter_empty_gt, got {unknown}')
@@ -293,25 +286,7 @@ class GroundingDataset(BaseDataset):
         with naming_the_image(info['img_path'], info['where']):
             return self.pipeline(info)
 
-    def __getitem__(self, idx: int) -> Any:
+    def before_sample(self) -> None:
+        """Open the index, and check the share of dropped boxes."""
         self.full_init()
-        chosen = idx
-        failed: Exception | None = None
-        for attempt in range(MAX_ATTEMPTS):
-            self.dropped_boxes.check()
-            self.counter.count_read()
-            try:
-                data = self.prepare_data(chosen)
-                if data is not None or self.test_mode:
-                    self.counter.note_good()
-                    return data
-            except Exception as error:  # transforms raise exceptions of any type
-                if self.on_bad == 'stop' or ends_the_run(error):
-                    raise
-                self.counter.count_bad(error, self.where(chosen))
-                failed = error
-            chosen = mix(idx, attempt) % len(self)  # always the same
-        raise RuntimeError(
-            f"'{self.ann_file}': {MAX_ATTEMPTS} samples in a row could not be used, the first at "
-            f'{self.where(idx)}: see the messages before'
-            + (f'; the last: {failed}' if failed else '')) from failed
+        self.dropped_boxes.check()

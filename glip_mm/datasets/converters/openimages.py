@@ -6,12 +6,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from PIL import Image as PillowImage
-
 from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
 from glip_mm.datasets.coco_file import Placed, plain_number
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
+from glip_mm.image_decoding import open_image
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
 from .records import Records
@@ -46,7 +45,7 @@ class ImageSizes:
         """Return ``(width, height)`` of an image; None if it cannot be read."""
         if name not in self.known:
             try:
-                with PillowImage.open(self.image_root / name) as image:
+                with open_image(self.image_root / name) as image:
                     self.known[name] = image.size
             except (OSError, ValueError):
                 return None
