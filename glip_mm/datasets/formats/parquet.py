@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 from PIL import Image as PillowImage
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.boxes import four_numbers
 from glip_mm.datasets.coco_file import Placed, content_of
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.image_size import size_as_loaded
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
@@ -138,18 +140,22 @@ def _rows(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[tuple[str, 
     number = 0
     for path in paths:
         line = 0
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=64, columns=list(columns)):
-            for row in batch.to_pylist():
-                yield f'{path.name} row {line}', number, row
-                number, line = number + 1, line + 1
+        try:
+            for batch in pq.ParquetFile(path).iter_batches(batch_size=64, columns=list(columns)):
+                for row in batch.to_pylist():
+                    yield f'{path.name} row {line}', number, row
+                    number, line = number + 1, line + 1
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"'{path}' cannot be read behind row {line} ({error}): fetch it "
+                            'again') from None
 
 
 def _size(image: _Image, images: Path) -> tuple[int, int] | None:
     try:
         with PillowImage.open(images / image.name if image.content is None
                               else io.BytesIO(image.content)) as opened:
-            return opened.size
-    except (OSError, ValueError):
+            return size_as_loaded(opened)
+    except Exception:  # Pillow raises errors of many types for damaged files
         return None
 
 
@@ -159,7 +165,8 @@ def _objects(cell: Any, table: Table) -> list[dict]:
         return [one or {} for one in cell]
     cell = cell or {}
     lists = {key: cell.get(key) or [] for key in cell}
-    count = len(lists.get(table.boxes, []))
+    boxes = lists.get(table.boxes)
+    count = len(boxes) if isinstance(boxes, list) else 0
     return [{key: found[i] for key, found in lists.items() if i < len(found)}
             for i in range(count)]
 
@@ -173,9 +180,10 @@ def _are_corners(images: Sequence[tuple[dict, list]]) -> bool:
     outside = False
     for image, boxes in images:
         for box in boxes:
-            if not (isinstance(box, list) and len(box) == 4 and None not in box):
+            numbers = four_numbers(box)
+            if numbers is None:
                 continue
-            x, y, a, b = box
+            x, y, a, b = numbers
             if a <= x or b <= y:
                 return False
             outside |= bool(image['width'] and (x + a > image['width'] + 1
@@ -216,8 +224,9 @@ def _read(paths: Sequence[Path], source: Path, images: Path) -> tuple[dict, Repo
             yield 'images', where, image
             for one in objects:
                 box = one.get(table.boxes)
-                if corners and isinstance(box, list) and len(box) == 4 and None not in box:
-                    box = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+                if corners and (numbers := four_numbers(box)):
+                    x1, y1, x2, y2 = numbers
+                    box = [x1, y1, x2 - x1, y2 - y1]
                     report.change('box of two corners, as it is no x, y, width, height', where)
                 more = {} if one.get('area') is None else dict(area=one['area'])
                 yield 'annotations', where, dict(

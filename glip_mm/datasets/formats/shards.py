@@ -73,7 +73,7 @@ def _text(content: bytes, suffix: str, known: dict) -> dict:
         return known or dict(caption=content.decode('utf-8', 'replace'))
     try:
         parsed = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return known
     return parsed if isinstance(parsed, dict) else known
 

@@ -94,7 +94,7 @@ def test_odvg_detection(tmp_path):
     lines(tmp_path / 'set_train_odvg.jsonl', odvg('a.jpg', [dict(bbox=box, label=1)],
                                                   negatives=[0]),
           odvg('b.jpg', [dict(bbox=box, label=0, ignore=1), dict(bbox=[1, 2, 'x', 3], label=0),
-                         dict(bbox=box, label=7)]),
+                         dict(bbox=box, label=7), 'none']),
           odvg('a.jpg', [dict(bbox=box, label=1)]), dict(filename='c.jpg'))
     with open(tmp_path / 'set_train_odvg.jsonl', 'a') as file:
         file.write('{"filename": \n')
@@ -116,7 +116,8 @@ def test_odvg_detection(tmp_path):
     assert report.dropped == {
         'line that is not JSON': 1, 'row of line: no content': 1,
         'row of an image that came before': 1, 'box of a row that is left out': 1,
-        'box that is not four finite numbers': 1, 'box of a category that is not listed': 1}
+        'box that is not four finite numbers': 1, 'box of a category that is not listed': 1,
+        'entry that is no JSON object or has no id': 1}
     assert [r['filename'] for r in records_of(opened.splits['train'])] == ['a.jpg', 'b.jpg',
                                                                            'a.jpg']
 

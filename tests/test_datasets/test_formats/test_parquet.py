@@ -87,5 +87,12 @@ def test_other_files(tmp_path):
         open_folder(tmp_path).content('train')
     write(tmp_path / 'train.parquet', [dict(url='x', caption='a dog')])  # of img2dataset
     assert recognise(tmp_path) is None
+    write(tmp_path / 'train.parquet', [dict(row([[1, 2, 9, 8]], ['dog']), more=i)
+                                       for i in range(9)])
+    content = bytearray((tmp_path / 'train.parquet').read_bytes())
+    content[4:400] = bytes(396)
+    (tmp_path / 'train.parquet').write_bytes(content)
+    with pytest.raises(ValueError, match="train.parquet' cannot be read behind row 0"):
+        open_folder(tmp_path)
     (tmp_path / 'train.parquet').write_bytes(b'PAR1')
     assert recognise(tmp_path) is None
