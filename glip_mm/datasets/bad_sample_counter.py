@@ -77,6 +77,10 @@ class BadSampleCounter:
         self._bad = SharedCauses()
         self._good = multiprocessing.Value('b', 0, lock=False)
 
+    def __deepcopy__(self, memo: dict) -> 'BadSampleCounter':
+        """Return itself: copies of a data set, such as subsets, count together."""
+        return self
+
     @property
     def read(self) -> int:
         """Return the number of samples read."""

@@ -10,21 +10,19 @@ from mmengine.dataset import BaseDataset
 
 from glip_mm.registry import DATASETS
 
-from .bad_sample import BadSample, ends_the_run, naming_the_image
+from .bad_sample import BadSample, naming_the_image
 from .bad_sample_counter import BadSampleCounter, DroppedBoxCounter
 from .label_map import checked_label_map, read_label_map
 from .odvg_rules import HARMLESS, check_row
+from .replacing_dataset import MAX_ATTEMPTS, ReplacingDataset, check_policy
 from .storage import MappedTable, Source, open_or_build
-from .stream.permutation import mix
 
-#: Consecutive replacements after which the data set raises.
-MAX_ATTEMPTS = 100
 _NO_LABEL_MAP = ('a JSON file {"0": "name", ...} of all classes, from which those that an image '
                  'does not show are drawn')
 
 
 @DATASETS.register_module()
-class GroundingDataset(BaseDataset):
+class GroundingDataset(ReplacingDataset, BaseDataset):
     """Samples of ODVG JSON lines, COCO, LVIS or MDETR JSON, TSV bundles, or tar shards.
 
     Opening maps an index (see :mod:`.storage.mapped_table`), which is built beside the data the
@@ -35,12 +33,8 @@ class GroundingDataset(BaseDataset):
     A faulty box is dropped, counted by cause and logged, and its image stays, see
     :func:`.odvg_rules.clean`; only if more than half of all boxes are dropped, training ends.
 
-    A sample that cannot be used is replaced by another that depends on its index alone, counted
-    and logged: a row without usable structure, a missing or broken image, whatever else a
-    transform reports with :class:`BadSample`, and any other error of a transform, which is counted
-    by its class. If such errors hit all of the first samples, code is to blame rather than data:
-    the error is raised at once. A pipeline that returns None rejects a sample: it is replaced and
-    not counted.
+    A sample that cannot be used (a row without usable structure, a missing or broken image, any
+    error of a transform) is replaced, see :class:`.replacing_dataset.ReplacingDataset`.
 
     With ``on_bad='stop'`` the first bad sample or faulty box ends the training, with file and
     line.
@@ -52,7 +46,10 @@ class GroundingDataset(BaseDataset):
         data_prefix: ``dict(img=...)``, the folder of the images.
         format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'``, ``'tsv'`` (``ann_file`` is the
             bundle's YAML file), ``'tar'``, or one that was added to
-            :data:`glip_mm.datasets.converters.FORMATS`.
+            :data:`glip_mm.datasets.converters.FORMATS`. ``'folder'``: ``ann_file`` is a folder,
+            or a file such as ``data.yaml``, in any format of
+            :data:`glip_mm.datasets.formats.FORMATS`; one of their names says which. It is
+            converted once, like ``'coco'``; images are looked for where the format has them.
         label_map_file: JSON of label -> name, which ODVG detection data need: negatives are
             drawn from it.
         filter_cfg: Filters; ``filter_empty_gt=True`` leaves out images without usable boxes.
@@ -60,6 +57,7 @@ class GroundingDataset(BaseDataset):
             in any case.
         max_bad: Share of bad samples above which the training ends even with ``'replace'``.
         index_dir: Folder of the index; default: beside the data.
+        split: Split of a folder; one that is not divided is taken as a whole.
         pipeline, metainfo, test_mode, lazy_init: Arguments of MMEngine's ``BaseDataset``.
         return_classes: Accepted for MMDetection's configs; always true here.
 
@@ -73,13 +71,14 @@ class GroundingDataset(BaseDataset):
                  metainfo: dict | None = None, filter_cfg: dict | None = None,
                  pipeline: Sequence[dict | Any] = (), test_mode: bool = False,
                  lazy_init: bool = False, on_bad: str = 'replace', max_bad: float = 0.01,
-                 index_dir: str | None = None, return_classes: bool = True) -> None:
-        if on_bad not in ('replace', 'stop'):
-            raise ValueError(f"GroundingDataset.on_bad must be 'replace' or 'stop', got {on_bad!r}")
+                 index_dir: str | None = None, split: str = 'train',
+                 return_classes: bool = True) -> None:
+        check_policy(on_bad, 'GroundingDataset')
         unknown = set(filter_cfg or {}) - {'filter_empty_gt'}
         if unknown:
             raise ValueError(f'GroundingDataset.filter_cfg knows filter_empty_gt, got {unknown}')
         self.format, self.label_map_file, self.index_dir = format, label_map_file, index_dir
+        self.split = split
         self.strict = on_bad == 'stop'
         self.on_bad = 'stop' if test_mode else on_bad
         self.max_bad = max_bad
@@ -97,7 +96,7 @@ class GroundingDataset(BaseDataset):
         """Open the index, after building it if necessary."""
         if self._fully_initialized:
             return
-        self.source = Source(self.ann_file, self.format)
+        self.source = Source(self.ann_file, self.format, self.split)
         self.table = self.source.open_table(self.index_dir)
         self.selection = self._select()
         self._read_label_map()
@@ -209,7 +208,8 @@ class GroundingDataset(BaseDataset):
         self.dropped_boxes.count(check.boxes, check.dropped, where)
         record = check.record
         info = dict(
-            img_path=str(Path(self.data_prefix.get('img') or '') / record['filename']),
+            img_path=str(Path(self.data_prefix.get('img') or self.source.image_root or '')
+                         / record['filename']),
             height=record['height'], width=record['width'], sample_idx=idx,
             img_id=record.get('image_id', idx), where=where)
         packed = self.source.image(row)
@@ -286,25 +286,7 @@ class GroundingDataset(BaseDataset):
         with naming_the_image(info['img_path'], info['where']):
             return self.pipeline(info)
 
-    def __getitem__(self, idx: int) -> Any:
+    def before_sample(self) -> None:
+        """Open the index, and check the share of dropped boxes."""
         self.full_init()
-        chosen = idx
-        failed: Exception | None = None
-        for attempt in range(MAX_ATTEMPTS):
-            self.dropped_boxes.check()
-            self.counter.count_read()
-            try:
-                data = self.prepare_data(chosen)
-                if data is not None or self.test_mode:
-                    self.counter.note_good()
-                    return data
-            except Exception as error:  # transforms raise exceptions of any type
-                if self.on_bad == 'stop' or ends_the_run(error):
-                    raise
-                self.counter.count_bad(error, self.where(chosen))
-                failed = error
-            chosen = mix(idx, attempt) % len(self)  # always the same
-        raise RuntimeError(
-            f"'{self.ann_file}': {MAX_ATTEMPTS} samples in a row could not be used, the first at "
-            f'{self.where(idx)}: see the messages before'
-            + (f'; the last: {failed}' if failed else '')) from failed
+        self.dropped_boxes.check()

@@ -1,30 +1,25 @@
 """Size of an image as it is loaded, from its header."""
 
-import os
-import stat
-from pathlib import Path
+from os import PathLike
 
-from PIL import Image
+from glip_mm.image_decoding import open_image, orientation, stored_size
 
-#: EXIF tag of the orientation, and its values that exchange width and height.
-_ORIENTATION, _TURNED = 0x112, (5, 6, 7, 8)
+#: EXIF orientations that exchange width and height.
+_TURNED = (5, 6, 7, 8)
 
 
-def size_as_loaded(image: Image.Image) -> tuple[int, int]:
-    """Return width and height of an opened image when its EXIF orientation is applied."""
-    turned = image.getexif().get(_ORIENTATION) in _TURNED
-    return image.size[::-1] if turned else image.size
+def image_size(source: bytes | str | PathLike) -> tuple[int, int] | None:
+    """Return width and height of an image when its EXIF orientation is applied.
 
+    Args:
+        source: Encoded image, or its path.
 
-def image_size(path: str | Path) -> tuple[int, int] | None:
-    """Return width and height of an image file, see :func:`size_as_loaded`.
-
-    Only the header is read. None if it cannot be.
+    Returns:
+        The size; None if it cannot be read.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would block
-            return None
-        with Image.open(path) as image:
-            return size_as_loaded(image)
+        with open_image(source) as image:
+            width, height = stored_size(image)
+            return (height, width) if orientation(image) in _TURNED else (width, height)
     except Exception:  # Pillow raises errors of many types for damaged files
         return None

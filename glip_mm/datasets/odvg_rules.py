@@ -27,6 +27,7 @@ REMEDIES = {
     'span past the caption': 'spans are [begin, end) characters of the caption, begin < end',
     'no span': 'give each phrase its characters in the caption, or drop the region',
     'phrase differs': 'write as phrase what the spans cut out of the caption',
+    'long caption': 'shorten it: a model reads its first 256 tokens or so',
     'bad score': 'write one finite number for each box',
     'lone surrogate': 'write the text in UTF-8; each half of a pair is read as \ufffd',
     'duplicate row': 'drop one of them; lists that repeat rows on purpose pass with '
@@ -42,6 +43,8 @@ HARMLESS = frozenset({'box sticks out', 'wrong category', 'phrase differs', 'lon
                       'duplicate row'})
 #: Bound of sides, coordinates, labels and scores: what an index and float32 can hold.
 LIMIT = 1 << 31
+#: Bound of the characters of a caption: tokenizing a whole file of text takes minutes.
+MAX_CAPTION = 1 << 16
 
 _NUMBERS = frozenset({int, float})
 _shown = reprlib.Repr()  # of any value: neither long nor deep
@@ -327,6 +330,10 @@ def _clean_grounding(check: RowCheck, content: object, width: int, height: int) 
     if not isinstance(content, dict) or not isinstance(caption, str) or not caption.strip():
         check.fatal('grounding.caption', 'missing field' if caption is None else 'wrong type',
                     f'caption is {_shown.repr(caption)}, not text')
+        return None
+    if len(caption) > MAX_CAPTION:
+        check.fatal('grounding.caption', 'long caption',
+                    f'caption has {len(caption)} characters, more than {MAX_CAPTION}')
         return None
     if not isinstance(content.get('regions'), list):
         check.fatal('grounding.regions', 'wrong type',

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
+
+from glip_mm.image_decoding import decode_image, open_image, require_regular_file
 
 from .label_map import checked_label_map
 from .odvg_rules import REMEDIES, Problem, RowCheck, check_row
@@ -100,8 +101,11 @@ class _ImageCheck:
         if not self.decode:
             return None
         try:
-            with Image.open(path) as image:
-                image.load()
+            require_regular_file(path)
+            with open(path, 'rb') as file:
+                content = file.read()
+            decode_image(content, where=path)
+            with open_image(content) as image:
                 return image.size
         except Exception as error:  # decoders raise exceptions of any type
             return 'broken image', f"'{path}' cannot be decoded ({error})"

@@ -10,12 +10,14 @@ from mmengine.logging import print_log
 from glip_mm.registry import DATASETS
 
 from .bad_sample import naming_the_image
+from .bad_sample_counter import BadSampleCounter
 from .coco_file import categories_of, image_order, read_coco
 from .data_error import DataError
+from .replacing_dataset import ReplacingDataset, check_policy
 
 
 @DATASETS.register_module()
-class ZeroShotDataset(BaseDetDataset):
+class ZeroShotDataset(ReplacingDataset, BaseDetDataset):
     """Images, boxes and class names of a COCO-format file.
 
     Label ``i`` is the ``i``-th category of the file in ascending order of id, whatever its name
@@ -37,6 +39,9 @@ class ZeroShotDataset(BaseDetDataset):
             (``val2017/000000000139.jpg``).
         caption_prompt: Overrides of class names in the prompt, see
             :meth:`glip_mm.text.Prompt.from_names`.
+        on_bad: Policy for samples that cannot be used in training: ``'replace'``, see
+            :class:`.replacing_dataset.ReplacingDataset`, or ``'stop'``. Testing always stops.
+        max_bad: Share of bad samples above which the training ends even with ``'replace'``.
         return_classes: Accepted for MMDetection's configs; always true here.
         kwargs: Arguments of MMDetection's ``BaseDetDataset``: ``ann_file``, ``data_root``,
             ``data_prefix``, ``metainfo``, ``pipeline``, ``test_mode``, ... ``serialize_data`` is
@@ -50,14 +55,17 @@ class ZeroShotDataset(BaseDetDataset):
 
     def __init__(self, *args: Any, dataset_name: str | None = None,
                  image_names: str = 'file_name', return_classes: bool = True,
-                 **kwargs: Any) -> None:
+                 on_bad: str = 'replace', max_bad: float = 0.1, **kwargs: Any) -> None:
         if image_names not in ('file_name', 'coco_url'):
             raise ValueError("ZeroShotDataset.image_names must be 'file_name' or 'coco_url', got "
                              f'{image_names!r}')
+        check_policy(on_bad, 'ZeroShotDataset')
         self.dataset_name, self.image_names = dataset_name, image_names
+        self.on_bad, self.max_bad = 'stop' if kwargs.get('test_mode') else on_bad, max_bad
         # serialising runs the garbage collector first: a second or two per data set of a suite
         kwargs.setdefault('serialize_data', False)
         super().__init__(*args, return_classes=True, **kwargs)
+        self.counter = BadSampleCounter(f"'{self.ann_file}'", max_bad)
 
     def load_data_list(self) -> list[dict]:
         """Build one entry per image, ascending by image id."""
@@ -104,8 +112,13 @@ class ZeroShotDataset(BaseDetDataset):
             BadSample: If its image is missing or broken.
         """
         info = self.get_data_info(idx)
-        with naming_the_image(info['img_path'], f"'{self.ann_file}' image {info['img_id']}"):
+        info['where'] = self.where(idx)
+        with naming_the_image(info['img_path'], info['where']):
             return self.pipeline(info)
+
+    def where(self, index: int) -> str:
+        """Return file and image id of a sample."""
+        return f"'{self.ann_file}' image {self.get_data_info(index)['img_id']}"
 
     def filter_data(self) -> list[dict]:
         """Return all samples, or in training those with a box if ``filter_cfg`` says so.

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from glip_mm.evaluation.metrics.odinw_metric import NO_BOX
+
 METRICS = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl')
 
 
@@ -37,7 +39,10 @@ def aggregate(runs: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, flo
 
 
 def results_table(runs: Mapping[str, Mapping[str, float]]) -> str:
-    """Format runs, and mean ± deviation of several, as a Markdown table, in percent."""
+    """Format runs, and mean ± deviation of several, as a Markdown table, in percent.
+
+    A metric that is not a number is a dash, with a note under the table.
+    """
     lines = [f'| run | {" | ".join(METRICS)} |', '| --- |' + ' ---: |' * len(METRICS)]
     for name, run in runs.items():
         lines.append(f'| {name} | {" | ".join(_percent(run[k]) for k in METRICS)} |')
@@ -46,6 +51,8 @@ def results_table(runs: Mapping[str, Mapping[str, float]]) -> str:
         cells = (_percent(m) if math.isnan(d) else f'{_percent(m)} ± {_percent(d)}'
                  for m, d in both.values())
         lines.append(f'| mean ± deviation | {" | ".join(cells)} |')
+    if any(math.isnan(run[k]) for run in runs.values() for k in METRICS):
+        lines += ['', NO_BOX]
     return '\n'.join(lines)
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,8 +76,10 @@ def check_splits(splits: Splits) -> tuple[str, ...]:
         counting = {a['category_id'] for a in rows if not a['iscrowd']}
         title = f"the {name} split '{split.ann_file}'"
         if not counting & set(ids):
-            raise ValueError(f'{title} has no boxes of any class of {list(splits.classes)}'
-                             + _why_none(rows))
+            why = (f': its {len(rows)} annotations are all marked iscrowd, which is for groups '
+                   'and neither learned nor scored: set iscrowd to 0' if rows and not counting
+                   else f' ({len(rows)} annotations): annotate it, or take other images')
+            raise ValueError(f'{title} has no boxes of any class of {list(splits.classes)}{why}')
         lacking = [c for i, c in zip(ids, splits.classes) if i not in counting]
         if lacking:
             names = f'{lacking[:20]}' + f' and {len(lacking) - 20} more' * (len(lacking) > 20)
@@ -87,14 +88,6 @@ def check_splits(splits: Splits) -> tuple[str, ...]:
         if name != 'train':
             doubts += _learned_images(title, split, content, splits.train, contents[splits.train])
     return tuple(doubts)
-
-
-def _why_none(rows: Sequence[dict[str, Any]]) -> str:
-    """Describe why no row counts as a box of a class."""
-    if not rows:
-        return ': it has no annotations: annotate it, or take other images'
-    return (f': its {len(rows)} annotations are all marked iscrowd, which is for groups and '
-            'neither learned nor scored: set iscrowd to 0')
 
 
 def _learned_images(title: str, split: Split, content: dict[str, Any], train: Split,

@@ -99,6 +99,7 @@ BAD = [
      'grounding.without_box[0].tokens_positive', 'no span'),
     (grounding(caption=''), 'grounding.caption', 'wrong type'),
     (dict(grounding(), grounding=dict(regions=[])), 'grounding.caption', 'missing field'),
+    (grounding(caption='very ' * 20_000), 'grounding.caption', 'long caption'),
     (dict(grounding(), grounding=dict(caption='a', regions={})), 'grounding.regions',
      'wrong type'),
     (grounding(3), 'grounding.regions[0]', 'wrong type'),

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import logging
 
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from glip_mm.evaluation import ODinWMetric
 
@@ -83,6 +85,30 @@ def test_a_set_without_boxes_is_not_in_the_mean(tmp_path):
     result = evaluate(ODinWMetric(sets), [
         sample('a', 1, RIGHT[0]), sample('a', 2, RIGHT[1]), sample('b', 1, RIGHT[0])])
     assert np.isnan(result['odinw/b']) and result['odinw/mean_of_1'] == pytest.approx(1)
+
+
+def test_what_is_not_a_number_says_why(tmp_path):
+    """There are boxes of medium size alone; one set has boxes of no class."""
+    sets = dict(a=write(tmp_path / 'a.json', BOXES),
+                b=write(tmp_path / 'b.json', [(1, 9, [0, 0, 40, 40])]))
+    logger, said = MMLogger.get_current_instance(), []
+    logger.addHandler(handler := logging.Handler())
+    handler.emit = lambda record: said.append(record.getMessage())
+    metric = ODinWMetric(sets)
+    try:
+        # also where nothing was found at all
+        for found in (RIGHT, [(), ()]):
+            result = evaluate(metric, [sample('a', 1, found[0]), sample('a', 2, found[1]),
+                                       sample('b', 1)])
+            assert result['odinw/a'] == pytest.approx(float(bool(found[0])))
+            assert metric.rows[0].APm == pytest.approx(float(bool(found[0])))
+            assert all(np.isnan(value) for value in (metric.rows[0].APs, metric.rows[0].APl,
+                                                     metric.rows[1].AP, metric.rows[1].APm))
+    finally:
+        logger.removeHandler(handler)
+    assert any('-: no box of that size to find' in text for text in said)
+    why, = {text for text in said if 'is not a number' in text}
+    assert f"b: AP is not a number, as '{sets['b']}' has no box of any of its 2 classes" in why
 
 
 def test_equals_mmdetections_coco_metric(tmp_path):

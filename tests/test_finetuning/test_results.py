@@ -23,6 +23,8 @@ def test_table():
     text = results_table({'seed 3': run(0.1), 'seed 30': run(0.3)})
     assert '| mean ± deviation | 20.0 ± 14.1 | 40.0 ± 28.3 | - |' in text
     assert 'mean' not in results_table({'seed 3': run(0.1)})
+    assert text.endswith('large: above)') and '\n\n-: no box of that size' in text
+    assert '-:' not in results_table({'seed 3': dict.fromkeys(METRICS, 0.1)}).partition('\n| s')[2]
 
 
 def test_suite():

@@ -19,7 +19,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('paths', nargs='+', metavar='PATH', type=existing,
+    parser.add_argument('paths', nargs='+', metavar='PATH', type=Path,
                         help='a folder, its annotation file, or ODVG lines')
     parser.add_argument('--format', help='name of the format, such as coco, yolo or voc (default: '
                         'it is recognised)')
@@ -29,13 +29,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--image-root', help='folder of the images of ODVG lines: each must be '
                         'there')
     return parser
-
-
-def existing(text: str) -> Path:
-    """Parse a path that must exist."""
-    if not Path(text).exists():
-        raise argparse.ArgumentTypeError(f"'{text}' does not exist")
-    return Path(text)
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports

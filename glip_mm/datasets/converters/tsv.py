@@ -1,16 +1,14 @@
 """The published TSV bundles to ODVG records: detection (Objects365 ...) and captions with boxes."""
 
 import base64
-import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image as PillowImage
-
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
 from glip_mm.datasets.report import Report
+from glip_mm.image_decoding import open_image
 
 from .phrases import NO_SPAN, Regions, good_spans, pairs_of
 from .records import Records
@@ -169,8 +167,7 @@ class ImageRows:
         """Read height and width of an image from its first 64 KiB, or from all of it if needed."""
         for length in (min(place[1], 65536), place[1]):
             try:
-                with PillowImage.open(io.BytesIO(decode_cell(self.rows.read(place[0], length)))
-                                      ) as image:
+                with open_image(decode_cell(self.rows.read(place[0], length))) as image:
                     return image.height, image.width
             except (ValueError, OSError, SyntaxError):
                 continue
@@ -203,15 +200,15 @@ class ImageWriter:
                 return None
             try:
                 data = decode_cell(self.images.rows.read(*place))
-                with PillowImage.open(io.BytesIO(data)) as image:
+                with open_image(data) as image:
                     image.verify()
             except (ValueError, OSError, SyntaxError):
                 return None
             write_atomically(path, data, durable=False)
         try:
-            with PillowImage.open(path) as image:
+            with open_image(path) as image:
                 return image.height, image.width
-        except OSError:
+        except (OSError, ValueError):
             return None
 
 

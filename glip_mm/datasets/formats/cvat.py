@@ -29,6 +29,7 @@ from .listing import (
     head,
     hull,
     in_order,
+    names_in,
     peek,
     split_files,
     turned,
@@ -204,7 +205,8 @@ class _Folder:
 
 def sniff(folder: Path) -> Sniffed | None:
     """Look for XML of ``<annotations>``."""
-    paths = [folder] if folder.is_file() else peek(folder, ('.xml',))
+    paths = [folder] if folder.is_file() else [
+        *(folder / name for name in names_in(folder, ('.xml',), 20)), *peek(folder, ('.xml',))]
     for path in paths:
         text = head(path)
         if path.suffix.lower() == '.xml' and b'<annotations>' in text and any(

@@ -8,11 +8,9 @@ image without objects. Of several annotations of a task the first is used.
 """
 
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -24,7 +22,6 @@ from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles, split_name
 from .listing import (
-    LOOKED_AT,
     OUTLINE,
     ROTATED,
     Annotated,
@@ -36,6 +33,7 @@ from .listing import (
     hull,
     in_order,
     is_image,
+    names_in,
     read_json,
     split_files,
     turned,
@@ -270,13 +268,7 @@ def _is_export(path: Path) -> bool:
 
 
 def _exports(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in islice(entries, LOOKED_AT)
-                           if entry.name.lower().endswith('.json'))
-    except OSError:
-        return []
-    return [folder / name for name in names if _is_export(folder / name)]
+    return [folder / name for name in names_in(folder, ('.json',)) if _is_export(folder / name)]
 
 
 def sniff(folder: Path) -> Sniffed | None:

@@ -155,6 +155,13 @@ def open_folder(path: str | Path, name: str | None = None) -> OpenFolder:
     return OpenFolder(path, found[0], found[1].reason, splits)
 
 
+def formats_table() -> str:
+    """Return a Markdown table of all formats, for the documents."""
+    rows = ['| `format` | what | looked for |', '| --- | --- | --- |']
+    rows += [f'| `{each.name}` | {each.title} | {each.layout} |' for each in FORMATS.values()]
+    return '\n'.join(rows)
+
+
 def _there(path: Path) -> str:
     """List the first files and folders."""
     if path.is_file():

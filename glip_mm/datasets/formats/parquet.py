@@ -3,7 +3,6 @@
 Read by PyArrow. The images lie in the files; ``SplitFiles.unpack`` writes them out.
 """
 
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -12,13 +11,12 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image as PillowImage
 
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.boxes import four_numbers
 from glip_mm.datasets.coco_file import Placed, content_of
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.image_size import size_as_loaded
+from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
@@ -123,7 +121,7 @@ class _Image(NamedTuple):
     content: bytes | None
 
 
-def _image(cell: Any, number: int) -> _Image:
+def _image(cell: Any, split: str, number: int) -> _Image:
     path = cell.get('path') if isinstance(cell, dict) else cell
     content = cell.get('bytes') if isinstance(cell, dict) else cell
     if isinstance(path, bytes):
@@ -133,7 +131,8 @@ def _image(cell: Any, number: int) -> _Image:
     suffix = Path(path or '').suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
         suffix = next((s for start, s in SUFFIXES if content.startswith(start)), '.png')
-    return _Image(f'{number:08d}{suffix}', content)  # paths may come twice, or lead elsewhere
+    # paths in the file may come twice, or lead elsewhere; splits share a folder
+    return _Image(f'{split or "all"}_{number:08d}{suffix}', content)
 
 
 def _rows(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[tuple[str, int, dict]]:
@@ -148,15 +147,6 @@ def _rows(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[tuple[str, 
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"'{path}' cannot be read behind row {line} ({error}): fetch it "
                             'again') from None
-
-
-def _size(image: _Image, images: Path) -> tuple[int, int] | None:
-    try:
-        with PillowImage.open(images / image.name if image.content is None
-                              else io.BytesIO(image.content)) as opened:
-            return size_as_loaded(opened)
-    except Exception:  # Pillow raises errors of many types for damaged files
-        return None
 
 
 def _objects(cell: Any, table: Table) -> list[dict]:
@@ -191,16 +181,17 @@ def _are_corners(images: Sequence[tuple[dict, list]]) -> bool:
     return outside
 
 
-def _read(paths: Sequence[Path], source: Path, images: Path) -> tuple[dict, Report]:
+def _read(paths: Sequence[Path], split: str, source: Path, images: Path) -> tuple[dict, Report]:
     table = table_of(paths[0])
     assert table is not None
     columns = [table.image, table.objects, *(['width', 'height'] if table.sizes else [])]
     rows: list[tuple[str, dict, list[dict]]] = []
     for where, number, row in _rows(paths, columns):
-        image = _image(row[table.image], number)
+        image = _image(row[table.image], split, number)
         width, height = row.get('width'), row.get('height')
         if not (width and height):
-            width, height = _size(image, images) or (None, None)
+            encoded = images / image.name if image.content is None else image.content
+            width, height = image_size(encoded) or (None, None)
         rows.append((where, dict(id=number, file_name=image.name, width=width, height=height),
                      _objects(row[table.objects], table)))
     corners = _are_corners([(image, [one.get(table.boxes) for one in objects])
@@ -237,12 +228,12 @@ def _read(paths: Sequence[Path], source: Path, images: Path) -> tuple[dict, Repo
     return content_of(placed(), source, report=report)
 
 
-def unpack(paths: Sequence[Path], folder: Path) -> None:
+def unpack(paths: Sequence[Path], split: str, folder: Path) -> None:
     """Write the images to a folder; those that are there already are kept."""
     table = table_of(paths[0])
     assert table is not None
     for _, number, row in _rows(paths, [table.image]):
-        image = _image(row[table.image], number)
+        image = _image(row[table.image], split, number)
         if image.content is not None and not (folder / image.name).exists():
             write_atomically(folder / image.name, image.content, durable=False)
 
@@ -254,13 +245,14 @@ def splits(folder: Path) -> Sequence[SplitFiles]:
         table = table_of(paths[0])
         if table is None:
             continue
-        first = next((_image(row[table.image], 0) for _, _, row in _rows(paths, [table.image])),
-                     _Image('', None))
+        rows = _rows(paths, [table.image])
+        first = next((_image(row[table.image], name, 0) for *_, row in rows), _Image('', None))
         inside = first.content is not None
         images = root_of(folder) if inside else image_folder(root_of(folder), [first.name], name)
         source = paths[0] if len(paths) == 1 else paths[0].parent
-        result.append(SplitFiles(name, source, images, partial(_read, paths, source, images),
-                                 unpack=partial(unpack, paths) if inside else None))
+        result.append(SplitFiles(name, source, images,
+                                 partial(_read, paths, name, source, images),
+                                 unpack=partial(unpack, paths, name) if inside else None))
     return result
 
 

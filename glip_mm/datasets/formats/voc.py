@@ -5,8 +5,8 @@ knows neither lists of splits nor ``difficult``, ends at the first object withou
 460 MB of packages; datumaro 1.13 needs pandas 2.3, PyArrow 25 and Pillow 12 exactly.
 
 VOC counts pixels from 1, and boxes include their last pixel: 1 to 10 is ``[0, 10)``. Tools that
-count from 0 (CVAT, Label Studio, datumaro, makesense) write edges, so 0 to 10 is the same box. A
-corner at 0 gives them away: then the whole folder is read so, and the report says it.
+count from 0 (makesense, and datumaro by default) write ``x`` and ``x + width``, so 0 to 10 is the
+same box. A corner at 0 gives them away: the whole folder is read so, and the report says it.
 """
 
 import os
@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from posixpath import dirname, join, splitext
 from typing import NamedTuple
+from xml.etree.ElementTree import Element
 
 from glip_mm.datasets.coco_file import plain_flag, plain_number
 from glip_mm.datasets.data_error import DataError
@@ -89,20 +90,26 @@ def read_voc_file(path: str | Path, report: Report | None = None) -> VOCFile | N
     if root.tag != 'annotation':
         return None
 
-    def text(element, key: str) -> str:
-        return (element.findtext(key) or '').strip()
-
     objects = []
     for element in root.iter('object'):
         # direct children only: parts of an object have boxes, too
-        numbers = [plain_number(text(element, f'bndbox/{key}')) for key in Corners._fields]
-        corners = [number for number in numbers if number is not None]
-        objects.append(VOCObject(text(element, 'name'),
+        fields, sides = _texts(element), _texts(element.find('bndbox'))
+        corners = [number for key in Corners._fields
+                   if (number := plain_number(sides.get(key))) is not None]
+        objects.append(VOCObject(fields.get('name', ''),
                                  Corners(*corners) if len(corners) == 4 else None,
-                                 bool(plain_flag(text(element, 'difficult')))))
-    sides = [plain_number(text(root, f'size/{side}')) for side in ('width', 'height')]
-    width, height = (side if side is not None and side >= 1 else None for side in sides)
-    return VOCFile(text(root, 'folder'), text(root, 'filename'), width, height, objects)
+                                 bool(plain_flag(fields.get('difficult')))))
+    fields, size = _texts(root), _texts(root.find('size'))
+    width, height = (side if (side := plain_number(size.get(key))) and side >= 1 else None
+                     for key in ('width', 'height'))
+    return VOCFile(fields.get('folder', ''), fields.get('filename', ''), width, height, objects)
+
+
+def _texts(element: Element | None) -> dict[str, str]:
+    """Return the texts of an element's children by their tag, the first of each."""
+    if element is None:
+        return {}
+    return {child.tag: (child.text or '').strip() for child in reversed(element)}
 
 
 def half_open(corners: Corners, offsets: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from itertools import islice
+from itertools import product
 from pathlib import Path
 from posixpath import basename, dirname, join, splitext
 from typing import Any, NamedTuple
@@ -27,7 +27,6 @@ from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
 from .base import ALIASES, Format, Sniffed, SplitFiles, split_name
 from .listing import (
-    LOOKED_AT,
     OUTLINE,
     Annotated,
     Box,
@@ -40,6 +39,7 @@ from .listing import (
     in_order,
     is_image,
     is_regular,
+    names_in,
     peek,
     plain_path,
     read_text,
@@ -481,12 +481,7 @@ class _Folder:
 
 def _find_config(folder: Path) -> Path | None:
     """Return the ``data.yaml`` or ``obj.data`` of a folder, under whatever name."""
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in islice(entries, LOOKED_AT)
-                     if entry.name.lower().endswith(('.yaml', '.yml', '.data'))]
-    except OSError:
-        return None
+    names = names_in(folder, ('.yaml', '.yml', '.data'))
     names.sort(key=lambda name: (name not in ('data.yaml', 'dataset.yaml'), name))
     return next((folder / name for name in names if _is_config(folder / name)), None)
 
@@ -508,8 +503,9 @@ def sniff(folder: Path) -> Sniffed | None:
     first = None
     for path in peek(folder, IMAGE_SUFFIXES, 60):
         sub = path.parent.relative_to(folder).as_posix()
-        for place in label_folders('' if sub == '.' else sub):
-            text = head(folder / place / f'{path.stem}.txt', 4096)
+        places = label_folders('' if sub == '.' else sub)
+        for place, suffix in product(places, ('.txt', '.TXT')):
+            text = head(folder / place / f'{path.stem}{suffix}', 4096)
             if text.strip():
                 good = _is_label(text.decode('latin-1'))
                 labels, prose = labels + good, prose + (not good)

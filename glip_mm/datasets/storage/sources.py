@@ -9,10 +9,11 @@ import sys
 import tarfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 from mmengine.logging import MMLogger
@@ -21,7 +22,8 @@ from tqdm import tqdm
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.converters import FORMATS as CONTAINERS
-from glip_mm.datasets.converters import TSVBundle, decode_cell, write_jsonl
+from glip_mm.datasets.converters import Records, TSVBundle, decode_cell, write_jsonl
+from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.label_map import write_label_map
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 from glip_mm.version import __version__
@@ -30,6 +32,11 @@ from .file_identity import digest, fingerprint, place
 from .mapped_table import MappedTable, open_or_build, writing
 from .tar_members import BrokenTar, tar_members
 
+if TYPE_CHECKING:
+    from glip_mm.datasets.formats import SplitFiles
+
+#: Endings of what data sets store beside their sources.
+STORED = ('.arrow', '.odvg.jsonl', '.label_map.json', '.source.json', '.lock')
 #: Formats of data sets; rows are read in place, other annotations are converted to rows first.
 FORMATS = ('odvg', 'tar', *CONTAINERS)
 COLUMNS = [('file', pa.int32()), ('line', pa.int64()), ('offset', pa.int64()),
@@ -153,21 +160,28 @@ class Source:
     Args:
         path: Annotation file; for shards and JSON lines also a pattern, ``{00000..00099}.tar`` or
             with ``*``.
-        format: ``'odvg'``, ``'tar'``, or one of :data:`glip_mm.datasets.converters.FORMATS`.
+        format: ``'odvg'``, ``'tar'``, one of :data:`glip_mm.datasets.converters.FORMATS`, or for a
+            folder ``'folder'`` or one of :data:`glip_mm.datasets.formats.FORMATS`.
+        split: Split of a folder.
     """
 
-    def __init__(self, path: str, format: str) -> None:
-        known = ('odvg', 'tar', *CONTAINERS)  # users may have added some
-        if format not in known:
-            raise ValueError(f"format='{format}' is none of {', '.join(known)}")
-        self.path, self.format = path, format
+    def __init__(self, path: str, format: str, split: str = 'train') -> None:
+        in_place = ('odvg', 'tar', *CONTAINERS)  # users may have added some
+        self.path, self.format, self.split = path, format, split
+        #: Folder that file names start from, where the format knows it.
+        self.image_root: Path | None = None
+        self.folder: SplitFiles | None = None
+        if format not in in_place or Path(path).is_dir():
+            self.folder = _split_of_folder(path, format, split, in_place)
+            self.image_root = self.folder.images
         self.label_map_file: str | None = None
         self.images: Path | None = None  # image file of a TSV bundle
         #: File that cannot be read to its end -> where and why; complete after :meth:`rows`.
         self.broken: dict[str, str] = {}
-        self.files = self._shards() if format in ('tar', 'odvg') else [Path(path)]
+        in_rows = format in ('tar', 'odvg') and not self.folder
+        self.files = self._shards() if in_rows else [Path(path)]
         for file in self.files:
-            if not file.is_file():
+            if not (file.exists() if self.folder else file.is_file()):
                 raise FileNotFoundError(f"'{file}' is missing: check data_root and ann_file")
 
     def _shards(self) -> list[Path]:
@@ -192,8 +206,9 @@ class Source:
         folder = Path(folder or self.files[0].parent)
         # sets of the same base name share a folder: a name is for one place and format
         shown = Path(self.path).name.replace('*', '_')[:100]
-        name = f'{shown}-{digest([place(self.path, folder), self.format])[:10]}'
-        if self.format in CONTAINERS:
+        facts = [place(self.path, folder), self.format, *([self.split] if self.folder else [])]
+        name = f'{shown}-{digest(facts)[:10]}'
+        if self.folder or self.format in CONTAINERS:
             self._convert(folder, name)
         forget_replaced_files()
         table = open_or_build(folder / f'{name}.index.arrow', self.files, COLUMNS, self.rows,
@@ -208,14 +223,17 @@ class Source:
 
     def _convert(self, folder: Path, name: str) -> None:
         """Convert annotations that are not rows to rows, unless that was done before."""
-        origin, convert = Path(self.path), CONTAINERS[self.format]
+        origin = Path(self.path)
+        convert: Callable = _records_of_folder if self.folder else CONTAINERS[self.format]
         lines = folder / f'{name}.odvg.jsonl'
         labels, stamp = (lines.with_suffix(s) for s in ('.label_map.json', '.source.json'))
         origins = [origin]
         if self.format == 'tsv':
             bundle = TSVBundle(origin)
             origins, self.images = bundle.files, bundle.paths.get('img')
-        wanted = digest([_version(convert), fingerprint(origins, folder)])
+        wanted = digest([_version(convert), _tree(origin, folder) if self.folder
+                         else fingerprint(origins, folder)])
+        images = folder / f'{name}.images'
 
         def is_current() -> bool:
             try:
@@ -227,12 +245,15 @@ class Source:
             with writing(lines):
                 if not is_current():
                     stamp.unlink(missing_ok=True)
-                    records = convert(str(origin))
+                    records = (_records_of_folder(self.folder, images) if self.folder
+                               else convert(str(origin)))
                     write_jsonl(records, lines)
                     if records.label_map is not None:
                         write_label_map(records.label_map, labels)
                     write_atomically(stamp, json.dumps(wanted).encode())
         self.files = [lines]
+        if self.folder and self.folder.unpack is not None:
+            self.image_root = images
         self.label_map_file = str(labels) if labels.is_file() else None
 
     def rows(self) -> Iterator[Row]:
@@ -276,6 +297,44 @@ class Source:
             raise BadSample('not JSON', self.where(row),
                             f'{error}; validate the file with tools/misc/validate_odvg.py'
                             ) from error
+
+
+def _split_of_folder(path: str, format: str, split: str, in_place: Sequence[str]) -> 'SplitFiles':
+    """Open a split of a folder; of one that is not divided, all of it."""
+    from glip_mm.datasets.formats import FORMATS as FOLDERS
+    from glip_mm.datasets.formats import open_folder
+    if format not in ('folder', *FOLDERS):
+        raise ValueError(f"format='{format}' is none of "
+                         f'{", ".join(dict.fromkeys(["folder", *in_place, *FOLDERS]))}')
+    opened = open_folder(path, None if format == 'folder' else format)
+    found = opened.splits.get(split) or opened.splits.get('')
+    if found is None:
+        raise DataError(f"{opened.describe()}: it has no split '{split}', only "
+                        f'{", ".join(map(repr, opened.splits))}')
+    MMLogger.get_current_instance().info(opened.describe())
+    return found
+
+
+def _records_of_folder(split: 'SplitFiles', images: Path) -> Records:
+    from glip_mm.datasets.formats.records import records_of, unpacked
+    return records_of(unpacked(split, images))
+
+
+def _tree(path: Path, folder: Path) -> str:
+    """Return a digest of the names, sizes and times of all files below a folder.
+
+    What is stored by data sets is left out.
+    """
+    root = path if path.is_dir() else path.parent
+    found = []
+    for base, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.endswith('.images'))
+        for name in names:
+            if not name.endswith(STORED) and not name.startswith('.'):
+                with suppress(FileNotFoundError):
+                    stat = os.stat(os.path.join(base, name))
+                    found.append([place(base, folder), name, stat.st_size, stat.st_mtime_ns])
+    return digest(sorted(found))
 
 
 @cache

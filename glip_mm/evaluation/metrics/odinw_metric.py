@@ -28,6 +28,10 @@ from glip_mm.registry import METRICS
 #: What is measured of each data set.
 STATS = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl')
 
+#: Note under tables with metrics that are not a number.
+NO_BOX = ('-: no box of that size to find in the annotations (small: area below 32 x 32 pixels, '
+          'medium: below 96 x 96, large: above)')
+
 
 class SuiteRow(NamedTuple):
     """Results of a data set. Values are in 0..1, or nan without ground truth."""
@@ -132,6 +136,11 @@ class ODinWMetric(BaseMetric):
         metrics[f'median{note}'] = float(np.median(values)) if values else float('nan')
         logger = MMLogger.get_current_instance()
         logger.info('\n' + suite_table(self.rows))
+        for row in self.rows:
+            if np.isnan(row.AP):
+                logger.warning(f"{row.name}: AP is not a number, as '{self.datasets[row.name]}' "
+                               f'has no box of any of its {row.classes} classes to find, so that '
+                               'the set counts in no mean: annotate it, or test another split')
         if note:
             logger.warning(f'{len(values)} of {self.suite_size} data sets were evaluated: the '
                            'mean is not that of the whole suite')
@@ -160,8 +169,6 @@ class ODinWMetric(BaseMetric):
 
 def _coco_ap(truth: COCO, rows: list[dict], ids: Sequence[int], max_dets: int
              ) -> dict[str, float]:
-    if not rows:
-        return dict.fromkeys(STATS, 0.)
     evaluation = match_boxes(truth, rows, ids, max_dets=max_dets)
     precision, thresholds = precision_of(evaluation), evaluation.params.iouThrs
     parts = [precision[..., 0], precision[np.isclose(thresholds, .5)][..., 0],
@@ -175,7 +182,7 @@ def _percent(value: float) -> str:
 
 
 def suite_table(rows: Sequence[SuiteRow]) -> str:
-    """Format rows, mean and median as text; AP in percent."""
+    """Format rows, mean and median as text; AP in percent, with a note on what is not a number."""
     cells: list[list] = [['data set', 'images', 'boxes', 'classes', *STATS]]
     cells += [[r.name, r.images, r.boxes, r.classes, *(_percent(getattr(r, k)) for k in STATS)]
               for r in rows]
@@ -187,7 +194,8 @@ def suite_table(rows: Sequence[SuiteRow]) -> str:
     for column in range(1, len(cells[0])):
         table.justify_columns[column] = 'right'
     table.inner_footing_row_border = False
-    return table.table
+    missing = any(np.isnan(getattr(row, k)) for row in rows for k in STATS)
+    return table.table + f'\n{NO_BOX}' * missing
 
 
 def suite_csv(rows: Sequence[SuiteRow]) -> str:

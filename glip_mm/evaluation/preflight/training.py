@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -27,13 +28,15 @@ LARGEST = 1 << 26
 SAMPLES = 500
 
 
-def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findings) -> None:
+def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findings,
+                       work_dir: str | Path | None = None) -> None:
     """Check a training set before the first batch.
 
     Args:
         dataset: Training set, or a member of one.
         model: A GLIP, or a detector without prompts.
         findings: Findings to add to.
+        work_dir: Folder in which it is remembered which images are sound.
     """
     content = read_annotations(dataset, findings, LARGEST)
     title = f"{dataset.name}: '{dataset.ann_file}'"
@@ -41,7 +44,7 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
         check_boxes(title, content, findings)
         if hasattr(dataset.dataset, 'cat_ids'):  # it looks categories up by name
             check_annotations(dataset, content, findings, training=True)
-    check_images(dataset, findings)
+    check_images(dataset, findings, work_dir)
     check_pipeline(dataset, findings)
     names = _class_names(dataset, title, findings)
     if names:
