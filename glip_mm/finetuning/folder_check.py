@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 from terminaltables import AsciiTable
 from tqdm import tqdm
 
-from glip_mm.datasets.formats import OpenFolder, open_folder
+from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.formats import OpenFolder, SplitFiles, open_folder, records_of
 from glip_mm.evaluation.preflight.findings import Findings
 from glip_mm.visualization.files import save_image
 from glip_mm.visualization.grounding import draw_grounding
@@ -49,6 +50,13 @@ def check_folder(path: str | Path, format: str | None = None, sheet: str | Path 
     """
     opened, findings = open_folder(path, format), Findings()
     findings.notes.append(opened.describe())
+    of_classes = {name: files for name, files in opened.splits.items() if files.holds == 'boxes'}
+    for name, files in opened.splits.items():
+        if name not in of_classes:
+            _describe_captions(files, findings)
+    if not of_classes:
+        return findings
+    opened = OpenFolder(opened.path, opened.format, opened.reason, of_classes)
     for split in opened.splits:
         opened.content(split)
     findings.notes += [_table(opened), _classes(opened)]
@@ -68,6 +76,26 @@ def check_folder(path: str | Path, format: str | None = None, sheet: str | Path 
             save_image(sheet, make_sheet(pictures))
             findings.notes.append(f"contact sheet: '{sheet}'")
     return findings
+
+
+def _describe_captions(files: SplitFiles, findings: Findings) -> None:
+    """Count captions, their boxes and missing images of a split without classes."""
+    try:
+        records, missing = records_of(files), []
+        for record in records:
+            if files.unpack is None and not (files.images / record['filename']).is_file():
+                missing.append(record['filename'])
+    except DataError as error:  # says what they are good for
+        findings.warnings.append(str(error))
+        return
+    report = records.report
+    findings.notes.append(
+        f"'{report.source}': {report.rows_written} of {report.rows_read} captions with "
+        f'{report.boxes_written} boxes of phrases, no classes')
+    findings.warnings += [f"'{report.source}': {line}" for line in report.lines()]
+    if missing:
+        findings.errors.append(f"'{report.source}': {len(missing)} images are missing from "
+                               f"'{files.images}', such as '{missing[0]}'")
 
 
 def _table(opened: OpenFolder) -> str:
@@ -107,6 +135,10 @@ def _look(opened: OpenFolder, split: str, findings: Findings, progress: bool
           ) -> Iterator[tuple[str, np.ndarray]]:
     """Iterate over names and pictures' fingerprints; find missing, broken and resized images."""
     images, folder = opened.content(split)['images'], opened.splits[split].images
+    if opened.splits[split].unpack is not None:
+        findings.notes.append(f"images of {split or 'all'} lie inside other files: they are looked "
+                              'at when they are written out, before a training or test')
+        return
     wrong: dict[str, list[str]] = {}
     for row in tqdm(images, desc=f'looking at {split or "all"}', unit='image',
                     disable=not progress, mininterval=0.5):

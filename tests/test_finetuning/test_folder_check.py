@@ -1,9 +1,12 @@
 """What the check of a folder says before anything is trained on it."""
 
+import io
 import json
 import shutil
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -52,6 +55,31 @@ def test_copies_of_one_picture_in_two_splits(pets):
     found, = check_folder(pets, progress=False).warnings
     assert found.startswith("1 images of val are (nearly) the same as ones of train, such as 'a_jpg"
                             ".rf.4567cdef.jpg'")
+
+
+def test_captions_are_counted(tmp_path):
+    region = dict(bbox=[1, 1, 9, 9], phrase='dog', tokens_positive=[[2, 5]])
+    rows = [dict(filename=f'{i}.png', height=20, width=40, grounding=dict(
+        caption='a dog', regions=[region] * i)) for i in range(1, 3)]
+    (tmp_path / 'train.jsonl').write_text('\n'.join(map(json.dumps, [*rows, 5])))
+    Image.new('RGB', (40, 20)).save(tmp_path / '1.png')
+    found = check_folder(tmp_path, progress=False)
+    assert found.notes[1].endswith(
+        "train.jsonl': 2 of 3 captions with 3 boxes of phrases, no classes")
+    assert [line.partition("': ")[2] for line in found.warnings] == [
+        'left out: 1 x row of line: wrong type (first: line 3)']
+    error, = found.errors
+    assert error.endswith(f"1 images are missing from '{tmp_path}', such as '2.png'")
+
+
+def test_images_inside_other_files_are_not_missing(tmp_path):
+    data = io.BytesIO()
+    Image.new('RGB', (40, 20)).save(data, format='PNG')
+    row = dict(image=dict(bytes=data.getvalue(), path=None),
+               objects=[dict(bbox=[1, 2, 9, 8], category='dog')])
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / 'train.parquet')
+    found = check_folder(tmp_path, progress=False)
+    assert not found.errors and 'images of train lie inside other files' in found.notes[-1]
 
 
 @pytest.mark.parametrize('change, status, said', [

@@ -9,12 +9,12 @@ from typing import NamedTuple, TextIO
 from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
 from glip_mm.datasets.coco_file import Placed, plain_number
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
-from glip_mm.image_decoding import open_image
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
 from .records import Records
-from .text_file import open_text
+from .text_file import csv_rows
 
 COLUMNS = ('ImageID', 'LabelName', 'XMin', 'XMax', 'YMin', 'YMax')
 GROUP = 'IsGroupOf'
@@ -42,13 +42,12 @@ class ImageSizes:
                         self.known[row[0]] = int(row[1]), int(row[2])
 
     def __call__(self, name: str) -> tuple[int, int] | None:
-        """Return ``(width, height)`` of an image; None if it cannot be read."""
+        """Return ``(width, height)`` of an image as it is loaded; None if it cannot be read."""
         if name not in self.known:
-            try:
-                with open_image(self.image_root / name) as image:
-                    self.known[name] = image.size
-            except (OSError, ValueError):
+            size = image_size(self.image_root / name)
+            if size is None:
                 return None
+            self.known[name] = size
             if self.cache:
                 if self._file is None:
                     self.cache.parent.mkdir(parents=True, exist_ok=True)
@@ -71,33 +70,31 @@ def read_classes(path: str | Path) -> dict[str, str]:
         DataError: If a line is not an id and a name, or an id comes twice.
     """
     classes: dict[str, str] = {}
-    with open_text(path) as file:
-        for number, row in enumerate(csv.reader(file), 1):
-            if row == ['LabelName', 'DisplayName'] or not any(row):
-                continue
-            if len(row) != 2 or not row[0] or not row[1]:
-                raise DataError(f"'{path}' line {number} is {row!r}, but must be an id such as "
-                                "'/m/011k07' and a name")
-            if row[0] in classes:
-                raise DataError(f"'{path}' line {number}: class {row[0]!r} comes twice: keep one")
-            classes[row[0]] = row[1]
+    for number, row in csv_rows(path):
+        if row == ['LabelName', 'DisplayName'] or not any(row):
+            continue
+        if len(row) != 2 or not row[0] or not row[1]:
+            raise DataError(f"'{path}' line {number} is {row!r:.200}, but must be an id such as "
+                            "'/m/011k07' and a name")
+        if row[0] in classes:
+            raise DataError(f"'{path}' line {number}: class {row[0]!r} comes twice: keep one")
+        classes[row[0]] = row[1]
     return classes
 
 
 def box_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Iterate over line numbers and the wanted columns of all rows."""
-    with open_text(path) as file:
-        reader = csv.reader(file)
-        header = [name.strip() for name in next(reader, [])]
-        missing = [name for name in COLUMNS if name not in header]
-        if missing:
-            raise DataError(f"'{path}' has no column {missing}, its first line is {header}: give "
-                            'the file of boxes, such as oidv6-train-annotations-bbox.csv')
-        places = [header.index(name) for name in (*COLUMNS, GROUP) if name in header]
-        for row in reader:
-            if row:
-                cells = [row[i].strip() if i < len(row) else '' for i in places]
-                yield reader.line_num, cells + [''] * (len(COLUMNS) + 1 - len(cells))
+    rows = csv_rows(path)
+    header = [name.strip() for name in next(rows, (1, []))[1]]
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise DataError(f"'{path}' has no column {missing}, its first line is {header!r:.200}: "
+                        'give the file of boxes, such as oidv6-train-annotations-bbox.csv')
+    places = [header.index(name) for name in (*COLUMNS, GROUP) if name in header]
+    for number, row in rows:
+        if row:
+            cells = [row[i].strip() if i < len(row) else '' for i in places]
+            yield number, cells + [''] * (len(COLUMNS) + 1 - len(cells))
 
 
 class Box(NamedTuple):

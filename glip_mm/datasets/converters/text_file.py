@@ -1,25 +1,60 @@
 """Text files as people have them."""
 
+import codecs
+import csv
 import gzip
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+
+from glip_mm.datasets.data_error import DataError
 
 #: Bytes of a file that are looked at to know its format.
 PIECE = 1 << 16
 
 
-def open_text(path: str | Path) -> TextIO:
-    """Open a text file, with or without a byte order mark, plain or compressed by gzip.
+def lines_of(path: str | Path) -> Iterator[bytes]:
+    """Iterate over the lines of a file, without a byte order mark, plain or compressed by gzip.
 
     Raises:
         FileNotFoundError: If there is no such file.
+        DataError: If it is a broken gzip file.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"'{path}' is missing: check the folder and the name of the file")
-    with open(path, 'rb') as file:
-        zipped = file.read(2) == b'\x1f\x8b'
-    return (gzip.open if zipped else open)(
-        path, 'rt', encoding='utf-8-sig', newline='')
+    with open(path, 'rb') as raw:
+        zipped = raw.read(2) == b'\x1f\x8b'
+        raw.seek(0)
+        number = 0
+        try:
+            for number, line in enumerate(gzip.open(raw, 'rb') if zipped else raw, 1):
+                yield line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"'{path}' is a broken gzip file after line {number} ({error}): fetch "
+                            'it again') from None
+
+
+def csv_rows(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Iterate over the rows of a CSV file, and the numbers of the lines that they end in.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        DataError: If it is no CSV file in UTF-8.
+    """
+    def text() -> Iterator[str]:
+        for number, line in enumerate(lines_of(path), 1):
+            try:
+                yield line.decode()
+            except UnicodeDecodeError as error:
+                raise DataError(f"'{path}' line {number} is not UTF-8 text ({error.reason}): save "
+                                'the file as UTF-8') from None
+
+    reader = csv.reader(text())
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise DataError(f"'{path}' line {reader.line_num} is no CSV: {error}") from None
 
 
 def ends(path: Path) -> str:

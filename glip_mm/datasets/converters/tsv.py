@@ -192,6 +192,8 @@ class ImageWriter:
     def __call__(self, row: int, key: str, content: object, name: str) -> tuple[int, int] | None:
         """Write the image of a row; return height and width, None if it is missing or broken."""
         path = self.folder / name
+        if '..' in Path(name).parts or Path(name).is_absolute():
+            return None  # data do not choose where files are written
         if not path.exists():
             place = self.images.find(row, key, content)
             if place is None:

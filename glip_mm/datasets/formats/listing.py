@@ -11,10 +11,9 @@ from pathlib import Path
 from posixpath import basename, dirname, join, normpath, splitext
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from glip_mm.datasets.coco_file import Placed, content_of
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
@@ -29,8 +28,6 @@ PARALLEL = frozenset(('images', 'image', 'imgs', 'img', 'jpegimages', 'annotatio
                       'labels', 'label', 'xml', 'xmls', 'json', 'ann', 'anns'))
 #: Most entries that a guess looks at, in all and in one folder.
 LOOKED_AT, LOOKED_AT_EACH = 4000, 400
-#: EXIF tag of the orientation, and its values that exchange width and height.
-_ORIENTATION, _TURNED = 0x112, (5, 6, 7, 8)
 
 #: ``(x, y, width, height)`` in pixels, as numbers or as what a file has in their place.
 Box = Sequence[object]
@@ -200,21 +197,6 @@ def names_in(folder: Path, suffixes: tuple[str, ...], count: int = 100) -> list[
     except OSError:
         return []
     return names[:count]
-
-
-def image_size(path: str | Path) -> tuple[int, int] | None:
-    """Return width and height of an image as it is loaded, that is turned by its EXIF orientation.
-
-    Only the header is read. None if it cannot be.
-    """
-    if not is_regular(path):
-        return None
-    try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
-            return image.size[::-1] if turned else image.size
-    except Exception:  # Pillow raises errors of many types for damaged files
-        return None
 
 
 def plain_path(name: str) -> str:

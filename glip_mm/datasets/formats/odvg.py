@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from glip_mm.datasets.converters.records import Records
-from glip_mm.datasets.converters.text_file import ends, open_text
+from glip_mm.datasets.converters.text_file import ends, lines_of
 from glip_mm.datasets.label_map import read_label_map
 from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
@@ -80,29 +80,28 @@ def odvg_records(path: Path, kind: str = '', label_map_file: Path | None = None)
     report = Report(str(path))
 
     def records() -> Iterator[dict]:
-        with open_text(path) as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                report.rows_read += 1
-                where = f'line {number}'
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    report.drop('line that is not JSON', where)
-                    continue
-                check = check_row(record)
-                report.boxes_read += check.boxes
-                cause = (f'row of {check.problems[-1].field}: {check.problems[-1].cause}'
-                         if not check.usable else '' if kind in record else
-                         f'row without {kind} in a file of {kind}')
-                if cause:
-                    report.drop(cause, where)
-                    report.drop(WITH_ITS_ROW, where, check.boxes)
-                    continue
-                report.rows_written += 1
-                report.boxes_written += check.boxes
-                yield record
+        for number, line in enumerate(lines_of(path), 1):
+            if not line.strip():
+                continue
+            report.rows_read += 1
+            where = f'line {number}'
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                report.drop('line that is not JSON', where)
+                continue
+            check = check_row(record)
+            report.boxes_read += check.boxes
+            cause = (f'row of {check.problems[-1].field}: {check.problems[-1].cause}'
+                     if not check.usable else '' if kind in record else
+                     f'row without {kind} in a file of {kind}')
+            if cause:
+                report.drop(cause, where)
+                report.drop(WITH_ITS_ROW, where, check.boxes)
+                continue
+            report.rows_written += 1
+            report.boxes_written += check.boxes
+            yield record
 
     return Records(records(), label_map, None, report)
 

@@ -3,7 +3,6 @@
 Read by PyArrow. The images lie in the files; ``SplitFiles.unpack`` writes them out.
 """
 
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -12,11 +11,12 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image as PillowImage
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.boxes import four_numbers
 from glip_mm.datasets.coco_file import Placed, content_of
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
@@ -121,7 +121,7 @@ class _Image(NamedTuple):
     content: bytes | None
 
 
-def _image(cell: Any, number: int) -> _Image:
+def _image(cell: Any, split: str, number: int) -> _Image:
     path = cell.get('path') if isinstance(cell, dict) else cell
     content = cell.get('bytes') if isinstance(cell, dict) else cell
     if isinstance(path, bytes):
@@ -131,26 +131,22 @@ def _image(cell: Any, number: int) -> _Image:
     suffix = Path(path or '').suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
         suffix = next((s for start, s in SUFFIXES if content.startswith(start)), '.png')
-    return _Image(f'{number:08d}{suffix}', content)  # paths may come twice, or lead elsewhere
+    # paths in the file may come twice, or lead elsewhere; splits share a folder
+    return _Image(f'{split or "all"}_{number:08d}{suffix}', content)
 
 
 def _rows(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[tuple[str, int, dict]]:
     number = 0
     for path in paths:
         line = 0
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=64, columns=list(columns)):
-            for row in batch.to_pylist():
-                yield f'{path.name} row {line}', number, row
-                number, line = number + 1, line + 1
-
-
-def _size(image: _Image, images: Path) -> tuple[int, int] | None:
-    try:
-        with PillowImage.open(images / image.name if image.content is None
-                              else io.BytesIO(image.content)) as opened:
-            return opened.size
-    except (OSError, ValueError):
-        return None
+        try:
+            for batch in pq.ParquetFile(path).iter_batches(batch_size=64, columns=list(columns)):
+                for row in batch.to_pylist():
+                    yield f'{path.name} row {line}', number, row
+                    number, line = number + 1, line + 1
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"'{path}' cannot be read behind row {line} ({error}): fetch it "
+                            'again') from None
 
 
 def _objects(cell: Any, table: Table) -> list[dict]:
@@ -159,7 +155,8 @@ def _objects(cell: Any, table: Table) -> list[dict]:
         return [one or {} for one in cell]
     cell = cell or {}
     lists = {key: cell.get(key) or [] for key in cell}
-    count = len(lists.get(table.boxes, []))
+    boxes = lists.get(table.boxes)
+    count = len(boxes) if isinstance(boxes, list) else 0
     return [{key: found[i] for key, found in lists.items() if i < len(found)}
             for i in range(count)]
 
@@ -173,9 +170,10 @@ def _are_corners(images: Sequence[tuple[dict, list]]) -> bool:
     outside = False
     for image, boxes in images:
         for box in boxes:
-            if not (isinstance(box, list) and len(box) == 4 and None not in box):
+            numbers = four_numbers(box)
+            if numbers is None:
                 continue
-            x, y, a, b = box
+            x, y, a, b = numbers
             if a <= x or b <= y:
                 return False
             outside |= bool(image['width'] and (x + a > image['width'] + 1
@@ -183,16 +181,17 @@ def _are_corners(images: Sequence[tuple[dict, list]]) -> bool:
     return outside
 
 
-def _read(paths: Sequence[Path], source: Path, images: Path) -> tuple[dict, Report]:
+def _read(paths: Sequence[Path], split: str, source: Path, images: Path) -> tuple[dict, Report]:
     table = table_of(paths[0])
     assert table is not None
     columns = [table.image, table.objects, *(['width', 'height'] if table.sizes else [])]
     rows: list[tuple[str, dict, list[dict]]] = []
     for where, number, row in _rows(paths, columns):
-        image = _image(row[table.image], number)
+        image = _image(row[table.image], split, number)
         width, height = row.get('width'), row.get('height')
         if not (width and height):
-            width, height = _size(image, images) or (None, None)
+            encoded = images / image.name if image.content is None else image.content
+            width, height = image_size(encoded) or (None, None)
         rows.append((where, dict(id=number, file_name=image.name, width=width, height=height),
                      _objects(row[table.objects], table)))
     corners = _are_corners([(image, [one.get(table.boxes) for one in objects])
@@ -216,8 +215,9 @@ def _read(paths: Sequence[Path], source: Path, images: Path) -> tuple[dict, Repo
             yield 'images', where, image
             for one in objects:
                 box = one.get(table.boxes)
-                if corners and isinstance(box, list) and len(box) == 4 and None not in box:
-                    box = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+                if corners and (numbers := four_numbers(box)):
+                    x1, y1, x2, y2 = numbers
+                    box = [x1, y1, x2 - x1, y2 - y1]
                     report.change('box of two corners, as it is no x, y, width, height', where)
                 more = {} if one.get('area') is None else dict(area=one['area'])
                 yield 'annotations', where, dict(
@@ -228,12 +228,12 @@ def _read(paths: Sequence[Path], source: Path, images: Path) -> tuple[dict, Repo
     return content_of(placed(), source, report=report)
 
 
-def unpack(paths: Sequence[Path], folder: Path) -> None:
+def unpack(paths: Sequence[Path], split: str, folder: Path) -> None:
     """Write the images to a folder; those that are there already are kept."""
     table = table_of(paths[0])
     assert table is not None
     for _, number, row in _rows(paths, [table.image]):
-        image = _image(row[table.image], number)
+        image = _image(row[table.image], split, number)
         if image.content is not None and not (folder / image.name).exists():
             write_atomically(folder / image.name, image.content, durable=False)
 
@@ -245,13 +245,14 @@ def splits(folder: Path) -> Sequence[SplitFiles]:
         table = table_of(paths[0])
         if table is None:
             continue
-        first = next((_image(row[table.image], 0) for _, _, row in _rows(paths, [table.image])),
-                     _Image('', None))
+        rows = _rows(paths, [table.image])
+        first = next((_image(row[table.image], name, 0) for *_, row in rows), _Image('', None))
         inside = first.content is not None
         images = root_of(folder) if inside else image_folder(root_of(folder), [first.name], name)
         source = paths[0] if len(paths) == 1 else paths[0].parent
-        result.append(SplitFiles(name, source, images, partial(_read, paths, source, images),
-                                 unpack=partial(unpack, paths) if inside else None))
+        result.append(SplitFiles(name, source, images,
+                                 partial(_read, paths, name, source, images),
+                                 unpack=partial(unpack, paths, name) if inside else None))
     return result
 
 

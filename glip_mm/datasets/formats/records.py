@@ -115,13 +115,16 @@ def content_of_records(records: Records, source: str | Path) -> tuple[dict, Repo
                                         height=record.get('height'), **lists)
             for i, one in enumerate(detection['instances']):
                 place = f'{where} instance {i}'
-                box = one.get('bbox')
+                if not isinstance(one, dict):
+                    yield 'annotations', place, one  # counted by the reader
+                    continue
+                box: Any = one.get('bbox')
                 label = label_of(one, place)
                 try:
                     x1, y1, x2, y2 = box
                     box = [x1, y1, x2 - x1, y2 - y1]
                 except (TypeError, ValueError):
-                    pass  # counted by the reader
+                    pass
                 yield 'annotations', place, dict(
                     image_id=number, bbox=box, iscrowd=one.get('ignore'),
                     category_id=None if label is None else label + 1,

@@ -73,7 +73,7 @@ def _text(content: bytes, suffix: str, known: dict) -> dict:
         return known or dict(caption=content.decode('utf-8', 'replace'))
     try:
         parsed = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return known
     return parsed if isinstance(parsed, dict) else known
 
@@ -104,12 +104,17 @@ def sniff(folder: Path) -> Sniffed | None:
     return Sniffed(.9, f"'{shards[0].name}' ({len(shards)} shards) has {what}")
 
 
+def _folder_of(shard: Path, source: Path) -> str:
+    """Return the folder for the images of a shard; splits have shards of the same names."""
+    return shard.stem if source in (shard, shard.parent) else f'{shard.parent.name}_{shard.stem}'
+
+
 def shard_records(shards: Sequence[Path], source: Path, kind: str) -> Records:
     """Read the records in shards; samples without one had nothing found in their image.
 
     Args:
         shards: The shards.
-        source: What they are called in messages.
+        source: Folder of the data set.
         kind: ``'detection'`` or ``'grounding'``.
 
     Returns:
@@ -126,7 +131,7 @@ def shard_records(shards: Sequence[Path], source: Path, kind: str) -> Records:
                     if not isinstance(record.get(kind), dict):
                         report.drop(f'sample without {kind}', where)
                         continue
-                    record['filename'] = f'{shard.stem}/{name}'
+                    record['filename'] = f'{_folder_of(shard, source)}/{name}'
                     check = check_row(record)
                     report.boxes_read += check.boxes
                     if not check.usable:
@@ -143,13 +148,14 @@ def shard_records(shards: Sequence[Path], source: Path, kind: str) -> Records:
     return Records(records(), None, None, report)
 
 
-def unpack(shards: Sequence[Path], folder: Path) -> None:
+def unpack(shards: Sequence[Path], source: Path, folder: Path) -> None:
     """Write the images of shards to ``folder/SHARD/``; broken shards as far as they go."""
     for shard in shards:
-        (folder / shard.stem).mkdir(parents=True, exist_ok=True)
+        place = folder / _folder_of(shard, source)
+        place.mkdir(parents=True, exist_ok=True)
         try:
             for name, _, data in samples(shard, images=True):
-                path = folder / shard.stem / name
+                path = place / name
                 if data is not None and not path.exists():
                     write_atomically(path, data, durable=False)
         except (BrokenTar, OSError):
@@ -173,12 +179,12 @@ def splits(folder: Path) -> Sequence[SplitFiles]:
                     f'--data {source} first, which writes shards to train on')
         result.append(SplitFiles(
             '' if place == root_of(folder) else split_in(place.name) or place.name, source, source,
-            partial(_read, shards, source) if kind == 'detection' else
+            partial(_read, shards, folder) if kind == 'detection' else
             refusing(captions if kind == 'captions' else f"'{source}' {NO_CLASSES}"),
             holds=HOLDS[kind],
             records=refusing(captions) if kind == 'captions' else partial(
-                shard_records, shards, source, kind),
-            unpack=partial(unpack, shards)))
+                shard_records, shards, folder, kind),
+            unpack=partial(unpack, shards, folder)))
     return result
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from glip_mm.datasets.converters.tsv import bundle_records, tsv_records
+from glip_mm.datasets.converters.records import Records
+from glip_mm.datasets.converters.tsv import tsv_records
 from glip_mm.datasets.converters.tsv_files import RowFile, TSVBundle
 from glip_mm.datasets.report import Report
 
@@ -34,12 +35,18 @@ def sniff(folder: Path) -> Sniffed | None:
     return Sniffed(1, f"'{found[0].name}' names a label file of a TSV bundle") if found else None
 
 
-def _read(path: Path) -> tuple[dict, Report]:
-    return content_of_records(bundle_records(path), path)
+def _records(path: Path, images: bool) -> Records:
+    """Read a bundle; images in it get a folder of their own, as keys may be mere numbers."""
+    return tsv_records(path, f'{path.stem}/{{key}}.jpg' if images else '{key}.jpg',
+                       in_place=images)
+
+
+def _read(path: Path, images: bool) -> tuple[dict, Report]:
+    return content_of_records(_records(path, images), path)
 
 
 def _unpack(path: Path, folder: Path) -> None:
-    for _ in tsv_records(path, write_images=str(folder), use_line_list=False):
+    for _ in tsv_records(path, f'{path.stem}/{{key}}.jpg', str(folder), use_line_list=False):
         pass
 
 
@@ -55,12 +62,12 @@ def splits(folder: Path) -> Sequence[SplitFiles]:
         rows = RowFile(bundle.paths['label'])
         keys = [rows.row(i)[0] for i in range(min(3, len(rows)))]
         rows.close()
-        detection = bundle.labels is not None
+        detection, inside = bundle.labels is not None, bundle.has_images
         result.append(SplitFiles(
             name, path, image_folder(root_of(folder), [f'{key}.jpg' for key in keys], name),
-            partial(_read, path) if detection else refusing(f"'{path}' {NO_CLASSES}"),
-            holds='boxes' if detection else 'phrases', records=partial(bundle_records, path),
-            unpack=partial(_unpack, path) if bundle.has_images else None))
+            partial(_read, path, inside) if detection else refusing(f"'{path}' {NO_CLASSES}"),
+            holds='boxes' if detection else 'phrases', records=partial(_records, path, inside),
+            unpack=partial(_unpack, path) if inside else None))
     return result
 
 

@@ -74,6 +74,28 @@ def test_files_as_people_have_them(files):
     assert two['detection']['instances'][0]['bbox'] == [100, 0, 200, 100]
 
 
+def test_sizes_are_those_of_turned_images(files):
+    exif = Image.Exif()
+    exif[0x112] = 6
+    Image.new('RGB', (200, 100)).save(files / 'aa.jpg', exif=exif)
+    record = next(iter(openimages_records(files / 'box.csv', files / 'class.csv',
+                                          ImageSizes(files))))
+    assert (record['width'], record['height']) == (100, 200)
+    assert record['detection']['instances'][0]['bbox'] == [0, 50, 50, 200]
+
+
+def test_broken_files_are_named(files):
+    for name, content, words in (
+            ('latin.csv', '/m/1,Caf\xe9\n'.encode('latin-1'), "latin.csv' line 1 is not UTF-8"),
+            ('long.csv', b'/m/1,' + b'x' * 140000, "long.csv' line 1 is no CSV: field larger"),
+            ('cut.csv.gz', gzip.compress(b'/m/1,Cat\n')[:-9], 'cut.csv.gz.* broken gzip')):
+        (files / name).write_bytes(content)
+        with pytest.raises(ValueError, match=words):
+            openimages_records(files / 'box.csv', files / name, ImageSizes(files))
+    with pytest.raises(FileNotFoundError, match='other.csv.* is missing: check the folder'):
+        openimages_records(files / 'other.csv', files / 'class.csv', ImageSizes(files))
+
+
 def test_wrong_files(files):
     with pytest.raises(ValueError, match='no column'):
         openimages_records(files / 'class.csv', files / 'class.csv', ImageSizes(files))

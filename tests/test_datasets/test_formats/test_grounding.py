@@ -1,13 +1,15 @@
 """LVIS, MDETR, ODVG and TSV folders: what they hold, and what they give."""
 
+import base64
 import gzip
+import io
 import json
 
 import pytest
 from PIL import Image
 
 from glip_mm.datasets.formats import open_folder, recognise
-from glip_mm.datasets.formats.records import records_of
+from glip_mm.datasets.formats.records import records_of, unpacked
 
 
 def lines(path, *rows):
@@ -94,7 +96,7 @@ def test_odvg_detection(tmp_path):
     lines(tmp_path / 'set_train_odvg.jsonl', odvg('a.jpg', [dict(bbox=box, label=1)],
                                                   negatives=[0]),
           odvg('b.jpg', [dict(bbox=box, label=0, ignore=1), dict(bbox=[1, 2, 'x', 3], label=0),
-                         dict(bbox=box, label=7)]),
+                         dict(bbox=box, label=7), 'none']),
           odvg('a.jpg', [dict(bbox=box, label=1)]), dict(filename='c.jpg'))
     with open(tmp_path / 'set_train_odvg.jsonl', 'a') as file:
         file.write('{"filename": \n')
@@ -116,7 +118,8 @@ def test_odvg_detection(tmp_path):
     assert report.dropped == {
         'line that is not JSON': 1, 'row of line: no content': 1,
         'row of an image that came before': 1, 'box of a row that is left out': 1,
-        'box that is not four finite numbers': 1, 'box of a category that is not listed': 1}
+        'box that is not four finite numbers': 1, 'box of a category that is not listed': 1,
+        'entry that is no JSON object or has no id': 1}
     assert [r['filename'] for r in records_of(opened.splits['train'])] == ['a.jpg', 'b.jpg',
                                                                            'a.jpg']
 
@@ -174,3 +177,19 @@ def test_tsv(tmp_path):
     files = open_folder(tmp_path).splits['train']
     assert files.holds == 'phrases'
     assert [r['grounding']['caption'] for r in records_of(files)] == ['a dog']
+
+
+def test_images_in_bundles_of_the_same_keys(tmp_path):
+    for name, size in (('train', (40, 20)), ('val', (20, 10))):
+        bundle(tmp_path, name, [('0', [dict(rect=[1, 2, 5, 9], **{'class': 'cat'})])])
+        data = io.BytesIO()
+        Image.new('RGB', size).save(data, format='PNG')
+        (tmp_path / f'{name}.tsv').write_text(f'0\t{base64.b64encode(data.getvalue()).decode()}\n')
+        with open(tmp_path / f'{name}.yaml', 'a') as file:
+            file.write(f'img: {name}.tsv\n')
+    opened = open_folder(tmp_path)
+    for name, size in (('train', (40, 20)), ('val', (20, 10))):
+        files = unpacked(opened.splits[name], tmp_path / 'out')
+        record, = records_of(files)
+        assert Image.open(files.images / record['filename']).size == size
+        assert files.read()[0]['images'][0]['file_name'] == record['filename']

@@ -45,7 +45,7 @@ def test_lists_side_by_side(tmp_path):
     opened = open_folder(tmp_path)
     assert (opened.format.name, sorted(opened.splits)) == ('parquet', ['train', 'val'])
     content = opened.content('train')
-    assert [i['file_name'] for i in content['images']] == [f'{i:08d}.png' for i in range(4)]
+    assert [i['file_name'] for i in content['images']] == [f'train_{i:08d}.png' for i in range(4)]
     assert [(a['image_id'], a['bbox'], a['category_id']) for a in content['annotations']] == [
         (0, [1, 2, 9, 8], 2), (0, [35, 1, 5, 5], 1), (2, [1, 2, 9, 8], 2), (2, [35, 1, 5, 5], 1)]
     assert opened.classes('train') == ('cat', 'dog')
@@ -53,6 +53,8 @@ def test_lists_side_by_side(tmp_path):
     assert all(Image.open(files.images / r['filename']).size == (r['width'], r['height'])
                for r in records_of(files))
     assert opened.image_folder('train', tmp_path) == tmp_path / 'train_images'
+    unpacked(opened.splits['val'], tmp_path / 'out')
+    assert len(list((tmp_path / 'out').iterdir())) == 5  # splits may share a folder
     with pytest.raises(ValueError, match='1 x box of a category that is not listed'):
         opened.content('val')
 
@@ -87,5 +89,12 @@ def test_other_files(tmp_path):
         open_folder(tmp_path).content('train')
     write(tmp_path / 'train.parquet', [dict(url='x', caption='a dog')])  # of img2dataset
     assert recognise(tmp_path) is None
+    write(tmp_path / 'train.parquet', [dict(row([[1, 2, 9, 8]], ['dog']), more=i)
+                                       for i in range(9)])
+    content = bytearray((tmp_path / 'train.parquet').read_bytes())
+    content[4:400] = bytes(396)
+    (tmp_path / 'train.parquet').write_bytes(content)
+    with pytest.raises(ValueError, match="train.parquet' cannot be read behind row 0"):
+        open_folder(tmp_path)
     (tmp_path / 'train.parquet').write_bytes(b'PAR1')
     assert recognise(tmp_path) is None

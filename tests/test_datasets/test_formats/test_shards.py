@@ -56,7 +56,7 @@ def test_records_and_images(tmp_path):
     files = unpacked(opened.splits['train'], tmp_path / 'out')
     records = records_of(files)
     rows = list(records)
-    assert [r['filename'] for r in rows] == ['00000/1.webp', '00001/0.jpg']
+    assert [r['filename'] for r in rows] == ['train_00000/1.webp', 'train_00001/0.jpg']
     assert all(Image.open(files.images / r['filename']).size == (40, 20) for r in rows)
     assert files.images == tmp_path / 'out' and files.unpack is None
     assert records.report.dropped == {'sample without grounding': 1,
