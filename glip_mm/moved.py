@@ -16,7 +16,6 @@ RENAMED = {
     'datasets.converters.conversion_report': 'datasets.report',
     'datasets.converters.json_container': 'datasets.json_container',
     'datasets.converters.report': 'datasets.report',
-    'datasets.other_formats': 'datasets.unknown_format',
     'datasets.replacement': 'datasets.bad_sample_counter',
     'evaluation.preflight.images': 'evaluation.preflight.image_checks',
     'evaluation.preflight.prompts': 'evaluation.preflight.prompt_checks',

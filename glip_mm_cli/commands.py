@@ -43,6 +43,8 @@ CHECK_INSTALLATION = 'tools/misc/check_env.py'
 CONVERTERS = {
     'weights': Command('tools/model_converters/convert_glip.py',
                        "between the authors', MMDetection's and our naming"),
+    'folder': Command('tools/dataset_converters/convert_folder.py',
+                      'a folder in any format, to ODVG or COCO'),
     'coco2odvg': Command('tools/dataset_converters/coco2odvg.py', 'COCO and Objects365'),
     'goldg2odvg': Command('tools/dataset_converters/goldg2odvg.py', 'GoldG: Flickr30k and GQA'),
     'lvis2odvg': Command('tools/dataset_converters/lvis2odvg.py', 'LVIS'),

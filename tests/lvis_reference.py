@@ -83,7 +83,7 @@ def random_truth(seed, images=40, categories=12):
         present = [int(v) for v in rng.choice(ids, rng.integers(0, 4), replace=False)]
         rest = [category for category in ids if category not in present]
         content['images'].append(dict(
-            id=int(image), width=640, height=480,
+            id=int(image), file_name=f'{image}.jpg', width=640, height=480,
             neg_category_ids=[int(v) for v in rng.choice(rest, 2, replace=False)],
             not_exhaustive_category_ids=present[:1] if rng.random() < .3 else []))
         for category in present:

@@ -79,6 +79,8 @@ def main() -> None:
     except (ImportError, KeyError, OSError, TypeError, ValueError) as error:
         ours = len(error.args) == 1 and isinstance(error.args[0], str)
         parser.exit(2, f'{parser.prog}: error: {error.args[0] if ours else error}\n')
+    if splits.description:
+        print(splits.description)
     print(f"{splits.name}: classes {list(splits.classes)}, tuning '{args.tuning}', shots "
           f"{'all' if args.shots is None else args.shots}, val {args.val}", flush=True)
     count = sum(empty_images(splits, args.keep_empty).values())

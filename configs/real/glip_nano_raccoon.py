@@ -10,7 +10,7 @@ metainfo = dict(classes=('raccoon', ))
 # most raccoons are 64 to 153 pixels wide at this size: what the model's three levels can see whole
 scale = (192, 192)
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='RandomChoiceResize',
@@ -21,7 +21,7 @@ train_pipeline = [
     dict(type='PackDetInputs', meta_keys=_base_.meta_keys),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='Resize', scale=scale, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=_base_.meta_keys),

@@ -61,4 +61,5 @@ def export_model(model: str | PathLike | Config,
     name = 'GLIP' if isinstance(model, Config) else Path(model).stem
     glip: Any = build_model(cfg, checkpoint)
     return export(glip, prompt, fspath(path), images=inputs, model_name=name, resize=steps,
-                  decoder=pipeline.loader.imdecode_backend, **options)
+                  decoder=pipeline.loader.imdecode_backend, color_type=pipeline.loader.color_type,
+                  **options)

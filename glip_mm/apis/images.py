@@ -1,5 +1,6 @@
 """Loading of users' images through the test pipeline of a config."""
 
+import os
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -7,16 +8,16 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 import numpy as np
-import PIL.Image
 from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import MMLogger
 
-from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.image_decoding import decode_image
+from glip_mm.image_suffixes import IMAGE_SUFFIXES, FolderImages
 from glip_mm.text import Prompt
 
-Input = str | PathLike | np.ndarray
-
+Input = str | PathLike | np.ndarray | bytes
 
 #: Transforms that turn annotations into ground truth and prompts; here nothing is annotated.
 _NEED_ANNOTATIONS = ('LoadAnnotations', 'BuildPrompt')
@@ -26,12 +27,13 @@ class ImageError(ValueError):
     """An image that cannot be used; the message names the image and the cause."""
 
 
-def list_images(inputs: Input | Sequence[Input]) -> list[str | np.ndarray]:
+def list_images(inputs: Input | Sequence[Input]) -> list[str | np.ndarray | bytes]:
     """Expand inputs to a flat list of images.
 
     Args:
-        inputs: A path, an address, an array ``[height, width, 3]`` (uint8 BGR), a folder (its
-            images in order of name, without subfolders), or a list of these.
+        inputs: A path, an address, an array ``[height, width, 3]`` (uint8 BGR), an encoded image
+            (bytes), a folder (its images in order of name, without subfolders), or a list of these.
+            What a folder holds besides images is counted in the log.
 
     Raises:
         TypeError: If an input has another type.
@@ -41,22 +43,23 @@ def list_images(inputs: Input | Sequence[Input]) -> list[str | np.ndarray]:
         if not inputs:
             raise ValueError('inputs is an empty list; give at least one image')
         return [image for entry in inputs for image in list_images(entry)]
-    if isinstance(inputs, np.ndarray):
+    if isinstance(inputs, (np.ndarray, bytes)):
         return [inputs]
     if not isinstance(inputs, (str, PathLike)):
-        raise TypeError('inputs must be paths, addresses, folders or uint8 BGR arrays, got '
-                        f'{type(inputs).__name__}')
+        raise TypeError('inputs must be paths, addresses, folders, uint8 BGR arrays or encoded '
+                        f'images (bytes), got {type(inputs).__name__}')
     path = str(inputs)
     if path.startswith('file://'):
         path = unquote(urlparse(path).path)
     if '://' in path or not Path(path).is_dir():
         return [path]
-    files = sorted(str(file) for file in Path(path).iterdir()
-                   if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
-    if not files:
+    found = FolderImages(path)
+    if not found.files:
         raise ValueError(f"inputs: the folder '{path}' holds no image "
-                         f"({' '.join(IMAGE_SUFFIXES)})")
-    return list(files)
+                         f"({' '.join(IMAGE_SUFFIXES)}){found.summary()[len(path) + 2:]}")
+    if found.left_out:
+        MMLogger.get_current_instance().warning(found.summary())
+    return [str(file) for file in found.files]
 
 
 class ImagePipeline:
@@ -70,21 +73,22 @@ class ImagePipeline:
     """
 
     def __init__(self, cfg: Config) -> None:
+        from glip_mm.datasets import LoadImage  # imports MMDetection
         steps = [step for step in pipeline_cfg(cfg)
                  if str(step['type']).rpartition('.')[2] not in _NEED_ANNOTATIONS]
         transforms = Compose(steps).transforms
         loaders = [i for i, step in enumerate(transforms) if isinstance(step, LoadImageFromFile)]
         if not loaders:
             raise ValueError('test_dataloader.dataset.pipeline loads no image; begin it with '
-                             "dict(type='LoadImageFromFile')")
-        self.loader = transforms[loaders[0]]
+                             "dict(type='LoadImage')")
+        self.loader = LoadImage.like(transforms[loaders[0]])
         self.before, self.after = transforms[:loaders[0]], transforms[loaders[0] + 1:]
 
-    def load(self, image: str | np.ndarray, index: int) -> dict[str, Any]:
+    def load(self, image: str | np.ndarray | bytes, index: int) -> dict[str, Any]:
         """Read one image.
 
         Args:
-            image: Path, address or array, see :func:`list_images`.
+            image: Path, address, array or encoded image, see :func:`list_images`.
             index: Value of ``img_id``.
 
         Returns:
@@ -95,28 +99,32 @@ class ImagePipeline:
             ImageError: If it cannot be fetched or decoded.
         """
         results: dict[str, Any] = {'img_id': index, 'instances': []}
-        if isinstance(image, np.ndarray):
-            pixels = _check_array(image)
-            if self.loader.to_float32:
-                pixels = pixels.astype(np.float32)
-            return {**results, 'img_path': None, 'img': pixels, 'img_shape': pixels.shape[:2],
-                    'ori_shape': pixels.shape[:2]}
+        if not isinstance(image, str):
+            return {**results, 'img_path': None, **self._pixels(image)}
         results['img_path'] = image
         remote = '://' in image
-        if not remote and not Path(image).is_file():
+        if not remote and not os.path.lexists(image):
             raise FileNotFoundError(f"image '{image}' does not exist; check the path")
         try:
-            if not remote:
-                _refuse_truncated(image)
             for step in (*self.before, self.loader):
                 results = step(results)
             if results is None or results['img'] is None or not results['img'].size:
                 raise ValueError('no pixels')
         except Exception as error:  # every decoder and file backend has its own exceptions
             what = 'fetched or decoded' if remote else 'decoded'
-            raise ImageError(f"image '{image}' can not be {what} ({_reason(error)}); it is damaged "
-                             'or no image') from error
+            raise ImageError(f"image '{image}' can not be {what}: {_reason(error)}") from error
         return results
+
+    def _pixels(self, image: np.ndarray | bytes) -> dict[str, Any]:
+        if isinstance(image, bytes):
+            try:
+                pixels = decode_image(image, self.loader.color_type, self.loader.imdecode_backend)
+            except ValueError as error:
+                raise ImageError(f'the image given as bytes can not be decoded: {error}') from error
+        else:
+            pixels = _check_array(image)
+        return {'img': pixels.astype(np.float32) if self.loader.to_float32 else pixels,
+                'img_shape': pixels.shape[:2], 'ori_shape': pixels.shape[:2]}
 
     def pack(self, results: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
         """Run the transforms after loading.
@@ -134,21 +142,10 @@ class ImagePipeline:
         return results
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, PIL.UnidentifiedImageError):
-        return 'unknown format'  # Pillow's own message shows the address of a buffer
-    return ' '.join(str(error).split())[:160] or type(error).__name__
-
-
-def _refuse_truncated(path: str) -> None:
-    """Raise for a truncated file, whose missing part OpenCV would silently fill with grey."""
-    try:
-        with PIL.Image.open(path) as image:
-            # draft mode decodes an eighth of the size, several times faster and just as strictly
-            image.draft('RGB', (max(image.width // 8, 1), max(image.height // 8, 1)))
-            image.load()
-    except (PIL.UnidentifiedImageError, PIL.Image.DecompressionBombError):
-        pass  # Pillow cannot tell; the pipeline's own decoder may still read it
+def _reason(error: BaseException) -> str:
+    if hasattr(error, 'remedy') and error.__cause__ is not None:
+        error = error.__cause__  # of a BadSample, without the path, which the message has already
+    return ' '.join(str(error).split())[:300] or type(error).__name__
 
 
 def pipeline_cfg(cfg: Config) -> list[dict]:

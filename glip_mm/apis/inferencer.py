@@ -129,7 +129,7 @@ class GLIPInferencer:
         """Detect classes or phrases in images.
 
         Args:
-            inputs: Path, address, folder, uint8 BGR array, or a list of these.
+            inputs: Path, address, folder, uint8 BGR array, encoded image, or a list of these.
             texts: Prompt of all images: a list of class names of any length; a
                 caption, whose noun phrases are found; ``'cat. remote control'`` with
                 ``custom_entities``; ``'$: coco'`` for a data set's classes; a :class:`Prompt`.
@@ -208,7 +208,7 @@ class GLIPInferencer:
                              "texts=['cat', 'remote control'], or call set_prompt() first")
         return [self.prompt] * count
 
-    def _batches(self, images: Sequence[str | np.ndarray], prompts: Sequence[Prompt],
+    def _batches(self, images: Sequence[str | np.ndarray | bytes], prompts: Sequence[Prompt],
                  batch_size: int, failed: list[FailedImage], advance: Any
                  ) -> Iterator[list[tuple[int, np.ndarray, dict]]]:
         """Load and pack images; record those that cannot be used in ``failed``."""
@@ -219,7 +219,7 @@ class GLIPInferencer:
             except (FileNotFoundError, ValueError) as error:
                 if len(images) == 1:
                     raise
-                name = image if isinstance(image, str) else f'array {index}'
+                name = image if isinstance(image, str) else f'input {index}'
                 failed.append(FailedImage(index, name, str(error)))
                 advance(1)
                 continue

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from os import PathLike, fspath
 
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from glip_mm.deploy import ONNXDetector
+from glip_mm.registry import SCOPE
 
 from .images import ImagePipeline, Input, list_images
 from .result import GroundingResult
@@ -32,16 +34,18 @@ class ONNXInferencer:
     def __init__(self, path: str | PathLike, threads: int = 0,
                  providers: Sequence[str] = ('CPUExecutionProvider',)) -> None:
         self.detector = ONNXDetector(fspath(path), threads, providers)
-        loader = dict(type='LoadImageFromFile',
-                      imdecode_backend=self.detector.metadata.decoder)
-        self.pipeline = ImagePipeline(
-            Config(dict(test_dataloader=dict(dataset=dict(pipeline=[loader])))))
+        metadata = self.detector.metadata
+        loader = dict(type='LoadImage', imdecode_backend=metadata.decoder,
+                      color_type=metadata.color_type)
+        with DefaultScope.overwrite_default_scope(SCOPE):
+            self.pipeline = ImagePipeline(
+                Config(dict(test_dataloader=dict(dataset=dict(pipeline=[loader])))))
 
     def __call__(self, inputs: Input | Sequence[Input]) -> dict[str, list[GroundingResult]]:
         """Detect the exported vocabulary in images.
 
         Args:
-            inputs: Path, address, folder, uint8 BGR array, or a list of these.
+            inputs: Path, address, folder, uint8 BGR array, encoded image, or a list of these.
 
         Returns:
             ``predictions``: a :class:`GroundingResult` for each image, in order.

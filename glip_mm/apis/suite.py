@@ -1,4 +1,4 @@
-"""Test suites of COCO-format folders: finding the data sets, and the config that tests them."""
+"""Test suites of annotated folders: finding the data sets, and the config that tests them."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,21 +7,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config, ConfigDict
+from mmengine.logging import print_log
 
-from glip_mm.datasets.coco_file import categories_of, read_coco
+from glip_mm.datasets.formats import OpenFolder, open_folder, recognise
+from glip_mm.datasets.formats.opening import CERTAIN
 from glip_mm.datasets.meta_keys import TEST_META_KEYS
-from glip_mm.datasets.unknown_format import other_format
 
 from .benchmarks import remove_training
 
-#: Names of each split in folders and file names.
-ALIASES = dict(val=('val', 'valid', 'validation', 'val2017'), test=('test', 'test2017'),
-               train=('train', 'train2017'), minival=('minival', 'mini_val'))
-#: Paths of annotation files relative to a data set's folder; {} is the split.
-ANNOTATIONS = (
-    '{}/annotations_without_background.json', '{}_annotations_without_background.json',
-    '{}/_annotations.coco.json', '{}.json', '{}/annotations.json', 'annotations/{}.json',
-    'annotations/instances_{}.json', '{}_annotations.json', '{}/{}.json')
+#: Folder for COCO-format files of sets in another format.
+CONVERTED = Path('work_dirs/converted')
 
 
 class FoundDataset(NamedTuple):
@@ -34,43 +29,39 @@ class FoundDataset(NamedTuple):
     num_images: int
 
 
-def find_datasets(paths: Sequence[str], split: str = 'test') -> list[FoundDataset]:
-    """Find COCO-format data sets in folders.
-
-    A path is an annotation file; or the folder of a set, in a layout of :data:`ANNOTATIONS`
-    (ODinW's, RoboFlow's, COCO's, or ``SPLIT.json`` beside ``images``); or a folder of such folders.
+def find_datasets(paths: Sequence[str], split: str = 'test', out: Path = CONVERTED
+                  ) -> list[FoundDataset]:
+    """Find data sets in folders, in any format of :data:`glip_mm.datasets.formats.FORMATS`.
 
     Args:
-        paths: Files and folders.
-        split: Name of the split, such as ``'test'`` or ``'val'``.
+        paths: Folders of sets, or their annotation files; or folders of such folders.
+        split: Name of the split, such as ``'test'`` or ``'val'``. A folder that is not divided
+            is taken as a whole.
+        out: Folder for COCO-format files of sets in another format.
 
     Returns:
         Sets in the order given, those of one folder by name.
 
     Raises:
-        FileNotFoundError: If a path holds no set, or a set's images are not found.
-        ValueError: If an annotation file is not of this format, or two sets have the same name.
+        FileNotFoundError: If a path holds no set with this split, or images are not found.
+        ValueError: If an annotation file is not of its format, or two sets have the same name.
     """
     found: list[FoundDataset] = []
     for text in paths:
         path = Path(text)
-        if path.is_file():
-            found.append(_open(path.stem if path.parent.name in ('', 'annotations')
-                               else path.resolve().parent.name, path, path.parent, split))
-            continue
-        if not path.is_dir():
-            raise FileNotFoundError(f"'{path}' is neither a folder nor an annotation file")
-        ann_file = _annotation_file(path, split)
-        if ann_file:
-            found.append(_open(path.resolve().name, ann_file, path, split))
-            continue
-        below = list(_below(path, split))
-        if not below:
-            raise FileNotFoundError(
-                f"'{path}' holds no COCO-format annotations of split '{split}': looked for "
-                f'{", ".join(a.format(split, split) for a in ANNOTATIONS)} there and in the '
-                f'folders below{other_format(path)}')
-        found += [_open('_'.join(p.relative_to(path).parts), a, p, split) for p, a in below]
+        if path.is_dir():
+            guess = recognise(path)
+            sets = [] if guess and guess[1].confidence >= CERTAIN else list(_below(path))
+            if sets:
+                having = [(p, o) for p in sets if split_of(o := open_folder(p), split) is not None]
+                if not having:
+                    raise FileNotFoundError(f"none of the data sets below '{path}' has annotations "
+                                            f"of split '{split}': {[p.name for p in sets]}")
+                found += [_found('_'.join(p.relative_to(path).parts), o, split, out)
+                          for p, o in having]
+                continue
+        found.append(_found(path.resolve().name if path.is_dir() else file_name(path),
+                            open_folder(path), split, out))
     names = [d.name for d in found]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
@@ -79,45 +70,37 @@ def find_datasets(paths: Sequence[str], split: str = 'test') -> list[FoundDatase
     return found
 
 
-def _annotation_file(folder: Path, split: str) -> Path | None:
-    for name in ALIASES.get(split, (split, )):
-        for pattern in ANNOTATIONS:
-            path = folder / pattern.format(name, name)
-            if path.is_file():
-                return path
-    return None
+def file_name(path: Path) -> str:
+    """Return the name of the data set of an annotation file."""
+    return path.stem if path.parent.name in ('', 'annotations') else path.resolve().parent.name
 
 
-def _below(folder: Path, split: str) -> Iterator[tuple[Path, Path]]:
-    """Iterate over folders of data sets and their annotation files; skip subfolders of a set."""
-    for path in sorted(p for p in folder.iterdir() if p.is_dir()):
-        ann_file = _annotation_file(path, split)
-        if ann_file:
-            yield path, ann_file
+def split_of(opened: OpenFolder, split: str) -> str | None:
+    """Return the name of a split, or that of the undivided whole; None if there is neither."""
+    return split if split in opened.splits else '' if '' in opened.splits else None
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Iterate over the folders of data sets; skip subfolders of a set."""
+    for path in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith('.')):
+        guess = recognise(path)
+        if guess is None or guess[1].confidence < CERTAIN:
+            yield from _below(path)
         else:
-            yield from _below(path, split)
+            yield path
 
 
-def _open(name: str, ann_file: Path, folder: Path, split: str) -> FoundDataset:
-    content = read_coco(str(ann_file))
-    annotated = {a['category_id'] for a in content.get('annotations', ())}
-    rows = sorted(content['categories'], key=lambda row: row['id'])
-    # RoboFlow's exports begin with a supercategory that has no boxes
-    if len(rows) > 1 and rows[0]['id'] == 0 and 0 not in annotated and all(
-            row.get('supercategory') == rows[0]['name'] for row in rows[1:]):
-        rows = rows[1:]
-    _, classes = categories_of(content, str(ann_file), [row['name'] for row in rows])
-    first = content['images'][0].get('file_name') or ''
-    places = [ann_file.parent, folder, folder / 'images', ann_file.parent / 'images']
-    places += [base / alias for alias in ALIASES.get(split, (split, ))
-               for base in (folder, folder / 'images', ann_file.parent)]
-    for place in dict.fromkeys(places):
-        if (place / first).is_file():
-            return FoundDataset(name, ann_file, place, classes, len(content['images']))
-    raise FileNotFoundError(
-        f"the images of '{ann_file}' are not found: '{first}' is in none of "
-        f'{", ".join(map(str, dict.fromkeys(places)))}'
-        + ('; in file_name folders are separated by /' if '\\' in first else ''))
+def _found(name: str, opened: OpenFolder, split: str, out: Path) -> FoundDataset:
+    which = split_of(opened, split)
+    if which is None:
+        raise FileNotFoundError(
+            f"'{opened.path}' holds no annotations of split '{split}': as {opened.format.title} "
+            f'({opened.reason}) it has {", ".join(map(repr, opened.splits))}; choose with --split')
+    content = opened.content(which)
+    ann_file = opened.coco_file(which, out / name)
+    print_log(opened.describe(), 'current')
+    return FoundDataset(name, ann_file, opened.image_folder(which, out / name),
+                        opened.classes(which), len(content['images']))
 
 
 def suite_config(config: Config, datasets: Sequence[FoundDataset],

@@ -1,5 +1,6 @@
 """Error of a single sample that cannot be used."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,6 @@ class BadSample(DataError):
 
     Args:
         cause: Short name of the fault, such as ``'broken image'``; faults are counted by it.
-            counted.
         where: Place of the sample: file and line, or another way to find it again.
         remedy: Description of the fault and how to correct it.
     """
@@ -35,6 +35,8 @@ def naming_the_image(path: str, where: str) -> Iterator[None]:
     Raises:
         BadSample: If the image is missing or broken.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise BadSample('missing image', where, f"'{path}' is no regular file: check data_prefix")
     try:
         yield
     except FileNotFoundError as error:
@@ -43,5 +45,11 @@ def naming_the_image(path: str, where: str) -> Iterator[None]:
     except (AssertionError, OSError) as error:
         if isinstance(error, AssertionError) and 'failed to load image' not in str(error):
             raise
-        raise BadSample('broken image', where, f"'{path}': it cannot be decoded; fetch it again "
-                        'or drop it') from error
+        raise BadSample('broken image', where, f"'{path}': it cannot be decoded ({error}); fetch "
+                        'it again or drop it') from error
+
+
+def ends_the_run(error: Exception) -> bool:
+    """Return whether an error is about the process rather than about the sample it came with."""
+    # PyTorch reports a killed worker by an exception in whatever code the main process runs
+    return isinstance(error, MemoryError) or str(error).startswith('DataLoader worker (pid')

@@ -191,6 +191,7 @@ def _box(row: Any, where: str, report: Report) -> dict | None:
             report.drop(MALFORMED, where)
             return None
     row['bbox'] = list(box)
+    row.pop('segmentation', None)  # the largest part of a file, and not used
     if row.get('category_id') is not None:
         _set_id(row, 'category_id', where, report)
     flag = plain_flag(row.get('iscrowd'))
@@ -346,14 +347,15 @@ def read_with_report(path: str | Path, needed: Sequence[str] = ('images', 'categ
     return collect(rows, report, needed), report
 
 
-def content_of(rows: Iterable[Placed], source: str | Path, sizes: Sizes | None = None
-               ) -> tuple[dict[str, list[dict]], Report]:
+def content_of(rows: Iterable[Placed], source: str | Path, sizes: Sizes | None = None,
+               report: Report | None = None) -> tuple[dict[str, list[dict]], Report]:
     """Build the content of a COCO-format file from raw rows of any other format.
 
     Args:
         rows: See :func:`plain_rows`; images and categories may come after their boxes.
         source: What the rows were read from, for messages.
         sizes: Source of sizes of images that have none.
+        report: Report that ``rows`` themselves count in, where something cannot be a row.
 
     Returns:
         See :func:`read_with_report`.
@@ -361,7 +363,7 @@ def content_of(rows: Iterable[Placed], source: str | Path, sizes: Sizes | None =
     Raises:
         DataError: See :func:`read_with_report`.
     """
-    report = Report(str(source))
+    report = report or Report(str(source))
     return collect(plain_rows(rows, report, sizes=sizes), report), report
 
 
@@ -441,13 +443,35 @@ def _set_area(row: dict, w: float, h: float, where: str, report: Report) -> None
     row['area'] = area
 
 
+def class_rows(content: Mapping[str, Sequence[dict]], count: int | None = None) -> list[dict]:
+    """Return the categories that are classes, in label order: ascending by id.
+
+    A category without boxes before all others is none if it is their super-category (see
+    :func:`placeholder`) and ``count`` is not all of them, or if it has id 0 and ``count`` is one
+    fewer.
+
+    Args:
+        content: Content from :func:`read_coco`.
+        count: Expected number of classes.
+    """
+    rows = sorted(content['categories'], key=lambda row: row['id'])
+    used = {a['category_id'] for a in content['annotations']}
+    spare = placeholder(rows, used) is not None or bool(
+        rows and rows[0]['id'] == 0 and 0 not in used and count is not None)
+    return rows[1:] if spare and count in (None, len(rows) - 1) else rows
+
+
+def image_order(images: Iterable[dict]) -> list[dict]:
+    """Sort images by id: numbers first, then texts."""
+    return sorted(images, key=lambda row: (isinstance(row['id'], str), row['id']))
+
+
 def categories_of(content: Mapping[str, Sequence[dict]], path: str | Path,
                   classes: Sequence[str] | None = None
                   ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Return the category ids in label order, and the class names.
 
-    A category of no boxes that stands before all others is no class if it is their
-    super-category (see :func:`placeholder`), or if ``classes`` are one fewer.
+    See :func:`class_rows` for a category that is no class.
 
     Args:
         content: Content from :func:`read_coco`.
@@ -457,13 +481,7 @@ def categories_of(content: Mapping[str, Sequence[dict]], path: str | Path,
     Raises:
         DataError: If their number differs from the file's categories; lists both.
     """
-    rows = sorted(content['categories'], key=lambda row: row['id'])
-    used = {a['category_id'] for a in content['annotations']}
-    spare = rows[0]['id'] not in used and rows[0]['id'] == 0
-    if (placeholder(rows, used) is not None if classes is None
-            else len(rows) == len(classes) + 1 and (
-                spare or placeholder(rows, used) is not None)):
-        rows = rows[1:]
+    rows = class_rows(content, None if classes is None else len(classes))
     ids, names = tuple(row['id'] for row in rows), tuple(row['name'] for row in rows)
     if classes is None:
         return ids, names

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from .data_error import DataError, read_text
+
 _PHRASE = re.compile(r'\[/EN#(\d+)((?:/[^\s/\]]+)+)\s+([^\]]*)\]')
 
 
@@ -71,7 +73,7 @@ def read_sentences(path: Path) -> list[tuple[str, list[Phrase]]]:
         FileNotFoundError: If there is no such file.
     """
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
         raise _missing(path) from None
     return [parse_sentence(line) for line in lines]
@@ -84,7 +86,7 @@ def read_boxes(path: Path) -> ImageBoxes:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not XML of this format.
+        DataError: If it is not XML of this format.
     """
     try:
         root = ElementTree.parse(path).getroot()
@@ -101,7 +103,7 @@ def read_boxes(path: Path) -> ImageBoxes:
     except FileNotFoundError:
         raise _missing(path) from None
     except (ElementTree.ParseError, ValueError) as error:
-        raise ValueError(f"'{path}' is no annotation of Flickr30k Entities ({error}): unpack "
+        raise DataError(f"'{path}' is no annotation of Flickr30k Entities ({error}): unpack "
                          'annotations.zip again') from error
     return ImageBoxes(width, height, boxes)
 

@@ -11,19 +11,18 @@ from mmengine.dataset import BaseDataset
 from glip_mm.registry import DATASETS
 
 from .bad_sample import BadSample, naming_the_image
-from .bad_sample_counter import BadSampleCounter
-from .label_map import read_label_map
-from .odvg_rules import HARMLESS, REMEDIES, check_row
+from .bad_sample_counter import BadSampleCounter, DroppedBoxCounter
+from .label_map import checked_label_map, read_label_map
+from .odvg_rules import HARMLESS, check_row
+from .replacing_dataset import MAX_ATTEMPTS, ReplacingDataset, check_policy
 from .storage import MappedTable, Source, open_or_build
-from .storage.sources import COLUMNS
-from .stream.permutation import mix
 
-#: Consecutive replacements after which the data set raises.
-MAX_ATTEMPTS = 100
+_NO_LABEL_MAP = ('a JSON file {"0": "name", ...} of all classes, from which those that an image '
+                 'does not show are drawn')
 
 
 @DATASETS.register_module()
-class GroundingDataset(BaseDataset):
+class GroundingDataset(ReplacingDataset, BaseDataset):
     """Samples of ODVG JSON lines, COCO, LVIS or MDETR JSON, TSV bundles, or tar shards.
 
     Opening maps an index (see :mod:`.storage.mapped_table`), which is built beside the data the
@@ -31,10 +30,14 @@ class GroundingDataset(BaseDataset):
     Samples look like those of MMDetection's ``ODVGDataset``, so that its transforms work: detection
     has ``text`` (label -> name) and labels, grounding has ``text`` (the caption) and ``phrases``.
 
-    A sample that cannot be used, which a transform or the record reports with
-    :class:`BadSample`, ends the training (``on_bad='stop'``) or is replaced by another that depends
-    on its index alone, counted and logged. A pipeline that returns None rejects a sample: it is
-    replaced and not counted.
+    A faulty box is dropped, counted by cause and logged, and its image stays, see
+    :func:`.odvg_rules.clean`; only if more than half of all boxes are dropped, training ends.
+
+    A sample that cannot be used (a row without usable structure, a missing or broken image, any
+    error of a transform) is replaced, see :class:`.replacing_dataset.ReplacingDataset`.
+
+    With ``on_bad='stop'`` the first bad sample or faulty box ends the training, with file and
+    line.
 
     Args:
         ann_file: Annotation file; for shards and JSON lines also a pattern such as
@@ -43,18 +46,24 @@ class GroundingDataset(BaseDataset):
         data_prefix: ``dict(img=...)``, the folder of the images.
         format: ``'odvg'``, ``'coco'``, ``'lvis'``, ``'mdetr'``, ``'tsv'`` (``ann_file`` is the
             bundle's YAML file), ``'tar'``, or one that was added to
-            :data:`glip_mm.datasets.converters.FORMATS`.
-        label_map_file: JSON of label -> name, for ODVG detection data.
-        filter_cfg: Filters; ``filter_empty_gt=True`` leaves out images without boxes.
-        on_bad: Policy for bad samples, ``'replace'`` or ``'stop'``; testing always stops.
+            :data:`glip_mm.datasets.converters.FORMATS`. ``'folder'``: ``ann_file`` is a folder,
+            or a file such as ``data.yaml``, in any format of
+            :data:`glip_mm.datasets.formats.FORMATS`; one of their names says which. It is
+            converted once, like ``'coco'``; images are looked for where the format has them.
+        label_map_file: JSON of label -> name, which ODVG detection data need: negatives are
+            drawn from it.
+        filter_cfg: Filters; ``filter_empty_gt=True`` leaves out images without usable boxes.
+        on_bad: Policy for bad samples, ``'replace'`` or ``'stop'``; testing stops at a bad sample
+            in any case.
         max_bad: Share of bad samples above which the training ends even with ``'replace'``.
         index_dir: Folder of the index; default: beside the data.
+        split: Split of a folder; one that is not divided is taken as a whole.
         pipeline, metainfo, test_mode, lazy_init: Arguments of MMEngine's ``BaseDataset``.
         return_classes: Accepted for MMDetection's configs; always true here.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If there is no sample, or an argument is invalid.
+        ValueError: If there is no sample, an argument is invalid, or the label map is missing.
     """
 
     def __init__(self, ann_file: str, data_root: str = '', data_prefix: dict | None = None,
@@ -62,13 +71,15 @@ class GroundingDataset(BaseDataset):
                  metainfo: dict | None = None, filter_cfg: dict | None = None,
                  pipeline: Sequence[dict | Any] = (), test_mode: bool = False,
                  lazy_init: bool = False, on_bad: str = 'replace', max_bad: float = 0.01,
-                 index_dir: str | None = None, return_classes: bool = True) -> None:
-        if on_bad not in ('replace', 'stop'):
-            raise ValueError(f"GroundingDataset.on_bad must be 'replace' or 'stop', got {on_bad!r}")
+                 index_dir: str | None = None, split: str = 'train',
+                 return_classes: bool = True) -> None:
+        check_policy(on_bad, 'GroundingDataset')
         unknown = set(filter_cfg or {}) - {'filter_empty_gt'}
         if unknown:
             raise ValueError(f'GroundingDataset.filter_cfg knows filter_empty_gt, got {unknown}')
         self.format, self.label_map_file, self.index_dir = format, label_map_file, index_dir
+        self.split = split
+        self.strict = on_bad == 'stop'
         self.on_bad = 'stop' if test_mode else on_bad
         self.max_bad = max_bad
         self.label_map: dict | None = None
@@ -85,22 +96,20 @@ class GroundingDataset(BaseDataset):
         """Open the index, after building it if necessary."""
         if self._fully_initialized:
             return
-        self.source = Source(self.ann_file, self.format)
-        folder = Path(self.index_dir or Path(self.ann_file).parent)
-        self.source.prepare(folder)
-        stem = Path(self.ann_file).name.replace('*', '_')
-        self.table = open_or_build(folder / f'{stem}.index.arrow', self.source.files, COLUMNS,
-                                   self.source.rows)
-        self.selection = self._select(folder / f'{stem}.with-boxes.arrow')
+        self.source = Source(self.ann_file, self.format, self.split)
+        self.table = self.source.open_table(self.index_dir)
+        self.selection = self._select()
         self._read_label_map()
+        self._check_vocabulary()
         self.counter = BadSampleCounter(f"'{self.ann_file}'", self.max_bad)
+        self.dropped_boxes = DroppedBoxCounter(f"'{self.ann_file}'")
         self._fully_initialized = True
         if not len(self):
             raise ValueError(f"'{self.ann_file}' holds no sample"
                              + (' with boxes: filter_cfg.filter_empty_gt=True drops all others'
                                 if len(self.table) else ''))
 
-    def _select(self, path: Path) -> MappedTable | None:
+    def _select(self) -> MappedTable | None:
         if not (self.filter_cfg or {}).get('filter_empty_gt'):
             return None
 
@@ -110,21 +119,36 @@ class GroundingDataset(BaseDataset):
                 # -1 marks a broken record, which the policy for bad samples handles
                 yield from ((start + i,) for i in np.flatnonzero(boxes != 0).tolist())
                 start += len(boxes)
-        selection = open_or_build(path, [self.table.path], [('row', pa.int32())], with_boxes)
+        selection = open_or_build(self.table.path.with_suffix('.with-boxes.arrow'), [],
+                                  [('row', pa.int32())], with_boxes, kind=self.table.stamp)
         return None if len(selection) == len(self.table) else selection
 
     def _read_label_map(self) -> None:
-        path = self.source.label_map_file
         if self.label_map_file:
-            path = str(Path(self.data_root or '') / self.label_map_file)
-        if path is None:
+            try:
+                self.label_map = checked_label_map(Path(self.data_root or '')
+                                                   / self.label_map_file)
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f'{error}: check label_map_file') from None
+        elif self.source.label_map_file:
+            self.label_map = read_label_map(self.source.label_map_file)
+        else:
             return
-        try:
-            self.label_map = read_label_map(path)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f'{error}: check label_map_file') from None
         self._metainfo.setdefault('classes', tuple(
             self.label_map[label] for label in sorted(self.label_map)))
+
+    def _check_vocabulary(self) -> None:
+        """Refuse detection data without a label map: they would be trained without negatives."""
+        for row in range(min(len(self.table), MAX_ATTEMPTS) if self.label_map is None else 0):
+            try:
+                record: Any = self.source.record(self.table.row(row))
+            except BadSample:
+                continue
+            if isinstance(record, dict) and 'detection' in record:
+                raise ValueError(f"{self.source.where(self.table.row(row))}: detection data need "
+                                 f'label_map_file: {_NO_LABEL_MAP}')
+            if isinstance(record, dict) and 'grounding' in record:
+                return
 
     # ---------------------------------------------------------------- what it holds
 
@@ -153,28 +177,39 @@ class GroundingDataset(BaseDataset):
         Raises:
             KeyError: If it is a detection sample.
         """
-        record = self.source.record(self.table.row(self._rows([index])[0]))
-        if 'grounding' not in record:
-            raise KeyError(f'{self.where(index)} is detection data and has no caption')
-        return record['grounding']['caption']
+        where, _, check = self._read(index)
+        if 'grounding' not in check.record:
+            raise KeyError(f'{where} is detection data and has no caption')
+        return check.record['grounding']['caption']
 
-    def get_data_info(self, idx: int) -> dict:
-        """Read the annotations of a sample.
+    def _read(self, idx: int) -> tuple[str, dict, Any]:
+        """Return a sample's place, its row of the index, and its checked record.
 
         Raises:
-            BadSample: If its record is invalid.
+            BadSample: If nothing of the record can be used.
         """
         self.full_init()
         row = self.table.row(self._rows([idx])[0])
-        where, record = self.source.where(row), self.source.record(row)
-        check = check_row(record, self.label_map)
-        faults = [p for p in check.problems if p.cause not in HARMLESS]
-        if faults:
-            fault = faults[0]
-            raise BadSample(fault.cause, where,
-                            f'{fault.field}: {fault.message}; {REMEDIES[fault.cause]}')
+        where = self.source.where(row)
+        check = check_row(self.source.record(row), self.label_map)
+        fault = check.fatal_problem or next(
+            (p for p in check.problems if self.strict and p.cause not in HARMLESS), None)
+        if fault is not None:
+            raise BadSample(fault.cause, where, str(fault))
+        return where, row, check
+
+    def get_data_info(self, idx: int) -> dict:
+        """Read the annotations of a sample, without its faulty boxes.
+
+        Raises:
+            BadSample: If nothing of its record can be used.
+        """
+        where, row, check = self._read(idx)
+        self.dropped_boxes.count(check.boxes, check.dropped, where)
+        record = check.record
         info = dict(
-            img_path=str(Path(self.data_prefix.get('img') or '') / record['filename']),
+            img_path=str(Path(self.data_prefix.get('img') or self.source.image_root or '')
+                         / record['filename']),
             height=record['height'], width=record['width'], sample_idx=idx,
             img_id=record.get('image_id', idx), where=where)
         packed = self.source.image(row)
@@ -184,11 +219,15 @@ class GroundingDataset(BaseDataset):
             self._add_detection(info, record['detection'])
         else:
             self._add_grounding(info, record['grounding'])
+            # a region of lost boxes may have no phrase to be listed without a box
+            info['num_without_box'] += check.lost_regions
         return info
 
     def _add_detection(self, info: dict, content: dict) -> None:
-        names = self.label_map or {i['label']: i['category'] for i in content['instances']}
-        info.update(dataset_mode='OD', text=names, custom_entities=True, instances=[
+        if self.label_map is None:
+            raise BadSample('no label map', info['where'],
+                            f'detection data need label_map_file: {_NO_LABEL_MAP}')
+        info.update(dataset_mode='OD', text=self.label_map, custom_entities=True, instances=[
             dict(bbox=i['bbox'], bbox_label=i['label'], ignore_flag=int(bool(i.get('ignore'))))
             for i in content['instances']])
         for key in ('negatives', 'not_exhaustive'):
@@ -213,7 +252,20 @@ class GroundingDataset(BaseDataset):
                     num_without_box=len(content.get('without_box', ())))
 
     def _other_caption(self, rng: Any) -> str:
-        return self.caption(int(rng.randint(len(self))))
+        """Return the caption of a random sample; what cannot be used is counted and drawn anew."""
+        for _ in range(MAX_ATTEMPTS):
+            chosen = int(rng.randint(len(self)))
+            self.counter.count_read()
+            try:
+                return self.caption(chosen)
+            except KeyError:  # detection data
+                continue
+            except BadSample as error:
+                if self.on_bad == 'stop':
+                    raise
+                self.counter.count_bad(error)
+        raise BadSample('no caption', f"'{self.ann_file}'", f'{MAX_ATTEMPTS} rows in a row have '
+                        'none: give captions=FILE to the transform that asks for those of others')
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the labels of a sample's boxes."""
@@ -228,22 +280,13 @@ class GroundingDataset(BaseDataset):
             BadSample: If its record or its image cannot be used.
         """
         info = self.get_data_info(idx)
+        if (self.filter_cfg or {}).get('filter_empty_gt') and not self.test_mode and all(
+                i['ignore_flag'] for i in info['instances']):
+            return None  # the index counts boxes that the rules drop
         with naming_the_image(info['img_path'], info['where']):
             return self.pipeline(info)
 
-    def __getitem__(self, idx: int) -> Any:
+    def before_sample(self) -> None:
+        """Open the index, and check the share of dropped boxes."""
         self.full_init()
-        chosen = idx
-        for attempt in range(MAX_ATTEMPTS):
-            self.counter.count_read()
-            try:
-                data = self.prepare_data(chosen)
-                if data is not None or self.test_mode:
-                    return data
-            except BadSample as error:
-                if self.on_bad == 'stop':
-                    raise
-                self.counter.count_bad(error)
-            chosen = mix(idx, attempt) % len(self)  # always the same
-        raise RuntimeError(f"'{self.ann_file}': {MAX_ATTEMPTS} samples in a row could not be used, "
-                           f'the first at {self.where(idx)}: see the messages before')
+        self.dropped_boxes.check()

@@ -1,6 +1,8 @@
 """Evaluation data sets of phrase grounding: sentences whose phrases are located in images."""
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,11 @@ from mmdet.datasets import BaseDetDataset
 from mmengine.logging import MMLogger
 
 from glip_mm.registry import DATASETS
+from glip_mm.text import Prompt
 
+from .boxes import four_numbers
 from .coco_file import read_coco
+from .data_error import DataError, read_text
 from .flickr30k_entities import read_boxes, read_sentences
 
 
@@ -69,7 +74,10 @@ class Flickr30kEntitiesDataset(PhraseDataset):
             raise FileNotFoundError(f"'{split}' is missing: it lists the images of the split, one "
                                     'number a line; check data_root and ann_file')
         samples, passed = [], 0
-        for number in split.read_text(encoding='utf-8').split():
+        for number in read_text(split).split():
+            if not number.isdecimal():
+                raise DataError(f"'{split}': {number!r} is no image number: the file lists one a "
+                                'line')
             known = read_boxes(split.parent / 'Annotations' / f'{number}.xml')
             image = dict(id=int(number), file_name=f'{number}.jpg', width=known.width,
                          height=known.height)
@@ -87,7 +95,7 @@ class Flickr30kEntitiesDataset(PhraseDataset):
             MMLogger.get_current_instance().info(
                 f"'{split}': {passed} sentences name nothing that has a box and are not evaluated")
         if not samples:
-            raise ValueError(f"'{split}' lists no image with a phrase that has a box")
+            raise DataError(f"'{split}' lists no image with a phrase that has a box")
         return samples
 
 
@@ -121,20 +129,36 @@ class MDETRPhraseDataset(PhraseDataset):
         """Build one entry per sentence with a box."""
         content = read_coco(self.ann_file, needed=('images', 'annotations'))
         boxes: dict[Any, list[dict]] = defaultdict(list)
-        for annotation in content.get('annotations', ()):
-            boxes[annotation['image_id']].append(annotation)
+        for number, annotation in enumerate(content['annotations']):
+            with self._naming(f'annotations[{number}]'):
+                boxes[annotation['image_id']].append(annotation)
         samples = []
-        for image in sorted(content['images'], key=lambda image: image['id']):
-            if not isinstance(image.get('caption'), str):
-                raise ValueError(f"'{self.ann_file}': image {image['id']} has no caption; this "
-                                 'dataset needs MDETR-style JSON')
-            found = boxes.get(image['id'], [])
-            if found:
-                samples.append(self._expression(image, found) if self.target == 'expression'
-                               else self._phrases(image, found))
+        with self._naming('images'):
+            images = sorted(content['images'], key=lambda image: image['id'])
+        for image in images:
+            with self._naming(f"image {image['id']} or one of its annotations"):
+                if not isinstance(image.get('caption'), str):
+                    raise DataError(f"'{self.ann_file}': image {image['id']} has no caption; this "
+                                    'dataset needs MDETR-style JSON')
+                found = boxes.get(image['id'], [])
+                if found:
+                    samples.append(self._expression(image, found) if self.target == 'expression'
+                                   else self._phrases(image, found))
         if not samples:
-            raise ValueError(f"'{self.ann_file}' has no sentence with a box")
+            raise DataError(f"'{self.ann_file}' has no sentence with a box")
         return samples
+
+    @contextmanager
+    def _naming(self, what: str) -> Iterator[None]:
+        """Name the part of the file in errors of fields that are missing or of another type."""
+        try:
+            yield
+        except DataError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            said = f'{error} is missing' if isinstance(error, KeyError) else str(error)
+            raise DataError(f"'{self.ann_file}': {what}: {said}; this dataset needs MDETR-style "
+                            'JSON') from error
 
     def _expression(self, image: dict, found: list[dict]) -> dict:
         caption = image['caption']
@@ -144,20 +168,21 @@ class MDETRPhraseDataset(PhraseDataset):
     def _phrases(self, image: dict, found: list[dict]) -> dict:
         spans = image.get('tokens_positive_eval')
         if not spans:
-            raise ValueError(f"'{self.ann_file}': image {image['id']} has no tokens_positive_eval; "
-                             "use the evaluation files, or target='expression'")
+            raise DataError(f"'{self.ann_file}': image {image['id']} has no tokens_positive_eval; "
+                            "use the evaluation files, or target='expression'")
         index = {_key(span): label for label, span in reversed(list(enumerate(spans)))}
         targets: list[list[list]] = [[] for _ in spans]
         for annotation in found:
             label = index.get(_key(annotation.get('tokens_positive') or annotation.get('tokens')
                                    or ()))
             if label is None:
-                raise ValueError(
+                raise DataError(
                     f"'{self.ann_file}': annotation {annotation.get('id')} has the characters "
                     f"{annotation.get('tokens_positive')}, which are none of the phrases {spans} "
                     f"of image {image['id']}")
             targets[label].append(xyxy(annotation['bbox']))
         caption = image['caption']
+        Prompt.from_caption(caption, spans)  # raises for spans that are none
         return self._sample(
             dict(image, id=image.get('original_img_id', image['id'])), caption, spans, targets,
             phrases=[' '.join(caption[b:e] for b, e in span) for span in spans],
@@ -165,8 +190,15 @@ class MDETRPhraseDataset(PhraseDataset):
 
 
 def xyxy(box: list[float]) -> list[float]:
-    """Convert a box from corner and size to corners."""
-    x, y, w, h = box
+    """Convert a box from corner and size to corners.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    numbers = four_numbers(box)
+    if numbers is None:
+        raise ValueError(f'bbox is {box!r}, not four finite numbers')
+    x, y, w, h = numbers
     return [x, y, x + w, y + h]
 
 

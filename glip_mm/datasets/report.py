@@ -47,6 +47,14 @@ class Report:
         self.changed[what] += 1
         self.examples.setdefault(what, where)
 
+    def add(self, other: 'Report') -> None:
+        """Add what was read and counted elsewhere, such as in one of many files."""
+        self.rows_read += other.rows_read
+        self.boxes_read += other.boxes_read
+        self.dropped.update(other.dropped)
+        self.changed.update(other.changed)
+        self.examples = other.examples | self.examples
+
     def lines(self) -> list[str]:
         """Describe what was left out and changed, a cause a line."""
         return [f'{title}: {count} x {cause} (first: {self.examples[cause]})'

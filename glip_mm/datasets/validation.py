@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
-from .label_map import read_label_map
+from glip_mm.image_decoding import decode_image, open_image, require_regular_file
+
+from .label_map import checked_label_map
 from .odvg_rules import REMEDIES, Problem, RowCheck, check_row
 
 _CHUNK = 1 << 24
@@ -86,24 +87,6 @@ class _Part(NamedTuple):
     keys: bytes
 
 
-def checked_label_map(path: str | Path) -> dict[int, str]:
-    """Read a label map and check its names.
-
-    Raises:
-        ValueError: If it is not ``{"0": "name", ...}``, or two labels have the same name.
-    """
-    names = read_label_map(path)
-    first: dict[str, int] = {}
-    for label, name in names.items():
-        if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"'{path}': label {label} has the name {name!r}: give it one in words")
-        if name in first:
-            raise ValueError(f"'{path}': labels {first[name]} and {label} are both called "
-                             f'{name!r}: merge them or tell them apart')
-        first[name] = label
-    return names
-
-
 class _ImageCheck:
     """Check of a row's image; consecutive rows often share one, which is checked once."""
 
@@ -113,15 +96,18 @@ class _ImageCheck:
 
     def _look(self, name: str) -> tuple | None:
         path = os.path.join(self.root, name)
-        if not self.decode:
-            return None if os.path.isfile(path) else ('missing image', f"'{path}' is not there")
-        try:
-            with Image.open(path) as image:
-                image.load()
-                return image.size
-        except FileNotFoundError:
+        if not os.path.isfile(path):  # not a pipe either, which would be waited for
             return 'missing image', f"'{path}' is not there"
-        except (OSError, ValueError, SyntaxError) as error:
+        if not self.decode:
+            return None
+        try:
+            require_regular_file(path)
+            with open(path, 'rb') as file:
+                content = file.read()
+            decode_image(content, where=path)
+            with open_image(content) as image:
+                return image.size
+        except Exception as error:  # decoders raise exceptions of any type
             return 'broken image', f"'{path}' cannot be decoded ({error})"
 
     def __call__(self, row: dict, check: RowCheck) -> None:
@@ -180,12 +166,12 @@ def _check_part(begin: int, path: str, end: int, label_map: Mapping[int, str] | 
         try:
             row = json.loads(line)
             check = check_row(row, label_map)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             check = RowCheck().fatal('line', 'not JSON', str(error))
-        if check.usable:
-            key = _key(row)
+        if check.record is not None:
+            key = _key(check.record)
             if look is not None:
-                look(row, check)
+                look(check.record, check)
         keys.append(key)
         for problem in check.problems:
             causes[problem.cause] += 1
@@ -245,6 +231,8 @@ def validate_odvg(file: str | Path, label_map: Mapping[int, str] | str | Path | 
     path = str(file)
     if label_map is not None and not isinstance(label_map, Mapping):
         label_map = checked_label_map(label_map)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"'{path}' is missing, or no regular file")
     size = os.path.getsize(path)
     result = Validation(path)
     task = partial(_check_part, path=path, end=size, label_map=label_map,

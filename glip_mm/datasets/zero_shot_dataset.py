@@ -10,25 +10,27 @@ from mmengine.logging import print_log
 from glip_mm.registry import DATASETS
 
 from .bad_sample import naming_the_image
-from .coco_file import categories_of, read_coco
+from .bad_sample_counter import BadSampleCounter
+from .coco_file import categories_of, image_order, read_coco
 from .data_error import DataError
+from .replacing_dataset import ReplacingDataset, check_policy
 
 
 @DATASETS.register_module()
-class ZeroShotDataset(BaseDetDataset):
+class ZeroShotDataset(ReplacingDataset, BaseDetDataset):
     """Images, boxes and class names of a COCO-format file.
 
     Label ``i`` is the ``i``-th category of the file in ascending order of id, whatever its name
     there: published protocols rename classes (ODinW), and MMDetection's ``CocoDataset``, which
     looks categories up by name, silently loses a renamed class. If ``metainfo`` has no
-    classes, the file's own names are used. A category of id 0 without boxes is left out if that
-    makes file and ``metainfo`` agree (RoboFlow's background).
+    classes, the file's own names are used. What :func:`.coco_file.class_rows` takes for no class
+    is left out.
 
     Every image of the file is a sample, also without boxes, unless a training has
     ``filter_cfg=dict(filter_empty_gt=True)``: then those without a box of more than a pixel are
-    left out, as published. Boxes without area or outside their image are left out in training.
-    Sample fields besides MMDetection's: ``dataset_name``. ``metainfo`` besides ``classes``:
-    ``category_ids``.
+    left out, as published. Which rows are read, corrected or left out is the same as in the
+    metrics, see :mod:`glip_mm.datasets.coco_file`. Sample fields besides MMDetection's:
+    ``dataset_name``. ``metainfo`` besides ``classes``: ``category_ids``.
 
     Args:
         dataset_name: Name of the data set in results; default: name of its folder.
@@ -37,6 +39,9 @@ class ZeroShotDataset(BaseDetDataset):
             (``val2017/000000000139.jpg``).
         caption_prompt: Overrides of class names in the prompt, see
             :meth:`glip_mm.text.Prompt.from_names`.
+        on_bad: Policy for samples that cannot be used in training: ``'replace'``, see
+            :class:`.replacing_dataset.ReplacingDataset`, or ``'stop'``. Testing always stops.
+        max_bad: Share of bad samples above which the training ends even with ``'replace'``.
         return_classes: Accepted for MMDetection's configs; always true here.
         kwargs: Arguments of MMDetection's ``BaseDetDataset``: ``ann_file``, ``data_root``,
             ``data_prefix``, ``metainfo``, ``pipeline``, ``test_mode``, ... ``serialize_data`` is
@@ -50,14 +55,17 @@ class ZeroShotDataset(BaseDetDataset):
 
     def __init__(self, *args: Any, dataset_name: str | None = None,
                  image_names: str = 'file_name', return_classes: bool = True,
-                 **kwargs: Any) -> None:
+                 on_bad: str = 'replace', max_bad: float = 0.1, **kwargs: Any) -> None:
         if image_names not in ('file_name', 'coco_url'):
             raise ValueError("ZeroShotDataset.image_names must be 'file_name' or 'coco_url', got "
                              f'{image_names!r}')
+        check_policy(on_bad, 'ZeroShotDataset')
         self.dataset_name, self.image_names = dataset_name, image_names
+        self.on_bad, self.max_bad = 'stop' if kwargs.get('test_mode') else on_bad, max_bad
         # serialising runs the garbage collector first: a second or two per data set of a suite
         kwargs.setdefault('serialize_data', False)
         super().__init__(*args, return_classes=True, **kwargs)
+        self.counter = BadSampleCounter(f"'{self.ann_file}'", max_bad)
 
     def load_data_list(self) -> list[dict]:
         """Build one entry per image, ascending by image id."""
@@ -68,12 +76,12 @@ class ZeroShotDataset(BaseDetDataset):
             self.dataset_name = Path(self.ann_file).resolve().parent.name
         label = {category: i for i, category in enumerate(ids)}
         boxes: dict[Any, list[dict]] = defaultdict(list)
-        for annotation in content.get('annotations', ()):
+        for annotation in content['annotations']:
             # boxes of the background category, if there are any, belong to no class
             if annotation['category_id'] in label:
                 boxes[annotation['image_id']].append(annotation)
         return [self._sample(image, boxes[image['id']], label)
-                for image in sorted(content['images'], key=lambda image: image['id'])]
+                for image in image_order(content['images'])]
 
     def _sample(self, image: dict, annotations: list[dict], label: dict[int, int]) -> dict:
         name = image.get(self.image_names)
@@ -85,12 +93,9 @@ class ZeroShotDataset(BaseDetDataset):
         instances = []
         for annotation in annotations:
             x, y, w, h = annotation['bbox']
-            if not self.test_mode and (w <= 0 or h <= 0 or x >= image['width'] or x + w <= 0
-                                       or y >= image['height'] or y + h <= 0):
-                continue  # nothing to learn from
             instances.append(dict(bbox=[x, y, x + w, y + h],
                                   bbox_label=label[annotation['category_id']],
-                                  ignore_flag=int(bool(annotation.get('iscrowd', 0)))))
+                                  ignore_flag=annotation['iscrowd']))
         info = dict(
             img_id=image['id'], img_path=str(Path(self.data_prefix.get('img') or '') / name),
             height=image['height'], width=image['width'], instances=instances,
@@ -107,8 +112,13 @@ class ZeroShotDataset(BaseDetDataset):
             BadSample: If its image is missing or broken.
         """
         info = self.get_data_info(idx)
-        with naming_the_image(info['img_path'], f"'{self.ann_file}' image {info['img_id']}"):
+        info['where'] = self.where(idx)
+        with naming_the_image(info['img_path'], info['where']):
             return self.pipeline(info)
+
+    def where(self, index: int) -> str:
+        """Return file and image id of a sample."""
+        return f"'{self.ann_file}' image {self.get_data_info(index)['img_id']}"
 
     def filter_data(self) -> list[dict]:
         """Return all samples, or in training those with a box if ``filter_cfg`` says so.

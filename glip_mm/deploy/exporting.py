@@ -45,7 +45,8 @@ def export(model: GLIP, prompt: Prompt, path: str | Path, format: str = 'onnx',
         rgb: the input is RGB instead of BGR.
         compare: the export is compared with the original, and not written if it differs.
         images: images to compare on, ``[h, w, 3]`` uint8 BGR, of any size; default: a drawn one.
-        described: Further fields of :class:`Metadata`: ``model_name``, ``resize``, ``decoder``.
+        described: Further fields of :class:`Metadata`: ``model_name``, ``resize``, ``decoder``,
+            ``color_type``.
 
     Returns:
         The differences; empty without comparison.

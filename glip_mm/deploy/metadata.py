@@ -32,7 +32,9 @@ class Metadata:
         size: Height and width of the input; None: any.
         smallest: Least height and width of the input if any size is taken.
         resize: The steps of the test pipeline that resize, see :func:`resize_steps`.
-        decoder: reader of image files in the test pipeline.
+        decoder: library that decodes images in the test pipeline.
+        color_type: ``'color'``, or ``'color_ignore_orientation'`` if the test pipeline does not
+            turn images by their EXIF orientation, see :func:`glip_mm.image_decoding.decode_image`.
         version: version of this package.
     """
 
@@ -49,6 +51,7 @@ class Metadata:
     smallest: int = 1
     resize: list[dict[str, Any]] = field(default_factory=list)
     decoder: str = 'cv2'
+    color_type: str = 'color'
     version: str = __version__
 
     @classmethod

@@ -93,7 +93,7 @@ class ResumableTestLoop(TestLoop):
         """
         if self.preflight != 'off':
             check_test(self.datasets, self.evaluator, self.runner.model,
-                       strict=self.preflight == 'error')
+                       strict=self.preflight == 'error', work_dir=self.runner.work_dir)
         if self.reason:
             self.runner.logger.warning(f'this test cannot be resumed or scored again: '
                                        f'{self.reason}')

@@ -2,6 +2,13 @@
 
 import mmdet.evaluation  # noqa: F401
 
-from .metrics import LVISFixedAPMetric, ODinWMetric, PhraseGroundingMetric, RefCOCOMetric
+from .metrics import (
+    CocoMetric,
+    LVISFixedAPMetric,
+    ODinWMetric,
+    PhraseGroundingMetric,
+    RefCOCOMetric,
+)
 
-__all__ = ['LVISFixedAPMetric', 'ODinWMetric', 'PhraseGroundingMetric', 'RefCOCOMetric']
+__all__ = ['CocoMetric', 'LVISFixedAPMetric', 'ODinWMetric', 'PhraseGroundingMetric',
+           'RefCOCOMetric']

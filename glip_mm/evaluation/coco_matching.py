@@ -6,7 +6,6 @@ large).
 
 import contextlib
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
+from glip_mm.datasets.coco_file import read_coco
 
 #: Detections of an image that count.
 MAX_DETS = 100
@@ -48,24 +49,24 @@ def coco_results(found: Mapping[Any, tuple], ids: Sequence[int]) -> list[dict]:
     return rows
 
 
-def quiet_coco(path: str | Path, renumber: bool = False) -> COCO:
-    """Read an annotation file and add what pycocotools needs and exported files may lack.
+def quiet_coco(path: str | Path, renumber: bool = False, wrapper: type[COCO] = COCO) -> COCO:
+    """Read an annotation file, see :func:`glip_mm.datasets.coco_file.read_coco`.
 
     Args:
         path: The file.
         renumber: Whether annotations get new ids, see :class:`.metrics.ODinWMetric`.
+        wrapper: Class of the result.
     """
-    content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
-    for i, row in enumerate(content.setdefault('annotations', []), 1):
-        row['id'] = i if renumber else row.get('id', i)
-        row.setdefault('iscrowd', 0)
-        row.setdefault('area', row['bbox'][2] * row['bbox'][3])
-    return coco_of(content)
+    content = read_coco(path)
+    for i, row in enumerate(content['annotations'], 1):
+        row['id'] = i if renumber else row['id']
+    return coco_of(content, wrapper)
 
 
-def coco_of(content: dict) -> COCO:
+def coco_of(content: dict, wrapper: type[COCO] = COCO) -> COCO:
     """Index the content of an annotation file."""
-    coco = COCO()
+    coco = wrapper()
+    content.setdefault('info', {})  # loadRes reads it
     coco.dataset = content
     with contextlib.redirect_stdout(io.StringIO()):
         coco.createIndex()
@@ -90,7 +91,6 @@ def match_boxes(truth: COCO, found: COCO | Sequence[Mapping],
     """
     with contextlib.redirect_stdout(io.StringIO()):
         if not isinstance(found, COCO):
-            truth.dataset.setdefault('info', {})  # loadRes reads it, and exported files lack it
             found = truth.loadRes(list(found)) if found else COCO()
         evaluation = COCOeval(truth, found, 'bbox')
         params = evaluation.params

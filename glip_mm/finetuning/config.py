@@ -12,11 +12,11 @@ from mmengine.config import Config
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import read_coco
+from glip_mm.datasets.formats.opening import digest_of
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.models.tuning.modes import MODES
 
 from .class_prompts import ClassPrompts
-from .data import digest_of
 from .few_shot import images_with_boxes
 from .replay import Replay
 from .splits import Split, Splits

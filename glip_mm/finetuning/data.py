@@ -1,7 +1,5 @@
-"""Splits of a folder in COCO format, and the annotation files of a run."""
+"""Splits of a folder, and the annotation files of a run."""
 
-import hashlib
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,118 +8,111 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from glip_mm.apis.suite import FoundDataset, find_datasets
-from glip_mm.atomic_files import write_atomically
-from glip_mm.datasets.coco_file import categories_of, read_coco
+from glip_mm.datasets.coco_file import categories_of, image_order, read_coco
+from glip_mm.datasets.formats import OpenFolder, open_folder, recognise
+from glip_mm.datasets.formats.opening import CERTAIN, write_coco
 
 from .few_shot import greedy_shots, subset
-from .splits import Split, Splits, check_splits
-
-#: Names of the only annotation file of a folder without splits.
-UNDIVIDED = ('_annotations.coco.json', 'annotations.json', 'annotations/annotations.json')
+from .splits import Split, Splits, check_splits, original_name
 
 
 def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: int = 0,
-                  out: str | Path | None = None) -> Splits:
-    """Find the splits of a folder in a usual layout, see :func:`glip_mm.apis.suite.find_datasets`.
+                  out: str | Path | None = None, format: str | None = None) -> Splits:
+    """Find the splits of a folder in any format, see :func:`glip_mm.datasets.formats.open_folder`.
 
     Args:
-        folder: Folder with ``train``, ``val`` (or ``valid``) and possibly ``test``; or with one
-            annotation file, which ``val_fraction`` divides.
+        folder: Folder with the splits train, val and possibly test; or one that is not divided,
+            which ``val_fraction`` divides; or the annotation file of such a folder.
         val_fraction: Share of the training images that becomes the val split if there is none.
         seed: Random seed of that division.
-        out: Folder for the annotation files of the division.
+        out: Folder for annotation files of the division, or of a format other than COCO.
+        format: Name of the format; default: the most confident guess.
 
     Raises:
         FileNotFoundError: If the folder or its training annotations are missing.
         ValueError: If there is no val split and no ``val_fraction``, if splits have different
             classes, or a split has no boxes.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
+    folder, out = Path(folder), Path(out or folder)
+    if not folder.exists():
         raise FileNotFoundError(f"--data '{folder}' is not a folder: give one that holds train, "
-                                'val and test annotations in COCO format')
-    train = _find(folder, 'train') or _undivided(folder)
-    if train is None:
-        # the message lists every place that was searched
-        below = [d.name for d in find_datasets([str(folder)], 'train')]
-        raise FileNotFoundError(f"'{folder}' holds data sets in the folders {below}: give one of "
-                                'these as --data')
-    name = folder.resolve().name
-    val, test = _find(folder, 'val'), _find(folder, 'test')
-    if val is None:
+                                'val and test annotations')
+    opened = _open(folder, format)
+    first = next((name for name in ('train', '') if name in opened.splits), None)
+    if first is None:
+        raise FileNotFoundError(f'{opened.describe()}: it has no train split, only '
+                                f'{", ".join(map(repr, opened.splits))}')
+    parts = {'train': first, **{n: n for n in ('val', 'test') if n in opened.splits}}
+    classes = _common_classes(opened, parts)
+    found = {part: Split(opened.coco_file(name, out), opened.image_folder(name, out))
+             for part, name in parts.items()}
+    if 'val' not in found:
         if val_fraction is None:
-            raise ValueError(f"'{folder}' has no val split: add one (valid/_annotations.coco.json "
-                             'or val.json), or divide the training images with --val-fraction 0.2')
-        train, val = _divide(train, val_fraction, seed, Path(out or folder))
+            raise ValueError(f"'{folder}' has no val split: add one, or divide the training images "
+                             'with --val-fraction 0.2')
+        found['train'], found['val'] = _divide(found['train'], opened.content(first),
+                                               val_fraction, seed, out)
     elif val_fraction is not None:
         raise ValueError(f"--val-fraction {val_fraction} was given, but '{folder}' has a val split "
-                         f"('{val.ann_file}'): leave the option out")
+                         f"('{found['val'].ann_file}'): leave the option out")
     doubts: tuple[str, ...] = ()
-    if test is None:
+    if 'test' not in found:
         doubts = (f"'{folder}' has no test split: tested on val, which also chooses the "
                   'checkpoint, so that results are better than of images never seen', )
-        test = val
-    for part in (val, test):
-        if tuple(part.classes) != tuple(train.classes):
-            raise ValueError(f"'{part.ann_file}' has the classes {list(part.classes)}, but "
-                             f"'{train.ann_file}' has {list(train.classes)}: all splits must have "
-                             'the same categories')
-    splits = Splits(name, tuple(train.classes), Split(train.ann_file, train.images),
-                    Split(val.ann_file, val.images), Split(test.ann_file, test.images))
+    splits = Splits(opened.name, classes, found['train'], found['val'],
+                    found.get('test', found['val']), description=opened.describe())
     return replace(splits, doubts=(*doubts, *check_splits(splits)))
 
 
-def _find(folder: Path, split: str) -> FoundDataset | None:
-    try:
-        found = find_datasets([str(folder)], split)
-    except FileNotFoundError as error:
-        # a missing split is no error, a broken one is
-        if 'holds no COCO-format annotations' in str(error):
-            return None
-        raise
-    inside = [f for f in found if f.name == folder.resolve().name]
-    return inside[0] if inside else None
+def _open(folder: Path, format: str | None) -> OpenFolder:
+    guess = recognise(folder, format)
+    if folder.is_dir() and (guess is None or guess[1].confidence < CERTAIN):
+        below = [p.name for p in sorted(folder.iterdir()) if p.is_dir()
+                 and (found := recognise(p)) and found[1].confidence >= CERTAIN]
+        if below:
+            raise FileNotFoundError(f"'{folder}' holds data sets in the folders {below}: give one "
+                                    'of these as --data')
+    return open_folder(folder, format)
 
 
-def _undivided(folder: Path) -> FoundDataset | None:
-    for name in UNDIVIDED:
-        if (folder / name).is_file():
-            return find_datasets([str(folder / name)], 'train')[0]
-    return None
+def _common_classes(opened: OpenFolder, parts: dict[str, str]) -> tuple[str, ...]:
+    """Return the classes of the training split, which all others must have."""
+    classes = {part: opened.classes(name) for part, name in parts.items()}
+    for part, names in classes.items():
+        if names != classes['train']:
+            raise ValueError(
+                f"'{opened.splits[parts[part]].source}' has the classes {list(names)}, but "
+                f"'{opened.splits[parts['train']].source}' has {list(classes['train'])}: all "
+                'splits must have the same categories')
+    return classes['train']
 
 
-def _divide(train: FoundDataset, fraction: float, seed: int,
-            out: Path) -> tuple[FoundDataset, FoundDataset]:
+def _divide(train: Split, content: dict[str, list[dict]], fraction: float, seed: int,
+            out: Path) -> tuple[Split, Split]:
+    """Divide a training split; copies of one picture stay together."""
     if not 0 < fraction < 1:
         raise ValueError(f'--val-fraction {fraction} must be above 0 and below 1, such as 0.2')
-    content = read_coco(str(train.ann_file))
-    ids = sorted(image['id'] for image in content['images'])
-    count = round(fraction * len(ids))
-    if not 0 < count < len(ids):
-        raise ValueError(f'--val-fraction {fraction} of {len(ids)} images leaves {count} for val '
-                         f'and {len(ids) - count} for training: each needs at least one')
-    random.Random(seed).shuffle(ids)
+    groups: dict[str, list[Any]] = {}
+    for image in image_order(content['images']):
+        groups.setdefault(original_name(image['file_name'] or str(image['id'])), []).append(
+            image['id'])
+    total = len(content['images'])
+    count = round(fraction * total)
+    drawn = list(groups.values())
+    random.Random(seed).shuffle(drawn)
+    chosen: list[Any] = []
+    while drawn and len(chosen) + len(drawn[0]) / 2 <= count:
+        chosen += drawn.pop(0)
+    if not 0 < len(chosen) < total:
+        raise ValueError(f'--val-fraction {fraction} of {total} images ({len(groups)} different '
+                         f'pictures) leaves {len(chosen)} for val and {total - len(chosen)} for '
+                         'training: each needs at least one')
+    val = set(chosen)
     parts = []
-    for name, chosen in (('train', sorted(ids[count:])), ('val', sorted(ids[:count]))):
-        path = write_coco(out / f'{name}.json', subset(content, chosen))
-        parts.append(train._replace(ann_file=path, num_images=len(chosen)))
+    for name, wanted in (('train', False), ('val', True)):
+        ids = [i['id'] for i in image_order(content['images']) if (i['id'] in val) == wanted]
+        parts.append(Split(write_coco(out / f'{name}.json', subset(content, ids)), train.images))
     return parts[0], parts[1]
-
-
-def write_coco(path: Path, content: dict[str, Any]) -> Path:
-    """Write a COCO-format file of a run, with a digest of its content in its name.
-
-    Returns:
-        Its path, such as ``val_1f0c9a2b.json`` for ``val.json``.
-    """
-    text = json.dumps(content).encode()
-    return Path(write_atomically(path.with_stem(f'{path.stem}_{digest_of(text)}'), text))
-
-
-def digest_of(content: bytes) -> str:
-    """Return eight hexadecimal digits that identify a content."""
-    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def with_shots(splits: Splits, shots: int | None, seed: int, out: Path,

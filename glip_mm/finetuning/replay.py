@@ -14,16 +14,15 @@ SHARE = 0.5
 
 @dataclass(frozen=True)
 class Replay:
-    """Training sets to mix in.
+    """Training data to mix in.
 
     Attributes:
-        datasets: Configs of the data sets, with pipelines.
-        weights: Relative share of each data set in the replayed images.
+        dataset: Config of the data set, or of the stream of data sets, with pipelines. A stream's
+            members keep the shares that they have in it.
         share: Share of replayed images in an epoch, above 0 and below 1.
     """
 
-    datasets: tuple[dict, ...]
-    weights: tuple[float, ...]
+    dataset: dict
     share: float = SHARE
 
     def __post_init__(self) -> None:
@@ -40,14 +39,13 @@ class Replay:
         Returns:
             Config of a :class:`glip_mm.datasets.GroundingStream`.
         """
-        shares = [self.share * w / sum(self.weights) for w in self.weights]
-        return dict(type='GroundingStream', datasets=[dataset, *deepcopy(list(self.datasets))],
-                    ratios=[round(s, 6) for s in (1 - self.share, *shares)],
+        return dict(type='GroundingStream', datasets=[dataset, deepcopy(self.dataset)],
+                    ratios=[round(1 - self.share, 6), self.share],
                     samples_per_epoch=round(images / (1 - self.share)))
 
 
 def read_replay(path: str | Path, share: float = SHARE) -> Replay:
-    """Read the training sets of a config, with their copies as weights.
+    """Read the training data of a config.
 
     Args:
         path: Path of the config, usually that of the pre-training.
@@ -65,14 +63,11 @@ def read_replay(path: str | Path, share: float = SHARE) -> Replay:
         raise ValueError(f"--replay '{path}' has no train_dataloader.dataset")
     found = found.to_dict()
     stream = found['type'].rpartition('.')[2] == 'GroundingStream'
-    datasets = found['datasets'] if stream else [found]
-    weights = [float(w) for w in (stream and (found.get('ratios') or found.get('copies')))
-               or [1] * len(datasets)]
-    for i, dataset in enumerate(datasets):
+    for i, dataset in enumerate(found['datasets'] if stream else [found]):
         if not _makes_prompts(dataset):
             raise ValueError(f"--replay '{path}': train_dataloader.dataset.datasets[{i}] has no "
                              'BuildPrompt in its pipeline: give the config of a GLIP')
-    return Replay(tuple(datasets), tuple(weights), share)
+    return Replay(found, share)
 
 
 def _makes_prompts(dataset: Mapping) -> bool:

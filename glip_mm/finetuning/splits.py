@@ -1,5 +1,6 @@
 """Splits of a data set, and checks that they are usable and independent."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ class Splits:
         train, val, test: Splits; without a test split, ``test`` is ``val``.
         caption_prompt: Published overrides of class names in the prompt.
         doubts: Reasons to doubt the results of a run, as sentences.
+        description: What the data were recognised as, and by what.
     """
 
     name: str
@@ -35,6 +37,15 @@ class Splits:
     test: Split
     caption_prompt: dict[str, dict[str, str]] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    description: str = ''
+
+
+def original_name(file_name: str) -> str:
+    """Return the name of the picture that an exported image was made from.
+
+    RoboFlow writes augmented copies of one picture as ``NAME.rf.HASH.jpg``.
+    """
+    return re.sub(r'\.rf\.[0-9A-Za-z]+(?=\.\w+$)', '', file_name)
 
 
 def check_splits(splits: Splits) -> tuple[str, ...]:
@@ -61,8 +72,8 @@ def check_splits(splits: Splits) -> tuple[str, ...]:
             continue
         content = contents[split] = read_coco(str(split.ann_file))
         ids, _ = categories_of(content, str(split.ann_file), splits.classes)
-        rows = content.get('annotations', ())
-        counting = {a['category_id'] for a in rows if not a.get('iscrowd')}
+        rows = content['annotations']
+        counting = {a['category_id'] for a in rows if not a['iscrowd']}
         title = f"the {name} split '{split.ann_file}'"
         if not counting & set(ids):
             why = (f': its {len(rows)} annotations are all marked iscrowd, which is for groups '
@@ -92,14 +103,16 @@ def _learned_images(title: str, split: Split, content: dict[str, Any], train: Sp
 
 
 def _identities(split: Split, content: dict[str, Any]) -> dict[str, list[Any]]:
-    """Return file name -> identities of an image: its path, and its name, size and boxes."""
+    """Return file name -> identities of an image: its path, its original, its name and boxes."""
     boxes: dict[Any, list] = {}
-    for row in content.get('annotations', ()):
+    for row in content['annotations']:
         boxes.setdefault(row['image_id'], []).append(tuple(row['bbox']))
     found = {}
     for image in content['images']:
         name = str(image.get('file_name'))
         keys: list[Any] = [str((split.images / name).resolve())]
+        if original_name(name) != name:
+            keys.append(original_name(Path(name).name))
         if image['id'] in boxes:  # tells copies in another folder from other images named 1.jpg
             keys.append((Path(name).name, image['width'], image['height'],
                          tuple(sorted(boxes[image['id']]))))

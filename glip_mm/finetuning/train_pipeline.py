@@ -57,9 +57,9 @@ def kind_of(step: Mapping[str, Any]) -> str:
 
 
 def scaling_loader(step: dict[str, Any]) -> dict[str, Any]:
-    """Return the loader that scales 16-bit grey images, which Pillow itself clips to white."""
-    if kind_of(step) == 'LoadImageFromFile' and step.get('imdecode_backend') == 'pillow':
-        step['type'] = 'LoadImage'
+    """Return our loader in place of MMCV's, which clips grey images of 16 bits to white."""
+    if kind_of(step) == 'LoadImageFromFile':
+        step = {'imdecode_backend': 'cv2', **step, 'type': 'LoadImage'}
     return step
 
 

@@ -7,13 +7,16 @@ of images with a caption beside each.
 import csv
 import itertools
 import json
+import logging
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from mmengine.logging import print_log
+
+from glip_mm.image_suffixes import IMAGE_SUFFIXES, FolderImages
 
 #: Names of the column or field of the image's file, and of the caption.
 FILE_KEYS = ('filename', 'file_name', 'image', 'path', 'filepath')
@@ -83,7 +86,10 @@ def find_shards(path: str | Path, images: str | Path | None = None,
         tars = sorted(path.glob('*.tar'))
         if tars:
             return [Shard(tar.stem, tar, folder, None) for tar in tars]
-        count = len(_images_of(path))
+        found = FolderImages(path, recursive=True, companions=('.txt', ))
+        count = len(found.files)
+        if found.left_out:
+            print_log(found.summary(), logger='current', level=logging.WARNING)
         what = f'images ({" ".join(IMAGE_SUFFIXES)}) or .tar files'
     elif path.suffix == '.tar':
         return [Shard(path.stem, path, folder, None)]
@@ -101,12 +107,8 @@ def find_shards(path: str | Path, images: str | Path | None = None,
             for i, start in enumerate(starts)]
 
 
-def _images_of(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
-
-
 def _folder_samples(folder: Path, first: int, end: int) -> Iterator[Sample]:
-    for path in _images_of(folder)[first:end]:
+    for path in FolderImages(folder, recursive=True).files[first:end]:
         text = path.with_suffix('.txt')
         caption = text.read_text(encoding='utf-8').strip() if text.is_file() else None
         yield Sample(path.relative_to(folder).as_posix(), caption, path, {})

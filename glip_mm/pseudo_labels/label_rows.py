@@ -1,24 +1,25 @@
 """Rows of labels from any source: the folder of a run, JSON lines, tar shards."""
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from mmengine.logging import print_log
 from tqdm import tqdm
 
 from glip_mm.datasets.bad_sample import BadSample
-from glip_mm.datasets.odvg_rules import HARMLESS, REMEDIES, check_row
-from glip_mm.datasets.storage import MappedTable, Source, open_or_build
-from glip_mm.datasets.storage.sources import COLUMNS
-
-#: Faults of single boxes, which a reader can drop.
-FAULTS_OF_BOXES = frozenset({'degenerate box', 'box outside the image'})
+from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.odvg_rules import check_row
+from glip_mm.datasets.storage import MappedTable, Source
 
 
 class LabelRow(NamedTuple):
     """A labelled image."""
 
-    #: ODVG record, which has at most faults of :data:`FAULTS_OF_BOXES` and harmless ones.
+    #: ODVG record without faulty boxes.
     record: dict
     #: ``file:line``, or file and byte within a shard.
     where: str
@@ -26,6 +27,8 @@ class LabelRow(NamedTuple):
     file: int
     #: Function that reads the encoded image from a tar shard.
     packed: Callable[[], bytes] | None = None
+    #: Cause of each box that was dropped.
+    dropped: tuple[str, ...] = ()
 
     def read_image(self, images: Path | None) -> bytes:
         """Read the encoded image.
@@ -60,7 +63,7 @@ class LabelRows:
     Args:
         path: Folder of a run (with ``labels/`` in it), a folder of ``.jsonl`` or ``.tar`` files, or
             one such file.
-        label_map: Label -> name, for detection rows whose boxes have no ``category``.
+        label_map: Label -> name of detection rows; without it ``category`` of the boxes is used.
 
     Raises:
         FileNotFoundError: If there are no labels.
@@ -71,9 +74,11 @@ class LabelRows:
         self.path, self.label_map = Path(path), label_map
         pattern, kind = _pattern(self.path)
         self.source = Source(str(pattern), kind)
-        stem = pattern.name.replace('*', '_')
-        self.table: MappedTable = open_or_build(
-            pattern.parent / f'{stem}.index.arrow', self.source.files, COLUMNS, self.source.rows)
+        try:
+            self.table: MappedTable = self.source.open_table()
+        except PermissionError:  # labels of somebody else
+            self._index = TemporaryDirectory()
+            self.table = self.source.open_table(self._index.name)
         if not len(self.table):
             raise ValueError(f"'{pattern}' holds no row: nothing was labelled; look at "
                              'rejects.jsonl for the causes')
@@ -92,31 +97,59 @@ class LabelRows:
         return len(self.table)
 
     def __getitem__(self, index: int) -> LabelRow:
-        """Read a row.
+        """Read a row by the rules of training, see :func:`glip_mm.datasets.odvg_rules.clean`.
 
         Raises:
-            ValueError: If it is no ODVG record; the message names place, fault and remedy.
+            BadSample: If nothing of it can be used; the message names place, fault and remedy.
         """
         row = self.table.row(index)
         where = self.source.where(row)
-        try:
-            record = self.source.record(row)
-        except BadSample as error:
-            raise ValueError(str(error)) from error
-        faults = [p for p in check_row(record, self.label_map).problems
-                  if p.cause not in HARMLESS | FAULTS_OF_BOXES]
-        if faults:
-            fault = faults[0]
-            raise ValueError(f'{where}: {fault.cause}: {fault.field}: {fault.message}; '
-                             f'{REMEDIES[fault.cause]}')
+        check = check_row(self.source.record(row), self.label_map)
+        if check.record is None:
+            fault = check.fatal_problem
+            raise BadSample(fault.cause if fault else 'wrong type', where, str(fault))
         packed = self.source.image(row)
-        return LabelRow(record, where, row['file'], packed and packed[1])
+        return LabelRow(check.record, where, row['file'], packed and packed[1],
+                        tuple(fault.cause for fault in check.dropped))
 
-    def walk(self, description: str, progress: bool = True) -> Iterator[LabelRow]:
-        """Iterate over all rows in order, with a progress bar."""
+    def walk(self, description: str, progress: bool = True, counts: Counter | None = None
+             ) -> Iterator[LabelRow]:
+        """Iterate over all usable rows in order, with a progress bar.
+
+        Args:
+            description: Title of the progress bar.
+            progress: Whether to show it.
+            counts: Counter of what is left out, by cause; each cause is logged with the place of
+                its first occurrence.
+
+        Raises:
+            DataError: If no row is usable.
+        """
+        last: BadSample | None = None
+        usable = False
         for index in tqdm(range(len(self)), desc=description, unit='row', mininterval=0.5,
                           disable=not progress):
-            yield self[index]
+            try:
+                row = self[index]
+            except BadSample as error:
+                last = error
+                if counts is not None:
+                    _count(counts, f'rows ({error.cause})', str(error))
+                continue
+            usable = True
+            for cause in row.dropped if counts is not None else ():
+                _count(counts, f'boxes ({cause})', row.where)  # type: ignore[arg-type]
+            yield row
+        if not usable:
+            raise DataError(f"none of the {len(self)} rows of '{self.path}' can be used; the last: "
+                            f'{last}')
+
+
+def _count(counts: Counter, cause: str, place: str) -> None:
+    if not counts[cause]:
+        print_log(f'left out: {cause}, first at {place}', logger='current',
+                  level=logging.WARNING)
+    counts[cause] += 1
 
 
 def _pattern(path: Path) -> tuple[Path, str]:
@@ -136,15 +169,14 @@ def _pattern(path: Path) -> tuple[Path, str]:
                             'or a file of ODVG rows')
 
 
-
 def phrase_text(phrase: str | Sequence[str]) -> str:
     """Return the words of a region's phrase, which ODVG may write as a list of pieces."""
     return ' '.join((phrase if isinstance(phrase, str) else ' '.join(phrase)).split())
 
 
 def instance_name(instance: Mapping, label_map: Mapping[int, str] | None) -> str | None:
-    """Return the name of a detection instance; None if neither the row nor the map has it."""
-    return instance.get('category') or (label_map or {}).get(instance['label'])
+    """Return the name of a detection instance; None if neither the map nor the row has it."""
+    return (label_map or {}).get(instance['label']) or instance.get('category')
 
 
 def region_boxes(region: Mapping) -> tuple[list[list[float]], list[float | None]]:

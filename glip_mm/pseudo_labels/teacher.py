@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import mmcv
-import numpy as np
 import torch
 
 from glip_mm.text import Prompt
@@ -90,7 +87,8 @@ class Teacher:
             return Reject(sample, 'no image')
         prompt = Prompt.from_caption(sample.caption, [[list(span)] for _, span in phrases])
         try:
-            results = self.pipeline.load(self._pixels(sample.image), 0)
+            image = sample.image if isinstance(sample.image, bytes) else str(sample.image)
+            results = self.pipeline.load(image, 0)
             size = tuple(results['ori_shape'][:2])
             data = self.pipeline.pack(results, prompt)
         except FileNotFoundError:
@@ -98,17 +96,6 @@ class Teacher:
         except ValueError as error:
             return Reject(sample, 'broken image', str(error))
         return Ready(sample, phrases, size, data)
-
-    def _pixels(self, image: bytes | Path) -> str | np.ndarray:
-        if isinstance(image, Path):
-            return str(image)
-        try:
-            pixels = mmcv.imfrombytes(image, backend=self.pipeline.loader.imdecode_backend)
-        except Exception as error:  # decoders raise exceptions of any type
-            raise ValueError(' '.join(str(error).split())[:160]) from error
-        if pixels is None:
-            raise ValueError('unknown format')
-        return pixels
 
     @torch.no_grad()
     def label(self, batch: Sequence[Ready]) -> list[dict | Reject]:

@@ -206,11 +206,12 @@ def from_annotation(info: dict, classes: Sequence[str], loader: LoadImageFromFil
 
 
 def image_loader(dataset: Any) -> LoadImageFromFile:
-    """Return the image loader of a dataset's pipeline, or MMCV's."""
+    """Return the image loader of a dataset's pipeline, or ours."""
+    from glip_mm.datasets import LoadImage  # imports MMDetection
     for transform in _transforms(dataset):
         if isinstance(transform, LoadImageFromFile):
-            return transform
-    return LoadImageFromFile()
+            return LoadImage.like(transform)
+    return LoadImage()
 
 
 def boxes_stay_unscaled(dataset: Any) -> bool:

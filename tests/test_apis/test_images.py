@@ -1,8 +1,10 @@
 """Images through the test pipeline of a config."""
 
+import os
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -55,7 +57,7 @@ def test_cut_files_are_refused_whatever_the_decoder(picture, tmp_path):
 
 
 def test_a_pipeline_must_load(picture):
-    with pytest.raises(ValueError, match='LoadImageFromFile'):
+    with pytest.raises(ValueError, match='LoadImage'):
         pipeline(dict(pipeline=STEPS[1:]))
 
 
@@ -69,6 +71,47 @@ def test_folders_are_sorted_and_flat(picture, tmp_path):
     assert list_images('https://example.org/a.jpg') == ['https://example.org/a.jpg']
     with pytest.raises(ValueError, match='empty list'):
         list_images([])
+
+
+def test_all_images_of_a_folder_are_found_and_the_rest_is_counted(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmengine.logging.MMLogger.warning', lambda self, text: said.append(text))
+    for suffix in ('jpg', 'JPEG', 'jpe', 'jfif', 'png', 'gif', 'tif', 'TIFF', 'webp', 'bmp', 'ppm',
+                   'pgm', 'avif', 'jp2'):
+        PIL.Image.new('RGB', (9, 7), (100, 100, 100)).convert('L' if suffix == 'pgm' else 'RGB') \
+            .save(tmp_path / f'{suffix}.{suffix}', format='PPM' if suffix == 'pgm' else None)
+    steps = pipeline(dict(pipeline=STEPS))
+    found = list_images(tmp_path)
+    assert len(found) == 14 and said == []
+    for path in found:
+        assert np.abs(steps.load(path, 0)['img'].astype(int) - 100).max() <= 2
+    os.mkfifo(tmp_path / 'pipe.jpg')
+    (tmp_path / 'folder.png').mkdir()
+    (tmp_path / 'gone.jpg').symlink_to(tmp_path / 'nowhere.jpg')
+    for name in ('a.heic', 'b.HEIC', 'notes.txt', 'README'):
+        (tmp_path / name).write_text('')
+    assert list_images(tmp_path) == found
+    (line, ) = said
+    assert line.startswith(f"'{tmp_path}': 14 images; left out as no images: 2 .")
+    for part in ('2 .heic', '2 .jpg that is no regular file', '1 .png that', '1 .txt', '1 without'):
+        assert part in line
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other/a.heic').write_text('')
+    with pytest.raises(ValueError, match='holds no image .*left out as no images: 1 .heic'):
+        list_images(tmp_path / 'other')
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'a.jpg')
+    steps = pipeline(dict(pipeline=STEPS))
+    with pytest.raises(ImageError, match="a.jpg' can not be decoded: it is a pipe, not a file"):
+        steps.load(str(tmp_path / 'a.jpg'), 0)
+    with pytest.raises(ImageError, match='it is a device, not a file'):
+        steps.load('/dev/zero', 0)
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        steps.load(str(tmp_path / 'b.jpg'), 0)
+    with pytest.raises(ImageError, match='given as bytes can not be decoded: the file is empty'):
+        steps.load(b'', 0)
 
 
 def test_every_output_has_its_name():

@@ -54,3 +54,12 @@ def test_a_resizing_by_chance_is_refused(config, checkpoint, tmp_path):
         1, dict(type='mmdet.RandomResize', scale=(64, 64)))
     with pytest.raises(ValueError, match='RandomResize.*can not be repeated'):
         export_model(random, checkpoint, NAMES, tmp_path / 'model.onnx')
+
+
+def test_the_file_says_how_images_are_decoded(config, checkpoint, monkeypatch):
+    import copy
+    ignoring = copy.deepcopy(config)
+    ignoring.test_dataloader.dataset.pipeline[0].color_type = 'color_ignore_orientation'
+    monkeypatch.setattr('glip_mm.apis.export.export', lambda *args, **given: given)
+    given = export_model(ignoring, checkpoint, NAMES, 'x.onnx')
+    assert (given['decoder'], given['color_type']) == ('pillow', 'color_ignore_orientation')

@@ -50,7 +50,7 @@ def test_folders_of_folders_and_single_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="of split 'test'"):
         find_datasets([str(tmp_path)], 'test')
     (tmp_path / 'b/valid/a.jpg').unlink()
-    with pytest.raises(FileNotFoundError, match="'a.jpg' is in none of"):
+    with pytest.raises(FileNotFoundError, match="'a.jpg' is nowhere below"):
         find_datasets([str(tmp_path)], 'val')
 
 
@@ -116,7 +116,7 @@ def test_tool(tmp_path, config, checkpoint, monkeypatch):
 
 
 @pytest.mark.parametrize('options, message', [
-    (['nowhere'], 'neither a folder'), ([], 'tests no suite'),
+    (['nowhere'], "'nowhere' does not exist"), ([], 'tests no suite'),
     (['--prompts', 'x.json'], 'is for folders')])
 def test_tool_says_what_is_wrong(tmp_path, config, checkpoint, monkeypatch, capsys, options,
                                  message):

@@ -281,6 +281,14 @@ def test_negatives_from_a_list():
         BuildPrompt(negatives='some')
 
 
+def test_an_image_of_which_nothing_is_known_is_rejected():
+    nothing = dict(detection([]), negatives=[])
+    assert WordBuildPrompt(negatives='listed')(nothing) is None
+    assert WordBuildPrompt()(dict(detection([]), not_exhaustive=list(range(len(NAMES))))) is None
+    with pytest.raises(BadSample, match='a.jsonl:1: label without a name: label 99'):
+        WordBuildPrompt()(dict(detection([0]), not_exhaustive=[99], where='a.jsonl:1'))
+
+
 def test_crowds_are_neither_positive_nor_negative():
     given = detection([0, 1])
     given['gt_ignore_flags'] = np.array([False, True])
@@ -412,3 +420,48 @@ def test_bad_captions_name_the_row(change):
 def test_a_caption_without_phrases_is_background():
     out = WordBuildPrompt()(grounding(CAPTION, {}, []))
     assert out['prompt'].caption == CAPTION and out['prompt'].entities == ()
+
+
+# ---------------------------------------------------------------- words without tokens
+
+@pytest.mark.parametrize('phrase, owns', [
+    ('한글', True), ('cafe\u0301', True), ('👨\u200d👩\u200d👧', True), ('猫', True),
+    ('\u200b\u200d', False), ('\ufffd', False), ('  ', False), ('\x07', False)])
+def test_boxes_whose_words_own_no_token_go_and_are_counted(phrase, owns):
+    caption = f'a dog and {phrase} here'
+    phrases = {0: dict(phrase='a dog', tokens_positive=[[0, 5]]),
+               1: dict(phrase=phrase, tokens_positive=[[10, 10 + len(phrase)]])}
+    transform = BuildPrompt(tokenizer='bert-base-uncased')
+    out = transform(grounding(caption, phrases, [0, 1]))
+    assert out['gt_bboxes_labels'].tolist() == [0] + [1] * owns
+    assert transform._dropped == (not owns)
+    kept = BuildPrompt(keep_cut=True)(grounding(caption, phrases, [0, 1]))
+    assert kept['gt_bboxes_labels'].tolist() == [0, 1]
+
+
+def test_a_short_caption_may_have_many_tokens():
+    """A Korean syllable is three tokens, so 100 of them do not fit into 256."""
+    caption = '한글 ' * 50 + 'dog'
+    phrases = {0: dict(phrase='한글', tokens_positive=[[0, 2]]),
+               1: dict(phrase='dog', tokens_positive=[[150, 153]])}
+    assert BuildPrompt()(grounding(caption, phrases, [0, 1]))['gt_bboxes_labels'].tolist() == [0]
+
+
+def test_class_names_without_tokens():
+    given = detection([0, 1], ['\u200b', 'dog'])
+    out = BuildPrompt(num_negatives=0)(copy.deepcopy(given))
+    assert [out['prompt'].names[i] for i in out['gt_bboxes_labels']] == ['dog']
+    kept = BuildPrompt(num_negatives=0, keep_cut=True)(copy.deepcopy(given))
+    assert len(kept['gt_bboxes_labels']) == 2
+
+
+def test_dropped_boxes_are_logged_at_powers_of_two(monkeypatch):
+    logged = []
+    monkeypatch.setattr('glip_mm.datasets.transforms.build_prompt.print_log',
+                        lambda text, **_: logged.append(text))
+    transform = BuildPrompt()
+    phrases = {0: dict(phrase=' ', tokens_positive=[[1, 2]])}
+    for i in range(9):
+        transform(dict(grounding('a dog', phrases, [0]), where=f'a.jsonl:{i}'))
+    assert [text.split()[0] for text in logged] == ['1', '2', '4', '8']
+    assert logged[-1].endswith('The last: a.jsonl:7')

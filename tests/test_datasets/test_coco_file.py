@@ -19,7 +19,6 @@ from glip_mm.datasets.coco_file import (
 )
 from glip_mm.datasets.converters import coco_records
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.unknown_format import other_format
 
 
 def write(folder, **changes):
@@ -147,16 +146,3 @@ def test_a_category_that_only_groups_the_others_is_no_class(tmp_path):
     path = write(tmp_path, categories=(None, rows), annotations=(0, dict(category_id=0)))
     assert categories_of(read_coco(path), path)[0] == (0, 1, 2)
     assert len(coco_records(path, progress=False).label_map) == 3
-
-
-@pytest.mark.parametrize('files, said', [
-    (('images/a.jpg', 'labels/a.txt', 'data.yaml'), 'it looks like YOLO'),
-    (('JPEGImages/a.jpg', 'Annotations/a.xml'), 'it looks like PASCAL VOC'),
-    (('a.jpg', 'train.csv'), 'its .csv files are not read'),
-    (('a.jpg', 'labels.json'), "labels.json' is there: if it is a COCO-format file"),
-    (('a.jpg', 'readme.txt'), 'holds no annotations at all'), ((), 'it is empty')])
-def test_what_a_folder_holds_instead(tmp_path, files, said):
-    for name in files:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b'x')
-    assert said in other_format(tmp_path)

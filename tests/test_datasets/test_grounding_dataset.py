@@ -1,14 +1,18 @@
 import base64
 import io
 import json
+import os
 import tarfile
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from glip_mm.datasets import BadSample, GroundingDataset, LoadImage
 from glip_mm.datasets.storage.sources import expand_braces
+from glip_mm.datasets.transforms import PackCaptions
 
 LABELS = {'0': 'cat', '3': 'dog'}
 
@@ -173,7 +177,7 @@ def test_a_broken_image_of_a_bundle_is_named(tmp_path):
     with open(tmp_path / 'det.yaml', 'a') as file:
         file.write('hw: hw.tsv\n')
     data = open_data(tmp_path, labels=False, ann_file='det.yaml', format='tsv', on_bad='stop')
-    with pytest.raises(BadSample, match=r'det.yaml.odvg.jsonl:2.*img.tsv/k0.jpg'):
+    with pytest.raises(BadSample, match=r'det.yaml-\w+.odvg.jsonl:2.*img.tsv/k0.jpg'):
         data[1]
 
 
@@ -199,12 +203,155 @@ def test_strict_mode_stops_at_file_and_line(cause, tmp_path):
     assert error.value.cause == cause
 
 
-@pytest.mark.parametrize('cause', BAD)
+@pytest.mark.parametrize('cause', ['not JSON', 'wrong type'])
 def test_tolerant_mode_replaces_the_same_way_and_counts(cause, tmp_path):
     write(tmp_path, [*(detection(f'{i}.png') for i in range(5)), BAD[cause]])
     first, second = open_data(tmp_path), open_data(tmp_path)
     assert first[5]['img'].max() == second[5]['img'].max() < 5
     assert first.counter.causes == {cause: 1}
+
+
+@pytest.mark.parametrize('cause', ['span past the caption', 'box outside the image',
+                                   'unknown label'])
+def test_a_faulty_box_costs_the_box_and_not_the_image(cause, tmp_path):
+    write(tmp_path, [detection('0.png'), BAD[cause]])
+    data = open_data(tmp_path)
+    info = data.get_data_info(1)
+    # of the two regions only that of the first two boxes ends in the caption
+    assert [i['bbox_label'] for i in info['instances']] == [0, 0] * (cause[:4] == 'span')
+    assert data[1]['img_path'].endswith('b.png') and data.counter.causes == {}
+    assert data.dropped_boxes.causes == {cause: 2}  # read twice
+
+
+def test_what_lost_its_boxes_is_no_negative(tmp_path):
+    thin = [1, 1, 2, 8]
+    row = detection('0.png', boxes=[(1, 2, 9, 8), thin])
+    row['detection']['instances'][0]['label'] = 0
+    caption = grounding('1.png')
+    caption['grounding']['regions'][1]['bbox'] = thin
+    caption['grounding']['regions'].append(dict(bbox=[1, 2, 9, 8], phrase='x',
+                                                tokens_positive=[[8, 99]]))
+    write(tmp_path, [row, caption])
+    data = open_data(tmp_path, filter_cfg=dict(filter_empty_gt=True))
+    info = data.get_data_info(0)
+    assert [i['bbox_label'] for i in info['instances']] == [0] and info['not_exhaustive'] == [3]
+    info = data.get_data_info(1)
+    assert list(info['phrases']) == [0] and info['num_without_box'] == 2
+
+
+def test_an_image_whose_boxes_all_go_is_rejected_where_empty_ones_are(tmp_path):
+    write(tmp_path, [detection('0.png'), detection('1.png', boxes=[(30, 2, 39, 8)])])
+    assert open_data(tmp_path)[1]['img'].max() == 1
+    data = open_data(tmp_path, filter_cfg=dict(filter_empty_gt=True))
+    assert data[1]['img'].max() == 0 and data.counter.causes == {}
+
+
+def test_two_percent_of_thin_boxes_do_not_end_a_training_and_most_do(tmp_path):
+    write(tmp_path, [detection('0.png', boxes=[(1, 2, 9, 8)] * 49 + [(1, 2, 2, 8)]),
+                     detection('1.png', boxes=[(1, 2, 2, 8)] * 9 + [(1, 2, 9, 8)])])
+    data = open_data(tmp_path)
+    for _ in range(30):
+        data[0]
+    assert str(data.dropped_boxes) == '30 of 1500 boxes left out (degenerate box: 30)'
+    with pytest.raises(RuntimeError, match=r'boxes left out .*degenerate box: \d+.* half of all'):
+        for _ in range(400):
+            data[1]
+
+
+class Step:
+    """A transform that fails for some samples."""
+
+    def __init__(self, fails, error):
+        self.fails, self.error = fails, error
+
+    def __call__(self, results):
+        if self.fails(results['sample_idx']):
+            raise self.error
+        return results
+
+
+def test_any_error_of_a_transform_is_replaced_and_counted_by_its_class(tmp_path, monkeypatch):
+    write(tmp_path, [detection(f'{i}.png') for i in range(4)])
+    logged = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', logged.append)
+    data = open_data(tmp_path, pipeline=[Step({1, 3}.__contains__, ZeroDivisionError('by me'))])
+    assert data[1]['sample_idx'] in (0, 2) and data[3]['sample_idx'] in (0, 2)
+    causes = data.counter.causes
+    assert list(causes) == ['ZeroDivisionError'] and causes['ZeroDivisionError'] >= 2
+    assert 'a.jsonl:2: ZeroDivisionError: by me' in logged[0]
+    # the traceback stands in the log once
+    assert sum('Traceback' in text and 'raise self.error' in text for text in logged) == 1
+    data.counter.patience, data.counter.max_bad = 1, 0.1
+    with pytest.raises(RuntimeError, match=r'ZeroDivisionError: \d+\), more than max_bad=0.1'):
+        data[1]
+
+
+def test_an_error_of_every_sample_is_raised_at_once(tmp_path):
+    write(tmp_path, [detection(f'{i}.png') for i in range(4)])
+    data = open_data(tmp_path, pipeline=[Step(lambda i: True, KeyError('gt_bboxes'))])
+    with pytest.raises(KeyError, match='gt_bboxes'):
+        data[0]
+    assert data.counter.read == 10
+
+
+@pytest.mark.parametrize('error', [
+    KeyboardInterrupt(), MemoryError(), RuntimeError('DataLoader worker (pid 7) is killed')])
+def test_what_is_not_about_a_sample_passes(error, tmp_path):
+    write(tmp_path, [detection(f'{i}.png') for i in range(4)])
+    data = open_data(tmp_path, pipeline=[Step((1).__eq__, error)])
+    data[0]
+    with pytest.raises(type(error)):
+        data[1]
+
+
+def test_strict_mode_lets_errors_of_transforms_pass(tmp_path):
+    write(tmp_path, [detection('0.png')])
+    data = open_data(tmp_path, on_bad='stop', pipeline=[Step(lambda i: True, KeyError('x'))])
+    with pytest.raises(KeyError):
+        data[0]
+
+
+def test_companions_without_a_caption_are_drawn_anew(tmp_path):
+    write(tmp_path, [grounding('0.png'), detection('1.png'), '{"filename": ',
+                     grounding('2.png', caption=' ')])
+    data = open_data(tmp_path, pipeline=[PackCaptions(num_negatives=3, full_prob=-1)])
+    np.random.seed(0)
+    assert data[0]['text'].count('a dog on a mat') == 4
+    assert data.counter.causes.keys() == {'not JSON', 'wrong type'}
+
+
+def test_a_file_without_any_caption_for_a_companion(tmp_path):
+    write(tmp_path, [detection('0.png')])
+    with pytest.raises(BadSample, match='100 rows in a row have none'):
+        open_data(tmp_path)._other_caption(np.random)
+
+
+def test_workers_count_together(tmp_path):
+    write(tmp_path, [detection(f'{i}.png', boxes=[(1, 2, 9, 8), (1, 2, 2, 8)]) for i in range(8)])
+    (tmp_path / '3.png').unlink()
+    data = open_data(tmp_path)
+    for _ in DataLoader(data, batch_size=None, num_workers=2, collate_fn=len):
+        pass
+    assert data.counter.causes['missing image'] >= 1
+    assert data.dropped_boxes.causes['degenerate box'] >= 8
+
+
+def test_images_that_are_no_files_are_not_waited_for(tmp_path):
+    write(tmp_path, [detection('0.png')])
+    (tmp_path / '0.png').unlink()
+    os.mkfifo(tmp_path / '0.png')
+    with pytest.raises(BadSample, match='no regular file'):
+        open_data(tmp_path, data_prefix=dict(img=''), on_bad='stop', pipeline=[LoadImage()])[0]
+
+
+def test_detection_data_need_a_label_map(tmp_path):
+    write(tmp_path, ['{"filename', detection('0.png')])
+    with pytest.raises(ValueError, match=r'a.jsonl:2: detection data need label_map_file'):
+        open_data(tmp_path, labels=False)
+    # a later row, in data that are captions otherwise
+    write(tmp_path, [grounding('0.png'), detection('1.png')])
+    data = open_data(tmp_path, labels=False)
+    assert data[1]['text'] == 'a dog on a mat' and data.counter.causes == {'no label map': 1}
 
 
 def test_broken_and_missing_images_are_told_apart(tmp_path):

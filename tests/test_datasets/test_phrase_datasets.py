@@ -5,6 +5,7 @@ import json
 import pytest
 
 from glip_mm.datasets import Flickr30kEntitiesDataset, MDETRPhraseDataset
+from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.flickr30k_entities import parse_sentence, read_boxes
 from glip_mm.text import Prompt
 
@@ -107,3 +108,35 @@ def test_an_expression_is_one_phrase(tmp_path):
         MDETRPhraseDataset(ann_file=mdetr(tmp_path), test_mode=True)
     with pytest.raises(ValueError, match="got 'words'"):
         MDETRPhraseDataset(ann_file=mdetr(tmp_path), target='words', test_mode=True)
+
+
+@pytest.mark.parametrize('where, change, message', [
+    ('images', dict(file_name=None), '(?s)can be used.*image without a file name'),
+    ('images', dict(width=None, height='x'), '(?s)can be used.*positive whole width and height'),
+    ('images', dict(caption=3), 'image 5 has no caption'),
+    ('images', dict(id=[1]), '(?s)can be used.*no JSON object or has no id'),
+    ('annotations', dict(tokens_positive=[[8, None]]), 'image 5 or one of its annotations: '),
+    ('images', dict(tokens_positive_eval=[[[0, 4]], [[8, 900]]]), 'is not inside the caption'),
+    ('images', dict(tokens_positive_eval=7), 'image 5 or one of its annotations: '),
+])
+def test_malformed_fields_are_named(tmp_path, where, change, message):
+    path = mdetr(tmp_path, tokens_positive_eval=[[[0, 4]], [[8, 19]]])
+    content = json.loads(open(path).read())
+    content[where][0].update(change)
+    if 'tokens_positive_eval' in change and message.startswith('is not'):
+        content['annotations'][0]['tokens_positive'] = [[8, 900]]
+    open(path, 'w').write(json.dumps(content))
+    with pytest.raises(DataError, match=message) as error:
+        MDETRPhraseDataset(ann_file=path, test_mode=True)
+    assert str(error.value).startswith(f"'{path}'")
+
+
+def test_lists_of_other_programs(release):
+    (release / 'test.txt').write_bytes(b'\xef\xbb\xbf12\r\n')
+    assert len(Flickr30kEntitiesDataset(ann_file=str(release / 'test.txt'), test_mode=True)) == 2
+    (release / 'test.txt').write_bytes('12'.encode('utf-16'))
+    with pytest.raises(DataError, match="test.txt' is not in UTF-8"):
+        Flickr30kEntitiesDataset(ann_file=str(release / 'test.txt'), test_mode=True)
+    (release / 'test.txt').write_text('12.jpg')
+    with pytest.raises(DataError, match="'12.jpg' is no image number"):
+        Flickr30kEntitiesDataset(ann_file=str(release / 'test.txt'), test_mode=True)

@@ -1,6 +1,7 @@
 """The validator names every kind of fault, at the right line, and nothing else."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glip_mm.datasets import validation
-from glip_mm.datasets.odvg_rules import HARMLESS, REMEDIES, box_problem, check_row
-from glip_mm.datasets.validation import checked_label_map, validate_odvg
+from glip_mm.datasets.odvg_rules import HARMLESS, REMEDIES, box_problem, check_row, clean
+from glip_mm.datasets.validation import validate_odvg
 
 NAMES = {0: 'cat', 1: 'dog'}
 
@@ -78,9 +79,27 @@ BAD = [
     (detection(instance(category='cat')), 'detection.instances[0].category', 'wrong category'),
     (detection(instance(ignore='no')), 'detection.instances[0].ignore', 'wrong type'),
     (detection(negatives=[0, 7]), 'detection.negatives[1]', 'unknown label'),
+    (detection(not_exhaustive=[7]), 'detection.not_exhaustive[0]', 'unknown label'),
+    # which classes are absent must not be guessed
     (detection(not_exhaustive=3), 'detection.not_exhaustive', 'wrong type'),
+    (dict(detection(), filename='a\0'), 'filename', 'bad file name'),
+    (dict(detection(), filename='\ud800'), 'filename', 'bad file name'),
+    (dict(detection(), width=10 ** 400), 'width', 'bad size'),
+    (dict(detection(), image_id=[1]), 'image_id', 'wrong type'),
+    (detection(instance(bbox=[True, 0, 9, 9])), 'detection.instances[0].bbox', 'malformed box'),
+    (detection(instance(bbox=[0, 0, 9.5, 10 ** 400])), 'detection.instances[0].bbox',
+     'malformed box'),
+    (detection(instance(score=None)), 'detection.instances[0].score', 'bad score'),
+    (grounding(region(score=10 ** 400)), 'grounding.regions[0].score', 'bad score'),
+    (grounding(region(bbox=[[0, 0, 9, 9], [1, 1, 8, 8]], score=[.5, '1'])),
+     'grounding.regions[0].score[1]', 'bad score'),
+    (dict(grounding(), grounding=dict(caption='a', regions=[], without_box=7)),
+     'grounding.without_box', 'wrong type'),
+    (dict(grounding(), grounding=dict(caption='a', regions=[], without_box=[dict(phrase='a')])),
+     'grounding.without_box[0].tokens_positive', 'no span'),
     (grounding(caption=''), 'grounding.caption', 'wrong type'),
     (dict(grounding(), grounding=dict(regions=[])), 'grounding.caption', 'missing field'),
+    (grounding(caption='very ' * 20_000), 'grounding.caption', 'long caption'),
     (dict(grounding(), grounding=dict(caption='a', regions={})), 'grounding.regions',
      'wrong type'),
     (grounding(3), 'grounding.regions[0]', 'wrong type'),
@@ -104,6 +123,32 @@ BAD = [
     (grounding(region(score=[.5, .5])), 'grounding.regions[0].score', 'bad score'),
     (grounding(region(score='high')), 'grounding.regions[0].score', 'bad score'),
 ]
+
+
+def test_clean_keeps_what_is_usable():
+    thin, good = [9, 9, 9, 9], [0, 0, 9, 9]
+    row = detection(instance(), instance(bbox=thin, label=0, category='cat'), instance(label=9),
+                    negatives=[0, 7], not_exhaustive=[1])
+    record, problems = clean(row, NAMES)
+    assert record['detection'] == dict(instances=[instance()], negatives=[0],
+                                       not_exhaustive=[0, 1])
+    assert [problem.cause for problem in problems] == ['unknown label', 'degenerate box',
+                                                       'unknown label']
+    row = grounding(region(bbox=[thin, good], score=[.1, .9]), region(bbox=thin),
+                    region(tokens_positive=[[0, 99]]), without_box=[])
+    record, _ = clean(row)
+    phrase = dict(phrase='a dog', tokens_positive=[[0, 5]])
+    assert record['grounding'] == dict(
+        caption='a dog and a cat', regions=[dict(phrase, bbox=[good], score=[.9])],
+        without_box=[phrase])
+    # a lone surrogate is a character that tokenizers drop: spans stay what they are
+    record, problems = clean(grounding(region(phrase='\ud800 do', tokens_positive=[[0, 4]]),
+                                       caption='\ud800 dog'))
+    assert record['grounding']['caption'] == '\ufffd dog'
+    assert record['grounding']['regions'][0]['phrase'] == '\ufffd do'
+    assert [problem.cause for problem in problems] == ['lone surrogate']
+    assert clean(dict(row, width=0))[0] is None
+    assert row['grounding']['regions'][0]['bbox'][0] == thin
 
 
 def test_every_cause_has_a_remedy():
@@ -131,7 +176,7 @@ def test_bad_rows(row, field, cause):
     # one fault costs one box, one region or the row; never nothing, unless it does no harm
     lost = not check.usable or check.usable_boxes < check.boxes
     harmless = cause in HARMLESS or field.startswith(
-        ('detection.negatives', 'detection.not_'))
+        ('detection.negatives[', 'detection.not_exhaustive[', 'grounding.without_box', 'image_id'))
     assert lost != harmless
     assert cause in REMEDIES
 
@@ -203,17 +248,26 @@ def test_odd_files(tmp_path, monkeypatch):
     empty = write(tmp_path / 'empty.jsonl', [])
     assert validate_odvg(empty, progress=False).ok
     odd = write(tmp_path / 'odd.jsonl', [grounding(region(), caption='a dog \ud800')])
-    assert validate_odvg(odd, progress=False).ok
+    assert validate_odvg(odd, progress=False).causes == {'lone surrogate': 1}
     monkeypatch.setattr(validation, '_LONGEST_LINE', 20)
     with pytest.raises(ValueError, match='JSON lines'):
         validate_odvg(odd, progress=False)
 
 
-@pytest.mark.parametrize('content, words', [
-    ('[]', 'no label map'), ('{"a": "b"}', 'no label map'), ('x', 'no label map'),
-    ('{"0": "cat", "1": "cat"}', 'labels 0 and 1'), ('{"0": " "}', 'label 0')])
-def test_bad_label_maps(tmp_path, content, words):
-    path = tmp_path / 'map.json'
-    path.write_text(content)
-    with pytest.raises(ValueError, match=words):
-        checked_label_map(path)
+def test_rows_that_no_parser_takes_are_faults(tmp_path):
+    deep = '[' * 100_000 + ']' * 100_000
+    path = tmp_path / 'a.jsonl'
+    path.write_bytes(b'\xef\xbb\xbf' + json.dumps(GOOD[1]).encode() + b'\r\n'
+                     + deep.encode() + b'\n\xff\xfe\n' + b'9' * 5000 + b'\n')
+    found = validate_odvg(path, NAMES, progress=False)
+    assert [(fault.line, fault.cause) for fault in found.faults] == [
+        (2, 'not JSON'), (3, 'not JSON'), (4, 'not JSON')]
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(FileNotFoundError, match='no regular file'):
+        validate_odvg(tmp_path / 'pipe', progress=False)
+    path = write(tmp_path / 'a.jsonl', [dict(GOOD[0], filename='pipe')])
+    found = validate_odvg(path, NAMES, tmp_path, check_images=True, progress=False)
+    assert found.causes == {'missing image': 1}

@@ -1,7 +1,9 @@
 """COCO-format and LVIS files as evaluation sets."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
 
@@ -9,6 +11,7 @@ from glip_mm.datasets import ZeroShotDataset
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.registry import DATASETS
 from glip_mm.text import Prompt
+from glip_mm.visualization import save_image
 
 BOX = dict(id=1, image_id=3, bbox=[1, 2, 10, 20], category_id=7, area=200, iscrowd=0)
 
@@ -113,3 +116,42 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / 'a.jpg').write_bytes(b'no image')
     with pytest.raises(BadSample, match=r"image 3: broken image: '.*a.jpg'.*fetch it again"):
         dataset[0]
+
+
+def training_set(folder, **options):
+    save_image(folder / 'a.jpg', np.zeros((30, 40, 3), np.uint8))
+    (folder / 'b.jpg').write_bytes((folder / 'a.jpg').read_bytes()[:-20])
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        return ZeroShotDataset(
+            ann_file=str(write(folder, [(7, 'cat')])), data_prefix=dict(img=str(folder)),
+            pipeline=[dict(type='LoadImage')], **options)
+
+
+def test_a_broken_image_is_replaced_in_training_and_counted(tmp_path):
+    data = training_set(tmp_path)
+    assert [Path(data[i]['img_path']).name for i in (0, 1, 1)] == ['a.jpg'] * 3
+    assert data.counter.causes == {'broken image': data.counter.read - 3}
+    assert data.counter.causes['broken image'] >= 2
+    subset = data.get_subset([1])
+    assert subset.counter is data.counter
+    data.counter.patience = 1
+    with pytest.raises(RuntimeError, match='more than max_bad=0.1.*b.jpg'):
+        data[1]
+
+
+@pytest.mark.parametrize('options', [dict(test_mode=True), dict(on_bad='stop')])
+def test_tests_stop_at_a_broken_image(options, tmp_path):
+    with pytest.raises(BadSample, match="a.json' image 9: broken image: '.*b.jpg'"):
+        training_set(tmp_path, **options)[1]
+
+
+def test_nothing_usable_ends_the_training(tmp_path):
+    data = training_set(tmp_path)
+    (tmp_path / 'a.jpg').unlink()
+    with pytest.raises(RuntimeError, match='100 samples in a row could not be used'):
+        data[0]
+
+
+def test_an_unknown_policy(tmp_path):
+    with pytest.raises(ValueError, match="on_bad must be 'replace' or 'stop', got 'skip'"):
+        training_set(tmp_path, on_bad='skip')

@@ -14,6 +14,8 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from glip_mm.datasets.converters import FORMATS
+from glip_mm.datasets.formats import FORMATS as FOLDER_FORMATS
+from glip_mm.datasets.formats import open_folder
 from glip_mm.models.tuning import MODES
 from glip_mm.registry import DATASETS, MODELS
 from glip_mm.text import Prompt
@@ -62,7 +64,7 @@ def clone(tmp_path_factory):
 @pytest.fixture
 def example(clone, monkeypatch):
     """Imports a module of the page; what it registers is forgotten afterwards."""
-    registries = (FORMATS, MODES, MODELS.module_dict)
+    registries = (FORMATS, FOLDER_FORMATS, MODES, MODELS.module_dict)
     before = [dict(registry) for registry in registries]
     monkeypatch.syspath_prepend(str(clone))
     monkeypatch.chdir(clone)
@@ -125,9 +127,23 @@ def test_data_format(clone, example):
     info = dataset.get_data_info(1)
     assert info['instances'][0]['bbox'] == [8, 8, 48, 48] and info['text'][1] == 'helmet'
     assert Path(info['img_path']).is_file()
-    with pytest.raises(ValueError, match='none of odvg, tar, coco, .*csv'):
+    with pytest.raises(ValueError, match='none of folder, odvg, tar, coco, .*csv'):
         DATASETS.build(dict(type='GroundingDataset', format='no_such', ann_file='boxes.csv',
                             data_root='data/helmets'))
+
+
+def test_folder_format(clone, example):
+    example('csv_folder')
+    folder = clone / 'data/helmets_csv'
+    shutil.copytree(clone / 'data/helmets/images', folder / 'images')
+    rows = (clone / 'data/helmets/boxes.csv').read_text()
+    (folder / 'boxes_train.csv').write_text(rows)
+    (folder / 'boxes_valid.csv').write_text(rows.replace('8,8,48,48', '8,8,8,48', 1))
+    opened = open_folder(folder)
+    assert opened.format.name == 'csv-folder' and list(opened.splits) == ['train', 'val']
+    assert opened.classes('val') == tuple(sorted(NAMES))
+    assert opened.content('train')['annotations'][0]['bbox'] == [8, 8, 40, 40]
+    assert opened.report('val').examples == {'box of no width or height': 'boxes_valid.csv line 2'}
 
 
 def test_backbone(clone, example):
@@ -191,6 +207,6 @@ def test_tuning_mode(clone, example):
 
 
 def test_the_page_has_no_other_examples():
-    assert len(BLOCKS) == 12
+    assert len(BLOCKS) == 13
     for name in re.findall(r'\b(?:tools|configs)/[\w/-]+\.py', PAGE):
         assert (ROOT / name).is_file() or name in BLOCKS, name

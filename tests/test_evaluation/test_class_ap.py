@@ -40,7 +40,7 @@ def scene(seed, images=6):
 
 def write(path, boxes, images):
     path.write_text(json.dumps(dict(
-        images=[dict(id=i, width=200, height=200) for i in images],
+        images=[dict(id=i, file_name=f'{i}.jpg', width=200, height=200) for i in images],
         categories=[dict(id=c, name=str(c)) for c in CATEGORIES],
         annotations=[dict(b, id=k) for k, b in enumerate(boxes, 1)])))
     return quiet_coco(path)

@@ -66,7 +66,8 @@ def test_it_is_the_packages_on_generated_files(seed):
 def one_image(boxes, **fields):
     """An annotation file of one category."""
     return dict(
-        images=[dict(id=1, neg_category_ids=[], not_exhaustive_category_ids=[], **fields)],
+        images=[dict(id=1, file_name='1.jpg', width=500, height=500, neg_category_ids=[],
+                     not_exhaustive_category_ids=[], **fields)],
         categories=[dict(id=3, name='cat', frequency='f')],
         annotations=[dict(id=index + 1, image_id=1, category_id=3, bbox=box,
                           area=box[2] * box[3]) for index, box in enumerate(boxes)])

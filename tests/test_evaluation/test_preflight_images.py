@@ -1,15 +1,18 @@
 """Images that are missing, turned, of another size or of 16 bits, as a set's loader sees them."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
 from PIL import Image
 
-from glip_mm.evaluation.preflight import Findings
+from glip_mm.evaluation.preflight import Findings, image_checks, image_files
 from glip_mm.evaluation.preflight.image_checks import check_images
 from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
+from glip_mm.image_decoding import open_image
 from glip_mm.registry import DATASETS
 
 WIDTH, HEIGHT = 32, 20
@@ -17,7 +20,7 @@ UPRIGHT, STORED = (WIDTH, HEIGHT), (HEIGHT, WIDTH)
 
 
 def look(folder, draw, size=UPRIGHT, images=3, loader='LoadImageFromFile', kind='CocoDataset',
-         **options):
+         max_bad=None, work_dir=None, **options):
     """Findings on images that ``draw(index)`` gives as ``(image, options of saving)``."""
     for i in range(images):
         made = draw(i)
@@ -32,11 +35,13 @@ def look(folder, draw, size=UPRIGHT, images=3, loader='LoadImageFromFile', kind=
     common = dict(ann_file='a.json', data_root=str(folder), data_prefix=dict(img=''),
                   pipeline=[dict(type=loader, **options)])
     common.update(dict(format='coco') if kind == 'GroundingDataset' else dict(
-        metainfo=dict(classes=('cat', )), test_mode=True))
+        metainfo=dict(classes=('cat', )), test_mode=max_bad is None))
+    if max_bad is not None:
+        common.update(max_bad=max_bad)
     with DefaultScope.overwrite_default_scope('glip_mm'):
         dataset = DATASETS.build(dict(type=kind, **common))
     findings = Findings()
-    check_images(datasets_of(dataset)[0], findings)
+    check_images(datasets_of(dataset)[0], findings, work_dir)
     return findings
 
 
@@ -68,8 +73,11 @@ def test_missing_images(tmp_path):
 
 
 def test_a_training_set_replaces_a_missing_image_and_not_all(tmp_path):
-    found = look(tmp_path, lambda i: None if i == 1 else (plain(), {}), kind='GroundingDataset')
+    made = dict(kind='GroundingDataset', draw=lambda i: None if i == 1 else (plain(), {}))
+    found = look(tmp_path, max_bad=0.4, **made)
     assert found.errors == [] and '1 of 3 images' in found.warnings[0]
+    # it would end after some epochs
+    assert 'at most 1% are replaced: max_bad' in look(tmp_path, **made).errors[0]
     (tmp_path / 'none').mkdir()
     found = look(tmp_path / 'none', lambda i: None, kind='GroundingDataset')
     assert '3 of 3 images' in found.errors[0]
@@ -90,11 +98,64 @@ def test_files_that_are_cut_off(tmp_path):
     assert 'cannot be decoded' in found.errors[0] and "1.png'" in found.errors[0]
 
 
-def test_all_images_are_looked_at_and_not_only_those_that_are_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr('glip_mm.evaluation.preflight.image_checks.DECODED', 1)
-    (tmp_path / '1.png').write_bytes(b'no image')
+def test_headers_and_ends_of_all_are_looked_at_when_there_is_no_time_to_decode(tmp_path,
+                                                                               monkeypatch):
+    monkeypatch.setattr(image_files, 'DECODING', -1)
+    plain().save(tmp_path / '1.png')
+    whole = (tmp_path / '1.png').read_bytes()
+    for cut in (b'no image', b'', whole[:-60]):
+        (tmp_path / '1.png').write_bytes(cut)
+        found = look(tmp_path, lambda i: None if i == 1 else (plain(), {}))
+        assert '1 of 3 images that were looked at cannot be decoded' in found.errors[0]
+        assert found.notes[0].startswith('a: 3 of 3 images were looked at')
+
+
+def test_one_of_164_that_lacks_20_bytes(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / '0.jpg')
+    whole = (tmp_path / '0.jpg').read_bytes()
+    for i in range(164):
+        (tmp_path / f'{i}.jpg').write_bytes(whole[:-20] if i == 77 else whole)
+    made = dict(draw=lambda i: None, images=164, kind='ZeroShotDataset')
+    found = look(tmp_path, **made)
+    assert "1 of 164 images that were looked at cannot be decoded" in found.errors[0]
+    assert "77.jpg' (image file is truncated" in found.errors[0]
+    found = look(tmp_path, max_bad=.1, **made)  # in training another takes its place
+    assert found.errors == [] and '1 of 164 images' in found.warnings[0]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / '1.png')
     found = look(tmp_path, lambda i: None if i == 1 else (plain(), {}))
-    assert '1 of 3 images that were looked at cannot be decoded' in found.errors[0]
+    assert "1.png' (it is a pipe, not a file)" in found.errors[0]
+
+
+def test_files_that_are_known_are_not_read_again(tmp_path, monkeypatch):
+    made = dict(draw=lambda i: None if i == 1 else (plain(), {}), work_dir=tmp_path / 'work')
+    plain().save(tmp_path / '1.png')
+    assert look(tmp_path, **made).errors == []
+    read = []
+    monkeypatch.setattr(image_files, 'open_image', lambda path: read.append(path) or open_image(
+        path))
+    for i in (0, 2):  # look() has written them anew
+        os.utime(tmp_path / f'{i}.png', (1, 1))
+    made['draw'] = lambda i: None
+    assert look(tmp_path, **made).errors == []
+    assert {Path(path).name for path in read} == {'0.png', '2.png'}
+    read.clear()
+    for known in (dict(image_files._known), {}):  # in this process, and in another
+        monkeypatch.setattr(image_files, '_known', known)
+        assert look(tmp_path, **made).errors == [] and read == []
+    (tmp_path / '1.png').write_bytes(b'no image')
+    assert '1.png' in look(tmp_path, **made).errors[0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        '0.png', '1.png', '2.png', 'a.json', 'work']
+
+
+def test_a_sample_of_very_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_checks, 'SOUGHT', 2)
+    assert look(tmp_path, lambda i: (plain(), {})).notes == [
+        'a: 2 of 3 images were looked at, 2 of them to the last pixel']
 
 
 def test_images_turned_by_exif(tmp_path):
@@ -117,6 +178,17 @@ def test_images_of_16_bits(tmp_path):
     assert look(tmp_path, lambda i: deep(40000)).errors == []
     found = look(tmp_path, lambda i: deep(4095))
     assert 'nearly black' in found.errors[0] and '4095 of 65535' in found.errors[0]
-    found = look(tmp_path, lambda i: deep(40000), imdecode_backend='pillow')
+    for backend in ('pillow', 'cv2'):
+        assert look(tmp_path, lambda i: deep(40000), imdecode_backend=backend).errors == []
+    mmcv = dict(loader='mmdet.LoadImageFromFile', imdecode_backend='pillow')
+    found = look(tmp_path, lambda i: deep(40000), **mmcv)
     assert 'clip to white' in found.errors[0] and "type='LoadImage'" in found.errors[0]
-    assert look(tmp_path, lambda i: deep(40000), loader='LoadImage').errors == []
+    assert look(tmp_path, lambda i: (plain(), {}), **mmcv).errors == []
+
+
+def test_floats_without_a_known_white(tmp_path):
+    values = np.full((HEIGHT, WIDTH), 3000, np.float32)
+    for i in range(3):
+        Image.fromarray(values).save(tmp_path / f'{i}.png', 'TIFF')
+    found = look(tmp_path, lambda i: None)
+    assert 'nothing says which of them is white' in found.errors[0]

@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,6 +75,20 @@ def test_a_good_set_passes_and_its_prompt_is_logged(bert, model, tmp_path):
     found = look(write(tmp_path / 'a'), bert, model)
     assert (found.errors, found.warnings) == ([], [])
     assert '3 training images, 2 classes' in found.notes[-1] and "cat" in found.notes[-1]
+
+
+def test_the_share_of_dropped_boxes_is_reported(bert, model, tmp_path):
+    folder = write(tmp_path / 'a')
+    one = dict(label=0, bbox=[1, 1, 9, 9])
+    (folder / 'map.json').write_text('{"0": "cat"}')
+    for labels, kind in (([0, 0, 7], 'warnings'), ([7, 7, 0], 'errors')):
+        (folder / 'a.json').write_text(json.dumps(dict(
+            filename='0.png', width=SIZE[0], height=SIZE[1],
+            detection=dict(instances=[dict(one, label=label) for label in labels]))))
+        found = look(folder, bert, model, format='odvg', label_map_file='map.json')
+        (text, ) = getattr(found, kind)
+        counts = re.search(r'(\d+) of (\d+) boxes left out \(unknown label', text)
+        assert int(counts[1]) / int(counts[2]) == labels.count(7) / 3
 
 
 def test_no_random_number_is_drawn(bert, model, tmp_path):

@@ -43,7 +43,7 @@ def test_a_share_of_the_training_images(pets, tmp_path):
     assert splits.test.ann_file == pets / 'test/_annotations.coco.json'
     assert folder_splits(pets, 0.25, 3, tmp_path / 'again').val.ann_file.read_text() == (
         splits.val.ann_file.read_text())
-    with pytest.raises(ValueError, match='0.01 of 12 images leaves 0 for val'):
+    with pytest.raises(ValueError, match='0.01 of 12 images .* leaves 0 for val'):
         folder_splits(pets, 0.01, 3, tmp_path / 'out')
     for share in (0, 1, 20, -0.5):
         with pytest.raises(ValueError, match=f'--val-fraction {share} must be above 0'):
@@ -60,7 +60,7 @@ def test_an_undivided_folder(pets, tmp_path):
 
 @pytest.mark.parametrize('change, message', [
     (lambda f: shutil.rmtree(f), 'is not a folder'),
-    (lambda f: shutil.rmtree(f / 'train'), "no COCO-format annotations of split 'train'"),
+    (lambda f: shutil.rmtree(f / 'train'), "it has no train split, only 'val', 'test'"),
     (lambda f: shutil.move(f, f.parent / 'x') and shutil.move(f.parent / 'x', f / 'x'),
      r"holds data sets in the folders \['x'\]"),
     (lambda f: (f / 'train/_annotations.coco.json').write_text('{'), 'not valid JSON'),
@@ -109,3 +109,18 @@ def test_odinw(tmp_path):
     assert prepared_file(splits.train, 3, 30) == path
     few = with_shots(splits, 3, 30, tmp_path, path)
     assert few.train.ann_file == path and few.train.images == splits.train.images
+
+
+def test_copies_of_one_picture_stay_in_one_split(pets, tmp_path):
+    path = pets / 'train/_annotations.coco.json'
+    rows = json.loads(path.read_text())
+    for i, image in enumerate(rows['images']):  # three augmented copies of each of four pictures
+        name = f'p{i // 3}_jpg.rf.{i:08x}.jpg'
+        (pets / 'train' / image['file_name']).rename(pets / 'train' / name)
+        image['file_name'] = name
+    path.write_text(json.dumps(rows))
+    splits = folder_splits(pets / 'train', 0.25, 0, tmp_path / 'out')
+    names = [{i['file_name'][:2] for i in json.loads(s.ann_file.read_text())['images']}
+             for s in (splits.train, splits.val)]
+    assert len(names[1]) == 1 and names[0] | names[1] == {'p0', 'p1', 'p2', 'p3'}
+    assert not names[0] & names[1]

@@ -1,15 +1,21 @@
 """What is read again while a model is tuned."""
 
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from glip_mm.finetuning import RunSettings, finetune_config, folder_splits
 from glip_mm.finetuning.replay import read_replay
+from glip_mm.registry import DATASETS
 
 MEMBER = '''dict(type='GroundingDataset', ann_file='{}',
     pipeline=[dict(type='LoadImageFromFile'), dict(type='BuildPrompt')])'''
+ROW = ('{"filename": "a.jpg", "width": 9, "height": 9, "grounding": {"caption": "a", '
+       '"regions": []}}\n')
 
 
 def write(path, dataset):
@@ -17,20 +23,31 @@ def write(path, dataset):
     return path
 
 
-def test_copies_divide_the_share(tmp_path):
-    members = ', '.join(MEMBER.format(n) for n in 'ab')
-    path = write(tmp_path / 'stream.py', "dict(type='glip_mm.GroundingStream', copies=[1, 3], "
+@pytest.mark.parametrize('mixed, counts', [
+    # 1 copy of 90 images and 3 of 10 are 3 to 1
+    ('copies=[1, 3]', [60, 30, 10]), ('ratios=[1, 3], samples_per_epoch=7', [60, 10, 30]),
+    ('copies=[1, 0]', [60, 40, 0])])
+def test_replayed_sets_have_the_shares_of_the_pre_training(tmp_path, mixed, counts):
+    (tmp_path / 'own.jsonl').write_text(ROW * 5)
+    (tmp_path / 'a.jsonl').write_text(ROW * 90)
+    (tmp_path / 'b.jsonl').write_text(ROW * 10)
+    members = ', '.join(MEMBER.format(tmp_path / f'{n}.jsonl') for n in 'ab')
+    path = write(tmp_path / 'stream.py', f"dict(type='glip_mm.GroundingStream', {mixed}, "
                                          f'datasets=[{members}])')
-    mixed = read_replay(path, 0.4).mix(dict(type='Own'), 60)
-    assert [d.get('ann_file') for d in mixed['datasets']] == [None, 'a', 'b']
-    assert mixed['ratios'] == pytest.approx([0.6, 0.1, 0.3])
-    # the 60 images of the tuned set are 0.6 of them
-    assert mixed['samples_per_epoch'] == 100
+    own = dict(type='GroundingDataset', ann_file=str(tmp_path / 'own.jsonl'))
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        stream = DATASETS.build(read_replay(path, 0.4).mix(own, 60))
+    # the 60 images of the tuned set are 0.6 of the 100; its own 5 images take turns
+    found = Counter(stream.locate(range(100))[0].tolist())
+    assert [found[i] for i in range(3)] == stream.counts == counts
+    assert [Path(d.ann_file).stem for d in stream.datasets] == ['own', 'a', 'b']
 
 
 def test_one_set_without_a_stream(tmp_path):
     replay = read_replay(write(tmp_path / 'one.py', MEMBER.format('a')))
-    assert replay.weights == (1, ) and replay.mix(dict(type='Own'), 7)['samples_per_epoch'] == 14
+    mixed = replay.mix(dict(type='Own'), 7)
+    assert mixed['samples_per_epoch'] == 14 and mixed['ratios'] == [0.5, 0.5]
+    assert mixed['datasets'][1]['ann_file'] == 'a'
 
 
 @pytest.mark.parametrize('text, message', [

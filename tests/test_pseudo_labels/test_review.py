@@ -121,6 +121,19 @@ def test_one_broken_image_spoils_nothing(run, images, tmp_path):
     assert not (tmp_path / 'none/index.html').exists()
 
 
+def test_a_broken_row_spoils_nothing(run, images, tmp_path):
+    thin = json.loads(json.dumps(ROWS[2]))
+    thin['grounding']['regions'][0]['bbox'] = [[5, 5, 5, 21]]
+    write_labels(run, [*ROWS[:2], thin, {**ROWS[0], 'height': 'x'}, ROWS[3]])
+    text = make_review(run, images, tmp_path / 'out', progress=False).read_text()
+    assert text.count('class="error"') == 1 and 'height is &#39;x&#39;' in text
+    assert '1 boxes (degenerate box)' in text and '1 rows (bad size)' in text
+    summary = json.loads((tmp_path / 'out/summary.json').read_text())
+    assert summary['left_out'] == {'boxes (degenerate box)': 1, 'rows (bad size)': 1}
+    # the phrase that lost its box was asked for and not found
+    assert {f['phrase']: f['no_box'] for f in summary['frequencies']}['cat'] == 1
+
+
 def test_tool(run, images, tmp_path):
     def call(*arguments):
         return forked.run(ROOT / 'tools/analysis_tools/review_labels.py', *arguments, cwd=ROOT)

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import tarfile
 
 import pytest
@@ -40,6 +41,24 @@ def test_tar_shards_of_img2dataset(tmp_path):
     assert third.caption is None and third.fields == {}
     assert fourth.image is None and fourth.caption == 'no image'
     assert [s.name for s in find_shards(tmp_path / '00000.tar')] == ['00000']
+
+
+def test_a_folder_and_what_it_holds_besides_images(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('glip_mm.pseudo_labels.captioned_images.print_log',
+                        lambda text, **kwargs: said.append(text))
+    (tmp_path / 'sub').mkdir()
+    for name in ('a.GIF', 'sub/b.jfif', 'sub/c.jpe'):
+        (tmp_path / name).write_bytes(jpeg())
+        (tmp_path / name).with_suffix('.txt').write_text('a dog')
+    assert [sample.name for sample in find_shards(tmp_path)[0]] == ['a.GIF', 'sub/b.jfif',
+                                                                    'sub/c.jpe']
+    assert said == []
+    os.mkfifo(tmp_path / 'sub/d.jpg')
+    (tmp_path / 'sub/e.heic').write_text('')
+    assert len(list(find_shards(tmp_path)[0])) == 3
+    assert '3 images; left out as no images: ' in said[0]
+    assert '1 .jpg that is no regular file' in said[0] and '1 .heic' in said[0]
 
 
 @pytest.mark.parametrize('suffix', ['jsonl', 'csv', 'tsv'])

@@ -176,3 +176,38 @@ def test_truncated_text_leaves_rows_empty(offsets_of):
 
 def test_no_entities(offsets_of):
     assert positive_map(Prompt('a cat', ()), offsets_of('a cat')).shape == (0, 4)
+
+
+@pytest.mark.parametrize('name, words', [
+    ('한글', ['ᄒ', '##ᅡ', '##ᆫ', '##ᄀ', '##ᅳ', '##ᆯ']),  # a syllable is three tokens
+    ('각', ['ᄀ', '##ᅡ', '##ᆨ']),
+    ('\u1112\u1161\u11ab', ['ᄒ', '##ᅡ', '##ᆫ']),  # the same, decomposed before
+    ('cafe\u0301', ['cafe']),
+    ('e\u0302\u0301\u0323\u0301', ['e']),  # more marks than the published rules look past
+    ('👨\u200d👩\u200d👧\u200d👦', ['[UNK]']),
+    ('❤\ufe0f', ['[UNK]']),
+    ('\u200b' * 4 + 'cat' + '\u200b' * 4, ['cat']),
+    ('हिन्दी', ['ह', '##ि', '##न', '##द', '##ी']),
+    ('\ufffd\ufffd\ufffd', []),
+    ('\u200b\u200d', []),
+    ('\u0301', []),
+])
+@pytest.mark.parametrize('caption', ['{}', '{} dog', 'dog {}', 'dog. {}. hot dog',
+                                     '고양이 {} 나무'])
+def test_phrases_in_any_script_own_exactly_their_tokens(tokenizer, name, words, caption):
+    begin = caption.index('{}')
+    caption = caption.format(name)
+    prompt = Prompt(caption, (Entity(name, ((begin, begin + len(name)), )), ))
+    batch = tokenizer(caption, return_offsets_mapping=True)
+    tokens = tokenizer.convert_ids_to_tokens(batch['input_ids'])
+    (row, ) = positive_map(prompt, batch['offset_mapping'])
+    owned = np.flatnonzero(row)
+    assert [tokens[i] for i in owned] == words
+    assert entities_without_tokens(prompt, batch['offset_mapping']) == [0] * (not words)
+
+
+def test_a_phrase_that_is_cut_off_owns_nothing(offsets_of):
+    """The published rule: its beginning alone is not the phrase."""
+    prompt = Prompt('a cat, a dalmatian', (Entity('cat, a dalmatian', ((2, 18), )), ))
+    offsets = offsets_of(prompt.caption)[:4] + [(0, 0)]
+    assert entities_without_tokens(prompt, offsets) == [0]

@@ -195,7 +195,8 @@ def documented_commands():
     text = (TOOLS.parent / 'docs/data_preparation.md').read_text()
     blocks = re.findall(r'```bash\n(.*?)```', text, re.S)
     lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()
-    return [shlex.split(line)[1:] for line in lines if line.startswith('python tools/')]
+    return [shlex.split(line, comments=True)[1:] for line in lines
+            if line.startswith('python tools/')]
 
 
 @pytest.mark.parametrize('words', documented_commands(), ids=' '.join)
@@ -203,7 +204,8 @@ def test_documented_commands_are_understood(monkeypatch, words):
     if '--help' in words:
         return
     monkeypatch.setattr(sys, 'argv', words)
-    args = runpy.run_path(str(TOOLS.parent / words[0]))['parse_args']()
+    tool = runpy.run_path(str(TOOLS.parent / words[0]))
+    args = tool['parse_args']() if 'parse_args' in tool else tool['make_parser']().parse_args()
     assert all(word in map(str, flatten(vars(args).values())) for word in words[1:]
                if not word.startswith('-'))
 

@@ -142,7 +142,7 @@ def main() -> None:
     try:
         dataset = build_dataset(config, args.split, args.member)
         count = browse(args, dataset)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f"{count['shown']} samples with {count['boxes']} boxes, {count['without boxes']} of them "
           f"without a box, {count['failed']} failed: {args.html or args.out_dir}")

@@ -20,7 +20,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--output', '-o', help='file to write (default: INPUT_od.json)')
     parser.add_argument('--dataset', '-d', choices=sorted(LABEL_MAPS),
                         help='a data set with habits of its own: name of its label map, missing '
-                             'images, prefixes of file names')
+                             'images, prefixes of file names (default: Objects365 is known by the '
+                             'names of its images)')
     parser.add_argument('--label-map', help='label map to write (default: beside the output)')
     parser.add_argument('--drop-crowd', action='store_true',
                         help='leave crowd boxes out; by default they are marked with "ignore": 1, '
@@ -35,12 +36,7 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
 
 from glip_mm.datasets.converters import coco_records
 from glip_mm.datasets.converters.command import beside, convert
-from glip_mm.datasets.converters.objects365 import (
-    V1_MISSING,
-    V2_MISSING,
-    V2_NAMES,
-    V2_PREFIXES,
-)
+from glip_mm.datasets.converters.objects365 import PLAIN, V1, V2
 
 
 def main() -> None:
@@ -49,13 +45,12 @@ def main() -> None:
     out = Path(args.output) if args.output else beside(args.input, '_od.json')
     label_map = (args.label_map or out.with_name(LABEL_MAPS[args.dataset]) if args.dataset
                  else args.label_map or beside(out, '_label_map.json'))
-    v2 = args.dataset == 'o365v2'
-    if args.fix_names and not v2:
+    if args.fix_names and args.dataset != 'o365v2':
         sys.exit('error: --fix-names knows the names of -d o365v2 only')
-    missing = V2_MISSING if v2 else V1_MISSING if args.dataset == 'o365v1' else frozenset()
+    release = {None: None, 'o365v1': V1, 'o365v2': V2 if args.fix_names else V2._replace(names={})
+               }.get(args.dataset, PLAIN)
     try:
-        records = coco_records(args.input, args.drop_crowd, V2_NAMES if args.fix_names else None,
-                               missing, V2_PREFIXES if v2 else ())
+        records = coco_records(args.input, args.drop_crowd, release)
         print(convert(records, out, label_map))
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')

@@ -6,7 +6,7 @@ meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'te
              'custom_entities', 'tokens_positive', 'caption_prompt', 'prompt')
 
 test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='LoadImage'),
     dict(type='ShortSideResize', scale=(800, 1333)),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),

@@ -6,7 +6,7 @@ meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'fl
              'flip_direction', 'text', 'custom_entities', 'prompt')
 
 train_detection_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     # class names have no left and right
     dict(type='RandomFlip', prob=0.5),
@@ -15,19 +15,19 @@ train_detection_pipeline = [
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 train_grounding_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     # no flip: captions say left and right
     dict(type='BuildPrompt', tokenizer=tokenizer),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 test_phrase_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='BuildPrompt', tokenizer=tokenizer, keep_cut=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),

@@ -16,7 +16,7 @@ tta_model = dict(
         iou_threshold=0.6,
         max_per_img=1000))
 tta_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='LoadImage'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='TestTimeAug',

@@ -7,26 +7,26 @@ meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'fl
              'flip_direction', 'text', 'custom_entities', 'prompt')
 
 detection_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='BuildPrompt', tokenizer=tokenizer, num_negatives=24, fixed=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 grounding_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     # no flip: captions say left and right
     dict(type='BuildPrompt', tokenizer=tokenizer),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 test_phrase_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='BuildPrompt', tokenizer=tokenizer, keep_cut=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),

@@ -1,7 +1,7 @@
 """Annotations of a COCO-like file in columns: 60 bytes per box, in any order."""
 
 from array import array
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,12 +10,15 @@ import numpy as np
 from glip_mm.datasets.coco_file import (
     NO_IMAGE,
     TWICE,
+    Placed,
     check_image_twice,
     iterate_coco,
     match_ids,
     unique_categories,
 )
 from glip_mm.datasets.report import Report
+
+from .phrases import pairs_of
 
 
 class Box(NamedTuple):
@@ -119,21 +122,11 @@ class Container(NamedTuple):
     categories: list[dict]
 
 
-def _spans_of(row: dict, where: str, spans: Callable[[dict], Any], report: Report) -> list:
-    pairs = []
-    for span in spans(row) or ():
-        if (isinstance(span, list) and len(span) == 2
-                and all(type(end) is int and abs(end) < 1 << 31 for end in span)):
-            pairs.append(span)
-        else:
-            report.drop('span that is not a pair of whole numbers', where)
-    return pairs
-
-
 def read_container(ann_file: str | Path, report: Report, categories: bool = True,
                    file_name: Callable[[dict], object] = lambda image: image.get('file_name'),
                    extra: Callable[[dict], tuple] = lambda image: (),
                    spans: Callable[[dict], Any] = lambda annotation: (),
+                   corrected: Callable[[Iterable[Placed]], Iterable[Placed]] = iter,
                    progress: bool = True) -> Container:
     """Read a COCO-like JSON file in one pass.
 
@@ -144,6 +137,7 @@ def read_container(ann_file: str | Path, report: Report, categories: bool = True
         file_name: Function from an image entry to its file name.
         extra: Function from an image entry to the format-specific fields to keep.
         spans: Function from an annotation to its list of ``[begin, end]`` character spans.
+        corrected: Function from all rows to those that are meant.
         progress: Show a progress bar.
 
     Returns:
@@ -152,19 +146,26 @@ def read_container(ann_file: str | Path, report: Report, categories: bool = True
     Raises:
         ValueError: If the file is not JSON of this format.
     """
+    sections = ['images', 'annotations'] + ['categories'] * categories
+    rows = iterate_coco(ann_file, report, sections, file_name=file_name, progress=progress)
+    return fill_container(corrected(rows), report, extra, spans)
+
+
+def fill_container(rows: Iterable[Placed], report: Report,
+                   extra: Callable[[dict], tuple] = lambda image: (),
+                   spans: Callable[[dict], Any] = lambda annotation: ()) -> Container:
+    """Collect rows of :func:`glip_mm.datasets.coco_file.plain_rows`; see :func:`read_container`."""
     table, names = BoxTable(), []
     images: dict[int, Image] = {}
-    sections = ['images', 'annotations'] + ['categories'] * categories
-    for section, where, row in iterate_coco(ann_file, report, sections, file_name=file_name,
-                                            progress=progress):
+    for section, where, row in rows:
         if section == 'annotations':
             table.add(int(where[len('annotations['):-1]), row['image_id'], row['bbox'],
                       row.get('category_id'), bool(row['iscrowd'] or row.get('ignore')),
-                      _spans_of(row, where, spans, report))
+                      pairs_of(spans(row), report, where))
         elif section == 'images':
             number = table.number(row['id'])
             if number in images:
-                check_image_twice(dict(file_name=images[number].file_name), row, ann_file)
+                check_image_twice(dict(file_name=images[number].file_name), row, report.source)
                 report.drop(TWICE, where)
             else:
                 images[number] = Image(number, row['id'], row['file_name'], row['height'],
@@ -172,7 +173,7 @@ def read_container(ann_file: str | Path, report: Report, categories: bool = True
         else:
             names.append(row)
     table.close([image.image_id for image in images.values()])
-    container = Container(list(images.values()), table, unique_categories(names, ann_file))
+    container = Container(list(images.values()), table, unique_categories(names, report.source))
     for ordinal in table.unlisted(container.images):
         report.drop(NO_IMAGE, f'annotations[{ordinal}]')
     return container

@@ -1,15 +1,18 @@
 """COCO JSON to ODVG records: COCO, Objects365, V3Det, ODinW and other exports of that format."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from glip_mm.datasets.boxes import fit_box
 from glip_mm.datasets.coco_file import FORMAT, NO_CATEGORY, PLACEHOLDER, placeholder
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.report import WITH_ITS_ROW, Report
+from glip_mm.datasets.report import Report
 
 from .box_table import Container, Image, read_container
+from .objects365 import Release, corrected
 from .records import Records
+from .text_file import captions_hint
 
 CROWD = 'crowd box'
 
@@ -80,9 +83,8 @@ def detection_records(container: Container, labels: Mapping[object, int],
                    image_id=image.image_id, detection=dict(instances=instances, **more(image)))
 
 
-def coco_records(ann_file: str | Path, drop_crowd: bool = False,
-                 rename: Mapping[str, str] | None = None, skip_images: frozenset = frozenset(),
-                 strip: tuple[str, ...] = (), progress: bool = True) -> Records:
+def coco_records(ann_file: str | Path, drop_crowd: bool = False, release: Release | None = None,
+                 images: str | Path | None = None, progress: bool = True) -> Records:
     """Read COCO detection annotations.
 
     The file is streamed once; about 60 bytes per box and 400 bytes per image are kept.
@@ -91,9 +93,9 @@ def coco_records(ann_file: str | Path, drop_crowd: bool = False,
         ann_file: Path of the COCO JSON file.
         drop_crowd: Leave crowd boxes out. By default they are marked with ``ignore: 1``, which
             MMDetection's readers ignore.
-        rename: Corrections of class names, wrong name -> right name.
-        skip_images: Ids of images to leave out.
-        strip: Prefixes to remove from file names; the first that matches.
+        release: Published data set with habits of its own, see :mod:`.objects365`; default: the
+            one whose images are listed.
+        images: Folder that file names start from, if known.
         progress: Show progress bars.
 
     Returns:
@@ -103,25 +105,12 @@ def coco_records(ann_file: str | Path, drop_crowd: bool = False,
         ValueError: If the file is not of this format.
     """
     report = Report(str(ann_file))
-
-    def file_name(image: dict) -> object:
-        name = image.get('file_name')
-        if isinstance(name, str):
-            prefix = next((prefix for prefix in strip if name.startswith(prefix)), '')
-            return name[len(prefix):]
-        return name
-
-    container = read_container(ann_file, report, file_name=file_name, progress=progress)
-    labels, label_map = contiguous_labels(container, report)
-    label_map = {label: (rename or {}).get(name, name) for label, name in label_map.items()}
-    kept = []
-    for image in container.images:
-        if image.image_id in skip_images:
-            where = f'image id {image.image_id}'
-            report.drop('image known to be missing or unreadable', where)
-            report.drop(WITH_ITS_ROW, where, len(container.table.of(image.number)))
-        else:
-            kept.append(image)
-    container = container._replace(images=kept)
+    try:
+        container = read_container(
+            ann_file, report, progress=progress,
+            corrected=partial(corrected, report=report, release=release, images=images))
+        labels, label_map = contiguous_labels(container, report)
+    except DataError as error:
+        raise DataError(f'{error}{captions_hint(ann_file)}') from None
     return Records(detection_records(container, labels, label_map, report, drop_crowd), label_map,
                    report.rows_read, report)

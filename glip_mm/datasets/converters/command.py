@@ -8,8 +8,9 @@ from .records import Records, write_jsonl
 
 
 def beside(path: str | Path, ending: str) -> Path:
-    """Replace a file's suffix by another ending: ``a/b.json`` -> ``a/b_od.json``."""
+    """Replace a file's suffix by another ending: ``a/b.json.gz`` -> ``a/b_od.json``."""
     path = Path(path)
+    path = path.with_suffix('') if path.suffix == '.gz' else path
     return path.with_name(path.stem + ending)
 
 
@@ -25,18 +26,8 @@ def convert(records: Records, out: str | Path, label_map_file: str | Path | None
         Summary of written and dropped rows, for the user.
 
     Raises:
-        ValueError: If all rows were dropped; no file is written then.
+        ValueError: If no box can be used; no file is written then.
     """
-    first = next(records.records, None)
-    if first is None:
-        raise ValueError(f'nothing to write to \'{out}\'\n{records.report.summary()}')
-    rest = records.records
-
-    def all_of_them():
-        yield first
-        yield from rest
-
-    records.records = all_of_them()
     lines = write_jsonl(records, out)
     written = f"wrote {lines} lines to '{out}'"
     if label_map_file is not None and records.label_map is not None:

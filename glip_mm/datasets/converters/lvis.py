@@ -1,6 +1,7 @@
 """LVIS JSON to ODVG records, with the lists of absent and of not exhaustively annotated classes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from glip_mm.datasets.report import Report
@@ -10,7 +11,7 @@ from .coco import contiguous_labels, detection_records
 from .records import Records
 
 
-def _file_name(image: dict) -> object:
+def file_name_of(image: dict) -> object:
     """Return the file name in ``coco_url``, the only one that LVIS 1.0 has."""
     url = image.get('coco_url')
     if isinstance(url, str) and '/' in url:
@@ -18,8 +19,19 @@ def _file_name(image: dict) -> object:
     return image.get('file_name')
 
 
-def _labels(ids: Iterable[object], labels: Mapping[object, int]) -> list[int]:
-    return sorted(labels[i] for i in set(ids) if i in labels)
+#: Entry of ``detection`` -> list of an LVIS image: classes it lacks, and those not all marked.
+LISTS = {'negatives': 'neg_category_ids', 'not_exhaustive': 'not_exhaustive_category_ids'}
+
+
+def lists_of(image: dict) -> tuple:
+    """Return the category ids that an LVIS image lists, see :data:`LISTS`."""
+    return tuple(image.get(key) or () for key in LISTS.values())
+
+
+def lists_as_labels(labels: Mapping[object, int], image: Image) -> dict[str, list[int]]:
+    """Convert the lists of :func:`lists_of` to entries of ``detection``."""
+    return {key: sorted(labels[i] for i in set(ids) if i in labels)
+            for key, ids in zip(LISTS, image.extra)}  # none if the image has no lists
 
 
 def lvis_records(ann_file: str | Path, drop_crowd: bool = False, progress: bool = True
@@ -42,16 +54,9 @@ def lvis_records(ann_file: str | Path, drop_crowd: bool = False, progress: bool 
         ValueError: If the file is not of this format.
     """
     report = Report(str(ann_file))
-    container = read_container(
-        ann_file, report, file_name=_file_name, progress=progress,
-        extra=lambda image: (image.get('neg_category_ids') or (),
-                             image.get('not_exhaustive_category_ids') or ()))
+    container = read_container(ann_file, report, file_name=file_name_of, extra=lists_of,
+                               progress=progress)
     labels, label_map = contiguous_labels(container, report)
-
-    def more(image: Image) -> dict:
-        negatives, not_exhaustive = image.extra
-        return dict(negatives=_labels(negatives, labels),
-                    not_exhaustive=_labels(not_exhaustive, labels))
-
-    return Records(detection_records(container, labels, label_map, report, drop_crowd, more),
+    return Records(detection_records(container, labels, label_map, report, drop_crowd,
+                                     partial(lists_as_labels, labels)),
                    label_map, report.rows_read, report)

@@ -19,6 +19,18 @@ def words(caption: str, spans: Sequence[Sequence[int]]) -> str:
     return ' '.join(caption[begin:end] for begin, end in spans)
 
 
+def pairs_of(spans: object, report: Report, where: str) -> list[list[int]]:
+    """Return the spans that are two whole numbers; count the others."""
+    pairs = []
+    for span in spans if isinstance(spans, (list, tuple)) else ():
+        if (isinstance(span, list) and len(span) == 2
+                and all(type(end) is int and abs(end) < 1 << 31 for end in span)):
+            pairs.append(span)
+        else:
+            report.drop('span that is not a pair of whole numbers', where)
+    return pairs
+
+
 def good_spans(caption: str, spans: Sequence[Sequence[int]], report: Report, where: str
                ) -> list[list[int]]:
     """Return the spans that lie in the caption, unchanged; count the others."""

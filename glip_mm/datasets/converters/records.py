@@ -8,7 +8,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from glip_mm.atomic_files import replacing
+from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.report import Report
+
+from .text_file import captions_hint
 
 
 @dataclass
@@ -49,6 +52,10 @@ def write_jsonl(records: Records | Iterable[dict], path: str | Path,
 
     Returns:
         Number of lines.
+
+    Raises:
+        DataError: If the source has no rows, or none of its boxes can be used; no file is written
+            then.
     """
     path = Path(path)
     lines = 0
@@ -64,6 +71,12 @@ def write_jsonl(records: Records | Iterable[dict], path: str | Path,
                 yield _line(record)
             bar.total = lines  # dropped rows are not missing
             bar.refresh()
+        if isinstance(records, Records):
+            report = records.report
+            if not lines or report.boxes_read and not report.boxes_written:
+                raise DataError(
+                    f"nothing to write to '{path}': '{report.source}' has no box that can be used"
+                    f'{captions_hint(report.source)}\n{report.summary()}')
 
     with replacing(path) as file:
         file.writelines(chunks())

@@ -1,18 +1,16 @@
 """The published TSV bundles to ODVG records: detection (Objects365 ...) and captions with boxes."""
 
 import base64
-import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image as PillowImage
-
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
 from glip_mm.datasets.report import Report
+from glip_mm.image_decoding import open_image
 
-from .phrases import NO_SPAN, Regions, good_spans
+from .phrases import NO_SPAN, Regions, good_spans, pairs_of
 from .records import Records
 from .tsv_files import RowFile, TSVBundle
 
@@ -75,11 +73,20 @@ def detection_of(objects: list, height: int, width: int, bundle: TSVBundle, extr
         if bbox is None:
             continue
         instance = dict(bbox=bbox, label=label, category=name)
-        if isinstance(item.get('conf'), (int, float)):
-            instance['score'] = item['conf']
+        score = _score(item.get('conf'), report, place)
+        if score is not None:
+            instance['score'] = score
         instances.append(instance)
     report.boxes_written += len(instances)
     return dict(instances=instances)
+
+
+def _score(value: object, report: Report, where: str) -> float | None:
+    """Return a score; count what is none."""
+    if value is None or type(value) in (int, float):
+        return value  # type: ignore[return-value]
+    report.change('score that is no number, taken off', where)
+    return None
 
 
 def _each_box(content: dict) -> Iterator[tuple[object, object, object]]:
@@ -118,16 +125,14 @@ def grounding_of(content: dict, height: int, width: int, extra: int, report: Rep
         if corners is None:
             report.drop(MALFORMED, place)
             continue
-        pairs = [span for span in spans if isinstance(span, list) and len(span) == 2
-                 and all(type(end) is int for end in span)] if isinstance(spans, list) else []
-        pairs = good_spans(caption, pairs, report, place)
+        pairs = good_spans(caption, pairs_of(spans, report, place), report, place)
         if not pairs:
             report.drop(NO_SPAN, place)
             continue
         x1, y1, x2, y2 = corners
         bbox = fit_box(x1, y1, x2 + extra, y2 + extra, width, height, report, place)
         if bbox is not None:
-            regions.add(bbox, pairs, score if isinstance(score, (int, float)) else None)
+            regions.add(bbox, pairs, _score(score, report, place))
             kept += 1
     report.boxes_written += kept
     return dict(caption=caption, regions=regions.regions()) if kept else None
@@ -147,7 +152,7 @@ class ImageRows:
         self.rows = RowFile(bundle.paths['img'])
         self.by_id = None
         if 'imageid2idx' in bundle.paths:
-            self.by_id = json.loads(bundle.paths['imageid2idx'].read_text(encoding='utf-8'))
+            self.by_id = json.loads(bundle.paths['imageid2idx'].read_text(encoding='utf-8-sig'))
 
     def find(self, row: int, key: str, content: object) -> tuple[int, int] | None:
         """Find offset and length in bytes of a row's encoded image; None if it has none."""
@@ -162,8 +167,7 @@ class ImageRows:
         """Read height and width of an image from its first 64 KiB, or from all of it if needed."""
         for length in (min(place[1], 65536), place[1]):
             try:
-                with PillowImage.open(io.BytesIO(decode_cell(self.rows.read(place[0], length)))
-                                      ) as image:
+                with open_image(decode_cell(self.rows.read(place[0], length))) as image:
                     return image.height, image.width
             except (ValueError, OSError, SyntaxError):
                 continue
@@ -188,21 +192,23 @@ class ImageWriter:
     def __call__(self, row: int, key: str, content: object, name: str) -> tuple[int, int] | None:
         """Write the image of a row; return height and width, None if it is missing or broken."""
         path = self.folder / name
+        if '..' in Path(name).parts or Path(name).is_absolute():
+            return None  # data do not choose where files are written
         if not path.exists():
             place = self.images.find(row, key, content)
             if place is None:
                 return None
             try:
                 data = decode_cell(self.images.rows.read(*place))
-                with PillowImage.open(io.BytesIO(data)) as image:
+                with open_image(data) as image:
                     image.verify()
             except (ValueError, OSError, SyntaxError):
                 return None
             write_atomically(path, data, durable=False)
         try:
-            with PillowImage.open(path) as image:
+            with open_image(path) as image:
                 return image.height, image.width
-        except OSError:
+        except (OSError, ValueError):
             return None
 
 
@@ -221,7 +227,10 @@ def _records(bundle: TSVBundle, lines: Sequence[int], labels: RowFile, sizes: Ro
         name = pattern.format(key=key)
         size = None
         if sizes is not None and row < len(sizes):
-            cells = sizes.row(int(row))
+            try:
+                cells = sizes.row(int(row))
+            except ValueError:  # not UTF-8
+                cells = []
             size = parse_size(cells[1]) if len(cells) > 1 and cells[0] == key else None
         elif isinstance(content, dict) and 'img_h' in content:
             size = parse_size(f"{content['img_h']} {content.get('img_w')}")

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from glip_mm.datasets.data_error import DataError
+
 KEYS = ('img', 'label', 'hw', 'linelist', 'imageid2idx', 'labelmap', 'jsondict')
 
 
@@ -34,7 +36,8 @@ class RowFile:
         if not 0 <= number < len(self):
             raise IndexError(f"'{self.path}' has no row {number}: it has {len(self)}")
         self._file.seek(self.offsets[number])
-        return [cell.strip() for cell in self._file.readline().decode().rstrip('\n').split('\t')]
+        line = self._file.readline().decode('utf-8' if number else 'utf-8-sig')
+        return [cell.strip() for cell in line.rstrip('\n').split('\t')]
 
     def last_cell(self, number: int) -> tuple[str, int, int]:
         """Locate the last cell of a row without reading it.
@@ -51,7 +54,7 @@ class RowFile:
         self._file.seek(start)
         head = self._file.read(min(4096, end - start))
         skipped = head.rfind(b'\t') + 1
-        return (head.split(b'\t', 1)[0].decode().strip(), start + skipped,
+        return (head.split(b'\t', 1)[0].decode('utf-8-sig').strip(), start + skipped,
                 end - start - skipped)
 
     def read(self, offset: int, length: int) -> bytes:
@@ -130,7 +133,7 @@ class TSVBundle:
         """
         self.yaml_file = Path(yaml_file)
         self.folder = self.yaml_file.parent
-        with open(self.yaml_file, encoding='utf-8') as file:
+        with open(self.yaml_file, encoding='utf-8-sig') as file:
             content = yaml.safe_load(file)
         if not isinstance(content, dict) or not content.get('label'):
             raise ValueError(f"'{yaml_file}' names no 'label' file: it must map {list(KEYS)} to "
@@ -168,5 +171,11 @@ class TSVBundle:
         path = self.paths.get('linelist')
         if path is None:
             return None
-        lines = path.read_text(encoding='utf-8').splitlines()
-        return np.asarray([int(line.split('\t')[0]) for line in lines if line.strip()], np.int64)
+        rows = []
+        for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
+            row = line.split('\t')[0].strip()
+            if row and not row.isdecimal():
+                raise DataError(f"'{path}' line {number} is {line!r:.80}, but must be the number "
+                                'of a row')
+            rows += [int(row)] if row else []
+        return np.asarray(rows, np.int64)

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
+from glip_mm.datasets.coco_file import plain_id
 from glip_mm.datasets.json_container import iterate_array
-from glip_mm.datasets.report import Report
+from glip_mm.datasets.report import WITH_ITS_ROW, Report
 
 from .records import Records
 
@@ -27,11 +28,11 @@ def _name(item: object) -> str:
 
 def _images(path: str | Path, progress: bool) -> dict[object, tuple[str, int, int]]:
     """Return image id -> file name below the image folder, height, width."""
-    images = {}
+    images: dict[object, tuple[str, int, int]] = {}
     for entry in iterate_array(path, progress):
         try:
             name = '/'.join(entry['url'].split('/')[-2:])  # VG_100K_2/1.jpg
-            images[entry['image_id']] = name, int(entry['height']), int(entry['width'])
+            images[plain_id(entry['image_id'])] = name, int(entry['height']), int(entry['width'])
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ValueError(f"'{path}': {entry!r:.100} has no image_id, url, height and width: "
                              'give image_data.json of Visual Genome') from None
@@ -43,14 +44,18 @@ def _records(path: str | Path, images: Mapping[object, tuple[str, int, int]],
     for index, entry in enumerate(iterate_array(path, progress)):
         report.rows_read += 1
         objects = entry.get('objects') if isinstance(entry, dict) else None
-        image = images.get(entry.get('image_id')) if isinstance(objects, list) else None
+        image_id = plain_id(entry.get('image_id')) if isinstance(objects, list) else None
+        image = images.get(image_id)
         if image is None:
             report.drop(UNKNOWN_IMAGE, f'entry {index}')
+            boxes = len(objects) if isinstance(objects, list) else 0
+            report.boxes_read += boxes
+            report.drop(WITH_ITS_ROW, f'entry {index}', boxes)
             continue
         filename, height, width = image
         instances = []
         for item in entry['objects']:
-            where = f"image id {entry['image_id']}"
+            where = f'image id {image_id}'
             report.boxes_read += 1
             name = _name(item)
             if name not in labels:
@@ -66,7 +71,7 @@ def _records(path: str | Path, images: Mapping[object, tuple[str, int, int]],
                 instances.append(dict(bbox=bbox, label=labels[name], category=name))
         report.rows_written += 1
         report.boxes_written += len(instances)
-        yield dict(filename=filename, height=height, width=width, image_id=entry['image_id'],
+        yield dict(filename=filename, height=height, width=width, image_id=image_id,
                    detection=dict(instances=instances))
 
 

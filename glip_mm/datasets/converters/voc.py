@@ -1,10 +1,19 @@
 """VOC XML to ODVG records: PASCAL VOC, exports of labelling tools, the boxes of ImageNet."""
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
+from glip_mm.datasets.boxes import MALFORMED, fit_box
+from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.formats.voc import (
+    MISSING_XML,
+    OTHER_XML,
+    VOCFile,
+    half_open,
+    listed_names,
+    read_voc_file,
+)
+from glip_mm.datasets.formats.xml_file import BAD_XML
 from glip_mm.datasets.report import Report
 
 from .records import Records
@@ -12,7 +21,6 @@ from .records import Records
 VOC_CLASSES = ('aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair',
                'cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant',
                'sheep', 'sofa', 'train', 'tvmonitor')
-BAD_XML = 'XML file that cannot be parsed'
 NO_SIZE = 'XML file without the size of its image'
 UNKNOWN_CLASS = 'box of a class that is not listed'
 
@@ -69,60 +77,40 @@ def find_xml(folder: str | Path, split: str | None = None) -> list[Path]:
     if not listing.is_file():
         there = sorted(path.stem for path in listing.parent.glob('*.txt') if '_' not in path.stem)
         raise FileNotFoundError(f"'{listing}' is missing: splits there are {there}")
-    return [annotations / f'{line.split()[0]}.xml'
-            for line in listing.read_text(encoding='utf-8').splitlines() if line.split()]
+    return [annotations / f'{name}.xml' for name in listed_names(listing)]
 
 
 def _gather_classes(paths: Sequence[Path]) -> dict[str, str]:
     names: set[str] = set()
     for path in paths:
         try:
-            tree = ElementTree.parse(path)
-        except (ElementTree.ParseError, OSError):
+            content = read_voc_file(path)
+        except (DataError, OSError):
             continue  # counted when the records are made
-        names.update((element.findtext('name') or '').strip() for element in tree.iter('object'))
+        names.update(drawn.name for drawn in (content.objects if content else ()))
     return {name: name for name in sorted(names - {''})}
 
 
-def _corner(text: str | None) -> float | None:
-    try:
-        return float(text or '')
-    except ValueError:
-        return None
-
-
-def _box(element: ElementTree.Element, first_pixel: int
-         ) -> tuple[float, float, float, float] | None:
-    """Convert inclusive pixels counted from ``first_pixel`` to half-open pixels counted from 0."""
-    corners = four_numbers([_corner(element.findtext(f'bndbox/{name}'))
-                            for name in ('xmin', 'ymin', 'xmax', 'ymax')])
-    if corners is None:
-        return None
-    x1, y1, x2, y2 = corners
-    return x1 - first_pixel, y1 - first_pixel, x2 - first_pixel + 1, y2 - first_pixel + 1
-
-
-def _record(path: Path, root: ElementTree.Element, name: str, size: tuple[int, int],
+def _record(path: Path, content: VOCFile, name: str, size: tuple[int, int],
             labels: Mapping[str, int], names: Mapping[str, str], first_pixel: int,
             report: Report) -> dict:
     height, width = size
     instances = []
-    for i, element in enumerate(root.iter('object')):
+    for i, (key, corners, difficult) in enumerate(content.objects):
         where = f'{path} object {i}'
         report.boxes_read += 1
-        key = (element.findtext('name') or '').strip()
         if key not in labels:
             report.drop(UNKNOWN_CLASS, f'{where} ({key!r})')
             continue
-        corners = _box(element, first_pixel)
         if corners is None:
             report.drop(MALFORMED, where)
             continue
-        bbox = fit_box(*corners, width, height, report, where)
+        box = half_open(corners, (-first_pixel, 1 - first_pixel))
+        bbox = fit_box(*box, width, height, report, where)
         if bbox is None:
             continue
         instance = dict(bbox=bbox, label=labels[key], category=names[key])
-        if (element.findtext('difficult') or '0').strip() == '1':
+        if difficult:
             instance['ignore'] = 1
             report.change('difficult box marked to be ignored', where)
         instances.append(instance)
@@ -143,25 +131,24 @@ def _records(paths: Sequence[Path], base: Path, suffix: str | None, image_folder
     for path in paths:
         report.rows_read += 1
         try:
-            root = ElementTree.parse(path).getroot()
+            content = read_voc_file(path, report)
         except FileNotFoundError:
-            report.drop('XML file that is listed but missing', str(path))
+            report.drop(MISSING_XML, str(path))
             continue
-        except (ElementTree.ParseError, OSError) as error:
-            report.drop(BAD_XML, f'{path}: {error}')
+        except (DataError, OSError) as error:
+            report.drop(BAD_XML, str(error))
             continue
-        height, width = (_corner(root.findtext(f'size/{side}')) for side in ('height', 'width'))
-        if height is None or width is None or not (height >= 1 and width >= 1):
-            report.drop(NO_SIZE, str(path))
+        if content is None or content.height is None or content.width is None:
+            report.drop(NO_SIZE if content else OTHER_XML, str(path))
             continue
         if suffix is None:
-            name = (root.findtext('filename') or '').strip() or f'{path.stem}.jpg'
+            name = content.filename or f'{path.stem}.jpg'
         else:
             name = path.relative_to(base).with_suffix(suffix).as_posix()
         if image_folder:
             name = f"{image_folder.rstrip('/')}/{name}"
-        yield _record(path, root, name, (int(height), int(width)), labels, classes,
-                      first_pixel, report)
+        size = int(content.height), int(content.width)
+        yield _record(path, content, name, size, labels, classes, first_pixel, report)
 
 
 def voc_records(folder: str | Path, split: str | None = None,

@@ -6,9 +6,29 @@ counts. Whatever opens a folder can so be trained on, tested, checked and conver
 ``FORMATS['mine'] = Format('mine', ...)``.
 """
 
-from .base import ALIASES, Format, Sniffed, SplitFiles, split_name
+from . import (
+    coco,
+    cvat,
+    label_studio,
+    labelme,
+    lvis,
+    mdetr,
+    objects365,
+    odvg,
+    openimages,
+    parquet,
+    shards,
+    tsv,
+    voc,
+    yolo,
+)
+from .base import ALIASES, FORMATS, Format, Sniffed, SplitFiles, split_name
+from .opening import OpenFolder, open_folder, recognise
+from .records import records_of, unpacked
 
-#: Name -> format, in the order in which equal guesses win.
-FORMATS: dict[str, Format] = {}
+FORMATS.update({plugin.FORMAT.name: plugin.FORMAT for plugin in (
+    objects365, lvis, mdetr, coco, yolo, voc, label_studio, cvat, labelme, openimages, odvg, tsv,
+    shards, parquet)})
 
-__all__ = ['ALIASES', 'FORMATS', 'Format', 'Sniffed', 'SplitFiles', 'split_name']
+__all__ = ['ALIASES', 'FORMATS', 'Format', 'OpenFolder', 'Sniffed', 'SplitFiles', 'open_folder',
+           'recognise', 'records_of', 'split_name', 'unpacked']

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from glip_mm.datasets.converters.records import Records
 from glip_mm.datasets.report import Report
 
 #: Names of each split in folders and file names, lower case.
@@ -38,6 +39,14 @@ class SplitFiles:
         read: Function that reads the annotations: the content of a COCO-format file, and the
             report, as :func:`glip_mm.datasets.coco_file.content_of` makes them.
         is_coco: Whether ``source`` is itself a COCO-format file.
+        holds: What the rows are: ``'boxes'`` of classes, ``'phrases'`` of captions with their
+            boxes, or ``'captions'`` alone. Of the last two, ``read`` raises a
+            :class:`~glip_mm.datasets.data_error.DataError` that says what they are good for.
+        records: Function that streams ODVG records, for training and conversion. None: they are
+            made from ``read``; see :func:`glip_mm.datasets.formats.records.records_of`.
+        unpack: For images that lie inside other files: function that writes them to a folder,
+            files that are there already excepted. ``images`` has them only then; see
+            :func:`glip_mm.datasets.formats.records.unpacked`.
     """
 
     name: str
@@ -45,6 +54,9 @@ class SplitFiles:
     images: Path
     read: Callable[[], tuple[dict, Report]]
     is_coco: bool = False
+    holds: str = 'boxes'
+    records: Callable[[], Records] | None = None
+    unpack: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,10 @@ class Format:
     layout: str
     sniff: Callable[[Path], Sniffed | None]
     splits: Callable[[Path], Sequence[SplitFiles]]
+
+
+#: Name -> format, in the order in which equal guesses win.
+FORMATS: dict[str, Format] = {}
 
 
 def split_name(text: str) -> str | None:

@@ -1,28 +1,42 @@
 """Source files of samples, read in place: iterating over rows and reading a row's record."""
 
+import hashlib
 import itertools
 import json
 import os
 import re
+import sys
 import tarfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
+from mmengine.logging import MMLogger
 from tqdm import tqdm
 
+from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.converters import FORMATS as CONTAINERS
-from glip_mm.datasets.converters import TSVBundle, decode_cell, write_jsonl
+from glip_mm.datasets.converters import Records, TSVBundle, decode_cell, write_jsonl
+from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.label_map import write_label_map
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.version import __version__
 
-from .mapped_table import fingerprint, locked
+from .file_identity import digest, fingerprint, place
+from .mapped_table import MappedTable, open_or_build, writing
+from .tar_members import BrokenTar, tar_members
 
+if TYPE_CHECKING:
+    from glip_mm.datasets.formats import SplitFiles
+
+#: Endings of what data sets store beside their sources.
+STORED = ('.arrow', '.odvg.jsonl', '.label_map.json', '.source.json', '.lock')
 #: Formats of data sets; rows are read in place, other annotations are converted to rows first.
 FORMATS = ('odvg', 'tar', *CONTAINERS)
 COLUMNS = [('file', pa.int32()), ('line', pa.int64()), ('offset', pa.int64()),
@@ -76,6 +90,19 @@ def _read_at(descriptor: int, length: int, offset: int) -> bytes:
         return os.read(descriptor, length)
 
 
+def forget_replaced_files() -> None:
+    """Close open files whose place another file has taken since."""
+    for key, descriptor in list(_files.items()):
+        if key[0] != os.getpid():
+            continue
+        try:
+            if os.path.samestat(os.fstat(descriptor), os.stat(key[1])):
+                continue
+        except FileNotFoundError:
+            pass
+        os.close(_files.pop(key))
+
+
 def read_cell(path: str, offset: int, length: int) -> bytes:
     """Read an image of a TSV bundle.
 
@@ -89,25 +116,29 @@ def read_cell(path: str, offset: int, length: int) -> bytes:
 def _summary(record: Any) -> tuple[int, int, int]:
     """Return width, height and number of boxes of a record; -1 for what is invalid.
 
+    A faulty box leaves the number of boxes open: the record's reader drops it.
     Boxes at most one pixel wide or high and ignored boxes do not count: the published training
     leaves out images that have no others.
     """
+    width = height = -1
     try:
+        width, height = (side if 0 < side < 1 << 31 else -1
+                         for side in (int(record['width']), int(record['height'])))
         if 'grounding' in record:
             boxes = [box for r in record['grounding']['regions'] for box in (
                 r['bbox'] if not r['bbox'] or isinstance(r['bbox'][0], list) else [r['bbox']])]
         else:
             boxes = [i['bbox'] for i in record['detection']['instances'] if not i.get('ignore')]
         thick = sum(x2 - x1 > 1 and y2 - y1 > 1 for x1, y1, x2, y2 in boxes)
-        return int(record['width']), int(record['height']), thick
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return -1, -1, -1
+        return width, height, thick
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
+        return width, height, -1
 
 
 def _parse(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -116,7 +147,9 @@ def _line_row(number: int, line: int, offset: int, content: bytes) -> Row:
     try:
         image = [int(n) for n in record['image_bytes']]
         start, length = image
-    except (KeyError, TypeError, ValueError):
+        if not (0 <= start < 1 << 63 and 0 <= length < 1 << 31):
+            start, length = -1, 0
+    except (KeyError, TypeError, ValueError, OverflowError):
         start, length = -1, 0
     return Row(number, line, offset, len(content), start, length, *_summary(record))
 
@@ -127,19 +160,28 @@ class Source:
     Args:
         path: Annotation file; for shards and JSON lines also a pattern, ``{00000..00099}.tar`` or
             with ``*``.
-        format: ``'odvg'``, ``'tar'``, or one of :data:`glip_mm.datasets.converters.FORMATS`.
+        format: ``'odvg'``, ``'tar'``, one of :data:`glip_mm.datasets.converters.FORMATS`, or for a
+            folder ``'folder'`` or one of :data:`glip_mm.datasets.formats.FORMATS`.
+        split: Split of a folder.
     """
 
-    def __init__(self, path: str, format: str) -> None:
-        known = ('odvg', 'tar', *CONTAINERS)  # users may have added some
-        if format not in known:
-            raise ValueError(f"format='{format}' is none of {', '.join(known)}")
-        self.path, self.format = path, format
+    def __init__(self, path: str, format: str, split: str = 'train') -> None:
+        in_place = ('odvg', 'tar', *CONTAINERS)  # users may have added some
+        self.path, self.format, self.split = path, format, split
+        #: Folder that file names start from, where the format knows it.
+        self.image_root: Path | None = None
+        self.folder: SplitFiles | None = None
+        if format not in in_place or Path(path).is_dir():
+            self.folder = _split_of_folder(path, format, split, in_place)
+            self.image_root = self.folder.images
         self.label_map_file: str | None = None
         self.images: Path | None = None  # image file of a TSV bundle
-        self.files = self._shards() if format in ('tar', 'odvg') else [Path(path)]
+        #: File that cannot be read to its end -> where and why; complete after :meth:`rows`.
+        self.broken: dict[str, str] = {}
+        in_rows = format in ('tar', 'odvg') and not self.folder
+        self.files = self._shards() if in_rows else [Path(path)]
         for file in self.files:
-            if not file.is_file():
+            if not (file.exists() if self.folder else file.is_file()):
                 raise FileNotFoundError(f"'{file}' is missing: check data_root and ann_file")
 
     def _shards(self) -> list[Path]:
@@ -152,38 +194,82 @@ class Source:
             raise FileNotFoundError(f"no file matches '{self.path}': check data_root and ann_file")
         return found
 
-    def prepare(self, folder: Path) -> None:
+    def open_table(self, folder: str | Path | None = None) -> MappedTable:
+        """Open the index of all rows, after building it and converting the data if necessary.
+
+        Args:
+            folder: Folder of the index and of converted annotations; default: beside the data.
+
+        Raises:
+            PermissionError: If they have to be written in a read-only folder.
+        """
+        folder = Path(folder or self.files[0].parent)
+        # sets of the same base name share a folder: a name is for one place and format
+        shown = Path(self.path).name.replace('*', '_')[:100]
+        facts = [place(self.path, folder), self.format, *([self.split] if self.folder else [])]
+        name = f'{shown}-{digest(facts)[:10]}'
+        if self.folder or self.format in CONTAINERS:
+            self._convert(folder, name)
+        forget_replaced_files()
+        table = open_or_build(folder / f'{name}.index.arrow', self.files, COLUMNS, self.rows,
+                              notes=self.broken)
+        self.broken = table.notes
+        if self.broken:
+            MMLogger.get_current_instance().warning(
+                '%s of %d files cannot be read to their end; the samples before are used: %s. '
+                'Fetch them again', len(self.broken), len(self.files),
+                '; '.join(f"'{file}': {why}" for file, why in self.broken.items()))
+        return table
+
+    def _convert(self, folder: Path, name: str) -> None:
         """Convert annotations that are not rows to rows, unless that was done before."""
-        if self.format not in CONTAINERS:
-            return
-        origin = self.files[0]
-        lines = folder / f'{origin.name}.odvg.jsonl'
+        origin = Path(self.path)
+        convert: Callable = _records_of_folder if self.folder else CONTAINERS[self.format]
+        lines = folder / f'{name}.odvg.jsonl'
         labels, stamp = (lines.with_suffix(s) for s in ('.label_map.json', '.source.json'))
         origins = [origin]
         if self.format == 'tsv':
             bundle = TSVBundle(origin)
             origins, self.images = bundle.files, bundle.paths.get('img')
-        wanted = [self.format, *fingerprint(origins)]
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(lines):
+        wanted = digest([_version(convert), _tree(origin, folder) if self.folder
+                         else fingerprint(origins, folder)])
+        images = folder / f'{name}.images'
+
+        def is_current() -> bool:
             try:
-                done = lines.is_file() and json.loads(stamp.read_text(encoding='utf-8')) == wanted
+                return lines.is_file() and json.loads(stamp.read_text(encoding='utf-8')) == wanted
             except (OSError, ValueError):
-                done = False
-            if not done:
-                records = CONTAINERS[self.format](str(origin))
-                write_jsonl(records, lines)
-                if records.label_map is not None:
-                    write_label_map(records.label_map, labels)
-                stamp.write_text(json.dumps(wanted), encoding='utf-8')
+                return False
+
+        if not is_current():
+            with writing(lines):
+                if not is_current():
+                    stamp.unlink(missing_ok=True)
+                    records = (_records_of_folder(self.folder, images) if self.folder
+                               else convert(str(origin)))
+                    write_jsonl(records, lines)
+                    if records.label_map is not None:
+                        write_label_map(records.label_map, labels)
+                    write_atomically(stamp, json.dumps(wanted).encode())
         self.files = [lines]
+        if self.folder and self.folder.unpack is not None:
+            self.image_root = images
         self.label_map_file = str(labels) if labels.is_file() else None
 
     def rows(self) -> Iterator[Row]:
         """Iterate over all rows; reads every file once, with a progress bar."""
-        scan = _tar_rows if self.format == 'tar' else _line_rows
+        self.broken.clear()
         for number, file in enumerate(self.files):
-            yield from scan(number, file)
+            if self.format != 'tar':
+                yield from _line_rows(number, file)
+                continue
+            count = 0
+            try:
+                for row in _tar_rows(number, file):
+                    count += 1
+                    yield row
+            except BrokenTar as error:
+                self.broken[str(file)] = f'{error}, after {count} samples'
 
     def where(self, row: dict) -> str:
         """Return file and line, or file and byte, of a row."""
@@ -207,10 +293,60 @@ class Source:
         try:
             return json.loads(read_bytes(str(self.files[row['file']]), row['offset'],
                                          row['length']))
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, RecursionError) as error:
             raise BadSample('not JSON', self.where(row),
                             f'{error}; validate the file with tools/misc/validate_odvg.py'
                             ) from error
+
+
+def _split_of_folder(path: str, format: str, split: str, in_place: Sequence[str]) -> 'SplitFiles':
+    """Open a split of a folder; of one that is not divided, all of it."""
+    from glip_mm.datasets.formats import FORMATS as FOLDERS
+    from glip_mm.datasets.formats import open_folder
+    if format not in ('folder', *FOLDERS):
+        raise ValueError(f"format='{format}' is none of "
+                         f'{", ".join(dict.fromkeys(["folder", *in_place, *FOLDERS]))}')
+    opened = open_folder(path, None if format == 'folder' else format)
+    found = opened.splits.get(split) or opened.splits.get('')
+    if found is None:
+        raise DataError(f"{opened.describe()}: it has no split '{split}', only "
+                        f'{", ".join(map(repr, opened.splits))}')
+    MMLogger.get_current_instance().info(opened.describe())
+    return found
+
+
+def _records_of_folder(split: 'SplitFiles', images: Path) -> Records:
+    from glip_mm.datasets.formats.records import records_of, unpacked
+    return records_of(unpacked(split, images))
+
+
+def _tree(path: Path, folder: Path) -> str:
+    """Return a digest of the names, sizes and times of all files below a folder.
+
+    What is stored by data sets is left out.
+    """
+    root = path if path.is_dir() else path.parent
+    found = []
+    for base, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.endswith('.images'))
+        for name in names:
+            if not name.endswith(STORED) and not name.startswith('.'):
+                with suppress(FileNotFoundError):
+                    stat = os.stat(os.path.join(base, name))
+                    found.append([place(base, folder), name, stat.st_size, stat.st_mtime_ns])
+    return digest(sorted(found))
+
+
+@cache
+def _version(convert: Callable) -> str:
+    """Digest the code of a converter, so that what another version wrote is not used.
+
+    Everything about data sets counts, as converters share it.
+    """
+    own = getattr(sys.modules.get(getattr(convert, '__module__', '')), '__file__', None)
+    files = {*Path(__file__).parents[1].rglob('*.py'), *([Path(own)] if own else [])}
+    return digest([__version__, getattr(convert, '__qualname__', ''),
+                   *sorted(hashlib.blake2b(file.read_bytes()).hexdigest() for file in files)])
 
 
 def expand_braces(pattern: str) -> list[str]:
@@ -239,17 +375,26 @@ def _tar_rows(number: int, path: Path) -> Iterator[Row]:
 
     The JSON holds the ODVG record beside img2dataset's own fields; samples without one are
     skipped: nothing was found in their image.
+
+    Raises:
+        BrokenTar: After the last complete sample, if there should be more.
     """
-    with tarfile.open(path) as shard:
-        members: dict[str, dict[str, tarfile.TarInfo]] = {}
-        for member in tqdm(shard, desc=f'indexing {path.name}', unit='file', mininterval=1):
+    members: dict[str, dict[str, tarfile.TarInfo]] = {}
+    broken = None
+    try:
+        for member, _ in tqdm(tar_members(path), desc=f'indexing {path.name}', unit='file',
+                              mininterval=1):
             key, _, suffix = member.name.rpartition('.')
-            kind = 'image' if f'.{suffix.lower()}' in IMAGE_SUFFIXES else suffix
+            kind = 'image' if f'.{suffix.lower()}' in IMAGE_SUFFIXES else suffix.lower()
             members.setdefault(key, {})[kind] = member
-        for found in members.values():
-            if 'json' in found and 'image' in found:
-                text, image = found['json'], found['image']
-                content = read_bytes(str(path), text.offset_data, text.size)
-                if b'"grounding"' in content or b'"detection"' in content:
-                    yield Row(number, -1, text.offset_data, text.size, image.offset_data,
-                              image.size, *_summary(_parse(content)))
+    except BrokenTar as error:
+        broken = error
+    for found in members.values():
+        if 'json' in found and 'image' in found:
+            text, image = found['json'], found['image']
+            content = read_bytes(str(path), text.offset_data, text.size)
+            if b'"grounding"' in content or b'"detection"' in content:
+                yield Row(number, -1, text.offset_data, text.size, image.offset_data,
+                          image.size, *_summary(_parse(content)))
+    if broken is not None:
+        raise broken

@@ -66,6 +66,9 @@ class GroundingStream(Dataset):
     one epoch; the draws of an epoch visit every member as often as requested, and a member's
     samples come without repetition until all have been drawn.
 
+    A stream among the members is taken apart: its members divide its part of an epoch as they
+    divide an epoch of it, whether by copies or by ratios. Their seed is this stream's.
+
     Args:
         datasets: Members of the mix, or their configs.
         copies: Number of times that an epoch visits each member's samples (GLIP's ``*_COPY``;
@@ -88,21 +91,28 @@ class GroundingStream(Dataset):
                                  f'for each of the {len(datasets)} datasets, not all of them 0')
         if ratios is not None and (copies is not None or not samples_per_epoch):
             raise ValueError('GroundingStream.ratios needs samples_per_epoch and no copies')
-        self.datasets: list[BaseDataset] = [
-            _build(d, i) if isinstance(d, (dict, ConfigDict)) else d
-            for i, d in enumerate(datasets)]
+        built = [_build(d, i) if isinstance(d, (dict, ConfigDict)) else d
+                 for i, d in enumerate(datasets)]
         self._own_seed, self.seed = seed is not None, seed or 0
-        self._lengths = [len(d) for d in self.datasets]
-        wanted = ratios or copies or [1] * len(self._lengths)
-        for i, (share, length) in enumerate(zip(wanted, self._lengths)):
-            if share and not length:
+        wanted = list(ratios or copies or [1] * len(built))
+        for i, (share, member) in enumerate(zip(wanted, built)):
+            if share and not len(member):
                 raise ValueError(f'GroundingStream.datasets[{i}] is empty: check its ann_file and '
                                  'filter_cfg, or give it 0 copies')
-        if ratios is not None and samples_per_epoch is not None:
-            self.counts = shares(int(samples_per_epoch), ratios)
-        else:
-            self.counts = [round(n * c) for n, c in
-                           zip(self._lengths, wanted)]
+        if ratios is None:
+            wanted = [len(member) * c for member, c in zip(built, wanted)]
+        self.datasets: list[BaseDataset] = []
+        self._exact: list[float] = []  # part of each in an epoch, before rounding
+        for share, member in zip(wanted, built):
+            if isinstance(member, GroundingStream):
+                self.datasets += member.datasets
+                self._exact += [share * part / sum(member._exact) for part in member._exact]
+            else:
+                self.datasets.append(member)
+                self._exact.append(share)
+        self._lengths = [len(d) for d in self.datasets]
+        self.counts = ([round(n) for n in self._exact] if ratios is None
+                       else shares(int(samples_per_epoch or 0), self._exact))
         self._ends = np.cumsum(self.counts)
 
     def full_init(self) -> None:

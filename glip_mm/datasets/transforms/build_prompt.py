@@ -1,10 +1,8 @@
 """Building of prompts from labels or phrases."""
 
-import json
 import logging
 import zlib
-from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,9 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
 from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.data_error import read_json
 from glip_mm.registry import TRANSFORMS
-from glip_mm.text import CaptionPrompt, Prompt, char_to_token, span_to_tokens
+from glip_mm.text import CaptionPrompt, Prompt, entities_without_tokens
 from glip_mm.text.spans import check_caption
 
 from .class_vocabulary import ClassVocabulary, Random
@@ -34,9 +33,10 @@ class BuildPrompt(BaseTransform):
     ``'optimized'`` conversion), or all names of the label map (``'simple'``). A grounding image
     (``text`` is a caption, ``phrases`` its phrases) gets its caption. docs/prompts.md has examples.
 
-    Boxes whose name or phrase does not fit into the prompt are removed: the prompt does not say
-    them, so for this prompt they are background. The first such case is logged. (The published
-    training keeps a box whose phrase is cut off, without words: see ``keep_cut``.)
+    Boxes whose name or phrase owns no token are removed: the prompt has no room for it, or it is
+    blank, or of characters that the tokenizer removes. The prompt does not say them, so for this
+    prompt they are background. They are counted, and logged at the 1st, 2nd, 4th, 8th, ... of a
+    process. (The published training keeps such a box, without words: see ``keep_cut``.)
 
     Classes that have only ignored (crowd) boxes are not positive, as published, and are not drawn
     as negatives, since the image does show them.
@@ -63,8 +63,9 @@ class BuildPrompt(BaseTransform):
         shuffle: Whether to shuffle class names. False keeps the order of the label map.
         fixed: Whether to draw the same prompt for an image every time, so that a frozen language
             model finds it in its cache.
-        keep_cut: Whether to keep boxes whose phrase is truncated by the tokenizer. For evaluation,
-            where such a phrase must count as missed, and for training exactly as published.
+        keep_cut: Whether to keep boxes whose phrase owns no token, mostly because it is truncated.
+            For evaluation, where such a phrase must count as missed, and for training exactly as
+            published.
         method: Conversion of labels to prompts, ``'optimized'`` or ``'simple'``, see above.
         control: Published control probabilities: one negative, no negative, as many as possible,
             and 0; otherwise 1 to as many as possible.
@@ -105,7 +106,7 @@ class BuildPrompt(BaseTransform):
         self.prefix = DETECTION_PREFIX if add_detection_prefix else ''
         self._tokenizer: Any = None
         self._vocabularies: dict[Hashable, ClassVocabulary] = {}
-        self._reported = False
+        self._dropped = 0
 
     @property
     def tokenizer(self) -> Any:
@@ -140,7 +141,8 @@ class BuildPrompt(BaseTransform):
             results: Sample, see the class for its keys.
 
         Returns:
-            The same dict, modified.
+            The same dict, modified; None for an image without boxes of which no class is known to
+            be absent, or for which no negative was drawn.
 
         Raises:
             KeyError: If there is no ``text``.
@@ -151,24 +153,20 @@ class BuildPrompt(BaseTransform):
                            'captions, or CocoDataset with return_classes=True')
         if 'phrases' in results:
             self._from_caption(results)
-        else:
-            self._from_classes(results)
+        elif not self._from_classes(results):
+            return None
         results.setdefault('img_id', results.get('sample_idx', -1))
         return results
 
     # ---------------------------------------------------------------- classes
 
-    def _from_classes(self, results: dict) -> None:
+    def _from_classes(self, results: dict) -> bool:
+        """Add the prompt; return whether there is a class to ask for."""
         vocabulary = self.vocabulary(results['text'])
         labels = np.asarray(results.get('gt_bboxes_labels', ()), dtype=np.int64)
         ignored = np.asarray(results.get('gt_ignore_flags', np.zeros(len(labels))), dtype=bool)
-        try:
-            present = vocabulary.rows(np.unique(labels[~ignored]))
-            ambiguous = vocabulary.rows(np.unique(labels[ignored]))
-        except KeyError as error:
-            raise BadSample('label without a name', where(results),
-                            f'label {error} is not in the label map of '
-                            f'{len(vocabulary.labels)} names; complete label_map_file') from None
+        present = _rows(vocabulary, np.unique(labels[~ignored]), results)
+        ambiguous = _rows(vocabulary, np.unique(labels[ignored]), results)
         rng: Random = np.random
         if self.fixed:
             rng = np.random.RandomState(zlib.crc32(str(results.get('img_path')).encode()))
@@ -177,18 +175,22 @@ class BuildPrompt(BaseTransform):
         else:
             forms = self._sampled_classes(results, vocabulary, present, ambiguous, rng)
         if not len(forms):
-            raise ValueError(
-                f"no class name fits into the prompt of '{results.get('img_path')}': raise "
-                f'BuildPrompt.num_negatives ({self.num_negatives}) or max_tokens '
-                f'({self.max_tokens})')
+            if not len(present) and self.num_negatives:
+                return False
+            raise BadSample(
+                'no class name fits', where(results),
+                f'no class name fits into the prompt: raise BuildPrompt.num_negatives '
+                f'({self.num_negatives}) or max_tokens ({self.max_tokens})')
         results['prompt'] = prompt = vocabulary.prompt(forms, self.prefix)
-        order = vocabulary.label_of(forms)
-        room = self.max_tokens - 2
+        order: Sequence[int] = vocabulary.label_of(forms)
+        if not self.keep_cut:
+            order = [label if vocabulary.says_something[form] else -1
+                     for form, label in zip(forms, order)]
         # a prompt of all classes may be too long; a sample of them never is
-        if self.method == 'simple' and not self.keep_cut and vocabulary.costs[forms].sum() > room:
-            cut = set(self._cut_entities(prompt))
-            order = [-1 if k in cut else label for k, label in enumerate(order)]
+        if self.method == 'simple' and vocabulary.costs[forms].sum() > self.max_tokens - 2:
+            order = self._without_silent(prompt, order)
         self._relabel(results, order)
+        return True
 
     def _all_classes(self, vocabulary: ClassVocabulary, rng: Any) -> np.ndarray:
         forms = vocabulary.write(np.flatnonzero(vocabulary.can_be_negative), rng)
@@ -212,9 +214,10 @@ class BuildPrompt(BaseTransform):
         """Return the rows of classes that may be drawn as negatives; None for all."""
         candidates = None
         if self.negatives == 'listed' and results.get('negatives') is not None:
-            candidates = vocabulary.rows(results['negatives'])
+            candidates = _rows(vocabulary, results['negatives'], results)
         if results.get('not_exhaustive'):
-            ambiguous = np.concatenate((ambiguous, vocabulary.rows(results['not_exhaustive'])))
+            ambiguous = np.concatenate((
+                ambiguous, _rows(vocabulary, results['not_exhaustive'], results)))
         if len(ambiguous):
             if candidates is None:
                 candidates = np.arange(len(vocabulary.labels))
@@ -236,20 +239,26 @@ class BuildPrompt(BaseTransform):
             raise BadSample('box without a phrase', where(results),
                             f'label {min(orphans)} is none of the phrases {regions}')
         results['prompt'] = prompt
-        # a token has at least one character: short captions need no tokenizer
-        if not self.keep_cut and len(caption) > self.max_tokens - 2:
-            cut = self._cut_entities(prompt)
-            regions = [-1 if k in cut else i for k, i in enumerate(regions)]
-        self._relabel(results, regions)
+        self._relabel(results, self._without_silent(prompt, regions))
 
-    def _cut_entities(self, prompt: Prompt) -> Sequence[int]:
-        """Return the entities whose tokens are all truncated."""
-        offsets = np.asarray(self.tokenizer(
-            prompt.caption, max_length=self.max_tokens, truncation=True,
-            return_offsets_mapping=True)['offset_mapping'])
-        table = char_to_token(offsets, len(prompt.caption))
-        return [k for k, entity in enumerate(prompt.entities)
-                if all(span_to_tokens(table, *span) is None for span in entity.spans)]
+    def _without_silent(self, prompt: Prompt, labels: Sequence[int]) -> Sequence[int]:
+        """Replace the labels of entities that own no token by -1."""
+        if self.keep_cut or self._surely_has_tokens(prompt):
+            return labels
+        offsets = self.tokenizer(prompt.caption, max_length=self.max_tokens, truncation=True,
+                                 return_offsets_mapping=True)['offset_mapping']
+        silent = set(entities_without_tokens(prompt, offsets))
+        return [-1 if k in silent else label for k, label in enumerate(labels)]
+
+    def _surely_has_tokens(self, prompt: Prompt) -> bool:
+        """Return whether no tokenizer is needed to know that every entity owns a token."""
+        caption = prompt.caption
+        # a character of ASCII is at most one token, one of another script may be three or none
+        return (len(caption) <= self.max_tokens - 2 and caption.isascii()
+                and caption.isprintable() and all(
+                    entity.spans and not caption[entity.spans[0][0]].isspace()
+                    and not caption[entity.spans[0][1] - 1].isspace()
+                    for entity in prompt.entities))
 
     def _relabel(self, results: dict, order: Sequence[int]) -> None:
         """Replace each label by its position in ``order``; drop boxes of labels not in it."""
@@ -261,23 +270,33 @@ class BuildPrompt(BaseTransform):
         keep = labels >= 0
         lost = ~keep & ~np.asarray(results.get('gt_ignore_flags', np.zeros(len(keep))), dtype=bool)
         if lost.any():
-            self._report_dropped(int(lost.sum()), len(keep), results.get('img_path'))
+            self._report_dropped(int(lost.sum()), where(results))
         results['gt_bboxes_labels'] = labels[keep]
         for key in ('gt_bboxes', 'gt_ignore_flags', 'gt_masks'):
             if key in results:
                 results[key] = results[key][keep]
 
-    def _report_dropped(self, dropped: int, total: int, path: str | None) -> None:
-        if not self._reported:
-            self._reported = True
-            print_log(f"{dropped} of {total} boxes of '{path}' are left out: the prompt of "
-                      f'max_tokens={self.max_tokens} has no room for their words. Said once.',
+    def _report_dropped(self, dropped: int, place: str) -> None:
+        before, self._dropped = self._dropped, self._dropped + dropped
+        if self._dropped.bit_length() > before.bit_length():
+            print_log(f'{self._dropped} boxes so far are left out: their words own no token of the '
+                      f'prompt, which has no room for them (max_tokens={self.max_tokens}), or they '
+                      f'are blank or removed by the tokenizer. The last: {place}',
                       logger='current', level=logging.WARNING)
 
 
 def where(results: dict) -> str:
     """Return file and line of a sample, or else its image."""
     return str(results.get('where') or results.get('img_path') or 'a sample')
+
+
+def _rows(vocabulary: ClassVocabulary, labels: Iterable[int], results: dict) -> np.ndarray:
+    try:
+        return vocabulary.rows(labels)
+    except KeyError as error:
+        raise BadSample('label without a name', where(results),
+                        f'label {error} is not in the label map of '
+                        f'{len(vocabulary.labels)} names; complete label_map_file') from None
 
 
 def caption_prompt_of(caption: str, phrases: Sequence[Mapping]) -> Prompt:
@@ -298,7 +317,7 @@ def read_variants(value: None | str | Mapping[str, Sequence[str]]
     """
     if value is None:
         return {}
-    data = json.loads(Path(value).read_text(encoding='utf-8')) if isinstance(value, str) else value
+    data = read_json(value) if isinstance(value, str) else value
     if not isinstance(data, Mapping) or not all(
             isinstance(ways, (list, tuple)) and all(isinstance(way, str) and way for way in ways)
             for ways in data.values()):

@@ -1,11 +1,11 @@
 """Source of other images' captions: text only, no image is read."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.data_error import DataError, read_json, read_text
+from glip_mm.datasets.odvg_rules import is_text
 
 Random = Any  # np.random, or a np.random.RandomState
 
@@ -53,19 +53,18 @@ class CaptionSource:
 
 def read_captions(path: str) -> list[str]:
     """Read the captions of a file: a JSON list, or one per line (empty lines are skipped)."""
-    text = Path(path).read_text(encoding='utf-8')
     if path.endswith('.json'):
-        return check(json.loads(text), path)
-    return check([line.strip() for line in text.splitlines() if line.strip()], path)
+        return check(read_json(path), path)
+    return check([line.strip() for line in read_text(path).splitlines() if line.strip()], path)
 
 
 def check(captions: Sequence[str] | None, name: str) -> list[str]:
     """Check captions and return them as a list.
 
     Raises:
-        ValueError: If there are none, or one is not a string.
+        DataError: If there are none, or one is not text.
     """
     captions = list(captions) if isinstance(captions, (list, tuple)) else []
-    if not captions or not all(isinstance(caption, str) for caption in captions):
-        raise ValueError(f'{name} must be a list of at least one caption, got {captions!r:.80}')
+    if not captions or not all(map(is_text, captions)):
+        raise DataError(f'{name} must be a list of at least one caption, got {captions!r:.80}')
     return captions

@@ -38,6 +38,7 @@ class ClassVocabulary:
     Attributes:
         labels: ``[C]`` int64, ascending.
         can_be_negative: ``[C]`` bool, all except the background.
+        says_something: ``[V]`` bool, whether the name owns a token.
     """
 
     def __init__(self, names: Mapping[int, str], count_tokens: CountTokens, separator: str = '. ',
@@ -65,6 +66,8 @@ class ClassVocabulary:
         written = [o.get('prefix', '') + o['name'] + o.get('suffix', '') for o in self._overrides]
         self.costs = np.array([count_tokens(text + '. ') + more for text in written],
                               dtype=np.int64)  # [V]
+        self.says_something = np.array([count_tokens(o['name']) > 0 for o in self._overrides],
+                                       dtype=bool)  # [V]
         # forms with the same text share a number
         self.reading = np.array([reads.setdefault(o['name'].strip().lower(), len(reads))
                                  for o in self._overrides], dtype=np.int64)  # [V]

@@ -1,38 +1,28 @@
 """Reading of images from files and from parts of files."""
 
-import io
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import mmcv
-import numpy as np
-from mmcv.transforms import LoadImageFromFile
+from mmcv import transforms as mmcv_transforms
 from mmengine import fileio
-from PIL import Image, ImageOps
 
 from glip_mm.compat import load_turbojpeg
 from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.image_decoding import decode_image, require_regular_file
 from glip_mm.registry import TRANSFORMS
 
 
-def deep_grey(content: bytes) -> Image.Image | None:
-    """Open a 16-bit grey image; None if the bytes are anything else."""
-    try:
-        image = Image.open(io.BytesIO(content))
-    except OSError:
-        return None
-    return image if image.mode.startswith('I;16') else None
-
-
-def is_plain_jpeg(content: bytes) -> bool:
-    """Return whether TurboJPEG decodes like the others: a JPEG without an EXIF orientation."""
-    return content[:2] == b'\xff\xd8' and b'Exif\0\0' not in content[:4096]
+def color_type_of(pipeline: Iterable[Mapping[str, Any]]) -> str:
+    """Return the ``color_type`` with which the pipeline of a config loads images."""
+    return next((str(step['color_type']) for step in pipeline if 'color_type' in step), 'color')
 
 
 @TRANSFORMS.register_module()
-class LoadImage(LoadImageFromFile):
+class LoadImage(mmcv_transforms.LoadImageFromFile):
     """MMCV's ``LoadImageFromFile`` for files and for parts of files, such as shards.
 
-    Grey images of 16 bits are scaled to 8 (``value // 256``, as OpenCV does); Pillow itself would
-    clip them to white.
+    Images are decoded by :func:`glip_mm.image_decoding.decode_image`, whose rules hold for all
+    kinds of images and libraries.
 
     Required keys: ``img_path``, or ``img_bytes_ref``: a callable that gives the encoded image.
     Optional: ``where``, the place of the sample for error messages.
@@ -40,8 +30,9 @@ class LoadImage(LoadImageFromFile):
     Added keys: ``img`` (``[h, w, 3]`` BGR), ``img_shape``, ``ori_shape``.
 
     Args:
-        imdecode_backend: Image library; the published training used Pillow. ``'turbojpeg'``
-            (PyTurboJPEG and libturbojpeg) leaves images to OpenCV unless :func:`is_plain_jpeg`.
+        imdecode_backend: Image library; the published training used Pillow. ``'turbojpeg'`` needs
+            PyTurboJPEG and libturbojpeg.
+        kwargs: Arguments of MMCV's class: ``color_type``, ``to_float32``, ``backend_args``, ...
     """
 
     def __init__(self, imdecode_backend: str = 'pillow', **kwargs) -> None:
@@ -49,43 +40,54 @@ class LoadImage(LoadImageFromFile):
         if imdecode_backend == 'turbojpeg':
             load_turbojpeg()  # here, so that an error is not taken for a broken image
 
+    @classmethod
+    def like(cls, loader: mmcv_transforms.LoadImageFromFile) -> mmcv_transforms.LoadImageFromFile:
+        """Return a loader with the settings of MMCV's; a loader of another class as it is."""
+        if type(loader) is not mmcv_transforms.LoadImageFromFile:
+            return loader
+        return cls(loader.imdecode_backend, color_type=loader.color_type,
+                   to_float32=loader.to_float32, ignore_empty=loader.ignore_empty,
+                   file_client_args=loader.file_client_args, backend_args=loader.backend_args)
+
     def transform(self, results: dict) -> dict | None:
         """Read the image.
 
         Raises:
             BadSample: If it is missing or broken.
         """
-        where = results.get('where') or results.get('img_path', '')
+        path = results.get('img_path')
+        where = results.get('where') or path or ''
         try:
-            if 'img_bytes_ref' in results:
-                content = results.pop('img_bytes_ref')()
-            elif (self.imdecode_backend not in ('pillow', 'turbojpeg') or self.ignore_empty
-                    or self.file_client_args is not None):
-                return super().transform(results)
-            else:
-                content = fileio.get(results['img_path'], backend_args=self.backend_args)
-            image = self._decode(content)
-            results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
-            return results
-        except FileNotFoundError as error:
-            raise BadSample('missing image', where,
-                            f"'{results['img_path']}': check data_prefix") from error
-        except Exception as error:  # decoders raise exceptions of any type
-            raise BadSample('broken image', where,
-                            f"'{results.get('img_path')}': {error}") from error
+            image = decode_image(self._read(results), self.color_type, self.imdecode_backend,
+                                 str(path or where))
+        except Exception as error:  # file backends raise exceptions of any type
+            if self.ignore_empty:
+                return None
+            if isinstance(error, FileNotFoundError):
+                raise BadSample('missing image', where, f"'{path}': check data_prefix") from error
+            raise BadSample('broken image', where, f"'{path}': {error}") from error
+        results['img'] = image.astype('float32') if self.to_float32 else image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
 
-    def _decode(self, content: bytes) -> np.ndarray:
-        grey = deep_grey(content) if self.imdecode_backend == 'pillow' else None
-        if grey is not None and self.color_type.startswith('color'):
-            turned = self.color_type == 'color'
-            values = np.asarray(ImageOps.exif_transpose(grey) if turned else grey)
-            image = np.repeat((values // 256).astype(np.uint8)[..., None], 3, axis=2)
-        else:
-            backend = self.imdecode_backend
-            if backend == 'turbojpeg':
-                load_turbojpeg()  # in each data loader worker, too
-                backend = backend if is_plain_jpeg(content) else 'cv2'
-            image = mmcv.imfrombytes(content, flag=self.color_type, backend=backend)
-        if image is None:
-            raise ValueError('it cannot be decoded')
-        return image.astype(np.float32) if self.to_float32 else image
+    def _read(self, results: dict) -> bytes:
+        if 'img_bytes_ref' in results:
+            return results.pop('img_bytes_ref')()
+        path = results['img_path']
+        if self.file_client_args is not None:
+            return fileio.FileClient.infer_client(self.file_client_args, path).get(path)
+        if self.backend_args is None and '://' not in str(path):
+            require_regular_file(path)
+        return fileio.get(path, backend_args=self.backend_args)
+
+
+@TRANSFORMS.register_module(name='LoadImageFromFile')
+class LoadImageByOpenCV(LoadImage):
+    """``LoadImageFromFile`` of configs: MMCV's arguments and defaults, and our rules of decoding.
+
+    ``mmcv.LoadImageFromFile`` remains MMCV's own.
+    """
+
+    def __init__(self, to_float32: bool = False, color_type: str = 'color',
+                 imdecode_backend: str = 'cv2', **kwargs) -> None:
+        super().__init__(imdecode_backend, to_float32=to_float32, color_type=color_type, **kwargs)

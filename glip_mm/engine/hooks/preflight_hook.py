@@ -17,11 +17,11 @@ from glip_mm.visualization.training_sample import save_training_sample
 class PreflightHook(Hook):
     """Checks data, classes and prompts before the first batch, and reports all problems at once.
 
-    Checked are boxes, classes and some images of every training set, its prompts with the model's
+    Checked are boxes, classes and the images of every training set, its prompts with the model's
     tokenizer, whether its pipeline moves boxes with their pixels, and everything that
     ``ResumableTestLoop`` checks of the evaluation. A picture of what the network will see is saved
-    as ``preflight/train_sample.jpg`` in the work directory. It takes a few seconds and draws no
-    random numbers.
+    as ``preflight/train_sample.jpg`` in the work directory. It takes at most minutes the first
+    time, seconds when files are known, and draws no random numbers.
 
     Args:
         preflight: Reaction to a mismatch: ``'error'``, ``'warn'``, or ``'off'`` (no checks).
@@ -56,7 +56,7 @@ class PreflightHook(Hook):
         if is_main_process():  # before the checks: the picture shows what they find
             self._draw(runner, dataset)
         check_training(tested_datasets(dataset, repeated=True), evaluations, runner.model,
-                       strict=self.preflight == 'error')
+                       strict=self.preflight == 'error', work_dir=runner.work_dir)
 
     @staticmethod
     def _draw(runner: Runner, dataset: Any) -> None:

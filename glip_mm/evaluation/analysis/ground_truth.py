@@ -1,12 +1,12 @@
 """Read the ground truth of a tested data set, in the order of its images and labels."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from glip_mm.datasets.coco_file import read_coco
 from glip_mm.text import Prompt
 
 from .phrase_rows import PhraseRows
@@ -72,14 +72,7 @@ def read_ground_truth(dataset: DatasetResult) -> GroundTruth:
                                 'make the report in the directory where the test ran')
     if dataset.phrases:
         return read_phrases(dataset)
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f"'{path}' is no JSON ({error})") from error
-    if not isinstance(content, dict) or not {'images', 'annotations', 'categories'} <= set(content):
-        raise ValueError(f"'{path}' is not in the format of COCO: images, annotations and "
-                         'categories are needed')
-    return _read_coco(dataset, content)
+    return _read_coco(dataset, read_coco(path))
 
 
 def _read_coco(dataset: DatasetResult, content: Mapping[str, Any]) -> GroundTruth:
@@ -110,8 +103,8 @@ def _read_coco(dataset: DatasetResult, content: Mapping[str, Any]) -> GroundTrut
         partial = tuple(frozenset(a) for a in of('not_exhaustive_category_ids'))
     return GroundTruth(
         dataset.classes, image, boxes, labels,
-        np.array([a.get('area', a['bbox'][2] * a['bbox'][3]) for a in rows], dtype=np.float64),
-        np.array([bool(a.get('iscrowd')) for a in rows], dtype=bool),
+        np.array([a['area'] for a in rows], dtype=np.float64),
+        np.array([bool(a['iscrowd']) for a in rows], dtype=bool),
         tuple(frequency[i] for i in range(len(dataset.classes)))
         if set(frequency.values()) <= set(FREQUENCIES) else None, listed, partial)
 

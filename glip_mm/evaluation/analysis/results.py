@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmengine.logging import print_log
 
+from glip_mm.datasets.transforms.load_image import color_type_of
 from glip_mm.evaluation.predictions import Prediction, PredictionStore
 from glip_mm.text import CaptionPrompt
 
@@ -56,6 +57,8 @@ class DatasetResult:
             :meth:`glip_mm.text.Prompt.from_names`.
         config: File of the config.
         number: Number of the data set among those of ``config.test_dataloader``.
+        color_type: With which images were loaded, see
+            :func:`glip_mm.image_decoding.decode_image`.
     """
 
     name: str
@@ -71,6 +74,7 @@ class DatasetResult:
     caption_prompt: CaptionPrompt | None = None
     config: Path | None = None
     number: int = 0
+    color_type: str = 'color'
 
     @property
     def phrases(self) -> bool:
@@ -193,14 +197,14 @@ def _read_predictions(folder: Path, entries: Sequence[Mapping],
                              'the two are of different runs; test again')
         parts[which].append(prediction)
     starts = [0, *ends.tolist()]
-    prompts = [member.get('caption_prompt') for member in config_datasets(config)]
-    prompts += [None] * (len(entries) - len(prompts))
-    return [_collect(entry, part, folder, starts[i], config, i, prompts[i])
+    members = config_datasets(config)
+    members += [{}] * (len(entries) - len(members))
+    return [_collect(entry, part, folder, starts[i], config, i, members[i])
             for i, (entry, part) in enumerate(zip(entries, parts))]
 
 
 def _collect(entry: Mapping, predictions: Sequence[Prediction], folder: Path, start: int,
-             config: Path, number: int, prompt: CaptionPrompt | None) -> DatasetResult:
+             config: Path, number: int, member: Mapping) -> DatasetResult:
     name, total = str(entry['name']), int(entry['num_images'])
     if len(predictions) < total:
         print_log(f"'{folder}' has predictions for {len(predictions)} of the {total} images of "
@@ -215,8 +219,8 @@ def _collect(entry: Mapping, predictions: Sequence[Prediction], folder: Path, st
         np.repeat(np.arange(len(predictions)), counts),
         _join((p.bboxes for p in predictions), (0, 4), np.float32),
         _join((p.scores for p in predictions), (0, ), np.float32),
-        _join((p.labels for p in predictions), (0, ), np.int32), prompt,
-        config, number)
+        _join((p.labels for p in predictions), (0, ), np.int32), member.get('caption_prompt'),
+        config, number, color_type_of(member.get('pipeline') or ()))
 
 
 def _join(arrays: Iterable[np.ndarray], empty: tuple[int, ...], dtype: type) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Annotations of an LVIS file as arrays."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from glip_mm.datasets.coco_file import plain_id, read_coco
+from glip_mm.datasets.data_error import DataError
 
 FREQUENCIES = ('r', 'c', 'f')
 
@@ -45,14 +47,13 @@ class LVISGroundTruth:
 
     @classmethod
     def load(cls, path: str | Path) -> 'LVISGroundTruth':
-        """Read an annotation file; masks, the largest part of it, are dropped while reading.
+        """Read an annotation file, see :func:`glip_mm.datasets.coco_file.read_coco`.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it is not an LVIS file.
         """
-        with open(path, encoding='utf-8') as file:
-            return cls.from_dict(json.load(file, object_pairs_hook=_without_outlines), str(path))
+        return cls.from_dict(read_coco(path), str(path))
 
     @classmethod
     def from_dict(cls, content: dict[str, Any], source: str = 'annotations') -> 'LVISGroundTruth':
@@ -66,6 +67,9 @@ class LVISGroundTruth:
             ValueError: If one of LVIS's additional fields is missing, or an annotation
                 refers to an image or a category that is not listed.
         """
+        texts = [image['id'] for image in content['images'] if isinstance(image['id'], str)]
+        if texts:
+            raise DataError(f"{source}: the image id {texts[0]!r} is a text; LVIS has numbers")
         images = sorted(content['images'], key=lambda image: image['id'])
         categories = sorted(content['categories'], key=lambda category: category['id'])
         for rows, name, keys in ((images, 'image', ('neg_category_ids',
@@ -109,14 +113,10 @@ class LVISGroundTruth:
             _table(len(images), K, _pairs(images, 'not_exhaustive_category_ids', category_of)))
 
 
-def _without_outlines(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {key: value for key, value in items if key != 'segmentation'}
-
-
 def _pairs(images: list[dict], key: str, category_of: dict[int, int]
            ) -> Iterator[tuple[int, int]]:
     for index, image in enumerate(images):
-        for category in image[key]:
+        for category in map(plain_id, image[key] or ()):
             if category in category_of:  # files reduced to some categories keep the full lists
                 yield index, category_of[category]
 

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import OrderedDict, defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from pycocotools.coco import COCO
 from terminaltables import AsciiTable
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.coco_file import class_rows
 from glip_mm.evaluation.coco_matching import (
     MAX_DETS,
     best_detections,
@@ -147,38 +148,32 @@ class ODinWMetric(BaseMetric):
             write_atomically(self.out_file, suite_csv(self.rows).encode())
         return metrics
 
-    def category_ids(self, name: str, categories: Iterable[Mapping[str, Any]],
-                     used: Container[Any]) -> list[Any]:
+    def category_ids(self, name: str, content: Mapping[str, Any]) -> list[Any]:
         """Return the category id of each label.
 
         Args:
             name: Name of the data set.
-            categories: Categories of its annotation file.
-            used: Ids of the categories that have boxes.
+            content: Content of its annotation file.
 
         Raises:
             ValueError: If their number is not that of ``num_classes``.
         """
-        names = {row['id']: row['name'] for row in categories}
-        ids = sorted(names)
-        wanted = self.num_classes.get(name, len(ids))
-        if len(ids) == wanted + 1 and ids[0] == 0 and 0 not in used:
-            ids = ids[1:]  # RoboFlow's background
-        if len(ids) != wanted:
-            raise ValueError(f"'{self.datasets[name]}' of {name} has {len(ids)} categories, but "
-                             f'the protocol has {wanted}: {[names[i] for i in ids]}')
-        return ids
+        wanted = self.num_classes.get(name)
+        rows = class_rows(content, wanted)
+        if wanted is not None and len(rows) != wanted:
+            raise ValueError(f"'{self.datasets[name]}' of {name} has {len(rows)} categories, but "
+                             f'the protocol has {wanted}: {[row["name"] for row in rows]}')
+        return [row['id'] for row in rows]
 
     def _evaluate(self, name: str, path: str, found: dict[Any, tuple]) -> SuiteRow:
         truth = quiet_coco(path, self.renumber)
-        used = {a['category_id'] for a in truth.anns.values()}
-        ids = self.category_ids(name, truth.cats.values(), used)
+        ids = self.category_ids(name, truth.dataset)
         missing = set(truth.getImgIds()) - set(found)
         if missing:
             MMLogger.get_current_instance().warning(
                 f'{name}: {len(missing)} of {len(truth.imgs)} images have no result and count as '
                 f'images without detections, for example image {min(missing, key=str)}')
-        boxes = sum(not a.get('iscrowd') for a in truth.anns.values())
+        boxes = sum(not a['iscrowd'] for a in truth.dataset['annotations'])
         values = dict.fromkeys(STATS, float('nan'))
         if boxes:
             values = _coco_ap(truth, coco_results(found, ids), ids, self.max_dets)

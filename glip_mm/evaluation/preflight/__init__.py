@@ -6,6 +6,7 @@ printed.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -25,7 +26,7 @@ __all__ = ['Findings', 'PreflightError', 'check_test', 'check_training']
 
 
 def check_test(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module,
-               strict: bool = True) -> None:
+               strict: bool = True, work_dir: str | Path | None = None) -> None:
     """Check classes, annotations, metrics and prompts of a test, and log its prompts.
 
     Args:
@@ -33,17 +34,19 @@ def check_test(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Modu
         evaluator: MMEngine's evaluator, with ``metrics``.
         model: A GLIP, or a detector without prompts, which are then not checked.
         strict: Whether a mismatch ends the test instead of being logged.
+        work_dir: Folder in which it is remembered which images are sound.
 
     Raises:
         PreflightError: If a check fails; the message lists both sides.
     """
-    _decide(lambda: look(datasets, evaluator, model), strict, 'the test would give wrong numbers',
+    _decide(lambda: look(datasets, evaluator, model, work_dir=work_dir), strict,
+            'the test would give wrong numbers',
             "test_cfg=dict(preflight='warn') tests all the same")
 
 
 def check_training(training: Sequence[TestedDataset],
                    evaluations: Sequence[tuple[Sequence[TestedDataset], Any]], model: nn.Module,
-                   strict: bool = True) -> None:
+                   strict: bool = True, work_dir: str | Path | None = None) -> None:
     """Check the training sets and the evaluations of a training, before its first batch.
 
     Args:
@@ -52,6 +55,7 @@ def check_training(training: Sequence[TestedDataset],
             (or None); empty for none.
         model: Detector, see :func:`check_test`.
         strict: Whether a mismatch ends the training instead of being logged.
+        work_dir: Folder in which it is remembered which images are sound.
 
     Raises:
         PreflightError: If a check fails.
@@ -59,10 +63,10 @@ def check_training(training: Sequence[TestedDataset],
     def findings() -> Findings:
         found = Findings()
         for evaluated, evaluator in evaluations:
-            look(evaluated, evaluator, model, found)
+            look(evaluated, evaluator, model, found, work_dir)
             check_vocabularies(training, evaluated, found)
         for dataset in training:
-            check_training_set(dataset, model, found)
+            check_training_set(dataset, model, found, work_dir)
         return found
 
     _decide(findings, strict, 'the training would go wrong',
@@ -86,7 +90,7 @@ def _decide(find: Callable[[], Findings], strict: bool, verdict: str, remedy: st
 
 
 def look(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module,
-         findings: Findings | None = None) -> Findings:
+         findings: Findings | None = None, work_dir: str | Path | None = None) -> Findings:
     """Return all findings of :func:`check_test`, added to others if they are given."""
     findings = Findings() if findings is None else findings
     metrics = list(getattr(evaluator, 'metrics', ()))
@@ -101,6 +105,6 @@ def look(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module,
             check_boxes(f"{dataset.name}: '{dataset.ann_file}'", content, findings)
             for metric in metrics[i:i + 1] if apart else shared:
                 check_metric(dataset, content, metric, findings)
-        check_images(dataset, findings)
+        check_images(dataset, findings, work_dir)
         check_prompt(dataset, model, findings)
     return findings

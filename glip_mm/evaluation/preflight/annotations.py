@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from glip_mm.datasets.coco_file import read_coco
+from glip_mm.datasets.coco_file import read_coco, read_with_report
 from glip_mm.datasets.data_error import DataError
 from glip_mm.evaluation.tested_datasets import TestedDataset
 
@@ -27,11 +27,17 @@ def read_annotations(dataset: TestedDataset, findings: Findings,
         findings.notes.append(f"{dataset.name}: '{path}' is too large to be looked into first")
         return None
     try:
-        return read_coco(path)
+        content, report = read_with_report(path)
     except (FileNotFoundError, DataError) as error:
         if known or not path.is_file():
             findings.errors.append(f'{dataset.name}: {error}')
         return None
+    lines = report.lines()
+    if lines:
+        # MMDetection's own data sets and metrics take the rows as they are
+        target = findings.warnings if report.dropped else findings.notes
+        target.append('\n  '.join([f"{dataset.name}: '{path}' is read with corrections", *lines]))
+    return content
 
 
 def _label_ids(dataset: Any) -> tuple[Any, ...]:
@@ -165,8 +171,7 @@ def _read_by(metric: Any, dataset: TestedDataset, content: dict[str, Any], findi
         try:
             if Path(path) != Path(dataset.ann_file):
                 content = read_coco(path)
-            labels = metric.category_ids(dataset.name, content['categories'],
-                                         {a['category_id'] for a in content['annotations']})
+            labels = metric.category_ids(dataset.name, content)
         except ValueError as error:
             findings.errors.append(f'{dataset.name}: {type(metric).__name__}: {error}')
             return None

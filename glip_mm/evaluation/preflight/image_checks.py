@@ -1,5 +1,6 @@
-"""Checks of some images of a data set: present, readable, and of the annotated size."""
+"""Checks of the images of a data set: present, readable, and of the annotated size."""
 
+import random
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,62 +8,75 @@ from typing import Any
 
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
-from PIL import Image
 
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.transforms.load_image import LoadImage
 from glip_mm.evaluation.tested_datasets import TestedDataset
+from glip_mm.image_decoding import DARK
 
 from .findings import Findings
+from .image_files import ImageFacts, image_facts
 
-#: Number of images whose headers are read, and number of those decoded, evenly over the set.
-SOUGHT, DECODED = 2000, 32
-#: EXIF orientations that exchange width and height, and the tag.
-_TURNED, _ORIENTATION = (5, 6, 7, 8), 0x112
+#: Maximum number of images that are looked at, evenly over the set.
+SOUGHT = 100_000
 
 _REMEDIES = {
     'missing': 'are missing: check data_root and data_prefix',
     'broken': 'cannot be decoded: fetch them again or drop them',
     'turned': 'are turned by their EXIF orientation when they are loaded, and were annotated as '
-              'they are stored, so boxes lie elsewhere: load with dict(type='
-              "'LoadImageFromFile', color_type='color_ignore_orientation')",
+              "they are stored, so boxes lie elsewhere: load with dict(type='LoadImage', "
+              "color_type='color_ignore_orientation')",
     'size': 'have another size than the annotation file says, so boxes lie elsewhere: annotate '
             'anew, scale the boxes, or correct width and height',
-    'clipped': 'have 16 bits, which Pillow would clip to white: load with '
+    'clipped': "have more than 8 bits, which MMCV's loader would clip to white or black: load with "
                "dict(type='LoadImage') or convert them to 8 bits",
     'dark': 'have 16 bits of which the upper ones are empty, so they are loaded nearly black: '
             'convert them to 8 bits',
 }
 
 
-def check_images(dataset: TestedDataset, findings: Findings) -> None:
-    """Check that the images exist, and the headers of some.
+def check_images(dataset: TestedDataset, findings: Findings,
+                 work_dir: str | Path | None = None) -> None:
+    """Check the files of all images, and the pixels of as many as a minute allows.
 
     Args:
         dataset: Data set whose samples have ``img_path``; others are skipped.
         findings: Findings to add to: an error if most are wrong or one would end the run, else a
             warning.
+        work_dir: Folder in which it is remembered which files are sound.
     """
-    # our data sets replace samples that cannot be used
-    stops = getattr(dataset.dataset, 'on_bad', 'stop') == 'stop'
+    # our data sets replace samples that cannot be used, but not too many
+    replaces = getattr(dataset.dataset, 'on_bad', 'stop') == 'replace'
+    allowed = getattr(dataset.dataset, 'max_bad', 0.) if replaces else 0.
     infos = [info for info in some_samples(dataset, SOUGHT)
              if isinstance(info.get('img_path'), str) and '://' not in info['img_path']
              and 'img_bytes_ref' not in info]
-    missing = [info['img_path'] for info in infos if not Path(info['img_path']).is_file()]
-    found = defaultdict(list, {'missing': [f"'{path}'" for path in missing]} if missing else {})
-    pillow, turns = _loads_by_pillow(dataset.dataset), _turns(dataset.dataset)
-    decoded = set(_evenly(len(infos), DECODED))
-    for i, info in enumerate(infos):
-        problem = _problem(info['img_path'], info.get('width'), info.get('height'), pillow, turns,
-                           i in decoded)
+    if not infos:
+        return
+    paths = list(dict.fromkeys(info['img_path'] for info in infos))
+    # those that are decoded before the time is over are spread over the set
+    files = image_facts(random.Random(0).sample(paths, len(paths)), dataset.name, work_dir)
+    found: dict[str, list[str]] = defaultdict(list)
+    loader = _loader(dataset.dataset)
+    for info in infos:
+        path = info['img_path']
+        problem = ('missing', f"'{path}'") if path not in files else _problem(
+            path, files[path], info.get('width'), info.get('height'), loader)
         if problem:
             found[problem[0]].append(problem[1])
+    decoded = sum(facts.decoded for facts in files.values())
     for cause, which in found.items():
-        looked_at = len(decoded if cause in ('clipped', 'dark') else infos)
-        fatal = 2 * len(which) > looked_at or stops and cause in ('missing', 'broken')
+        looked_at = decoded if cause == 'dark' else len(infos)
+        most = min(allowed, .5) if cause in ('missing', 'broken') else .5
+        fatal = len(which) > most * looked_at
         target = findings.errors if fatal else findings.warnings
         target.append(f'{dataset.name}: {len(which)} of {looked_at} images that were looked at '
-                      f'{_REMEDIES[cause]}; the first: {which[0]}')
+                      f'{_REMEDIES[cause]}; the first: {which[0]}'
+                      + (f' (at most {most:.0%} are replaced: max_bad)' if fatal and most < .5
+                         and replaces else ''))
+    if len(infos) < dataset.num_images or decoded < len(files):
+        findings.notes.append(f'{dataset.name}: {len(infos)} of {dataset.num_images} images were '
+                              f'looked at, {decoded} of them to the last pixel')
 
 
 def some_samples(dataset: TestedDataset, count: int) -> Iterator[dict[str, Any]]:
@@ -87,33 +101,22 @@ def _evenly(length: int, count: int) -> list[int]:
     return np.linspace(0, length - 1, count).astype(int).tolist()
 
 
-def _problem(path: str, width: Any, height: Any, pillow: bool, turns: bool,
-             decode: bool) -> tuple[str, str] | None:
-    if not Path(path).is_file():
-        return None
-    try:
-        with Image.open(path) as image:
-            mode, stored = image.mode, image.size
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
-            deep = decode and mode.startswith('I') and _brightest(image)
-            if decode:
-                image.load()  # a truncated file has a valid header
-    except Exception as error:  # decoders raise exceptions of any type
-        return 'broken', f"'{path}' ({' '.join(str(error).split())[:80]})"
-    loaded = stored[::-1] if turned and turns else stored
+def _problem(path: str, facts: ImageFacts, width: Any, height: Any, loader: Any
+             ) -> tuple[str, str] | None:
+    if facts.fault:
+        return 'broken', f"'{path}' ({facts.fault})"
+    turned = facts.turned and _turns(loader)
+    loaded = facts.size[::-1] if turned else facts.size
     if width and height and loaded != (width, height):
         text = (f"'{path}' is annotated as {width} x {height} and loaded as {loaded[0]} x "
                 f'{loaded[1]}')
-        return ('turned' if turned and turns and stored == (width, height) else 'size'), text
-    if deep and pillow:
+        return ('turned' if turned and facts.size == (width, height) else 'size'), text
+    if facts.deep and not isinstance(loader, LoadImage) and (
+            getattr(loader, 'imdecode_backend', '') == 'pillow' or 'I;16' not in facts.deep):
         return 'clipped', f"'{path}'"
-    if deep and deep < 1 << 13:
-        return 'dark', f"'{path}', whose brightest value is {deep} of 65535"
+    if facts.deep.startswith('I') and 0 < facts.brightest < DARK:
+        return 'dark', f"'{path}', whose brightest value is {facts.brightest:g} of 65535"
     return None
-
-
-def _brightest(image: Image.Image) -> int:
-    return int(np.asarray(image).max())
 
 
 def _loader(dataset: Any) -> Any:
@@ -121,13 +124,6 @@ def _loader(dataset: Any) -> Any:
     return next((s for s in steps if isinstance(s, LoadImageFromFile)), None)
 
 
-def _loads_by_pillow(dataset: Any) -> bool:
-    loader = _loader(dataset)
-    # our loader scales 16-bit images itself
-    return getattr(loader, 'imdecode_backend', '') == 'pillow' and not isinstance(loader,
-                                                                                  LoadImage)
-
-
-def _turns(dataset: Any) -> bool:
-    color_type = getattr(_loader(dataset), 'color_type', 'color')
+def _turns(loader: Any) -> bool:
+    color_type = getattr(loader, 'color_type', 'color')
     return color_type not in ('unchanged', 'color_ignore_orientation')

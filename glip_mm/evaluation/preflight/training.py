@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.bad_sample_counter import MAX_DROPPED
 from glip_mm.datasets.stream.grounding_stream import seeded
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.evaluation.tested_datasets import TestedDataset
@@ -26,13 +28,15 @@ LARGEST = 1 << 26
 SAMPLES = 500
 
 
-def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findings) -> None:
+def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findings,
+                       work_dir: str | Path | None = None) -> None:
     """Check a training set before the first batch.
 
     Args:
         dataset: Training set, or a member of one.
         model: A GLIP, or a detector without prompts.
         findings: Findings to add to.
+        work_dir: Folder in which it is remembered which images are sound.
     """
     content = read_annotations(dataset, findings, LARGEST)
     title = f"{dataset.name}: '{dataset.ann_file}'"
@@ -40,11 +44,15 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
         check_boxes(title, content, findings)
         if hasattr(dataset.dataset, 'cat_ids'):  # it looks categories up by name
             check_annotations(dataset, content, findings, training=True)
-    check_images(dataset, findings)
+    check_images(dataset, findings, work_dir)
     check_pipeline(dataset, findings)
     names = _class_names(dataset, title, findings)
     if names:
         _count_boxes(dataset, names, title, findings)
+    dropped = getattr(dataset.dataset, 'dropped_boxes', None)  # of all samples read until here
+    if dropped is not None and dropped.share:
+        target = findings.errors if dropped.share > MAX_DROPPED else findings.warnings
+        target.append(f'{title}: {dropped}; tools/misc/validate_odvg.py names the lines')
     prompt = _first_prompt(dataset, findings)
     glip = unwrapped(model)
     if prompt is None or not hasattr(glip, 'prompts'):

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
+from glip_mm.datasets.data_error import read_text
 from glip_mm.pseudo_labels.teacher import without_determiner
 
 
@@ -60,7 +61,7 @@ class ClassList:
         """
         arguments = list(arguments)
         if len(arguments) == 1 and Path(arguments[0]).is_file():
-            return cls(Path(arguments[0]).read_text(encoding='utf-8-sig').splitlines())
+            return cls(read_text(arguments[0]).splitlines())
         if len(arguments) == 1 and arguments[0].endswith(('.txt', '.names')):
             raise FileNotFoundError(f"--classes: the file '{arguments[0]}' is missing")
         return cls(arguments)

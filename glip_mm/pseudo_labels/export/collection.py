@@ -74,7 +74,7 @@ class Collection:
         progress: Show progress bars.
 
     Raises:
-        ValueError: If a row is broken, or no box is left; the message says why.
+        ValueError: If no row is usable, or no box is left; the message says why.
     """
 
     def __init__(self, rows: LabelRows, images: Path | None = None, min_score: float = 0.,
@@ -87,7 +87,7 @@ class Collection:
         self.min_score, self.classes, self.merge_iou = min_score, classes, merge_iou
         self.min_count = min_count
         self.categories: list[str] = []
-        #: Counts of rows and boxes, and of dropped boxes by reason.
+        #: Counts of rows and boxes, and of rows and boxes that are left out, by reason.
         self.counts: Counter = Counter()
         #: Number of boxes of each category.
         self.boxes_of: Counter = Counter()
@@ -95,7 +95,8 @@ class Collection:
 
     def _count(self) -> None:
         found: Counter = Counter()
-        for row in self.rows.walk('counting', self.progress):
+        for row in self.rows.walk('counting', self.progress, self.counts):
+            self.counts['boxes'] += len(row.dropped)
             named = self._named_boxes(row, self.counts)
             found.update(name for name, _ in self._merge(named))
             self.counts['rows'] += 1
@@ -150,7 +151,7 @@ class Collection:
             fitted = fit_box(x1, y1, x2, y2, record['width'], record['height'], clipping,
                              row.where)
             if fitted is None:
-                counts['one pixel thin or outside the image'] += 1
+                counts['boxes (degenerate box)'] += 1
                 continue
             x1, y1, x2, y2 = fitted
             named.append((name, ExportBox((x1, y1, x2, y2), -1, score, ignore, part)))

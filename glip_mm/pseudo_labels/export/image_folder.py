@@ -35,10 +35,13 @@ class ImageFolder:
             ValueError: If it is missing, or its label file would be that of another image.
         """
         name = PurePosixPath(image.name)
-        if name.is_absolute() or '..' in name.parts:
+        if name.is_absolute() or '..' in name.parts or not name.name:
             raise ValueError(f"{image.row.where}: '{name}' leads out of the folder of the images; "
                              'label files lie where their images do: give --images, and names '
                              'below it')
+        if len(image.name.splitlines()) > 1:
+            raise ValueError(f'{image.row.where}: {image.name!r} is more than one line of a list '
+                             'of images: rename the file')
         stem = str(name.with_suffix(''))
         if stem in self._stems:
             first = self._stems[stem]

@@ -10,6 +10,7 @@ from glip_mm.visualization.palette import PALETTE
 
 from .collection import Collection, ExportImage
 from .json_list import write_list
+from .voc import xml_text
 
 #: URL prefix of files below Label Studio's document root.
 LOCAL_FILES = '/data/local-files/?d='
@@ -80,7 +81,7 @@ def _results(image: ExportImage, categories: list[str]) -> list[dict]:
             original_width=width, original_height=height, image_rotation=0,
             value=dict(x=100 * x1 / width, y=100 * y1 / height, width=100 * (x2 - x1) / width,
                        height=100 * (y2 - y1) / height, rotation=0,
-                       rectanglelabels=[categories[one.category]]))
+                       rectanglelabels=[xml_text(categories[one.category])]))
         if one.score is not None:
             result['score'] = one.score
         results.append(result)
@@ -94,5 +95,5 @@ def _interface(categories: list[str]) -> ElementTree.Element:
     labels = ElementTree.SubElement(view, 'RectangleLabels', name='label', toName='image')
     for i, name in enumerate(categories):
         color = '#{:02x}{:02x}{:02x}'.format(*PALETTE[i % len(PALETTE)])
-        ElementTree.SubElement(labels, 'Label', value=name, background=color)
+        ElementTree.SubElement(labels, 'Label', value=xml_text(name), background=color)
     return view

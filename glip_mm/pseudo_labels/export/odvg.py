@@ -16,7 +16,8 @@ def write_odvg(collection: Collection, folder: Path) -> tuple[int, int]:
     Phrases and boxes stay unchanged; a phrase that loses its boxes moves to ``without_box``. Rows
     that lose all boxes are left out. Rows of shards refer to images and no longer contain them.
     Detection rows get a ``label_map.json`` without the classes that were left out: a class in the
-    map whose boxes are missing would be trained as absent.
+    map whose boxes are missing would be trained as absent. A class that loses boxes of an image is
+    ``not_exhaustive`` there, for the same reason.
 
     Args:
         collection: Labels to write.
@@ -57,8 +58,13 @@ def write_odvg(collection: Collection, folder: Path) -> tuple[int, int]:
 def _chosen(image: ExportImage) -> dict:
     record, parts = image.row.record, {one.part: one for one in image.boxes}
     if 'detection' in record:
-        kept = [one for i, one in enumerate(record['detection']['instances']) if (0, i) in parts]
-        return {**record, 'detection': {**record['detection'], 'instances': kept}}
+        content = dict(record['detection'])
+        lost = {one['label'] for i, one in enumerate(content['instances']) if (0, i) not in parts}
+        if lost:
+            content['not_exhaustive'] = sorted(lost.union(content.get('not_exhaustive', ())))
+        content['instances'] = [one for i, one in enumerate(content['instances'])
+                                if (0, i) in parts]
+        return {**record, 'detection': content}
     content = record['grounding']
     regions, without = [], list(content.get('without_box', ()))
     for i, region in enumerate(content['regions']):

@@ -1,5 +1,6 @@
 """Export to Pascal VOC: one XML file per image."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path, PurePosixPath
 
@@ -7,7 +8,12 @@ from .collection import Collection, ExportImage
 from .image_folder import ImageFolder
 
 #: Characters that XML cannot contain, escaped or not.
-_FORBIDDEN = {code: None for code in range(32) if chr(code) not in '\t\n\r'}
+_FORBIDDEN = re.compile('[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
+
+
+def xml_text(text: object) -> str:
+    """Return the text of a value without the characters that XML cannot contain."""
+    return _FORBIDDEN.sub('', str(text))
 
 
 def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
@@ -74,5 +80,5 @@ def _annotation(image: ExportImage, categories: list[str]) -> ElementTree.Elemen
 
 def _add(parent: ElementTree.Element, tag: str, text: object = '') -> ElementTree.Element:
     child = ElementTree.SubElement(parent, tag)
-    child.text = str(text).translate(_FORBIDDEN) or None
+    child.text = xml_text(text) or None
     return child

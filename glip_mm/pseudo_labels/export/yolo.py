@@ -1,6 +1,7 @@
 """Export to YOLO: one text file per image, as for Ultralytics."""
 
 import json
+import re
 from pathlib import Path
 
 from .collection import Collection
@@ -38,13 +39,18 @@ def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
             listing.write(f'./images/{image.name}\n')
             images += 1
             boxes += len(found)
-    # every JSON string is a valid YAML string
-    names = ''.join(f'  {i}: {json.dumps(name, ensure_ascii=False)}\n'
+    names = ''.join(f'  {i}: {_yaml(name)}\n'
                     for i, name in enumerate(collection.categories))
     (folder / 'data.yaml').write_text(
         '# Labels of a model. They are no ground truth: put a set of yours at val.\n'
         f'train: train.txt\nval: train.txt\nnames:\n{names}', encoding='utf-8')
     return images, boxes
+
+
+def _yaml(text: str) -> str:
+    # a JSON string is a valid YAML string, but for these characters as such
+    return re.sub('[\x7f-\x9f\ufffe\uffff]', lambda c: f'\\u{ord(c[0]):04x}',
+                  json.dumps(text, ensure_ascii=False))
 
 
 def _shares(box: tuple, width: int, height: int) -> str:

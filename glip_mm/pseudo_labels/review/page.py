@@ -87,11 +87,12 @@ def _columns(count: int) -> int:
     return max(1, min(8, round(math.sqrt(1.3 * count))))
 
 
-def _sample(number: int, row: LabelRow, sample: DatasetSample | str, drawn: list[np.ndarray],
+def _sample(number: int, row: LabelRow | None, sample: DatasetSample | str, drawn: list[np.ndarray],
             shown: list[dict]) -> dict:
     """Return what the template shows of a row; note what was drawn, and what the summary says."""
-    shown.append(dict(row=number, filename=row.record['filename'], where=_short(row)))
-    if isinstance(sample, str):
+    shown.append(dict(row=number) if row is None else dict(
+        row=number, filename=row.record['filename'], where=_short(row)))
+    if row is None or isinstance(sample, str):
         shown[-1]['problem'] = sample
         print_log(sample, logger='current', level=logging.WARNING)
         return dict(title=f'row {number}', problem=sample)
@@ -110,7 +111,10 @@ def _overview(rows: LabelRows, statistics: LabelStatistics) -> dict[str, object]
         'boxes an image': f'{statistics.boxes / max(statistics.rows, 1):.2f}',
         'phrases in captions': f'{asked:,}',
         'with a box': f'{answered:,} ({percent(answered / max(asked, 1))} %)',
-        'different phrases': f'{len(statistics.phrases):,}'}
+        'different phrases': f'{len(statistics.phrases):,}',
+        **({'left out': ', '.join(f'{count:,} {cause}' for cause, count
+                                  in statistics.left_out.most_common())}
+           if statistics.left_out else {})}
 
 
 def _plots(statistics: LabelStatistics, folder: Path) -> list[Plot]:
@@ -154,6 +158,7 @@ def summarise(rows: LabelRows, statistics: LabelStatistics, shown: list[dict], s
         version=1, labels=str(rows.path), images=statistics.rows, boxes=statistics.boxes,
         phrases=statistics.asked, phrases_without_box=statistics.unanswered,
         different_phrases=len(statistics.phrases), rejects=dict(statistics.rejects.most_common()),
+        left_out=dict(statistics.left_out.most_common()),
         scores=dict(bin=1 / BINS, boxes=statistics.box_scores.tolist(),
                     best_of_phrases=statistics.phrase_scores.tolist(),
                     best_of_images=statistics.image_scores.tolist()),

@@ -1,11 +1,12 @@
 """Drawable samples of labels."""
 
+import json
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from glip_mm.datasets.bad_sample import BadSample
-from glip_mm.datasets.transforms.load_image import LoadImage
+from glip_mm.datasets.transforms.load_image import LoadImage, color_type_of
 from glip_mm.pseudo_labels.label_rows import (
     LabelRow,
     LabelRows,
@@ -13,6 +14,7 @@ from glip_mm.pseudo_labels.label_rows import (
     phrase_text,
     region_boxes,
 )
+from glip_mm.pseudo_labels.settings import FILE as SETTINGS
 from glip_mm.visualization.dataset_sample import DatasetSample, from_annotation
 
 
@@ -28,24 +30,35 @@ def choose_rows(total: int, samples: int, seed: int) -> list[int]:
 
 
 def read_samples(rows: LabelRows, numbers: list[int], images: Path | None
-                 ) -> Iterator[tuple[LabelRow, DatasetSample | str]]:
-    """Iterate over samples, or over error messages for those that cannot be read."""
+                 ) -> Iterator[tuple[LabelRow | None, DatasetSample | str]]:
+    """Iterate over rows and samples, or over error messages for those that cannot be read."""
+    color_type = labelled_color_type(rows)
     for number in numbers:
-        row = rows[number]
+        row = None
         try:
-            yield row, read_label(row, images, rows.label_map)
+            row = rows[number]
+            yield row, read_label(row, images, rows.label_map, color_type)
         except (BadSample, ValueError, OSError) as error:
             yield row, str(error)
 
 
-def read_label(row: LabelRow, images: Path | None,
-               label_map: Mapping[int, str] | None = None) -> DatasetSample:
+def labelled_color_type(rows: LabelRows) -> str:
+    """Return the ``color_type`` with which the images were loaded when they were labelled."""
+    path = rows.files[0].parent.parent / SETTINGS
+    if not path.is_file():
+        return 'color'
+    return color_type_of(json.loads(path.read_text(encoding='utf-8')).get('pipeline', ()))
+
+
+def read_label(row: LabelRow, images: Path | None, label_map: Mapping[int, str] | None = None,
+               color_type: str = 'color') -> DatasetSample:
     """Convert a row to a drawable sample; phrases without a box are part of its prompt.
 
     Args:
         row: Row of labels.
         images: Root folder of file names.
         label_map: Label -> name, for detection rows.
+        color_type: With which the image is loaded, see :func:`labelled_color_type`.
 
     Raises:
         ValueError: If its image is missing or broken, or of another size than the row says.
@@ -56,7 +69,7 @@ def read_label(row: LabelRow, images: Path | None,
         info['img_bytes_ref'] = row.packed
     else:
         info['img_path'] = str(row.image_path(images))
-    sample = from_annotation(info, (), LoadImage(), row.where)
+    sample = from_annotation(info, (), LoadImage(color_type=color_type), row.where)
     height, width = sample.image.shape[:2]
     if (height, width) != (record['height'], record['width']):
         raise ValueError(f"{row.where}: the row is about {record['width']} x {record['height']} "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from glip_mm.datasets.data_error import DataError
 from glip_mm.pseudo_labels.export.classes import category_name
 from glip_mm.pseudo_labels.label_rows import (
     LabelRow,
@@ -56,6 +57,7 @@ class LabelStatistics:
         phrase_scores: ``[BINS]`` number of phrases by the score of their best box.
         image_scores: ``[BINS]`` number of images by the score of their best box.
         rejects: Cause -> number of samples without labels.
+        left_out: Cause -> number of rows and boxes that cannot be used.
     """
 
     rows: int = 0
@@ -65,6 +67,7 @@ class LabelStatistics:
     phrase_scores: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
     image_scores: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
     rejects: Counter = field(default_factory=Counter)
+    left_out: Counter = field(default_factory=Counter)
 
     def add(self, row: LabelRow, names: dict[int, str]) -> None:
         """Count a row; ``names`` are those of detection labels."""
@@ -109,11 +112,11 @@ def count_labels(rows: LabelRows, progress: bool = True) -> LabelStatistics:
     """Count all rows, and the rejects beside them.
 
     Raises:
-        ValueError: If a row is broken.
+        ValueError: If no row is usable.
     """
     result = LabelStatistics()
     names = dict(rows.label_map or {})
-    for row in rows.walk('counting', progress):
+    for row in rows.walk('counting', progress, result.left_out):
         result.add(row, names)
     result.rejects = count_rejects(rows.path)
     return result
@@ -128,9 +131,9 @@ def count_rejects(folder: Path) -> Counter:
             for number, line in enumerate(file, 1):
                 try:
                     causes[str(json.loads(line)['cause'])] += 1
-                except (ValueError, KeyError, TypeError) as error:
-                    raise ValueError(f'{path}:{number} is no JSON object with a cause: {error}'
-                                     ) from error
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
+                    raise DataError(f'{path}:{number} is no JSON object with a cause: {error}'
+                                    ) from error
     return causes
 
 

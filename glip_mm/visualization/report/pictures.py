@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from glip_mm.box_iou import box_iou
 from glip_mm.evaluation.analysis.analysis import Analysis
 from glip_mm.evaluation.analysis.errors import KINDS, FalseDetection, pick_worst
+from glip_mm.image_decoding import decode_image
 from glip_mm.text import Prompt
 from glip_mm.visualization.dataset_sample import DatasetSample
 
@@ -98,13 +99,13 @@ def _name(prompt: Prompt, label: int) -> str:
 
 def _read(analysis: Analysis, image: int) -> np.ndarray:
     """Read an image as ``[height, width, 3]`` RGB; grey where the file is gone."""
-    import mmcv
-    tested = analysis.result.images[image]
+    tested, reason = analysis.result.images[image], ''
     for path in (Path(tested.path), Path(analysis.result.img_prefix) / Path(tested.path).name):
         if path.is_file():
-            pixels = mmcv.imread(str(path), channel_order='rgb')
-            if pixels is not None:
-                return pixels
-    print_log(f"the image '{tested.path}' can not be read: its place in the report is grey",
+            try:
+                return decode_image(path.read_bytes(), analysis.result.color_type)[..., ::-1]
+            except (OSError, ValueError) as error:
+                reason = f' ({error})'
+    print_log(f"the image '{tested.path}' can not be read{reason}: its place in the report is grey",
               logger='current', level=logging.WARNING)
     return np.full((*tested.size, 3), 160, dtype=np.uint8)

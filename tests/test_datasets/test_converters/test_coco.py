@@ -1,5 +1,6 @@
 """COCO and LVIS: labels, boxes, crowds, and every loss counted."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from glip_mm.datasets.converters import (
     write_jsonl,
     write_label_map,
 )
+from glip_mm.datasets.converters.command import beside, convert
+from glip_mm.datasets.converters.objects365 import Release
 
 from .conftest import dump, lines
 
@@ -43,15 +46,16 @@ def test_boxes_labels_and_counts(coco):
 
 
 def test_options(coco):
-    records = coco_records(coco, drop_crowd=True, rename={'dog': 'hound'},
-                           skip_images=frozenset({10}), strip=('x/', 'b'), progress=False)
+    release = Release(missing=frozenset({10}), prefixes=('x/', 'b'), names={'dog': 'hound'})
+    records = coco_records(coco, drop_crowd=True, release=release, progress=False)
     rows = list(records)
     assert [row['filename'] for row in rows] == ['.jpg', 'none.jpg']
     assert rows[0]['detection']['instances'] == [
         dict(bbox=[10, 20, 40, 60], label=1, category='hound')]
     assert records.report.dropped['crowd box'] == 1
     # of image 10, those that were no box at all are counted as that
-    assert records.report.dropped['box of a row that is left out'] == 7
+    assert records.report.dropped['box of an image that is not listed'] == 1 + 7
+    assert records.report.dropped['image known to be missing or unreadable'] == 2  # listed twice
 
 
 def test_boxes_keep_their_order(tmp_path):
@@ -134,3 +138,68 @@ def test_mmdet_reads_it(coco, tmp_path):
         # every box that is written is one that it trains on
         assert [(one['bbox'], one['bbox_label']) for one in info['instances']] == [
             (one['bbox'], one['label']) for one in row['detection']['instances']]
+
+
+def test_a_file_of_captions_is_named(tmp_path):
+    images = [dict(id=1, file_name='a.jpg', height=9, width=9)]
+    captions = [dict(id=1, image_id=1, category_id=1, caption='a dog')]
+    words = 'captions of images, without boxes; give the file of boxes'
+    for categories in (dict(), dict(categories=[]), dict(categories=[dict(id=1, name='dog')])):
+        path = dump(tmp_path / 'captions.json', dict(
+            images=images, annotations=captions, **categories))
+        with pytest.raises(ValueError, match=words):
+            convert(coco_records(path, progress=False), tmp_path / 'out.json')
+        assert not (tmp_path / 'out.json').exists()
+
+
+def test_nothing_usable_is_an_error(tmp_path):
+    path = dump(tmp_path / 'a.json', dict(
+        images=[dict(id=1, file_name='a.jpg', height=9, width=9)],
+        annotations=[dict(id=1, image_id=1, category_id=1, bbox=[1, 1, 1, 1])],
+        categories=[dict(id=1, name='dog')]))
+    with pytest.raises(ValueError, match='no box that can be used\n(.*\n)+.*1 x box one pixel'):
+        write_jsonl(coco_records(path, progress=False), tmp_path / 'out.json', progress=False)
+    assert not (tmp_path / 'out.json').exists()
+
+
+def test_files_as_people_have_them(coco, tmp_path):
+    text = Path(coco).read_text().replace('"image_id": 30', '"image_id": 30.0')
+    (tmp_path / 'b.json.gz').write_bytes(gzip.compress(
+        b'\xef\xbb\xbf' + text.replace(', ', ',\r\n').encode()))
+    assert list(coco_records(tmp_path / 'b.json.gz', progress=False)) == list(
+        coco_records(coco, progress=False))
+    assert beside('x/b.json.gz', '_od.json') == Path('x/b_od.json')
+
+
+def objects365(path, names, category='Bakset', first_id=320531):
+    return dump(path, dict(
+        images=[dict(id=first_id + i, file_name=name, height=9, width=9)
+                for i, name in enumerate(names)],
+        annotations=[dict(image_id=first_id + i, category_id=5, bbox=[1, 1, 4, 4])
+                     for i in range(len(names))],
+        categories=[dict(id=5, name=category), dict(id=6, name='Dog')]))
+
+
+def test_objects365_is_known_by_its_images(tmp_path):
+    path = objects365(tmp_path / 'a.json', [
+        'images/v1/patch6/objects365_v1_00320531.jpg',
+        'images/v1/patch6/objects365_v1_00320532.jpg'])
+    records = coco_records(path, progress=False)
+    record, = records
+    assert record['filename'] == 'patch6/objects365_v1_00320531.jpg'
+    assert record['detection']['instances'][0]['category'] == 'Basket'
+    assert records.label_map == {0: 'Basket', 1: 'Dog'}
+    assert records.report.dropped == {'image known to be missing or unreadable': 1,
+                                      'box of a row that is left out': 1}
+    assert records.report.changed == {"'images/v1/' before a file name, taken off": 1,
+                                      'misspelt class name, corrected': 1}
+    (tmp_path / 'images/v1').mkdir(parents=True)
+    record, = coco_records(path, images=tmp_path, progress=False)
+    assert record['filename'] == 'images/v1/patch6/objects365_v1_00320531.jpg'
+    other = objects365(tmp_path / 'b.json', ['images/v1/a.jpg', 'b.jpg'])
+    assert [(r['filename'], r['detection']['instances'][0]['category'])
+            for r in coco_records(other, progress=False)] == [
+        ('images/v1/a.jpg', 'Bakset'), ('b.jpg', 'Bakset')]
+    first = objects365(tmp_path / 'c.json', [f'obj365_train_{i:012d}.jpg' for i in (5, 6)],
+                       first_id=5)
+    assert [r['image_id'] for r in coco_records(first, progress=False)] == [5]

@@ -1,5 +1,7 @@
 """OpenImages CSV: fractions become pixels, groups are ignored, sizes are asked once."""
 
+import gzip
+
 import pytest
 from PIL import Image
 
@@ -53,11 +55,48 @@ def test_sizes_are_kept(files):
     assert set(ImageSizes(files, cache).known) == {'aa.jpg', 'bb.jpg'}
 
 
-def test_wrong_files(files):
+def test_boxes_in_any_order(files):
     with open(files / 'box.csv', 'a') as file:
         file.write(box('aa', '/m/1', '0,1,0,1') + '\n')
-    with pytest.raises(ValueError, match='line 8: .* sort the file'):
-        list(openimages_records(files / 'box.csv', files / 'class.csv', ImageSizes(files)))
+    records = openimages_records(files / 'box.csv', files / 'class.csv', ImageSizes(files))
+    assert [len(row['detection']['instances']) for row in records] == [3, 0]
+    assert records.report.rows_read == 3
+
+
+def test_files_as_people_have_them(files):
+    Image.new('RGB', (10, 10)).save(files / 'dd.png')
+    text = 'XMin,XMax,YMin,YMax,ImageID,LabelName\r\n0,1,0,.5,dd,/m/1\r\n.5,1,0,1,bb.jpg,/m/2\r\n'
+    with gzip.open(files / 'other.csv.gz', 'wb') as file:
+        file.write(b'\xef\xbb\xbf' + text.encode())
+    one, two = openimages_records(files / 'other.csv.gz', files / 'class.csv', ImageSizes(files))
+    assert (one['filename'], two['filename']) == ('dd.png', 'bb.jpg')
+    assert one['detection']['instances'] == [dict(bbox=[0, 0, 10, 5], label=1, category='Cat')]
+    assert two['detection']['instances'][0]['bbox'] == [100, 0, 200, 100]
+
+
+def test_sizes_are_those_of_turned_images(files):
+    exif = Image.Exif()
+    exif[0x112] = 6
+    Image.new('RGB', (200, 100)).save(files / 'aa.jpg', exif=exif)
+    record = next(iter(openimages_records(files / 'box.csv', files / 'class.csv',
+                                          ImageSizes(files))))
+    assert (record['width'], record['height']) == (100, 200)
+    assert record['detection']['instances'][0]['bbox'] == [0, 50, 50, 200]
+
+
+def test_broken_files_are_named(files):
+    for name, content, words in (
+            ('latin.csv', '/m/1,Caf\xe9\n'.encode('latin-1'), "latin.csv' line 1 is not UTF-8"),
+            ('long.csv', b'/m/1,' + b'x' * 140000, "long.csv' line 1 is no CSV: field larger"),
+            ('cut.csv.gz', gzip.compress(b'/m/1,Cat\n')[:-9], 'cut.csv.gz.* broken gzip')):
+        (files / name).write_bytes(content)
+        with pytest.raises(ValueError, match=words):
+            openimages_records(files / 'box.csv', files / name, ImageSizes(files))
+    with pytest.raises(FileNotFoundError, match='other.csv.* is missing: check the folder'):
+        openimages_records(files / 'other.csv', files / 'class.csv', ImageSizes(files))
+
+
+def test_wrong_files(files):
     with pytest.raises(ValueError, match='no column'):
         openimages_records(files / 'class.csv', files / 'class.csv', ImageSizes(files))
     with pytest.raises(ValueError, match='line 1'):

@@ -79,6 +79,36 @@ def test_images_are_written_once(bundle, tmp_path):
     assert (out / 'k0.png').stat().st_mtime_ns == before
 
 
+def test_keys_do_not_lead_out_of_the_folder(tmp_path):
+    write_rows(tmp_path / 'l.tsv', [('../k0', '[]')])
+    write_rows(tmp_path / 'i.tsv', [('../k0', image_cell())])
+    (tmp_path / 'map.json').write_text('{"dog": 1}')
+    (tmp_path / 'b.yaml').write_text('img: i.tsv\nlabel: l.tsv\nlabelmap: map.json\n')
+    records = tsv_records(tmp_path / 'b.yaml', write_images=str(tmp_path / 'out/images'))
+    assert list(records) == [] and not (tmp_path / 'out').exists()
+    assert records.report.dropped == {'image that is missing or broken': 1}
+
+
+def test_what_is_no_number_is_counted(tmp_path):
+    content = dict(img_h=10, img_w=20, caption='a dog', scores=['high', .5],
+                   tokens_positive=[[[0, 5], [1]], [['0', 5]]],
+                   bboxes=[[0, 0, 4, 4], [0, 0, 4, 4]])
+    write_rows(tmp_path / 'l.tsv', [('\ufeff0', json.dumps(content) + '\r')], index=False)
+    (tmp_path / 'b.yaml').write_text('\ufefflabel: l.tsv\n', encoding='utf-8')
+    records = tsv_records(tmp_path / 'b.yaml')
+    row, = records
+    assert row['filename'] == '0.jpg'
+    assert row['grounding']['regions'] == [
+        dict(bbox=[0, 0, 5, 5], phrase='a dog', tokens_positive=[[0, 5]])]
+    assert records.report.dropped == {'span that is not a pair of whole numbers': 2,
+                                      'box without a phrase': 1}
+    assert records.report.changed == {'score that is no number, taken off': 1}
+    (tmp_path / 'lines.txt').write_text('\ufeff0\none\n', encoding='utf-8')
+    (tmp_path / 'b.yaml').write_text('label: l.tsv\nlinelist: lines.txt\n')
+    with pytest.raises(ValueError, match="lines.txt' line 2 is 'one', but must be the number"):
+        tsv_records(tmp_path / 'b.yaml')
+
+
 @pytest.mark.parametrize('version', [1, 2])
 def test_captions(tmp_path, version):
     content = dict(img_h=10, img_w=20, caption='a dog and a cat', tokens_positive=[[[0, 5]]],

@@ -30,7 +30,7 @@ def test_records(tmp_path):
         [1, 1, 10, 10], [48, 1, 50, 10]]
     assert records.report.dropped == {
         'box of a name that is rare or missing': 2, 'box that is not four finite numbers': 1,
-        'image without an entry in image_data.json': 2}
+        'image without an entry in image_data.json': 2, 'box of a row that is left out': 1}
     with pytest.raises(ValueError, match='--min-boxes'):
         visual_genome_records(objects, images, progress=False)
     with pytest.raises(ValueError, match='image_data.json of Visual Genome'):

@@ -1,4 +1,6 @@
+import errno
 import multiprocessing
+import os
 import pickle
 
 import numpy as np
@@ -99,12 +101,35 @@ def test_processes_at_once_build_one_table(source, tmp_path):
     assert log.read_text() == 'x'
 
 
-def test_a_folder_without_write_access_is_named(source, monkeypatch):
+@pytest.mark.parametrize('number', [errno.EACCES, errno.EROFS])
+def test_a_folder_without_write_access(number, source, monkeypatch):
     def refuse(path):
-        raise PermissionError(13, 'Permission denied', str(path))
-    monkeypatch.setattr(mapped_table, 'locked', refuse)
-    with pytest.raises(PermissionError, match='Permission denied.*index_dir'):
+        raise OSError(number, os.strerror(number), str(path))
+    build(source, [(1, 2)])
+    monkeypatch.setattr(mapped_table, 'exclusive', refuse)
+    assert build(source, [(1, 2)]).row(0) == dict(a=1, b=2)  # nothing has to be written
+    source.write_text('changed')
+    with pytest.raises(PermissionError, match=f'{os.strerror(number)}.*index_dir'):
         build(source, [(1, 2)])
+
+
+def test_what_was_noted_while_it_was_built(source, small_batches):
+    notes = {}
+
+    def rows():
+        yield from ((i, i) for i in range(8))  # whole batches
+        notes['x'] = 'broken'
+    for _ in range(2):
+        table = open_or_build(source.with_suffix('.arrow'), [source], COLUMNS, rows, notes=notes)
+        assert table.notes == {'x': 'broken'} and len(table) == 8
+
+
+def test_a_worker_does_not_take_a_table_of_other_data(source):
+    sent = pickle.dumps(build(source, [(1, 2)]))
+    source.write_text('changed')
+    build(source, [(3, 4)])
+    with pytest.raises(RuntimeError, match='built anew because its data changed'):
+        pickle.loads(sent)
 
 
 def test_types_are_those_of_the_columns(source):

@@ -124,3 +124,14 @@ def test_27_million_samples_cost_no_memory():
 def test_bad_mixtures_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         GroundingStream(**arguments)
+
+
+def test_a_stream_among_the_members_keeps_its_own_shares():
+    inner = GroundingStream([Numbers('b', 10), Numbers('c', 30)], copies=[2, 1], seed=5)
+    stream = GroundingStream([Numbers('a', 4), inner], copies=[1, 2])
+    assert stream.counts == [4, 40, 60] and [d.name for d in stream.datasets] == ['a', 'b', 'c']
+    assert members(stream, range(104)) == Counter({
+        **{(0, i): 1 for i in range(4)}, **{(1, i): 4 for i in range(10)},
+        **{(2, i): 2 for i in range(30)}})
+    stream = GroundingStream([Numbers('a', 4), inner], ratios=[1, 1], samples_per_epoch=100)
+    assert stream.counts == [50, 20, 30]

@@ -1,12 +1,16 @@
 """Images of all kinds are loaded as what they show."""
 
+import os
+
 import numpy as np
 import pytest
+from mmengine.registry import DefaultScope
 from PIL import Image
 
 from glip_mm.compat import load_turbojpeg
 from glip_mm.datasets.bad_sample import BadSample
-from glip_mm.datasets.transforms.load_image import LoadImage, is_plain_jpeg
+from glip_mm.datasets.transforms.load_image import LoadImage
+from glip_mm.registry import TRANSFORMS
 
 COLOUR = (200, 120, 40)
 
@@ -69,14 +73,7 @@ def test_what_is_no_image_is_named(backend, tmp_path):
         load(tmp_path / 'a.png', imdecode_backend=backend)
 
 
-@pytest.mark.parametrize('content, plain', [
-    (b'\xff\xd8\xff\xe0\0\x10JFIF', True), (b'\x89PNG', False), (b'', False),
-    (b'\xff\xd8\xff\xe1\0\x20Exif\0\0', False)])
-def test_what_turbojpeg_is_given(content, plain):
-    assert is_plain_jpeg(content) is plain
-
-
-def test_turbojpeg_reads_jpegs_and_opencv_the_rest(tmp_path):
+def test_turbojpeg_reads_jpegs_and_pillow_the_rest(tmp_path):
     pytest.importorskip('turbojpeg')
     smooth = np.mgrid[:48, :64].sum(0)[..., None] * np.array([1, 2, 0]) % 200
     image = Image.fromarray(smooth.astype(np.uint8))
@@ -101,3 +98,25 @@ def test_without_turbojpeg_the_config_is_refused(monkeypatch):
     with pytest.raises(ImportError, match="needs libturbojpeg .* 'cv2' needs neither"):
         LoadImage('turbojpeg')
     assert io.imread_backend == before
+
+
+@pytest.mark.parametrize('kind, backend', [('LoadImage', 'pillow'), ('LoadImageFromFile', 'cv2')])
+def test_the_name_of_mmcv_has_the_same_rules_and_its_own_defaults(kind, backend, tmp_path):
+    path = tmp_path / 'a.pgm'
+    path.write_bytes(b'P5 8 4 65535\n' + b'\x80\0' * 32)  # MMCV: white, with any library
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        loader = TRANSFORMS.build(dict(type=kind))
+    assert loader.imdecode_backend == backend
+    assert (loader(dict(img_path=str(path)))['img'] == 128).all()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'a.jpg')
+    (tmp_path / 'b.jpg').mkdir()
+    for name, kind in (('a.jpg', 'a pipe'), ('b.jpg', 'a folder')):
+        with pytest.raises(BadSample, match=f"broken image: '.*{name}': it is {kind}, not a file"):
+            load(tmp_path / name)
+
+
+def test_empty_results_where_asked_for(tmp_path):
+    assert LoadImage(ignore_empty=True).transform(dict(img_path=str(tmp_path / 'a.jpg'))) is None

@@ -109,5 +109,5 @@ def test_annotation_files_that_do_not_fit(tmp_path):
     with pytest.raises(FileNotFoundError, match="of 'shapes' is missing"):
         read_ground_truth(replace(result, ann_file=tmp_path / 'none.json'))
     part.ann_file.write_text('[]')
-    with pytest.raises(ValueError, match='not in the format of COCO'):
+    with pytest.raises(ValueError, match="a JSON object with 'images'"):
         read_ground_truth(result)

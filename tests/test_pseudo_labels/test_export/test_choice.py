@@ -1,9 +1,11 @@
 """What is exported under which name, other sources of labels, and errors."""
 
 import json
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+import yaml
 
 from glip_mm.pseudo_labels.export import ClassList, Collection, export_labels
 from glip_mm.pseudo_labels.label_rows import LabelRows
@@ -59,13 +61,14 @@ def test_detection_rows(tmp_path):
     path.write_text(json.dumps(DETECTION) + '\n')
     collection = collect(path)
     assert boxes_by_name(collection) == {'cat': 1, 'dog': 2}  # two dogs side by side stay two
-    assert collection.counts['one pixel thin or outside the image'] == 1
+    assert collection.counts['boxes (degenerate box)'] == 1
     export_labels(collection, 'coco', tmp_path / 'coco')
     boxes = json.loads((tmp_path / 'coco/annotations.json').read_text())['annotations']
     assert [box['iscrowd'] for box in boxes] == [0, 0, 1] and 'score' not in boxes[0]
     export_labels(collect(path, classes=ClassList(['dog'])), 'odvg', tmp_path / 'odvg')
     row = json.loads((tmp_path / 'odvg/detection.jsonl').read_text())
     assert [one['label'] for one in row['detection']['instances']] == [3, 3]
+    assert row['detection']['not_exhaustive'] == [7]  # its boxes were left out
     assert json.loads((tmp_path / 'odvg/label_map.json').read_text()) == {'3': 'Dog'}
     bare = json.loads(json.dumps(DETECTION).replace(', "category": "Dog"', '').replace(
         ', "category": "Cat"', ''))
@@ -121,8 +124,43 @@ def test_errors_say_where(labels, images, tmp_path):
     assert "00000.jsonl:3: 'a/1.png' would share a label file with 'a/1.jpg'" in message(ValueError)
     write_labels(labels, [*ROWS[:2], {**ROWS[0], 'filename': '../1.png'}, ROWS[3]])
     assert 'leads out of the folder' in message(ValueError)
+    write_labels(labels, [*ROWS[:2], {**ROWS[0], 'filename': 'a/1\n.png'}, ROWS[3]])
+    assert 'is more than one line' in message(ValueError, to='yolo')
+    write_labels(labels, [{**ROWS[0], 'width': 0}] * 2)
+    assert "none of the 2 rows of" in message(ValueError, to='coco')
+
+
+def test_what_cannot_be_used_is_left_out_and_counted(labels, tmp_path):
+    thin = json.loads(json.dumps(ROWS[0]))
+    thin['grounding']['regions'][1].update(bbox=[[1, 1, 2, 2], [0, 0, 9, 9], 'x', [5, 5, 50, 50]],
+                                           score=[.9, 'high', .8, .7])
+    thin['grounding']['regions'][2]['tokens_positive'] = [[4, 400]]
+    write_labels(labels, [thin, {**ROWS[1], 'width': 0}, ROWS[3]])
     shard = labels / 'labels/00000.jsonl'
-    shard.write_text(shard.read_text() + '{"filename": "a')
-    assert '00000.jsonl:4: not JSON' in message(ValueError)
-    write_labels(labels, [ROWS[0], {**ROWS[1], 'width': 0}, ROWS[3]])
-    assert '00000.jsonl:2: bad size: width' in message(ValueError)
+    shard.write_text(shard.read_text() + '{"filename": "a\n' + '[' * 100_000 + '\n')
+    collection = collect(labels)
+    assert boxes_by_name(collection) == {'dog': 2, 'äffchen': 1}
+    assert {key: n for key, n in collection.counts.items() if '(' in key} == {
+        'boxes (degenerate box)': 1, 'boxes (bad score)': 1, 'boxes (malformed box)': 1,
+        'boxes (span past the caption)': 1, 'rows (bad size)': 1, 'rows (not JSON)': 2}
+    assert collection.counts['boxes'] == 7
+    assert export_labels(collection, 'odvg', tmp_path / 'out') == (2, 3)
+    row = json.loads((tmp_path / 'out/00000.jsonl').read_text())
+    assert row['grounding']['regions'][1]['bbox'] == [[5, 5, 50, 50]]
+    assert row['grounding']['regions'][1]['score'] == [.7]
+
+
+@pytest.mark.parametrize('to', ['coco', 'yolo', 'voc', 'labelstudio', 'odvg'])
+def test_files_of_odd_names_are_read_by_every_parser(labels, images, tmp_path, to):
+    name = 'cat \x07\uffff\ufffe\x0b "&<'
+    row = dict(DETECTION, detection=dict(instances=[
+        dict(bbox=[10, 20, 30, 40], label=3, category=name)]))
+    (tmp_path / 'd.jsonl').write_text(json.dumps(row))
+    export_labels(collect(tmp_path / 'd.jsonl', images=images), to, tmp_path / 'out')
+    for path in (tmp_path / 'out').rglob('*'):
+        if path.suffix == '.xml':
+            ElementTree.parse(path)
+        if path.suffix == '.json':
+            json.loads(path.read_text(encoding='utf-8'))
+        if path.suffix == '.yaml':
+            yaml.safe_load(path.read_text(encoding='utf-8'))

@@ -1,0 +1,281 @@
+"""COCO JSON in the layouts that tools write.
+
+Read by :mod:`glip_mm.datasets.coco_file`, not by a library: ``supervision`` and ``datumaro`` look
+for one fixed layout each, stop at what :func:`~glip_mm.datasets.coco_file.plain_rows` corrects, and
+do not count what they leave out.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from glip_mm.datasets.coco_file import collect, iterate_coco
+from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.report import Report
+from glip_mm.image_suffixes import IMAGE_SUFFIXES
+
+from .base import ALIASES, Sniffed, SplitFiles, split_name
+from .base import Format as _Format
+
+#: Paths of annotation files relative to a data set's folder, best first; {} is the split.
+PATTERNS = (
+    '{}/annotations_without_background.json', '{}_annotations_without_background.json',
+    '{}/_annotations.coco.json', '{}.json', '{}/annotations.json', 'annotations/{}.json',
+    'annotations/instances_{}.json', '{}_annotations.json', '{}/{}.json', '{}/labels.json',
+    'annotations/{}_annotations.json', 'annotations/labels_{}.json', 'instances_{}.json',
+    '{}/annotations/instances_default.json')
+#: Paths of the only annotation file of a folder without splits, best first.
+UNDIVIDED = ('_annotations.coco.json', 'annotations.json', 'annotations/annotations.json',
+             'annotations/instances_default.json', 'result.json', 'labels.json')
+#: Files of other tasks and subsets, which lie beside those of detection.
+OTHERS = re.compile(r'(captions|panoptic|image_info|fewshot|dataset_info)')
+#: Files whose boxes are a data set if there are no others.
+SECOND_CHOICE = re.compile(r'(person_keypoints|stuff)')
+#: Folders that images lie in, beside or below their annotations.
+IMAGE_FOLDERS = ('', 'images', 'data', 'img', 'imgs', 'JPEGImages')
+#: Bytes at both ends of a file that are looked at, and names of images that are looked up.
+PEEKED, TRIED = 1 << 16, 20
+#: Most entries of a folder tree that are looked at.
+LOOKED_AT = 50_000
+
+
+def is_coco_file(path: Path) -> bool:
+    """Return whether a file looks like COCO detection annotations; reads its ends alone."""
+    if not path.name.lower().endswith(('.json', '.json.gz')) or not path.is_file():
+        return False
+    if path.name.lower().endswith('.gz'):
+        return not OTHERS.match(path.name)
+    with open(path, 'rb') as file:
+        content = file.read(PEEKED)
+        file.seek(max(PEEKED, path.stat().st_size - PEEKED))
+        content += file.read(PEEKED)
+    whole = path.stat().st_size <= 2 * PEEKED
+    keys = [key for key in (b'images', b'annotations', b'categories')
+            if re.search(rb'"%s"\s*:\s*\[' % key, content)]
+    return content.lstrip(b'\xef\xbb\xbf \r\n\t')[:1] == b'{' and len(keys) >= (3 if whole else 1)
+
+
+def is_broken(path: Path) -> bool:
+    """Return whether a small file is no JSON at all: under a usual name, reading it says so."""
+    if path.stat().st_size > 2 * PEEKED or path.suffix.lower() == '.gz':
+        return False
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return True
+    return False
+
+
+def _variants(folder: Path, pattern: str) -> Iterator[Path]:
+    """Iterate over the files of a pattern, plain or compressed, in any case of letters."""
+    current = [folder]
+    parts = pattern.split('/')
+    for number, part in enumerate(parts):
+        names = {part.lower(), f'{part}.gz'.lower()} if number == len(parts) - 1 else {part.lower()}
+        current = [Path(entry.path) for place in current if place.is_dir()
+                   for entry in sorted(_entries(place), key=lambda e: e.name)
+                   if entry.name.lower() in names]
+    yield from (path for path in current if path.is_file())
+
+
+def _entries(folder: Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            return [e for e, _ in zip(entries, range(LOOKED_AT))]
+    except PermissionError:
+        return []
+
+
+def annotation_files(folder: Path) -> dict[str, Path]:
+    """Return split -> annotation file, ``''`` for a folder that is not divided.
+
+    Raises:
+        DataError: If several files could be that of a split.
+    """
+    found: dict[str, Path] = {}
+    for split, names in ALIASES.items():
+        candidates = (path for pattern in PATTERNS for name in names
+                      for path in _variants(folder, pattern.format(name, name)))
+        path = next((p for p in candidates if is_coco_file(p) or is_broken(p)), None)
+        if path is not None:
+            found[split] = path
+    if not found:
+        candidates = (path for name in UNDIVIDED for path in _variants(folder, name))
+        path = next(filter(is_coco_file, candidates), None)
+        found = {'': path} if path is not None else {}
+    return found
+
+
+def other_files(folder: Path) -> dict[str, Path]:
+    """Return split -> annotation file for files of unusual names: the only ones that can be it.
+
+    Raises:
+        DataError: If several files could be that of a split.
+    """
+    found: dict[str, list[Path]] = {}
+    paths = [p for p in _json_files(folder, 3) if not OTHERS.match(p.name) and is_coco_file(p)]
+    for path in [p for p in paths if not SECOND_CHOICE.match(p.name)] or paths:
+        words = [*path.relative_to(folder).parts[:-1], *re.split(r'[_\-. ]', path.name)]
+        split = next(filter(None, map(split_name, reversed(words))), '')
+        found.setdefault(split, []).append(path)
+    for split, paths in found.items():
+        if len(paths) > 1:
+            raise DataError(
+                f"'{folder}' holds several COCO files{f' of split {split}' * bool(split)}: "
+                f'{", ".join(str(p.relative_to(folder)) for p in paths[:5])}: give the path of '
+                'one of them, or name them train.json, val.json and test.json')
+    if '' in found and len(found) > 1:
+        del found['']
+    return {split: paths[0] for split, paths in found.items()}
+
+
+def _json_files(folder: Path, depth: int) -> Iterator[Path]:
+    entries = sorted(_entries(folder), key=lambda e: e.name)
+    yield from (Path(e.path) for e in entries
+                if e.name.lower().endswith(('.json', '.json.gz')) and e.is_file())
+    if depth > 1:
+        for entry in entries:
+            if entry.is_dir() and not entry.name.startswith('.'):
+                yield from _json_files(Path(entry.path), depth - 1)
+
+
+def image_names(path: Path, count: int = TRIED) -> list[str]:
+    """Return the names of the first images of a file."""
+    report, names = Report(str(path)), []
+    for _, _, row in iterate_coco(path, report, ['images'], progress=False,
+                                  sizes=lambda name: (1, 1)):
+        names.append(row['file_name'] or '')
+        if len(names) == count:
+            break
+    return names
+
+
+def find_images(names: Sequence[str], folder: Path, ann_file: Path, split: str
+                ) -> tuple[Path, Callable[[str], str]] | None:
+    """Find the folder of images, and what their names have to become to be found there.
+
+    Args:
+        names: Names of some images in the annotation file.
+        folder: Folder of the data set.
+        ann_file: Annotation file.
+        split: Name of the split, ``''`` if there is none.
+
+    Returns:
+        Folder and function from a name in the file to one below that folder; None if no image is
+        found.
+    """
+    places = list(_places(folder, ann_file, split))
+    ways: list[Callable[[str], str]] = [_same, _last]
+    best: tuple[int, int, Path, Callable[[str], str]] | None = None
+    for rank, (way, place) in enumerate((w, p) for w in ways for p in places):
+        hits = sum((place / way(name)).is_file() for name in names if way(name))
+        if hits and (best is None or hits > best[0]):
+            best = hits, rank, place, way
+        if hits == len(names):
+            break
+    if best is not None:
+        return best[2], best[3]
+    wanted = {PurePosixPath(name).name: name for name in names}
+    for path in _all_images(folder):
+        name = wanted.get(path.name)
+        if name is not None:
+            whole = path.as_posix().endswith('/' + name)
+            return (Path(path.as_posix()[:-len(name)]), _same) if whole else (path.parent, _last)
+    return None
+
+
+def _same(name: str) -> str:
+    return name
+
+
+def _last(name: str) -> str:
+    return PurePosixPath(name).name
+
+
+def _places(folder: Path, ann_file: Path, split: str) -> Iterator[Path]:
+    bases = dict.fromkeys([ann_file.parent, folder])
+    for base in bases:
+        yield from (base / name for name in IMAGE_FOLDERS)
+    aliases = ALIASES.get(split, (split, )) if split else ()
+    for base in [b / name for b in bases for name in IMAGE_FOLDERS]:
+        if base.is_dir():
+            yield from (Path(e.path) for e in _entries(base) if e.name.lower() in aliases
+                        and e.is_dir())
+            yield from (Path(e.path) / 'images' for e in _entries(base)
+                        if e.name.lower() in aliases and e.is_dir())
+
+
+def _all_images(folder: Path) -> Iterator[Path]:
+    seen = 0
+    for base, _, names in os.walk(folder):
+        for name in names:
+            seen += 1
+            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
+                yield Path(base, name)
+        if seen > LOOKED_AT:
+            return
+
+
+def sniff(path: Path) -> Sniffed | None:
+    """Recognise a folder by its annotation files."""
+    if path.is_file():
+        return Sniffed(0.9, f"'{path.name}' is COCO JSON") if is_coco_file(path) else None
+    files = annotation_files(path)
+    if files:
+        names = ', '.join(f"'{p.relative_to(path).as_posix()}'" for p in files.values())
+        return Sniffed(0.95, f'{names} {"is" if len(files) == 1 else "are"} COCO JSON')
+    try:
+        files = other_files(path)
+    except DataError:
+        return Sniffed(0.3, 'several COCO JSON files')
+    names = ', '.join(f"'{p.relative_to(path).as_posix()}'" for p in files.values())
+    return Sniffed(0.4, f'{names}: the only COCO JSON there') if files else None
+
+
+def splits(path: Path) -> list[SplitFiles]:
+    """Return the splits of a folder.
+
+    Raises:
+        FileNotFoundError: If the images of a split are not found.
+        DataError: If several files could be that of a split.
+    """
+    files = {'': path} if path.is_file() else annotation_files(path) or other_files(path)
+    # the images of a file that is given may lie beside its folder
+    folders = [path.parent, path.resolve().parent.parent] if path.is_file() else [path]
+    return [_split(split, ann_file, folders) for split, ann_file in files.items()]
+
+
+def _split(split: str, ann_file: Path, folders: Sequence[Path]) -> SplitFiles:
+    names = image_names(ann_file)
+    where = split or next(filter(None, map(split_name, (
+        ann_file.parent.name, *re.split(r'[_\-. ]', ann_file.name)))), '')
+    found = next(filter(None, (find_images(names, folder, ann_file, where)
+                               for folder in folders)), None)
+    if found is None:
+        first = names[0] if names else 'no image'
+        raise FileNotFoundError(
+            f"the images of '{ann_file}' are not found: '{first}' is nowhere below "
+            f"'{folders[-1]}'; put the images into '{folders[0] / 'images'}'")
+    images, way = found
+    return SplitFiles(split, ann_file, images, partial(_read, ann_file, way), way is _same)
+
+
+def _read(ann_file: Path, way: Callable[[str], str]) -> tuple[dict, Report]:
+    report = Report(str(ann_file))
+
+    def name_of(image: dict) -> object:
+        name = image.get('file_name')
+        return way(name.replace('\\', '/')) if isinstance(name, str) else name
+
+    rows = iterate_coco(ann_file, report, optional=['annotations'], file_name=name_of,
+                        progress=False)
+    return collect(rows, report), report
+
+
+FORMAT = _Format(
+    'coco', 'COCO JSON (RoboFlow, CVAT, Label Studio, FiftyOne, MMDetection)',
+    'SPLIT/_annotations.coco.json, annotations/instances_SPLIT.json, SPLIT.json beside images, '
+    'labels.json beside data, ...; or the only COCO file in the folder', sniff, splits)

@@ -1,0 +1,73 @@
+"""Files in a tar shard, up to where the shard is broken.
+
+Shards that a killed download left behind end in the middle. :mod:`tarfile` raises at some breaks,
+after giving out the file that is cut, and takes others for the end of the archive.
+"""
+
+import lzma
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from glip_mm.datasets.data_error import DataError
+
+_BLOCK = 512
+#: Zeros that programs may write behind the end mark; a download that reserved space leaves more.
+_PADDING = 1 << 20
+
+
+class BrokenTar(DataError):
+    """A tar file that cannot be read to its end; the message says where and why."""
+
+
+def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """Iterate over the complete files in a tar file.
+
+    Args:
+        path: Path of the tar file.
+        read: Whether to read the files; compressed archives can only be read so. Otherwise the
+            content is empty.
+
+    Raises:
+        OSError: If the system cannot read it.
+        BrokenTar: After the last complete file, if there should be more.
+    """
+    size = path.stat().st_size
+    if not size:
+        raise BrokenTar('the file is empty')
+    with open(path, 'rb') as raw:
+        try:
+            tar = tarfile.open(fileobj=raw, mode='r:*' if read else 'r:')
+        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError):
+            raise BrokenTar('no tar archive' + ('' if read else ', or a compressed one')) from None
+        with tar:
+            try:
+                for member in tar:
+                    if not member.isreg():
+                        continue
+                    if tar.fileobj is raw and member.offset_data + member.size > size:
+                        raise BrokenTar(f"cut off within '{member.name}'")
+                    content = tar.extractfile(member).read() if read else b''  # type: ignore[union-attr]
+                    yield member, content
+                _check_end(tar)
+            except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+                raise BrokenTar(f'{error} at byte {tar.offset}') from None
+            except OSError as error:
+                if error.errno is not None:
+                    raise
+                raise BrokenTar(f'{error} at byte {tar.offset}') from None  # of a decompressor
+
+
+def _check_end(tar: tarfile.TarFile) -> None:
+    """Raise an error unless what ended the iteration is the end mark of the archive."""
+    file = tar.fileobj
+    assert file is not None
+    file.seek(tar.offset)
+    if file.read(_BLOCK) != bytes(_BLOCK):
+        raise BrokenTar(f'cut off or damaged at byte {tar.offset}: the end mark is missing')
+    rest = file.read(_PADDING + 1)
+    more = 'more data' if rest.strip(b'\0') else 'nothing but zeros'
+    if more == 'more data' or len(rest) > _PADDING:
+        raise BrokenTar(f'{more} behind the end mark at byte {tar.offset}: joined by cat, or not '
+                        'downloaded completely?')

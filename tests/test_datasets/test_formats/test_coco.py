@@ -1,0 +1,101 @@
+"""COCO folders as tools write them: recognised, with the right splits, images and boxes."""
+
+import gzip
+import json
+
+import pytest
+from PIL import Image
+
+from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.formats import open_folder
+
+
+def content(names=('a.jpg', 'b.jpg'), categories=((1, 'cat'), (2, 'dog')), category=1, **row):
+    return dict(
+        images=[dict(id=i, file_name=name, width=80, height=60) for i, name in enumerate(names)],
+        annotations=[dict(id=i, image_id=i, category_id=category, bbox=[5, 5, 30, 20])
+                     for i, _ in enumerate(names)],
+        categories=[dict(id=i, name=n, **row) for i, n in categories])
+
+
+def write(ann_file, images, rows=None, names=('a.jpg', 'b.jpg')):
+    for name in names:
+        path = images / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new('RGB', (80, 60), 'gray').save(path)
+    ann_file.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(rows or content()).encode()
+    ann_file.write_bytes(gzip.compress(text) if ann_file.suffix == '.gz' else text)
+
+
+@pytest.mark.parametrize('layout, splits', [
+    ([('train/_annotations.coco.json', 'train'), ('valid/_annotations.coco.json', 'valid')],
+     ['train', 'val']),
+    ([('annotations/instances_Train.json', 'images/Train'),
+      ('annotations/instances_Validation.json', 'images/Validation')], ['train', 'val']),
+    ([('annotations/instances_default.json', 'images/default')], ['']),
+    ([('annotations/instances_default.json', 'images')], ['']),
+    ([('annotations/annotations.json', 'images')], ['']), ([('result.json', 'images')], ['']),
+    ([('labels.json', 'data')], ['']), ([('train/labels.json', 'train/data')], ['train']),
+    ([('trainval.json', 'images'), ('test.json', 'images')], ['train', 'test']),
+    ([('my_boxes.json', 'pictures/2024')], ['']), ([('ann/my_train.json', 'raw')], ['train']),
+    ([('annotations/person_val.json.gz', 'val')], ['val']),
+    ([('annotations/instances_train2017.json', 'train2017'),
+      ('annotations/instances_val2017.json', 'val2017')], ['train', 'val'])])
+def test_layouts(tmp_path, layout, splits):
+    for ann_file, images in layout:
+        write(tmp_path / ann_file, tmp_path / images)
+        (tmp_path / ann_file).with_name('captions_train.json').write_text('{"images": []}')
+    opened = open_folder(tmp_path)
+    assert opened.format.name == 'coco' and list(opened.splits) == splits
+    for (ann_file, images), split in zip(layout, splits):
+        assert opened.splits[split].images == tmp_path / images
+        assert opened.coco_file(split, tmp_path / 'out') == tmp_path / ann_file
+        assert len(opened.content(split)['annotations']) == 2
+    # the annotation file itself, given in place of the folder
+    ann_file, images = layout[0]
+    single = open_folder(tmp_path / ann_file)
+    assert list(single.splits) == [''] and single.splits[''].images == tmp_path / images
+
+
+@pytest.mark.parametrize('written', ['/content/data/{}', '../upload/7/{}', 'C:\\data\\{}'])
+def test_names_from_another_machine_are_found_by_their_last_part(tmp_path, written):
+    rows = content([written.format(n) for n in ('a.jpg', 'b.jpg')])
+    write(tmp_path / 'result.json', tmp_path / 'images', rows)
+    opened = open_folder(tmp_path)
+    file = opened.coco_file('', tmp_path / 'out')
+    assert file.parent == tmp_path / 'out'
+    names = [i['file_name'] for i in json.loads(file.read_text())['images']]
+    assert names == ['a.jpg', 'b.jpg'] and opened.splits[''].images == tmp_path / 'images'
+
+
+def test_a_category_of_no_class_is_decided_over_all_splits(tmp_path):
+    categories = ((0, 'pets'), (1, 'cat'), (2, 'dog'))
+    rows = content(categories=categories, supercategory='pets')
+    for split in ('train', 'valid'):
+        write(tmp_path / split / '_annotations.coco.json', tmp_path / split, rows)
+    opened = open_folder(tmp_path)
+    assert opened.classes('train') == opened.classes('val') == ('cat', 'dog')
+    write(tmp_path / 'valid/_annotations.coco.json', tmp_path / 'valid',
+          content(categories=categories, category=0, supercategory='pets'))
+    opened = open_folder(tmp_path)
+    assert opened.classes('train') == opened.classes('val') == ('pets', 'cat', 'dog')
+
+
+def test_what_cannot_be_opened_says_what_is_there(tmp_path):
+    (tmp_path / 'notes.txt').write_text('x')
+    with pytest.raises(FileNotFoundError, match='(?s)no annotations in a format .*: notes.txt'):
+        open_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        open_folder(tmp_path / 'none')
+    write(tmp_path / 'x/one.json', tmp_path / 'images')
+    write(tmp_path / 'x/two.json', tmp_path / 'images')
+    with pytest.raises(DataError, match='several COCO files: x/one.json, x/two.json'):
+        open_folder(tmp_path)
+    (tmp_path / 'x/two.json').unlink()
+    for name in ('a.jpg', 'b.jpg'):
+        (tmp_path / 'images' / name).unlink()
+    with pytest.raises(FileNotFoundError, match="'a.jpg' is nowhere below"):
+        open_folder(tmp_path)
+    with pytest.raises(ValueError, match="format 'kitti' is none of"):
+        open_folder(tmp_path, 'kitti')
