@@ -32,7 +32,7 @@ def test_both_libraries_read_the_same_samples(tmp_path):
     for name, row in results.items():
         assert f'{name} ' in done.stdout and row['images_per_second'] > 0
         assert abs(sum(row['share_of_time'].values()) - 1) < 1e-6
-        assert {'LoadImageFromFile', 'RandomChoiceResize', 'BuildPrompt'} <= set(
+        assert {'LoadImage', 'RandomChoiceResize', 'BuildPrompt'} <= set(
             row['share_of_time'])
 
 

@@ -1,8 +1,8 @@
 """CVAT XML: "CVAT for images 1.1" and "CVAT for video 1.1".
 
 Read here and not by a library: supervision 0.31 does not read it; datumaro 1.13 keeps boxes of
-frames that an object has left (``outside``) as boxes, ends at the first image that is missing and
-at skeletons and ellipses, and needs pandas 2.3, PyArrow 25 and Pillow 12 exactly.
+frames that an object has left (``outside``), passes over ellipses, cuboids and skeletons in
+silence, ends at the first image that is missing, and pins pandas 2, PyArrow 25 and Pillow 12.
 
 Any outline becomes the box around it. Coordinates are edges of pixels counted from 0. CVAT writes
 a box for every frame of a track, so nothing is interpolated here. All labels of a project are
@@ -26,7 +26,7 @@ from .listing import (
     Box,
     Drawn,
     Images,
-    head,
+    guess,
     hull,
     in_order,
     names_in,
@@ -35,7 +35,7 @@ from .listing import (
     turned,
     walk,
 )
-from .xml_file import read_xml
+from .xml_file import begins_with, read_xml
 
 TAG = 'tag of a whole image, which is no box'
 OUTSIDE = 'box of a track in a frame that the object is not in'
@@ -108,7 +108,7 @@ class _Folder:
         self.images = Images(self.folder)
         names = [path.name] if path.is_file() else sorted(
             name for name in walk(path, depth=3) if name.lower().endswith('.xml')
-            and b'<annotations>' in head(path / name))
+            and begins_with(path / name, 'annotations'))
         if len(names) == 1:
             self.source = self.folder / names[0]
         self.roots = {name: read_xml(self.folder / name) for name in names}
@@ -208,10 +208,10 @@ def sniff(folder: Path) -> Sniffed | None:
     paths = [folder] if folder.is_file() else [
         *(folder / name for name in names_in(folder, ('.xml',), 20)), *peek(folder, ('.xml',))]
     for path in paths:
-        text = head(path)
-        if path.suffix.lower() == '.xml' and b'<annotations>' in text and any(
-                tag in text for tag in (b'<meta>', b'<image ', b'<track ')):
-            return Sniffed(1., f"'{path.name}' with <annotations>")
+        text = begins_with(path, 'annotations') if path.suffix.lower() == '.xml' else b''
+        if any(tag in text for tag in (b'<meta>', b'<image ', b'<track ')):
+            return guess(1., path, path.parent if folder.is_file() else folder,
+                         'with <annotations>')
     return None
 
 

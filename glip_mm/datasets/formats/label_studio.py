@@ -173,12 +173,13 @@ def read_tasks(path: Path) -> list[_Task | str]:
         names = [name for url in urls for name in image_names(url)]
         if 'data' not in task:
             # JSON-MIN has an entry for each annotation
-            key = task.get('id'), urls[0]
+            key = str(task.get('id')), urls[0]
             first = tasks.get(key)
             tasks[key] = (first._replace(several=True) if isinstance(first, _Task) else
                           _Task(where, names, list(_min_regions(task)), False))
             continue
-        done = [one for one in task.get('annotations', task.get('completions')) or ()
+        annotations = task.get('annotations', task.get('completions'))
+        done = [one for one in (annotations if isinstance(annotations, list) else ())
                 if isinstance(one, dict) and not (one.get('was_cancelled') or one.get('skipped'))
                 and isinstance(one.get('result'), list)]
         tasks[number, None] = _Task(where, names, list(_result_regions(done[0]['result']))

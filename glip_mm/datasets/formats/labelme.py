@@ -1,8 +1,9 @@
 """labelme: a JSON file per image; and LabelMe, the XML of the web tool it is named after.
 
-Read here and not by a library: supervision 0.31 reads the JSON of one flat folder, knows no
-splits, ends at the first shape it does not know, and brings 460 MB of packages; datumaro 1.13
-reads the XML alone, needs the masks beside it, and pandas 2.3, PyArrow 25 and Pillow 12 exactly.
+Read here and not by a library: supervision 0.31 reads the JSON of one folder, leaves out circles
+and lines, ends at the first shape without two numbers a point, and brings some 430 MB of packages;
+datumaro 1.13 reads the XML alone, ends at a mask that is missing, and pins pandas 2, PyArrow 25
+and Pillow 12.
 
 Any outline becomes the box around it. Coordinates are edges of pixels counted from 0.
 """
@@ -26,6 +27,7 @@ from .listing import (
     Drawn,
     Images,
     by_split,
+    guess,
     head,
     hull,
     peek,
@@ -33,7 +35,7 @@ from .listing import (
     split_files,
     walk,
 )
-from .xml_file import BAD_XML, read_xml
+from .xml_file import BAD_XML, begins_with, read_xml
 
 BAD_JSON = 'JSON file that cannot be parsed'
 OTHER_FILE = 'JSON or XML file of another kind'
@@ -165,13 +167,14 @@ def sniff(folder: Path) -> Sniffed | None:
     if not folder.is_dir():
         return None
     for path in peek(folder, ('.json', '.xml')):
-        text = head(path)
         if path.suffix.lower() == '.json':
+            text = head(path)
             if b'"shapes"' in text and (b'"shape_type"' in text or b'"imagePath"' in text):
-                return Sniffed(1., f"'{path.relative_to(folder)}' with shapes")
-        elif b'<annotation>' in text and b'<bndbox>' not in text and (
-                b'<polygon>' in text or b'<segm>' in text):
-            return Sniffed(0.9, f"'{path.relative_to(folder)}' with <polygon> or <segm>")
+                return guess(1., path, folder, 'with shapes')
+        else:
+            text = begins_with(path, 'annotation')
+            if b'<bndbox>' not in text and (b'<polygon>' in text or b'<segm>' in text):
+                return guess(0.9, path, folder, 'with <polygon> or <segm>')
     return None
 
 

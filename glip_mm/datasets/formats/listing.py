@@ -6,6 +6,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from posixpath import basename, dirname, join, normpath, splitext
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
-from .base import SplitFiles, split_name
+from .base import Sniffed, SplitFiles, split_name
 
 NOT_FOUND = 'image that is not in the folder, or there several times'
 SECOND = 'second annotation of an image'
@@ -118,17 +119,19 @@ def is_image(name: str) -> bool:
     return splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def walk(folder: str | Path, each: int | None = None, depth: int = 32) -> Iterator[str]:
+def walk(folder: str | Path, depth: int = 32, most: int | None = None, each: int | None = None
+         ) -> Iterator[str]:
     """Iterate over the files in and below a folder, those above first, as ``'sub/name'``.
 
     Hidden files and folders are left out, as are those that archives of macOS bring along.
 
     Args:
         folder: Folder; links to folders are followed once.
-        each: Most entries to look at in each folder.
         depth: How far to go down.
+        most: Most entries to look at.
+        each: Most entries to look at in each folder.
     """
-    level, seen = [''], {os.path.realpath(folder)}
+    level, seen, looked = [''], {os.path.realpath(folder)}, 0
     while level and depth > 0:
         below = []
         depth -= 1
@@ -138,9 +141,10 @@ def walk(folder: str | Path, each: int | None = None, depth: int = 32) -> Iterat
             except OSError:
                 continue
             with entries:
-                for number, entry in enumerate(entries):
-                    if each is not None and number >= each:
-                        break
+                for entry in islice(entries, each):
+                    looked += 1
+                    if most is not None and looked > most:
+                        return
                     if entry.name.startswith(('.', '__MACOSX')):
                         continue
                     name = f'{sub}/{entry.name}' if sub else entry.name
@@ -158,13 +162,26 @@ def walk(folder: str | Path, each: int | None = None, depth: int = 32) -> Iterat
 
 def peek(folder: str | Path, suffixes: tuple[str, ...], count: int = 20) -> list[Path]:
     """Return a few files with one of some suffixes (lower case), for a guess."""
-    found: list[Path] = []
-    for looked, name in enumerate(walk(folder, LOOKED_AT_EACH, depth=5)):
-        if len(found) >= count or looked >= LOOKED_AT:
-            break
-        if name.lower().endswith(suffixes):
-            found.append(Path(folder, name))
-    return found
+    names = walk(folder, 5, LOOKED_AT, LOOKED_AT_EACH)
+    return [Path(folder, name) for name in islice(
+        (name for name in names if name.lower().endswith(suffixes)), count)]
+
+
+def guess(confidence: float, path: Path, folder: Path, what: str) -> Sniffed:
+    """Make a guess from a file that was found.
+
+    Args:
+        confidence: Confidence if the folder is the data set, and not one that holds data sets:
+            if the file lies in it, or in a folder named after a split, or for its purpose.
+        path: The file.
+        folder: The folder.
+        what: What there is about the file.
+    """
+    place = path.relative_to(folder)
+    first = place.parts[0]
+    own = len(place.parts) == 1 or first.lower() in PARALLEL or split_name(first) or (
+        first.lower().startswith('voc'))
+    return Sniffed(confidence if own else min(confidence, 0.4), f"'{place}' {what}")
 
 
 def names_in(folder: Path, suffixes: tuple[str, ...], count: int = 100) -> list[str]:

@@ -2,7 +2,7 @@
 
 Read here and not by a library: supervision 0.31 decodes each picture to read its annotation,
 knows neither lists of splits nor ``difficult``, ends at the first object without a box, and brings
-460 MB of packages; datumaro 1.13 needs pandas 2.3, PyArrow 25 and Pillow 12 exactly.
+some 430 MB of packages; datumaro 1.13 pins pandas 2, PyArrow 25 and Pillow 12.
 
 VOC counts pixels from 1, and boxes include their last pixel: 1 to 10 is ``[0, 10)``. Tools that
 count from 0 (makesense, and datumaro by default) write ``x`` and ``x + width``, so 0 to 10 is the
@@ -27,7 +27,7 @@ from .listing import (
     Drawn,
     Images,
     by_split,
-    head,
+    guess,
     in_order,
     is_image,
     peek,
@@ -35,7 +35,7 @@ from .listing import (
     split_files,
     walk,
 )
-from .xml_file import BAD_XML, read_xml
+from .xml_file import BAD_XML, begins_with, read_xml
 
 MISSING_XML = 'XML file that is listed but missing'
 OTHER_XML = 'XML file of another kind'
@@ -246,15 +246,13 @@ def sniff(folder: Path) -> Sniffed | None:
         return None
     empty = None
     for path in peek(folder, ('.xml',)):
-        text = head(path)
-        if b'<annotation>' not in text.replace(b'\0', b''):
-            continue
+        text = begins_with(path, 'annotation')
         if b'<bndbox>' in text:
             devkit = (folder / 'Annotations').is_dir()
-            return Sniffed(1. if devkit else 0.9, f"'{path.relative_to(folder)}' with <bndbox>")
-        if not any(tag in text for tag in (b'<polygon>', b'<segm>', b'<imagesize>')):
-            empty = empty or path
-    return Sniffed(0.5, f"'{empty.relative_to(folder)}' is an <annotation>") if empty else None
+            return guess(1. if devkit else 0.9, path, folder, 'with <bndbox>')
+        if text and not any(tag in text for tag in (b'<polygon>', b'<segm>', b'<imagesize>')):
+            empty = empty or guess(0.5, path, folder, 'is an <annotation>')
+    return empty
 
 
 def splits(folder: Path) -> list[SplitFiles]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glip_mm.datasets.data_error import DataError
 
-from .listing import is_regular
+from .listing import head, is_regular
 
 BAD_XML = 'XML file that cannot be parsed'
 OTHER_ENCODING = 'XML file that is not in the encoding it declares, read as Windows-1252'
@@ -54,3 +54,10 @@ def read_xml(path: str | Path, change: Callable[[str, str], None] | None = None
                 change(OTHER_ENCODING, str(path))
             return root
         raise DataError(f"'{path}' is no XML file that can be read: {error}") from None
+
+
+def begins_with(path: Path, tag: str) -> bytes:
+    """Return the beginning of an XML file whose root may be an element; else nothing."""
+    # without zero bytes UTF-16 looks like ASCII
+    text = head(path).replace(b'\0', b'')
+    return text if re.search(rb'<' + tag.encode() + rb'[\s>]', text) else b''

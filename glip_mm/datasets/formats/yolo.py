@@ -1,9 +1,9 @@
 """YOLO: a text file per image, of Ultralytics, Darknet, Roboflow and labelling tools.
 
-Read here and not by a library: supervision 0.31 ends at the first line that it cannot read, needs
-the folders of images, labels and ``data.yaml`` named one by one, and brings 460 MB of packages;
-datumaro 1.13 decides the layout by a strict pattern, and needs pandas 2.3, PyArrow 25 and
-Pillow 12 exactly.
+Read here and not by a library: supervision 0.31 ends at the first line that it cannot read, wants
+the folders of images, of labels and ``data.yaml`` named one by one, and brings some 430 MB of
+packages; datumaro 1.13 refuses lines that have not five columns, and pins pandas 2, PyArrow 25 and
+Pillow 12.
 
 ``data.yaml`` is the user's own configuration: images that it names outside its folder are read.
 Lines of lists, which may come from another machine, are looked for in the folder only.
@@ -34,6 +34,7 @@ from .listing import (
     Found,
     Images,
     by_split,
+    guess,
     head,
     hull,
     in_order,
@@ -414,11 +415,15 @@ class _Folder:
                 inside = place is not None and place[1].is_relative_to(self.folder)
                 names = _lines(place[1]) if place and inside else names
             return class_names(names, self.content.get('nc'), self.source, report), report
-        files = sorted(name for name in walk(self.folder, depth=2)
-                       if basename(name).lower() in _NAMES or name.lower().endswith('.names'))
+        files = [self.folder / name for name in sorted(walk(self.folder, depth=3))
+                 if basename(name).lower() in _NAMES or name.lower().endswith('.names')]
         if files:
-            path = self.folder / files[0]
-            return class_names(_lines(path), None, path, report), report
+            found = class_names(_lines(files[0]), None, files[0], report)
+            for other in files[1:]:
+                if class_names(_lines(other), None, other, Report('')) != found:
+                    raise DataError(f"'{files[0]}' and '{other}' name different classes: keep one "
+                                    'file for all, as an index must mean the same everywhere')
+            return found, report
         labels = _Labels(self.folder)
         used = {line.split()[0] for image in self.images.all()
                 if (path_ := labels.find(image)) and is_regular(path_)
@@ -505,16 +510,16 @@ def sniff(folder: Path) -> Sniffed | None:
         sub = path.parent.relative_to(folder).as_posix()
         places = label_folders('' if sub == '.' else sub)
         for place, suffix in product(places, ('.txt', '.TXT')):
-            text = head(folder / place / f'{path.stem}{suffix}', 4096)
+            label = folder / place / f'{path.stem}{suffix}'
+            text = head(label, 4096)
             if text.strip():
                 good = _is_label(text.decode('latin-1'))
                 labels, prose = labels + good, prose + (not good)
-                first = first or (path if good else None)
+                first = first or (label if good else None)
                 break
     if first is None or labels < 4 * prose:
         return None
-    return Sniffed(0.7, f"label file of '{first.relative_to(folder)}' with a class and a box a "
-                        'line')
+    return guess(0.7, first, folder, 'has a class and a box in each line, and an image')
 
 
 def splits(folder: Path) -> list[SplitFiles]:

@@ -110,6 +110,14 @@ def test_files_named_after_splits(tree, read):
         dict(id=1, name='train'), dict(id=2, name='val')]
 
 
+@pytest.mark.parametrize('broken', [
+    dict(annotations=1), dict(annotations=[dict(result=1)]), dict(annotations=[1]), dict(data=[])])
+def test_broken_tasks_are_counted(tree, read, broken):
+    folder = export(tree, task([region()]), task([region()]) | broken)
+    boxes, report = read(label_studio, folder)['']
+    assert boxes == {'images/a.jpg': CAT} and sum(report.dropped.values()) == 1
+
+
 @pytest.mark.parametrize('text, message', [
     ('[\n{"data": {}, "annotations": [{"result": 1}],\n', 'line 3'),
     ('"annotation_id" "lead_time"', 'is no')])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from glip_mm.datasets.formats import cvat, label_studio, labelme, voc, yolo
+from glip_mm.datasets.formats.opening import CERTAIN
 
 DATA = Path(__file__).parents[2] / 'data' / 'formats'
 #: Annotations of yolo_roboflow and voc_roboflow, which are the same data.
@@ -75,3 +76,13 @@ def test_labelme_xml(read):
     assert len(found) == 7
     assert found[:3] == [('window', [43, 34, 2, 3]), ('license plate', [58, 66, 4, 2]),
                          ('o1', [15, 12, 27, 14])]
+
+
+@pytest.mark.parametrize('folder', ['yolo_roboflow', 'voc_devkit', 'cvat_video', 'labelme_xml'])
+def test_a_folder_of_data_sets_is_none(tmp_path, folder):
+    # so that tools look for the data sets in it
+    (tmp_path / 'sets').mkdir()
+    (tmp_path / 'sets' / 'mine').symlink_to(DATA / folder)
+    guesses = [module.FORMAT.sniff(tmp_path / 'sets')
+               for module in (yolo, voc, cvat, labelme, label_studio)]
+    assert all(guess is None or guess.confidence < CERTAIN for guess in guesses)

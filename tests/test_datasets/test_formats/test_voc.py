@@ -157,3 +157,12 @@ def test_no_image_at_all(tree):
     split, = voc.FORMAT.splits(tree({'a.xml': xml()}))
     with pytest.raises(ValueError, match=f'(?s)no image that can be used.*1 x {NOT_FOUND}'):
         split.read()
+
+
+@pytest.mark.parametrize('content', [
+    xml().replace('<annotation>', '<annotation verified="yes">'),
+    xml(head='<?xml version="1.0" encoding="utf-16"?>').encode('utf-16')])
+def test_files_of_labelimg_and_in_utf16_are_recognised(tree, read, content):
+    folder = tree({'a.xml': content, 'a.jpg': None})
+    assert voc.FORMAT.sniff(folder).confidence == 0.9
+    assert read(voc, folder)[''][0] == {'a.jpg': CAT}

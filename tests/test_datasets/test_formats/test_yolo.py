@@ -205,6 +205,13 @@ def test_several_indices_of_a_name(tree, read):
     assert report.changed == {yolo.SAME_NAME: 1}
 
 
+def test_class_files_that_disagree(tree):
+    folder = tree({**pair('train'), **pair('val'), 'labels/train/classes.txt': 'cat\ndog',
+                   'labels/val/classes.txt': 'dog\ncat'})
+    with pytest.raises(ValueError, match='name different classes'):
+        yolo.FORMAT.splits(folder)[0].read()
+
+
 @pytest.mark.parametrize('text', ['a cat on a mat', '2 cats and 3 dogs are here now', 'x: 1'])
 def test_captions_are_no_labels(tree, text):
     assert yolo.FORMAT.sniff(tree({'a.jpg': None, 'a.txt': text})) is None

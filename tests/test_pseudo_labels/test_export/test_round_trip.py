@@ -11,6 +11,7 @@ from pycocotools.coco import COCO
 
 from glip_mm.datasets import GroundingDataset
 from glip_mm.datasets.converters import coco_records, voc_records
+from glip_mm.datasets.formats import open_folder
 from glip_mm.pseudo_labels.export import FORMATS, Collection, category_name, export_labels
 from glip_mm.pseudo_labels.label_rows import LabelRows
 from tests.test_pseudo_labels.label_world import ROWS
@@ -183,6 +184,20 @@ def test_odvg_that_was_chosen_from_is_training_data(labels, tmp_path):
     first = json.loads((tmp_path / 'less/00000.jsonl').read_text().splitlines()[0])
     # in the order of the caption
     assert [e['phrase'] for e in first['grounding']['without_box']] == ['the dog', 'a sofa', 'more']
+
+
+@pytest.mark.parametrize('exported', ['yolo', 'voc'], indirect=True)
+def test_own_readers(exported):
+    opened = open_folder(exported)
+    split, = {'train', ''} & set(opened.splits)
+    content = opened.content(split)
+    names = {row['id']: row['name'] for row in content['categories']}
+    images = {row['id']: row['file_name'].removeprefix('images/').removeprefix('JPEGImages/')
+              for row in content['images']}
+    is_expected(gather((images[row['image_id']], names[row['category_id']],
+                        [*(x := row['bbox'])[:2], x[0] + x[2], x[1] + x[3]])
+                       for row in content['annotations'] if not row['iscrowd']))
+    assert not opened.report(split).dropped
 
 
 def test_every_format_has_a_test():
