@@ -88,7 +88,7 @@ def test_a_set_without_boxes_is_not_in_the_mean(tmp_path):
 
 
 def test_what_is_not_a_number_says_why(tmp_path):
-    """There are boxes of medium size alone; one set has no boxes."""
+    """There are boxes of medium size alone; one set has none."""
     sets = dict(a=write(tmp_path / 'a.json', BOXES),
                 b=write(tmp_path / 'b.json', []))
     logger, said = MMLogger.get_current_instance(), []

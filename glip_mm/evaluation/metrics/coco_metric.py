@@ -1,5 +1,6 @@
 """COCO AP of a data set whose labels are category ids."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmdet.datasets.api_wrappers import COCO
@@ -36,9 +37,15 @@ class CocoMetric(MMDetCocoMetric):
             # pycocotools takes a matched box of id 0 for a missed one
             self._coco_api = quiet_coco(ann_file, renumber=True, wrapper=COCO)
 
+    def label_ids(self, metainfo: Mapping[str, Any]) -> list[int]:
+        """Return the category id of each label of a data set with this ``metainfo``."""
+        ids = metainfo.get('category_ids')
+        if ids is None:
+            ids = self._coco_api.get_cat_ids(cat_names=metainfo['classes'])
+        return list(ids)
+
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics, see MMDetection."""
-        ids = (self.dataset_meta or {}).get('category_ids')
-        if self.cat_ids is None and ids is not None:
-            self.cat_ids = list(ids)
+        if self.cat_ids is None and self._coco_api is not None:
+            self.cat_ids = self.label_ids(self.dataset_meta or {})
         return super().compute_metrics(results)

@@ -148,13 +148,26 @@ class ODinWMetric(BaseMetric):
             write_atomically(self.out_file, suite_csv(self.rows).encode())
         return metrics
 
+    def category_ids(self, name: str, content: Mapping[str, Any]) -> list[Any]:
+        """Return the category id of each label.
+
+        Args:
+            name: Name of the data set.
+            content: Content of its annotation file.
+
+        Raises:
+            ValueError: If their number is not that of ``num_classes``.
+        """
+        wanted = self.num_classes.get(name)
+        rows = class_rows(content, wanted)
+        if wanted is not None and len(rows) != wanted:
+            raise ValueError(f"'{self.datasets[name]}' of {name} has {len(rows)} categories, but "
+                             f'the protocol has {wanted}: {[row["name"] for row in rows]}')
+        return [row['id'] for row in rows]
+
     def _evaluate(self, name: str, path: str, found: dict[Any, tuple]) -> SuiteRow:
         truth = quiet_coco(path, self.renumber)
-        wanted = self.num_classes.get(name)
-        ids = [row['id'] for row in class_rows(truth.dataset, wanted)]
-        if wanted is not None and len(ids) != wanted:
-            raise ValueError(f"'{path}' of {name} has {len(ids)} categories, but the protocol "
-                             f'has {wanted}: {[c["name"] for c in truth.loadCats(ids)]}')
+        ids = self.category_ids(name, truth.dataset)
         missing = set(truth.getImgIds()) - set(found)
         if missing:
             MMLogger.get_current_instance().warning(

@@ -17,22 +17,20 @@ LARGEST = 1 << 30
 def read_annotations(dataset: TestedDataset, findings: Findings,
                      largest: int = LARGEST) -> dict[str, Any] | None:
     """Read a COCO-format file; None if it has another format or is too large."""
-    path = Path(dataset.ann_file)
+    path, reader = Path(dataset.ann_file), dataset.dataset
+    known = getattr(reader, 'format', 'coco' if _label_ids(reader) else '')
     # JSON lines end in .json, too
-    other = getattr(dataset.dataset, 'format', 'coco') not in ('coco', 'lvis')
-    if path.suffix != '.json' or not dataset.classes or other:
+    if not path.name.endswith(('.json', '.json.gz')) or not dataset.classes or known not in (
+            '', 'coco', 'lvis'):
         return None
-    if not path.is_file():
-        findings.errors.append(f"{dataset.name}: annotation file '{path}' is missing: check "
-                               'data_root and ann_file')
-        return None
-    if path.stat().st_size > largest:
+    if path.is_file() and path.stat().st_size > largest:
         findings.notes.append(f"{dataset.name}: '{path}' is too large to be looked into first")
         return None
     try:
         content, report = read_with_report(path)
-    except DataError as error:
-        findings.errors.append(f'{dataset.name}: {error}')
+    except (FileNotFoundError, DataError) as error:
+        if known or not path.is_file():
+            findings.errors.append(f'{dataset.name}: {error}')
         return None
     lines = report.lines()
     if lines:
@@ -40,6 +38,12 @@ def read_annotations(dataset: TestedDataset, findings: Findings,
         target = findings.warnings if report.dropped else findings.notes
         target.append('\n  '.join([f"{dataset.name}: '{path}' is read with corrections", *lines]))
     return content
+
+
+def _label_ids(dataset: Any) -> tuple[Any, ...]:
+    """Return the category id of each label; empty if the data set does not know."""
+    own = (getattr(dataset, 'metainfo', None) or {}).get('category_ids')
+    return tuple(own if own is not None else getattr(dataset, 'cat_ids', None) or ())
 
 
 def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings: Findings,
@@ -54,14 +58,22 @@ def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings:
             are counted elsewhere.
     """
     names = {row['id']: row['name'] for row in content['categories']}
-    given = getattr(dataset.dataset, 'cat_ids', None)
     # a data set that maps categories by id may rename them; one that looks them up by name loses
     # unknown names, and uses the order of the file whatever that of the classes
-    renames = given is None and 'category_ids' in dataset.dataset.metainfo
-    ids = dataset.dataset.metainfo['category_ids'] if renames else given
-    if ids is None:
+    label_map = getattr(dataset.dataset, 'label_map', None)
+    if label_map and not training:  # of a training that is checked elsewhere
+        said = [label_map[label] for label in sorted(label_map)]
+        if said != list(dataset.classes):
+            findings.errors.append(
+                f"{dataset.name}: '{dataset.ann_file}' is tested with the names of the file, which "
+                'metainfo contradicts; remove metainfo or correct the names:\n'
+                + both_sides('metainfo.classes', dataset.classes, 'file', said))
         return
-    theirs, title = [names[i] for i in ids], f"{dataset.name}: '{dataset.ann_file}'"
+    renames, ids = 'category_ids' in dataset.dataset.metainfo, _label_ids(dataset.dataset)
+    if not renames and not hasattr(dataset.dataset, 'cat_ids'):
+        return
+    theirs, title = [names.get(i, f'none of id {i!r}') for i in ids], \
+        f"{dataset.name}: '{dataset.ann_file}'"
     sides = both_sides('metainfo.classes', dataset.classes, 'categories', theirs)
     if len(theirs) != len(dataset.classes) or (
             sorted(theirs) == sorted(dataset.classes) and theirs != list(dataset.classes)):
@@ -102,17 +114,32 @@ def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings:
 
 def check_metric(dataset: TestedDataset, content: dict[str, Any], metric: Any,
                  findings: Findings) -> None:
-    """Compare categories and images of a metric's annotation file with the data set's."""
-    read = _read_by(metric, dataset, findings)
+    """Compare categories, labels and images of a metric's annotation file with the data set's.
+
+    Label ``i`` must stand for the same category on both sides: data sets and metrics that order
+    categories by id, by their place in the file or by name agree on some files only.
+    """
+    read = _read_by(metric, dataset, content, findings)
     if read is None:
         return
-    theirs, known = read
+    theirs, known, labels = read
     title = f'{dataset.name}: {type(metric).__name__}'
     mine = {c['id']: c['name'] for c in content['categories']}
     if mine != theirs:
         findings.errors.append(
             f'{title} reads an annotation file with other categories than the data set:\n'
             + both_sides(dataset.ann_file, _rows(mine), 'metric', _rows(theirs)))
+    own = list(_label_ids(dataset.dataset))
+    label_map = getattr(dataset.dataset, 'label_map', None)
+    if label_map:  # of GroundingDataset: labels ascend with the ids, without a super-category
+        own = sorted(mine)[-len(label_map):]
+    if own and labels is not None and own != labels:
+        findings.errors.append(
+            f'{title} takes labels for other categories than the data set does, so that right '
+            'boxes would count as wrong; order the categories of the file by id, give each a name '
+            'of its own, and name them so in metainfo.classes; id and name in label order:\n'
+            + both_sides('data set', _rows({i: mine.get(i, '') for i in own}), 'metric',
+                         _rows({i: theirs.get(i, '') for i in labels})))
     strange = [i['id'] for i in content['images'] if i['id'] not in known]
     missing = len(known) - len(content['images']) + len(strange)
     if strange or missing > 0:
@@ -123,16 +150,17 @@ def check_metric(dataset: TestedDataset, content: dict[str, Any], metric: Any,
             'file: give both the same ann_file')
 
 
-def _read_by(metric: Any, dataset: TestedDataset,
-             findings: Findings) -> tuple[dict[int, str], set[Any]] | None:
-    """Return categories, id -> name, and image ids that a metric evaluates a data set with."""
-    if getattr(metric, '_coco_api', None) is not None:  # CocoMetric
-        api = metric._coco_api
-        return {c['id']: c['name'] for c in api.dataset['categories']}, set(api.getImgIds())
+def _read_by(metric: Any, dataset: TestedDataset, content: dict[str, Any], findings: Findings
+             ) -> tuple[dict[Any, str], set[Any], list[Any] | None] | None:
+    """Return what a metric evaluates a data set with.
+
+    Returns:
+        Categories, id -> name; ids of images; and category ids in label order, None if unknown.
+    """
     if hasattr(metric, 'truth'):  # LVISFixedAPMetric
         truth = metric.truth
-        return (dict(zip(truth.category_ids.tolist(), truth.names)),
-                set(truth.image_ids.tolist()))
+        ids = truth.category_ids.tolist()
+        return dict(zip(ids, truth.names)), set(truth.image_ids.tolist()), ids
     if isinstance(getattr(metric, 'datasets', None), dict):  # ODinWMetric
         path = metric.datasets.get(dataset.name)
         if path is None:
@@ -140,12 +168,35 @@ def _read_by(metric: Any, dataset: TestedDataset,
                 f'{dataset.name}: {type(metric).__name__}.datasets does not name this data set, '
                 f'so it would be scored by nothing; it names {sorted(metric.datasets)}')
             return None
-        if Path(path) == Path(dataset.ann_file):
+        try:
+            if Path(path) != Path(dataset.ann_file):
+                content = read_coco(path)
+            labels = metric.category_ids(dataset.name, content)
+        except ValueError as error:
+            findings.errors.append(f'{dataset.name}: {type(metric).__name__}: {error}')
             return None
-        content = read_coco(path)
-        return ({c['id']: c['name'] for c in content['categories']},
-                {image['id'] for image in content['images']})
-    return None
+        return (_names_of(content['categories']), {image['id'] for image in content['images']},
+                labels)
+    api = getattr(metric, '_coco_api', None) or getattr(metric, '_lvis_api', None)
+    if api is None:
+        return None
+    return (_names_of(api.dataset['categories']), set(api.get_img_ids()),
+            _labels_of_api(metric, api, dataset))
+
+
+def _labels_of_api(metric: Any, api: Any, dataset: TestedDataset) -> list[Any] | None:
+    """Return the category ids in label order of a metric that keeps COCO's or LVIS's API."""
+    if hasattr(metric, 'label_ids'):
+        return list(metric.label_ids(dataset.dataset.metainfo))
+    if not type(metric).__module__.startswith('mmdet.'):
+        return None  # a class derived from MMDetection's may have labels of its own
+    # they look categories up by name when they evaluate, in the order of the file
+    return list(api.get_cat_ids(cat_names=dataset.classes) if hasattr(metric, '_coco_api')
+                else api.get_cat_ids())
+
+
+def _names_of(categories: list[dict[str, Any]]) -> dict[Any, str]:
+    return {row['id']: row['name'] for row in categories}
 
 
 def _rows(categories: dict[int, str]) -> list[str]:
