@@ -40,11 +40,11 @@ def generate(kind: str, count: int, folder: Path) -> Path:
         image = folder / name
         image.parent.mkdir(exist_ok=True)
         image.touch()
-        image.with_suffix('.txt').write_text(caption)
+        image.with_suffix('.txt').write_text(caption, encoding='utf-8')
     if kind == 'folder':
         return folder
     path = folder / f'rows.{kind}'
-    with open(path, 'w', newline='') as file:
+    with open(path, 'w', newline='', encoding='utf-8') as file:
         if kind == 'jsonl':
             file.writelines(json.dumps(dict(filename=name, caption=caption)) + '\n'
                             for name, caption in rows)

@@ -94,7 +94,7 @@ class ListedFolder(CaptionRows):
     """Images of a folder, by the lines of its list."""
 
     @classmethod
-    def open(cls, path: Path, images: Path) -> 'ListedFolder':
+    def from_file(cls, path: Path, images: Path) -> 'ListedFolder':
         """Open a list that :meth:`FolderList.lines` gave."""
         return cls(path, images, None, (), Start(0, 1, 0))
 

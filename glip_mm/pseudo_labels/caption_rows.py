@@ -76,7 +76,7 @@ class CaptionRows:
     first: Start
 
     @classmethod
-    def open(cls, path: Path, images: Path) -> 'CaptionRows':
+    def from_file(cls, path: Path, images: Path) -> 'CaptionRows':
         """Read the header, and find out the separator.
 
         Raises:

@@ -135,7 +135,7 @@ def _row_shards(path: Path, images: Path, folder: Path, shard_size: int) -> list
         else:
             facts.update(identify(path)._asdict())
         refuse_changes(folder, 'of other data', record['source'], facts)
-    rows = (ListedFolder if path.is_dir() else CaptionRows).open(rows_file, images)
+    rows = (ListedFolder if path.is_dir() else CaptionRows).from_file(rows_file, images)
     starts = [Start(*start) for start in record['starts']]
     width = max(5, len(str(len(starts) - 1)))
     return [Shard(f'{i:0{width}d}', rows, start, min(shard_size, record['count'] - start.row))
@@ -150,9 +150,9 @@ def _make_record(path: Path, rows_file: Path, images: Path, facts: dict[str, Any
         with replacing(rows_file) as file:
             file.writelines(listed.lines())
         facts, left_out = {**facts, **listed.facts()}, dict(sorted(listed.left_out.items()))
-        rows: CaptionRows = ListedFolder.open(rows_file, images)
+        rows: CaptionRows = ListedFolder.from_file(rows_file, images)
     else:
-        facts, rows = {**facts, **identify(path)._asdict()}, CaptionRows.open(path, images)
+        facts, rows = {**facts, **identify(path)._asdict()}, CaptionRows.from_file(path, images)
     starts, count = rows.starts(facts['shard_size'])
     if not count:
         what = f'images ({" ".join(IMAGE_SUFFIXES)}) or .tar files' if path.is_dir() else 'rows'
