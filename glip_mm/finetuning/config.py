@@ -15,6 +15,7 @@ from glip_mm.datasets.coco_file import read_coco
 from glip_mm.datasets.formats.opening import digest_of
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.models.tuning.modes import MODES
+from glip_mm.registry import SCOPE
 
 from .class_prompts import ClassPrompts
 from .few_shot import images_with_boxes
@@ -87,7 +88,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
         Keys of the new config.
 
     Raises:
-        KeyError: If the base config has no model or no pipeline.
+        KeyError: If the base config has no pipeline.
         ValueError: If prompts vary although an offset to one prompt is learned.
     """
     prompts = prompts or ClassPrompts({}, {})
@@ -97,12 +98,12 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     if MODES[settings.tuning].prompt_table and prompts.name_variants:
         raise ValueError(f'--tuning {settings.tuning} learns one prompt, but the prompts have '
                          f'synonyms for {sorted(prompts.name_variants)}: leave them out')
-    if 'model' not in base:
-        raise KeyError(f"config '{base.filename}' has no model")
     caption_prompt = {**splits.caption_prompt, **prompts.caption_prompt} or None
     test_pipeline = [scaling_loader(dict(step)) for step in test_pipeline_of(base)]
     build = _build_prompt(base, splits, settings.tuning, caption_prompt, prompts.name_variants)
     train = split_dataset(splits, splits.train, train_pipeline(base, build), test_mode=False)
+    # what breaks after the first look is counted, and does not end the run
+    train['on_bad'] = 'replace'
     if not settings.keep_empty:
         train['filter_cfg'] = dict(filter_empty_gt=True)
     copies = settings.copies or COPIES.get(settings.shots or 0, 1)
@@ -123,7 +124,8 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
         custom_hooks=[
             # tests=True: a broken test split must fail before hours of training
             dict(type='PreflightHook', tests=True), dict(type='FirstEvaluationHook'),
-            dict(type='StepSeedHook'), dict(type='NonFiniteHook', policy='skip'),
+            dict(type='ReplacedSamplesHook'), dict(type='StepSeedHook'),
+            dict(type='NonFiniteHook', policy='skip'),
             dict(type='EarlyStoppingHook', monitor=MONITOR, rule='greater', min_delta=0,
                  check_finite=False, patience=_or(settings.stop_patience, settings.shots, 8, 4))],
         param_scheduler=[
@@ -135,6 +137,8 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
         log_processor=dict(type='LogProcessor', window_size=10, by_epoch=True),
         randomness=dict(seed=settings.seed), load_from=str(checkpoint), resume=False,
         benchmark=None, inputs=_inputs(splits, checkpoint))
+    if base.get('default_scope') in (None, 'mmdet'):
+        settings_of['default_scope'] = SCOPE  # finds MMDetection's types, too
     if not settings_of['optim_wrapper']['paramwise_cfg']:
         del settings_of['optim_wrapper']['paramwise_cfg']
     if not settings_of['model']:
@@ -190,7 +194,11 @@ def _build_prompt(base: Config, splits: Splits, tuning: str, caption_prompt: Map
     if caption_prompt:
         own['caption_prompt'] = dict(caption_prompt)
     builder = BuildPrompt(**own)
-    fits = builder.vocabulary(splits.classes).costs.sum() <= builder.max_tokens - 2
+    try:
+        fits = builder.vocabulary(splits.classes).costs.sum() <= builder.max_tokens - 2
+    except (OSError, ValueError) as error:  # of the library that loads it
+        raise ValueError(f"the tokenizer of model.language_model.name='{language.name}' cannot be "
+                         f"loaded, from --config '{base.filename}': {error}") from error
     if not fits and MODES[tuning].prompt_table:
         raise ValueError(f'--tuning {tuning} learns one prompt, but the {len(splits.classes)} '
                          'classes need several: choose another --tuning')

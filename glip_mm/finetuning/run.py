@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mmengine.config import Config
-
 from glip_mm.apis.repeated_tests import Task, read_task
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import read_coco
+from glip_mm.engine.hooks.replaced_samples_hook import ReplacedSamplesHook
 from glip_mm.visualization.report import make_report
 from glip_mm_cli.places import shared_root
 
@@ -27,7 +26,7 @@ from .replay import read_replay
 from .results import aggregate, read_results, results_table
 from .retention import measure_retention, tuned_task, write_retention
 from .splits import Splits
-from .start import check_start, find_start
+from .start import check_start, find_start, read_base
 from .val_shots import KINDS, with_val_shots
 
 
@@ -47,6 +46,12 @@ def empty_images(splits: Splits, kept: bool) -> dict[str, int]:
     content = read_coco(str(splits.train.ann_file))
     count = len(content['images']) - len(images_with_boxes(content))
     return {f"empty_images_{'trained' if kept else 'left_out'}": count}
+
+
+def replaced_samples(folder: Path) -> dict[str, int]:
+    """Return how often a sample of a training could not be read, by cause."""
+    path = folder / ReplacedSamplesHook.file_name
+    return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
 
 
 def call_tool(name: str, *options: object) -> int:
@@ -117,12 +122,18 @@ def prepare(args: argparse.Namespace, work_dir: Path, seeds: Sequence[int], kept
     Raises:
         ImportError, KeyError, OSError, TypeError, ValueError: If a setting or file is invalid.
     """
+    if work_dir.exists() and not work_dir.is_dir():
+        raise ValueError(f"--work-dir '{work_dir}' is a file: give a folder")
     file, args.checkpoint = find_start(args.checkpoint, args.config, work_dir)
-    base = Config.fromfile(file)
+    base = read_base(file)
     settings = RunSettings(args.tuning, args.shots, args.epochs, args.batch_size, args.workers,
                            seeds[0], args.lr, args.copies, args.step_patience, args.stop_patience,
                            args.keep_empty)
     kept += [read_task(text) for text in args.retention]
+    for task in kept:
+        if not task.config.get('test_evaluator'):
+            raise ValueError(f"--retention '{task.config.filename}' has no test_evaluator: give a "
+                             'config that scores its test')
     replay = read_replay(args.replay, args.replay_share) if args.replay else None
     configs, kinds = {}, {}
     for seed in seeds:
@@ -173,13 +184,19 @@ def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
            kept: Sequence[Task]) -> None:
     """Write results.md, results.json, the retention table and the page."""
     table, name = results_table(runs), splits.name
-    doubts = [*splits.doubts]
+    replaced = {run: replaced_samples(config.parent / 'train')
+                for run, config in zip(runs, configs)}
+    doubts = [*splits.doubts, *(
+        f'{run}: {sum(counts.values())} times a training sample could not be read, and another '
+        f"took its place ({', '.join(f'{c}: {n}' for c, n in counts.items())}); the log of the "
+        'training names them' for run, counts in replaced.items() if counts)]
     if all(run['AP'] == 0 for run in runs.values()):
         doubts.append("nothing was found: see 'Training that learns nothing' in "
                       'docs/troubleshooting.md, and what the log said at the first evaluation')
     table += ''.join(f'\n\nWarning: {doubt}.' for doubt in doubts)
     summary = dict(data=name, doubts=doubts, tuning=args.tuning, shots=args.shots, val=args.val,
-                   **empty_images(splits, args.keep_empty), runs=runs,
+                   **empty_images(splits, args.keep_empty),
+                   replaced_samples=replaced, runs=runs,
                    mean={k: m for k, (m, _) in aggregate(list(runs.values())).items()},
                    deviation={k: d for k, (_, d) in aggregate(list(runs.values())).items()})
     if kept:

@@ -1,15 +1,20 @@
 """Start of a fine-tuning: the model's config and weights, and a check that they match."""
 
 import hashlib
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from urllib.parse import urlparse
 
 from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
 
 from glip_mm.apis.building import build_model
 from glip_mm.atomic_files import write_atomically
 from glip_mm.checkpoints import read_checkpoint, stored_config
 from glip_mm.checkpoints.model_index import list_models
+from glip_mm.registry import SCOPE
 from glip_mm_cli.options import similar_files
 from glip_mm_cli.places import shared_file
 
@@ -63,8 +68,29 @@ def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple
     return write_atomically(path, text), weights
 
 
+def read_base(path: str | Path) -> Config:
+    """Read the config of a model.
+
+    Raises:
+        ValueError: If it cannot be read, or is no config of a GLIP.
+    """
+    try:
+        config = Config.fromfile(path)
+    except Exception as error:  # a config is code, which may raise anything
+        at = f', line {error.lineno}' if isinstance(error, SyntaxError) else ''
+        raise ValueError(f"--config '{path}'{at} cannot be read: {type(error).__name__}: {error}"
+                         ) from error
+    model = config.get('model') or {}
+    if not model:
+        raise ValueError(f"config '{path}' has no model: give that of a GLIP")
+    if 'language_model' not in model:
+        raise ValueError(f"config '{path}' has no model.language_model, its model.type is "
+                         f'{model.get("type")!r}: give the config of a GLIP')
+    return config
+
+
 def check_start(config: Path, weights: str) -> None:
-    """Build the model of a run and load its weights, to report a mismatch before training.
+    """Build what a run needs, to report a mismatch before training: model, weights, pipelines.
 
     Args:
         config: Path of the run's config.
@@ -74,4 +100,20 @@ def check_start(config: Path, weights: str) -> None:
         FileNotFoundError, ImportError, KeyError, OSError, TypeError, ValueError: See
             :func:`glip_mm.apis.building.build_model`; the message says what to do.
     """
-    build_model(Config.fromfile(config), weights)
+    content = Config.fromfile(config)
+    build_model(content, weights)
+    with DefaultScope.overwrite_default_scope(content.get('default_scope', SCOPE)):
+        for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+            try:
+                for dataset in _with_pipelines(content[key]['dataset'] if key in content else {}):
+                    Compose(deepcopy(dataset['pipeline']))
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"{key}.dataset of '{config}' cannot be built: "
+                                 f'{error.args[0]}') from error
+
+
+def _with_pipelines(dataset: Mapping) -> Iterator[Mapping]:
+    if 'pipeline' in dataset:
+        yield dataset
+    for part in (*(dataset.get('datasets') or ()), *filter(None, [dataset.get('dataset')])):
+        yield from _with_pipelines(part)

@@ -37,6 +37,11 @@ def train_pipeline(base: Config, build: Mapping[str, Any]) -> list[dict[str, Any
             that training could not repeat.
     """
     dataset = (base.get('train_dataloader') or {}).get('dataset') or {}
+    for key, pipeline in _pipelines(dataset, 'train_dataloader.dataset'):
+        strange = [step for step in pipeline if not isinstance(step, Mapping) or 'type' not in step]
+        if strange:
+            raise ValueError(f"--config '{base.filename}': {key} has the step {strange[0]!r}: each "
+                             "must be a transform, such as dict(type='LoadImage')")
     key, found = next(_detection_pipelines(dataset, 'train_dataloader.dataset'), ('', None))
     if found is None:
         print_log('the config has no training pipeline with BuildPrompt: the published one is '
@@ -94,11 +99,17 @@ def _published(base: Config, build: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _detection_pipelines(dataset: Mapping, key: str) -> Iterator[tuple[str, Sequence[dict]]]:
     """Iterate over the pipelines with ``BuildPrompt`` that are not made for captions alone."""
-    pipeline = dataset.get('pipeline') or ()
-    kinds = [kind_of(step) for step in pipeline]
-    if 'BuildPrompt' in kinds and not set(kinds) & set(OF_CAPTIONS):
-        yield f'{key}.pipeline', pipeline
+    for place, pipeline in _pipelines(dataset, key):
+        kinds = [kind_of(step) for step in pipeline]
+        if 'BuildPrompt' in kinds and not set(kinds) & set(OF_CAPTIONS):
+            yield place, pipeline
+
+
+def _pipelines(dataset: Mapping, key: str) -> Iterator[tuple[str, Sequence[dict]]]:
+    """Iterate over the keys and pipelines of a data set and of those in it."""
+    if dataset.get('pipeline'):
+        yield f'{key}.pipeline', dataset['pipeline']
     for i, part in enumerate(dataset.get('datasets') or ()):
-        yield from _detection_pipelines(part, f'{key}.datasets[{i}]')
+        yield from _pipelines(part, f'{key}.datasets[{i}]')
     if dataset.get('dataset'):
-        yield from _detection_pipelines(dataset['dataset'], f'{key}.dataset')
+        yield from _pipelines(dataset['dataset'], f'{key}.dataset')

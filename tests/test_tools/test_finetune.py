@@ -107,11 +107,37 @@ def test_what_it_knew_is_read_again_and_measured(tmp_path, pets, tiny):
     assert '| model | pets | known |' in (tmp_path / 'kept/results.md').read_text()
 
 
+def test_what_broke_in_training_is_in_the_results(tmp_path, pets, tiny):
+    image = pets / 'train/train_3.jpg'
+    image.write_bytes(image.read_bytes()[:400])
+    done = finetune(tmp_path, tiny, pets, '--epochs', '2', '--no-report')
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    results = json.loads((tmp_path / 'run/results.json').read_text())
+    assert results['replaced_samples'] == {'seed 3': {'broken image': 2}}
+    assert '2 times a training sample could not be read' in (
+        tmp_path / 'run/results.md').read_text()
+
+
 def test_no_shots_test_the_checkpoint(tmp_path, pets, tiny):
     done = finetune(tmp_path, tiny, pets, '--shots', '0', '--no-report')
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     metrics = json.loads((tmp_path / 'run/seed3/test/metrics.json').read_text())
     assert metrics['checkpoint'] == tiny[1] and not (tmp_path / 'run/seed3/train').exists()
+
+
+TRAINING = """_base_ = '{base}'
+train_dataloader = dict(dataset=dict(pipeline={pipeline}))
+"""
+BUILD, LOAD, BOXES = ({'type': kind} for kind in ('BuildPrompt', 'LoadImage', 'LoadAnnotations'))
+#: Configs by name.
+BROKEN = dict(
+    syntax='model = dict(\n', base="_base_ = './nothere.py'\n", empty='a = 1\n',
+    other="model = dict(type='mmdet.ATSS')\n",
+    words="_base_ = '{base}'\nmodel = dict(language_model=dict(name='/nowhere'))\n",
+    **{name: TRAINING.replace('{pipeline}', str(pipeline).replace('{', '{{').replace('}', '}}'))
+       for name, pipeline in dict(
+           order=[LOAD, dict(type='Resize', scale=(9, 9)), BOXES, BUILD], text=['a'],
+           nope=[LOAD, BOXES, dict(type='Nope'), BUILD]).items()})
 
 
 @pytest.mark.parametrize('options, message', [
@@ -133,11 +159,24 @@ def test_no_shots_test_the_checkpoint(tmp_path, pets, tiny):
     (('--lr', 'inf'), "must be a number above 0, got 'inf'"),
     (('--cfg-options', 'model.nothing=3'), "unexpected keyword argument 'nothing'"),
     (('--checkpoint', 'JUNK'), 'cannot be read safely'),
-    (('--work-dir', 'JUNK'), 'JUNK'),
+    (('--work-dir', 'JUNK'), "--work-dir 'JUNK' is a file: give a folder"),
+    (('--config', 'syntax.py'), "--config 'syntax.py', line 1 cannot be read: SyntaxError"),
+    (('--config', 'base.py'), "--config 'base.py' cannot be read: FileNotFoundError"),
+    (('--config', 'empty.py'), "config 'empty.py' has no model: give that of a GLIP"),
+    (('--config', 'other.py'), "no model.language_model, its model.type is 'mmdet.ATSS'"),
+    (('--config', 'order.py'), 'step 1 (Resize) moves the pixels before step 2 (LoadAnnotations)'),
+    (('--config', 'text.py'), "train_dataloader.dataset.pipeline has the step 'a'"),
+    (('--config', 'nope.py'), "cannot be built: Nope is not in the glip_mm::transform registry"),
+    (('--config', 'words.py'), "model.language_model.name='/nowhere' cannot be loaded"),
+    (('--cfg-options', 'train_dataloader=3'), 'train_dataloader.dataset of'),
+    (('--retention', 'TINY'), 'has no test_evaluator: give a config that scores its test'),
 ])
 def test_options_that_can_not_be(tmp_path, pets, tiny, options, message, monkeypatch, capsys):
     (tmp_path / 'JUNK').write_bytes(b'abc')
     monkeypatch.chdir(tmp_path)
+    options = [tiny[0] if word == 'TINY' else word for word in options]
+    for name, lines in BROKEN.items():
+        (tmp_path / f'{name}.py').write_text(lines.format(base=tiny[0]))
     monkeypatch.setattr(sys, 'argv', [
         'finetune.py', '--data', str(pets), '--config', tiny[0], '--checkpoint', tiny[1],
         '--work-dir', str(tmp_path / 'run'), *options])
