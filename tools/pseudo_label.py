@@ -80,8 +80,15 @@ from mmengine.registry import init_default_scope
 from glip_mm.apis.building import build_model, resolve_model
 from glip_mm.apis.images import ImagePipeline
 from glip_mm.compat import apply_all
-from glip_mm.pseudo_labels import BoxSelection, LabelSettings, Teacher, find_shards, label
-from glip_mm.pseudo_labels.ray_engine import Actors, LostShards, label_with_ray
+from glip_mm.pseudo_labels import (
+    BoxSelection,
+    LabelSettings,
+    LostShards,
+    Teacher,
+    find_shards,
+    label,
+)
+from glip_mm.pseudo_labels.ray_engine import Actors, label_with_ray
 from glip_mm.pseudo_labels.settings import check_settings
 from glip_mm.text import NounPhraseFinder
 
@@ -93,12 +100,11 @@ def build_teacher(args: argparse.Namespace, device: str) -> Teacher:
     settings = LabelSettings(
         BoxSelection(args.threshold, args.top_k, args.nms, args.min_size, args.cross_nms,
                      args.counts),
-        args.batch_size, args.dtype, not args.no_determiners, args.shard_size, finder.version)
+        args.batch_size, args.dtype, not args.no_determiners, finder.version)
     config, weights = resolve_model(args.config, args.checkpoint)
     init_default_scope(config.get('default_scope', 'glip_mm'))
     model = build_model(config, weights)
-    shards = find_shards(args.data, args.images, args.shard_size)
-    check_settings(Path(args.out), settings.facts(model, config, shards))
+    check_settings(Path(args.out), settings.facts(model, config))
     return Teacher(model.to(device), ImagePipeline(config), settings.selection,
                    args.dtype, finder, settings.determiners)
 
@@ -110,11 +116,11 @@ def label_on_ray(args: argparse.Namespace) -> Counter:
         if path and (name == 'out' or os.path.exists(path)):
             setattr(args, name, os.path.abspath(path))  # actors may work in another folder
     actors = Actors.parse(args.actors)
+    shards = find_shards(args.data, args.out, args.images, args.shard_size)
     build_teacher(args, 'cpu')
     return label_with_ray(
-        find_shards(args.data, args.images, args.shard_size),
-        partial(build_teacher, args, args.device), args.out, args.batch_size, args.workers,
-        actors, args.device.startswith('cuda'), args.ray_address)
+        shards, partial(build_teacher, args, args.device), args.out, args.batch_size,
+        args.workers, actors, args.device.startswith('cuda'), args.ray_address)
 
 
 def main() -> None:
@@ -129,7 +135,7 @@ def main() -> None:
         if args.engine == 'ray':
             counts = label_on_ray(args)
         else:
-            shards = find_shards(args.data, args.images, args.shard_size)
+            shards = find_shards(args.data, args.out, args.images, args.shard_size)
             counts = label(shards, build_teacher(args, device), args.out, args.batch_size,
                            args.workers, rank, world_size)
     except (ImportError, LostShards, OSError, ValueError) as error:

@@ -9,6 +9,7 @@ import argparse
 import itertools
 import sys
 import time
+from tempfile import TemporaryDirectory
 
 CHOICES = (('spacy', 'published'), ('spacy', 'chunks'), ('textblob', 'published'))
 
@@ -33,8 +34,9 @@ def main() -> None:
     """Measure and print."""
     args = make_parser().parse_args()
     try:
-        samples = itertools.chain.from_iterable(find_shards(args.captions))
-        texts = [s.caption for s in itertools.islice(samples, args.count) if s.caption]
+        with TemporaryDirectory() as folder:
+            samples = itertools.chain.from_iterable(find_shards(args.captions, folder))
+            texts = [s.caption for s in itertools.islice(samples, args.count) if s.caption]
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     print('| parser | captions a second |\n| --- | --- |')

@@ -48,7 +48,8 @@ class Validation:
         faults: First faults, in the order of their lines.
         causes: Cause -> number of all faults.
         counts: ``rows``, ``usable_rows``, ``boxes``, ``usable_boxes``, ``ignored_boxes``,
-            ``phrases``, ``empty_rows`` (usable rows without a usable box).
+            ``phrases``, ``empty_rows`` (usable rows without a usable box), ``unchecked_rows``
+            (detection rows whose labels were not checked, for want of a label map).
         stopped: Whether the validation ended at the first fault.
     """
 
@@ -73,6 +74,9 @@ class Validation:
             f"({c['ignored_boxes']} of them to be ignored), {c['phrases']} phrases, "
             f"{sum(self.causes.values())} faults"
             + (' (stopped at the first)' if self.stopped else ''))
+        if c['unchecked_rows']:
+            lines.append(f"the labels of {c['unchecked_rows']} detection rows were not checked: "
+                         'give their label map, without which they cannot be trained on')
         return '\n'.join(lines)
 
 
@@ -177,6 +181,8 @@ def _check_part(begin: int, path: str, end: int, label_map: Mapping[int, str] | 
             causes[problem.cause] += 1
             if len(faults) < most:
                 faults.append((number, problem))
+        if label_map is None and check.record is not None and 'detection' in check.record:
+            counts['unchecked_rows'] += 1
         counts['usable_rows'] += check.usable
         counts['boxes'] += check.boxes
         if check.usable:

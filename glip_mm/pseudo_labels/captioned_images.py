@@ -1,39 +1,40 @@
 """Sources of captioned images, divided into shards: the units of work.
 
 A source is a tar shard in img2dataset's layout or a folder of such, JSON lines, CSV, or a folder
-of images with a caption beside each.
+of images with a caption beside each. A run has one source, which is recorded in its folder with the
+place where each shard begins, so that shards are read without what comes before them.
 """
 
-import csv
-import itertools
 import json
-import logging
-import tarfile
-from collections.abc import Iterator
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any
 
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 
-from glip_mm.image_suffixes import IMAGE_SUFFIXES, FolderImages
+from glip_mm.atomic_files import replacing, write_atomically
+from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.storage.file_identity import identify, place
+from glip_mm.datasets.storage.tar_members import BrokenTar, tar_members
+from glip_mm.file_lock import exclusive
+from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
-#: Names of the column or field of the image's file, and of the caption.
-FILE_KEYS = ('filename', 'file_name', 'image', 'path', 'filepath')
-CAPTION_KEYS = ('caption', 'text')
+from .caption_folder import FolderList, ListedFolder
+from .caption_rows import SEPARATORS, CaptionRows, Start
+from .sample import Sample
+from .settings import refuse_changes
+from .shard_files import BROKEN_SHARD, ShardFiles
+
+#: Record of a run's source, and the list of its images if that is a folder.
+RECORD, LIST = 'source.json', 'images.jsonl'
 
 
-class Sample(NamedTuple):
-    """An image with its caption."""
-
-    #: File name in the data; for a shard the name within it.
-    name: str
-    #: Caption, None if there is none.
-    caption: str | None
-    #: Encoded image as bytes or path.
-    image: bytes | Path | None
-    #: Other fields of the JSON in a tar shard.
-    fields: dict[str, object]
+class UnreadableShard(RuntimeError):
+    """A shard that the system does not let read: another attempt may succeed."""
 
 
 @dataclass(frozen=True)
@@ -42,114 +43,230 @@ class Shard:
 
     #: Name of the result files; unique within a source.
     name: str
-    file: Path
-    #: Root folder of relative image files.
-    images: Path
-    #: Range [first, end) of the lines or files; None: all of a tar file.
-    lines: tuple[int, int] | None
+    #: A tar file, or the rows of which these are some.
+    source: Path | CaptionRows
+    start: Start = Start(0, 0, 0)
+    count: int = 0
 
     @property
     def is_tar(self) -> bool:
         """Return whether results are written as a tar file, too."""
-        return self.lines is None
+        return isinstance(self.source, Path)
+
+    def files(self, folder: Path) -> ShardFiles:
+        """Return the result files in the folder of a run."""
+        return ShardFiles(folder, self.name, self.is_tar)
 
     def __iter__(self) -> Iterator[Sample]:
-        if self.lines is None:
-            return _tar_samples(self.file)
-        if self.file.is_dir():
-            return _folder_samples(self.file, *self.lines)
-        return _row_samples(self.file, self.images, *self.lines)
+        """Iterate over the samples.
+
+        Raises:
+            UnreadableShard: If the system cannot read it.
+        """
+        try:
+            yield from (_tar_samples(self.source) if isinstance(self.source, Path) else
+                        self.source.samples(self.start, self.count))
+        except OSError as error:
+            raise UnreadableShard(str(error)) from error
 
 
-def find_shards(path: str | Path, images: str | Path | None = None,
+def find_shards(path: str | Path, folder: str | Path, images: str | Path | None = None,
                 shard_size: int = 1000) -> list[Shard]:
-    """Find the shards of a source.
+    """Find the shards of a source, and record it in the folder of the run.
+
+    Any number of processes may do this at the same time; one of them reads the source.
 
     Args:
         path: A ``.tar`` file or a folder of them; a ``.jsonl``, ``.csv`` or ``.tsv`` file with
-            columns :data:`FILE_KEYS` and :data:`CAPTION_KEYS`; or a folder of images with ``.txt``
-            files beside them.
+            columns :data:`~.caption_rows.FILE_KEYS` and :data:`~.caption_rows.CAPTION_KEYS`; or a
+            folder of images with ``.txt`` files beside them.
+        folder: Folder of the run.
         images: Root folder of image files in rows; default: that of the file.
         shard_size: Number of samples per shard, if the source has no shards.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If there is nothing to label, or the format is unknown.
+        ValueError: If there is nothing to label, the format is unknown, or the run was begun with
+            another source.
     """
-    path = Path(path)
+    path, folder = Path(os.path.abspath(path)), Path(os.path.abspath(folder))
     if not path.exists():
         raise FileNotFoundError(f"--data '{path}' does not exist")
     if shard_size < 1:
         raise ValueError(f'--shard-size must be positive, got {shard_size}')
-    folder = Path(images) if images else path if path.is_dir() else path.parent
+    suffix = path.suffix.lower()
     if path.is_dir():
-        tars = sorted(path.glob('*.tar'))
-        if tars:
-            return [Shard(tar.stem, tar, folder, None) for tar in tars]
-        found = FolderImages(path, recursive=True, companions=('.txt', ))
-        count = len(found.files)
-        if found.left_out:
-            print_log(found.summary(), logger='current', level=logging.WARNING)
-        what = f'images ({" ".join(IMAGE_SUFFIXES)}) or .tar files'
-    elif path.suffix == '.tar':
-        return [Shard(path.stem, path, folder, None)]
-    elif path.suffix in ('.jsonl', '.csv', '.tsv'):
-        with open(path, encoding='utf-8', newline='') as file:
-            count = sum(1 for _ in _rows(path, file))
-        what = 'rows'
+        tars = sorted(file for file in path.iterdir()
+                      if file.suffix.lower() == '.tar' and not file.is_dir())
+    elif suffix == '.tar':
+        tars = [path]
+    elif suffix in SEPARATORS:
+        tars = []
     else:
         raise ValueError(f"--data '{path}': give a folder, or a .tar, .jsonl, .csv or .tsv file")
-    if not count:
-        raise ValueError(f"--data '{path}' holds no {what}")
-    starts = range(0, count, shard_size)
+    if tars:
+        with _recording(folder):
+            return _tar_shards(path, tars, folder)
+    root = Path(os.path.abspath(images)) if images else path if path.is_dir() else path.parent
+    return _row_shards(path, root, folder, shard_size)
+
+
+def _recording(folder: Path) -> AbstractContextManager[bool]:
+    return exclusive(folder / 'claims' / '.source')  # beside the claims, which are locks as well
+
+
+def _row_shards(path: Path, images: Path, folder: Path, shard_size: int) -> list[Shard]:
+    """Return the shards of rows, or of a folder by the rows of its list."""
+    rows_file = folder / LIST if path.is_dir() else path
+    facts: dict[str, Any] = dict(path=place(path), images=place(images), shard_size=shard_size)
+    record, is_new = _read_record(folder), False
+    if record is None:
+        with _recording(folder):
+            record = _read_record(folder)
+            if record is None:
+                record, is_new = _make_record(path, rows_file, images, facts), True
+                _write_record(folder, record)
+    if not is_new:
+        if path.is_dir():
+            listed = FolderList(path)
+            for _ in listed.lines():  # whether anything changed is all that matters
+                pass
+            facts.update(listed.facts())
+        else:
+            facts.update(identify(path)._asdict())
+        refuse_changes(folder, 'of other data', record['source'], facts)
+    rows = (ListedFolder if path.is_dir() else CaptionRows).from_file(rows_file, images)
+    starts = [Start(*start) for start in record['starts']]
     width = max(5, len(str(len(starts) - 1)))
-    return [Shard(f'{i:0{width}d}', path, folder, (start, min(start + shard_size, count)))
+    return [Shard(f'{i:0{width}d}', rows, start, min(shard_size, record['count'] - start.row))
             for i, start in enumerate(starts)]
 
 
-def _folder_samples(folder: Path, first: int, end: int) -> Iterator[Sample]:
-    for path in FolderImages(folder, recursive=True).files[first:end]:
-        text = path.with_suffix('.txt')
-        caption = text.read_text(encoding='utf-8').strip() if text.is_file() else None
-        yield Sample(path.relative_to(folder).as_posix(), caption, path, {})
+def _make_record(path: Path, rows_file: Path, images: Path, facts: dict[str, Any]
+                 ) -> dict[str, Any]:
+    left_out: dict[str, int] = {}
+    if path.is_dir():
+        listed = FolderList(path)
+        with replacing(rows_file) as file:
+            file.writelines(listed.lines())
+        facts, left_out = {**facts, **listed.facts()}, dict(sorted(listed.left_out.items()))
+        rows: CaptionRows = ListedFolder.from_file(rows_file, images)
+    else:
+        facts, rows = {**facts, **identify(path)._asdict()}, CaptionRows.from_file(path, images)
+    starts, count = rows.starts(facts['shard_size'])
+    if not count:
+        what = f'images ({" ".join(IMAGE_SUFFIXES)}) or .tar files' if path.is_dir() else 'rows'
+        raise DataError(f"--data '{path}' holds no {what}")
+    _require_a_usable_one(path, rows.samples(rows.first, count))
+    _report_left_out(path, left_out)
+    return dict(source=facts, count=count, starts=starts, left_out=left_out)
 
 
-def _rows(path: Path, file: TextIO) -> Iterator[Any]:
-    if path.suffix == '.jsonl':
-        return (line for line in file if line.strip())
-    return csv.DictReader(file, delimiter='\t' if path.suffix == '.tsv' else ',')
+def _require_a_usable_one(path: Path, samples: Iterator[Sample]) -> None:
+    """Raise an error if nothing can be labelled; reads until something can, most often one row."""
+    causes: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for sample in samples:
+        cause, detail = sample.fault, sample.detail
+        if not cause and isinstance(sample.image, Path):
+            if os.path.isfile(sample.image):
+                return
+            cause, detail = 'missing image', f"'{sample.image}'; --images says where names start"
+        causes[cause] += 1
+        first.setdefault(cause, f' (the first: {detail})' if detail else '')
+    raise DataError(f"--data '{path}': none of {causes.total():,} samples can be labelled: "
+                    + ', '.join(f'{count:,} {cause}{first[cause]}'
+                                for cause, count in causes.most_common()))
 
 
-def _row_samples(path: Path, images: Path, first: int, end: int) -> Iterator[Sample]:
-    with open(path, encoding='utf-8', newline='') as file:
-        rows = enumerate(itertools.islice(_rows(path, file), first, end), first + 1)
-        for number, row in rows:
-            if isinstance(row, str):
-                try:
-                    row = json.loads(row)
-                except ValueError:
-                    row = None
-            if not isinstance(row, dict):
-                yield Sample(f'row {number}', None, None, {})
+def _tar_shards(path: Path, tars: Sequence[Path], folder: Path) -> list[Shard]:
+    """Return the shards of tar files.
+
+    Those that are new, or changed without having been labelled to their end, are taken as they are.
+    """
+    now = {tar.name: _identity(tar) for tar in tars}
+    if len({tar.stem for tar in tars}) < len(tars):
+        raise DataError(f"--data '{path}': two files differ in '.tar' and '.TAR' alone; rename one")
+    begun = _read_record(folder)
+    if begun is None:
+        others = Counter('images beside .tar files' for file in (path.iterdir() if path.is_dir()
+                         else ()) if file.suffix.lower() in IMAGE_SUFFIXES)
+        _report_left_out(path, others)
+    elif begun['source'] != now:
+        for name, before in begun['source'].items():
+            files = ShardFiles(folder, Path(name).stem, is_tar=True)
+            if now.get(name) == before or not files.labels.exists():
                 continue
-            name = next((row[k] for k in FILE_KEYS if row.get(k)), None)
-            caption = next((row[k] for k in CAPTION_KEYS if row.get(k)), None)
-            yield Sample(str(name or f'row {number}'), caption if isinstance(caption, str) else
-                         None, images / str(name) if name else None, {})
+            if name in now and files.broken():
+                files.labels.unlink()  # it is labelled anew
+            else:
+                refuse_changes(folder, 'of other data', before, now.get(name, {}))
+    if begun is None or begun['source'] != now:
+        _write_record(folder, dict(source=now))
+    return [Shard(tar.stem, tar) for tar in tars]
+
+
+def _identity(tar: Path) -> dict[str, Any]:
+    try:
+        return identify(tar)._asdict()
+    except OSError:  # labelling says why
+        return {}
+
+
+def _read_record(folder: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((folder / RECORD).read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        return None
+
+
+def _write_record(folder: Path, record: dict[str, Any]) -> None:
+    write_atomically(folder / RECORD, json.dumps(record).encode() + b'\n')
+
+
+def _report_left_out(path: Path, left_out: dict[str, int]) -> None:
+    if left_out:
+        MMLogger.get_current_instance().warning(
+            "'%s': left out %s", path,
+            ', '.join(f'{count:,} {what}' for what, count in left_out.items()))
 
 
 def _tar_samples(path: Path) -> Iterator[Sample]:
-    """Iterate over samples: consecutive files with the same key, as in webdataset's format."""
-    with tarfile.open(path) as tar:
-        members = ((m, *m.name.rpartition('.')[::2]) for m in tar if m.isfile())
-        for key, group in itertools.groupby(members, key=lambda found: found[1]):
-            parts = {suffix.lower(): tar.extractfile(member).read()  # type: ignore[union-attr]
-                     for member, _, suffix in group}  # members are files, which have content
-            suffix = next((s[1:] for s in IMAGE_SUFFIXES if s[1:] in parts), None)
-            try:
-                fields = dict(json.loads(parts.get('json', b'{}')))
-            except (ValueError, TypeError):
-                fields = {}
-            text = parts.get('txt', b'').decode('utf-8', 'replace').strip()
-            yield Sample(f'{key}.{suffix}' if suffix else key, text or fields.get('caption'),
-                         parts[suffix] if suffix else None, fields)
+    """Iterate over samples: consecutive files with the same key, as in webdataset's format.
+
+    The last one stands for the rest of a shard that is broken.
+    """
+    key, count = '', 0
+    parts: dict[str, bytes] = {}
+    broken = None
+    try:
+        for member, content in tar_members(path, read=True):
+            name, _, suffix = member.name.rpartition('.')
+            if name != key and parts:
+                yield _tar_sample(key, parts)
+                count, parts = count + 1, {}
+            key, parts[suffix.lower()] = name, content
+    except BrokenTar as error:
+        broken = error
+    if parts:
+        last = _tar_sample(key, parts)
+        if broken is None or last.caption and last.image is not None:  # the rest may be missing
+            yield last
+            count += 1
+    if broken is not None:
+        yield Sample(path.name, None, None, {}, BROKEN_SHARD, f'{broken}, after {count} samples')
+
+
+def _tar_sample(key: str, parts: dict[str, bytes]) -> Sample:
+    suffix = next((s[1:] for s in IMAGE_SUFFIXES if s[1:] in parts), None)
+    try:
+        fields = dict(json.loads(parts.get('json', b'{}')))
+    except (ValueError, TypeError):
+        fields = {}
+    sample = Sample(f'{key}.{suffix}' if suffix else key, None,
+                    parts[suffix] if suffix else None, fields)
+    try:
+        text = parts.get('txt', b'').decode('utf-8-sig').strip() or fields.get('caption')
+    except UnicodeDecodeError as error:
+        return sample._replace(fault='broken caption', detail=f'{key}.txt: {error}')
+    return sample._replace(caption=text if isinstance(text, str) else None)

@@ -6,42 +6,40 @@ import json
 import tarfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from mmengine.logging import MMLogger
 from tqdm import tqdm
 
 from glip_mm.atomic_files import replacing, write_atomically
+from glip_mm.datasets.converters.records import json_line
+from glip_mm.datasets.data_error import DataError
 from glip_mm.file_lock import exclusive
 
-from .captioned_images import Sample, Shard
-from .teacher import Ready, Reject, Teacher
+from .captioned_images import Shard, UnreadableShard
+from .sample import Sample
+from .shard_files import BROKEN_SHARD, ShardFiles
+from .teacher import NOTHING_FOUND, Ready, Reject, Teacher
 
 #: Number of batches whose images are sorted by shape together, which reduces padding.
 BATCHES_OF_WINDOW = 8
 
 
-class ShardFiles:
-    """Result files of a shard.
+class LostShards(RuntimeError):
+    """Some shards could not be labelled; all others are.
 
     Args:
-        folder: Folder of the run.
-        shard: Shard of the results.
+        total: Number of shards of the run.
+        reasons: Name of a shard that is not labelled -> reason.
     """
 
-    def __init__(self, folder: Path, shard: Shard) -> None:
-        suffix = 'tar' if shard.is_tar else 'jsonl'
-        #: File of the labels, written last: it marks the shard as done.
-        self.labels = folder / 'labels' / f'{shard.name}.{suffix}'
-        self.rejects = folder / 'rejects' / f'{shard.name}.jsonl'
-        self.claim = folder / 'claims' / shard.name
-
-    def clean(self) -> None:
-        """Delete temporary files of a killed process; only for the owner of the claim."""
-        for path in (self.labels, self.rejects):
-            for begun in path.parent.glob(f'.{path.name}.*.tmp'):
-                begun.unlink()
+    def __init__(self, total: int, reasons: Mapping[str, str]) -> None:
+        shown = '; '.join(f'{name}: {why}' for name, why in list(reasons.items())[:5])
+        more = f'; and {len(reasons) - 5} more' if len(reasons) > 5 else ''
+        super().__init__(f'{len(reasons)} of {total} shards are not labelled ({shown}{more}); all '
+                         'others are; the same command tries these again')
 
 
 def label(shards: Sequence[Shard], teacher: Teacher, folder: str | Path, batch_size: int = 8,
@@ -65,30 +63,39 @@ def label(shards: Sequence[Shard], teacher: Teacher, folder: str | Path, batch_s
 
     Returns:
         Number of samples by outcome, of the shards that this process labelled.
+
+    Raises:
+        LostShards: If the system does not let some shards be read; after all others.
+        DataError: If nothing in the source can be labelled.
     """
     folder = Path(folder)
     order = [*shards[rank * len(shards) // world_size:], *shards[:rank * len(shards) // world_size]]
     done: set[str] = set()
+    unreadable: dict[str, str] = {}
     counts: Counter[str] = Counter()
     with tqdm(total=len(shards), unit='shard', desc='labelling') as bar, \
             ThreadPoolExecutor(max(workers, 1)) as pool:
-        while len(done) < len(shards):
-            before = len(done)
+        while len(done) + len(unreadable) < len(shards):
+            before = len(done) + len(unreadable)
             for shard in order:
-                if shard.name in done:
+                if shard.name in done or shard.name in unreadable:
                     continue
-                found = label_if_free(shard, teacher, folder, batch_size, pool, bar)
+                try:
+                    found = label_if_free(shard, teacher, folder, batch_size, pool, bar)
+                except UnreadableShard as error:
+                    unreadable[shard.name] = str(error)
+                    continue
                 if found is not None:
                     counts += found
                     done.add(shard.name)
                     bar.update()
                     bar.set_postfix(counts)
-            if len(done) == before:
+            if len(done) + len(unreadable) == before:
                 if rank:
                     break  # others work on the remaining shards; the first process waits for them
                 time.sleep(poll)
     if not rank:
-        finish(shards, folder)
+        finish(shards, folder, unreadable)
     return counts
 
 
@@ -100,7 +107,7 @@ def label_if_free(shard: Shard, teacher: Teacher, folder: Path, batch_size: int,
         Number of samples by outcome, empty if it was labelled before; None if another process
         works on it.
     """
-    files = ShardFiles(folder, shard)
+    files = shard.files(folder)
     # the claim ends with the process that holds it, however that ends; several machines need a
     # shared file system with locks (NFS 4, Lustre with flock)
     with exclusive(files.claim, wait=False) as mine:
@@ -113,7 +120,6 @@ def label_if_free(shard: Shard, teacher: Teacher, folder: Path, batch_size: int,
 
 def _label_shard(shard: Shard, teacher: Teacher, files: ShardFiles, batch_size: int,
                  pool: ThreadPoolExecutor, bar: tqdm) -> Counter:
-    files.clean()
     rows: list[dict | Reject | None] = []
     samples: list[Sample] = []
     counts: Counter = Counter()
@@ -164,7 +170,7 @@ def _batches(window: Sequence[Ready | Reject], batch_size: int
 
 
 def _lines(rows: Iterable[dict]) -> bytes:
-    return ''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows).encode()
+    return b''.join(map(json_line, rows))
 
 
 def _write_tar(path: Path, rows: Sequence[tuple]) -> None:
@@ -172,29 +178,65 @@ def _write_tar(path: Path, rows: Sequence[tuple]) -> None:
     with replacing(path) as file, tarfile.open(fileobj=file, mode='w') as tar:
         for sample, row in rows:
             stem = sample.name.rpartition('.')[0]
-            record = json.dumps({**sample.fields, **row}, ensure_ascii=False).encode()
+            record = json_line({**sample.fields, **row})
             for name, content in ((sample.name, sample.image), (f'{stem}.json', record)):
                 member = tarfile.TarInfo(name)
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
 
 
-def finish(shards: Sequence[Shard], folder: Path) -> None:
-    """Join the rejects of all shards, and write the summary."""
+def finish(shards: Sequence[Shard], folder: Path, lost: Mapping[str, str]) -> None:
+    """Join the rejects of all shards, write the summary, and report what is broken.
+
+    Args:
+        shards: All shards of the run.
+        folder: Folder of the run.
+        lost: Name of a shard that is not labelled -> reason.
+
+    Raises:
+        LostShards: If shards are lost.
+        DataError: If no sample could be labelled or looked at.
+    """
+    done = [(shard, shard.files(folder)) for shard in shards]
+    done = [(shard, files) for shard, files in done if files.labels.exists()]
     counts: dict[str, int] = Counter()
     with replacing(folder / 'rejects.jsonl') as out:
-        for shard in shards:
-            for line in ShardFiles(folder, shard).rejects.read_bytes().splitlines(keepends=True):
+        for _, files in done:
+            for line in files.rejects.read_bytes().splitlines(keepends=True):
                 counts[json.loads(line)['cause']] += 1
                 out.write(line)
-    for shard in shards:
-        files = ShardFiles(folder, shard)
+    for shard, files in done:
         if shard.is_tar:
             with tarfile.open(files.labels) as tar:
                 counts['labelled'] += sum(name.endswith('.json') for name in tar.getnames())
         else:
             with open(files.labels, 'rb') as file:
                 counts['labelled'] += sum(1 for _ in file)
+    broken = {shard.name: why for shard, files in done if (why := files.broken())}
+    samples = sum(counts.values()) - counts[BROKEN_SHARD]
     write_atomically(folder / 'summary.json', (json.dumps(
-        dict(shards=len(shards), samples=sum(counts.values()), **dict(sorted(counts.items()))),
+        dict(shards=len(done), samples=samples, **dict(sorted(counts.items()))),
         indent=1) + '\n').encode())
+    _delete_temporary_files(files for _, files in done)
+    if broken:
+        MMLogger.get_current_instance().warning(
+            '%d of %d shards are broken; what lies before the break is labelled: %s. Fetch them '
+            'again and repeat the command, which labels those anew', len(broken), len(shards),
+            '; '.join(f"'{name}': {why}" for name, why in broken.items()))
+    lost = {name: why for name, why in lost.items() if name not in {s.name for s, _ in done}}
+    if lost:
+        raise LostShards(len(shards), lost)
+    if not any(counts[outcome] for outcome in ('labelled', *NOTHING_FOUND)):
+        raise DataError(f"none of {samples:,} samples could be labelled: " + ', '.join(
+            f'{count:,} {cause}' for cause, count in sorted(counts.items()) if count)
+            + f"; '{folder / 'rejects.jsonl'}' names them. Delete '{folder}' or choose another "
+            '--out once the data are mended')
+
+
+def _delete_temporary_files(done: Iterable[ShardFiles]) -> None:
+    """Delete what killed processes began; nobody else writes into the files of finished shards."""
+    paths = {path for files in done for path in (files.labels, files.rejects)}
+    for folder in {path.parent for path in paths}:
+        for begun in folder.glob('.*.tmp'):
+            if folder / begun.name[1:].rsplit('.', 2)[0] in paths:  # .NAME.PID.tmp
+                begun.unlink(missing_ok=True)

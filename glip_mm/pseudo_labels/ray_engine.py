@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,14 +21,16 @@ from tqdm import tqdm
 
 from glip_mm.file_lock import exclusive
 
-from .captioned_images import Shard
-from .labeller import ShardFiles, finish, label_if_free
+from .captioned_images import Shard, UnreadableShard
+from .labeller import finish, label_if_free
 from .teacher import Teacher
 
 INSTALL = 'pip install -r requirements/ray.txt'
 #: Number of retries of a shard whose actor died; a shard that always kills its actor (for example
 #: by its memory) would otherwise be retried forever.
 RETRIES = 3
+LOST = (f"its actors failed or died {RETRIES + 1} times; the causes are above and in Ray's log "
+        'files')
 
 
 class Actors(NamedTuple):
@@ -69,10 +70,6 @@ class Actors(NamedTuple):
 AUTOMATIC = Actors()
 
 
-class LostShards(RuntimeError):
-    """Some shards could not be labelled; all others are."""
-
-
 class _Labeller:
     """Code that runs in an actor."""
 
@@ -83,15 +80,18 @@ class _Labeller:
         self.pool = ThreadPoolExecutor(max(workers, 1))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        shard, error = self.shards[row['index']], ''
+        shard, error, unreadable = self.shards[row['index']], '', ''
         counts: Counter | None = None
         try:
             with tqdm(disable=True) as bar:
                 counts = label_if_free(shard, self.teacher, self.folder, self.batch_size,
                                        self.pool, bar)
+        except UnreadableShard as trouble:
+            unreadable, counts = str(trouble), Counter()
         except OSError as trouble:  # after a full disk the next shard would fail, too
             error = str(trouble)
-        return dict(index=row['index'], counts=json.dumps(counts), error=error)
+        return dict(index=row['index'], counts=json.dumps(counts), error=error,
+                    unreadable=unreadable)
 
 
 def label_with_ray(shards: Sequence[Shard], build_teacher: Callable[[], Teacher],
@@ -119,16 +119,16 @@ def label_with_ray(shards: Sequence[Shard], build_teacher: Callable[[], Teacher]
     Raises:
         ImportError: If Ray is missing.
         OSError: If results cannot be written.
-        LostShards: If shards are left whose actors died or failed repeatedly.
+        LostShards: If shards are left that cannot be read, or whose actors died or failed
+            repeatedly.
+        DataError: If nothing in the source can be labelled.
     """
     folder = Path(folder)
-    # absolute paths: an actor may have another working directory
-    left = [replace(shard, file=shard.file.absolute(), images=shard.images.absolute())
-            for shard in shards if not ShardFiles(folder, shard).labels.exists()]
+    left = [shard for shard in shards if not shard.files(folder).labels.exists()]
     counts: Counter = Counter()
     with tqdm(total=len(shards), initial=len(shards) - len(left), unit='shard',
               desc='labelling') as bar:
-        lost: list[Shard] = []
+        lost: dict[str, str] = {}
         with _cluster(address, gpu) if left else nullcontext():
             while left:
                 busy = []
@@ -138,23 +138,21 @@ def label_with_ray(shards: Sequence[Shard], build_teacher: Callable[[], Teacher]
                     shard, found = left[row['index']], json.loads(row['counts'])
                     if row['error']:
                         raise OSError(f"shard {shard.name}: {row['error']}")
+                    if row['unreadable']:
+                        lost[shard.name] = row['unreadable']
+                        continue
                     if found is None:
                         busy.append(shard)
                         continue
                     counts.update(found)
                     bar.update()
                     bar.set_postfix(counts)
-                lost += [s for s in left if s not in busy
-                         and not ShardFiles(folder, s).labels.exists()]
+                for shard in left:
+                    if shard not in busy and not shard.files(folder).labels.exists():
+                        lost.setdefault(shard.name, LOST)
                 left = busy
                 _wait_for_others(left, folder, poll)
-    if lost:
-        names = ', '.join(shard.name for shard in lost[:5]) + (', ...' if len(lost) > 5 else '')
-        raise LostShards(
-            f'{len(lost)} of {len(shards)} shards are not labelled ({names}): their '
-            f'actors failed or died {RETRIES + 1} times;'
-            " the causes are above and in Ray's log files; the same command tries them again")
-    finish(shards, folder)
+    finish(shards, folder, lost)
     return counts
 
 
@@ -162,7 +160,7 @@ def _wait_for_others(shards: Sequence[Shard], folder: Path, poll: float) -> None
     """Wait while all shards belong to processes outside of this run, or to disconnected actors."""
     while shards:
         for shard in shards:
-            files = ShardFiles(folder, shard)
+            files = shard.files(folder)
             with exclusive(files.claim, wait=False) as mine:
                 if mine or files.labels.exists():
                     return

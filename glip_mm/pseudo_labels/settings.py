@@ -1,7 +1,7 @@
 """Settings that labels depend on; a run resumes only with those that it began with."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,10 +9,10 @@ from mmengine.config import Config
 from torch import nn
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.data_error import DataError
 from glip_mm.evaluation.fingerprint import weights_digest
 from glip_mm.version import __version__
 
-from .captioned_images import Shard
 from .selection import BoxSelection
 
 FILE = 'settings.json'
@@ -26,7 +26,6 @@ class LabelSettings(NamedTuple):
         batch_size: Number of images per forward pass.
         dtype: Data type of autocast, such as ``'bfloat16'``; None: float32.
         determiners: Whether phrases keep their determiners ("a dog"), as published, or not ("dog").
-        shard_size: Number of samples per shard, if the source has no shards.
         phrases: Version of the phrase finder, see :attr:`glip_mm.text.NounPhraseFinder.version`.
     """
 
@@ -34,14 +33,12 @@ class LabelSettings(NamedTuple):
     batch_size: int = 8
     dtype: str | None = None
     determiners: bool = True
-    shard_size: int = 1000
     phrases: str = ''
 
-    def facts(self, model: nn.Module, config: Config, shards: Sequence[Shard]) -> dict[str, Any]:
-        """Return everything that labels depend on, by name."""
+    def facts(self, model: nn.Module, config: Config) -> dict[str, Any]:
+        """Return everything that labels depend on besides the data, by name."""
         pipeline = config.get('test_dataloader', {}).get('dataset', {})
         return dict(
-            data=shards[0].file.name, shards=[shard.name for shard in shards],
             weights=weights_digest(model), glip_mm=__version__,
             model=json.loads(json.dumps(config.model.to_dict(), default=str)),
             pipeline=json.loads(json.dumps(pipeline.get('pipeline', []), default=str)),
@@ -59,13 +56,28 @@ def check_settings(folder: Path, facts: dict[str, Any]) -> None:
     if not path.exists():
         write_atomically(path, (json.dumps(facts, indent=1) + '\n').encode())
         return
-    begun = json.loads(path.read_text(encoding='utf-8'))
-    differ = [name for name in {**begun, **facts} if begun.get(name) != facts.get(name)]
+    refuse_changes(folder, 'made with other settings', json.loads(path.read_text(encoding='utf-8')),
+                   facts)
+
+
+def refuse_changes(folder: Path, what: str, begun: Mapping[str, Any], now: Mapping[str, Any]
+                   ) -> None:
+    """Compare facts with those that the folder of a run was begun with.
+
+    Args:
+        folder: Folder of the run.
+        what: What is wrong with its labels if they differ.
+        begun: Facts of the run.
+        now: The same facts of this process.
+
+    Raises:
+        DataError: If they differ; both values are named.
+    """
+    differ = [f'  {name}: {_short(begun.get(name))} before, {_short(now.get(name))} now'
+              for name in {**begun, **now} if begun.get(name) != now.get(name)]
     if differ:
-        lines = [f'  {name}: {_short(begun.get(name))} before, {_short(facts.get(name))} now'
-                 for name in differ]
-        raise ValueError(f"'{folder}' holds labels made with other settings; go on with the same, "
-                         'or choose another --out:\n' + '\n'.join(lines))
+        raise DataError(f"'{folder}' holds labels {what}; go on with the same, or choose another "
+                        '--out:\n' + '\n'.join(differ))
 
 
 def _short(value: Any) -> str:

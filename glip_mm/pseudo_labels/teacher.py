@@ -9,13 +9,15 @@ import torch
 from glip_mm.text import Prompt
 from glip_mm.text.noun_phrases import NounPhraseFinder, Phrases
 
-from .captioned_images import Sample
 from .counts import said_count
+from .sample import Sample
 from .selection import BoxSelection, grounding_record
 
 if TYPE_CHECKING:
     from glip_mm.models import GLIP
 
+#: Causes of rejects of samples that were sound.
+NOTHING_FOUND = ('no phrase', 'no box')
 #: Determiners, which do not change the meaning of a phrase for detection.
 DETERMINERS = ('a', 'an', 'the', 'this', 'that', 'these', 'those', 'some', 'any', 'each', 'every')
 
@@ -76,8 +78,12 @@ class Teacher:
 
     def prepare(self, sample: Sample) -> Ready | Reject:
         """Decode an image and find the phrases of its caption; thread-safe."""
-        if not sample.caption:
-            return Reject(sample, 'no caption')
+        if sample.fault or not sample.caption:
+            return Reject(sample, sample.fault or 'no caption', sample.detail)
+        try:
+            sample.caption.encode()
+        except UnicodeEncodeError as error:  # half a character, as crawled JSON has it
+            return Reject(sample, 'broken caption', str(error))
         phrases = self.find_phrases(sample.caption)
         if not self.determiners:
             phrases = [without_determiner(*phrase) for phrase in phrases]
@@ -95,6 +101,8 @@ class Teacher:
             return Reject(sample, 'missing image')
         except ValueError as error:
             return Reject(sample, 'broken image', str(error))
+        except OSError as error:  # such as a name that is too long
+            return Reject(sample, 'unreadable image', str(error))
         return Ready(sample, phrases, size, data)
 
     @torch.no_grad()

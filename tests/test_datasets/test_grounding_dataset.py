@@ -386,7 +386,7 @@ def test_rejected_samples_are_replaced_and_not_counted(tmp_path):
 
 @pytest.mark.parametrize('options, error, message', [
     (dict(ann_file='no.jsonl'), FileNotFoundError, 'no.jsonl'),
-    (dict(format='xml'), ValueError, "format='xml' is none of odvg, tar"),
+    (dict(format='xml'), ValueError, "format='xml' is none of folder, odvg, tar"),
     (dict(label_map_file='no.json'), FileNotFoundError, 'label_map_file'),
     (dict(on_bad='ignore'), ValueError, 'on_bad'),
     (dict(filter_cfg=dict(min_size=3)), ValueError, 'min_size')])

@@ -208,6 +208,9 @@ def test_file(tmp_path):
     assert text.startswith(f'{path}:5: detection.instances[0].label: label 2 is not')
     assert REMEDIES['unknown label'] in text
     assert '6 of 8 rows usable' in found.summary()
+    unchecked = validate_odvg(path, progress=False)
+    assert 'the labels of 3 detection rows were not checked' in unchecked.summary()
+    assert 'not checked' not in found.summary()
     again = validate_odvg(path, NAMES, max_errors=2, allow_duplicates=True, progress=False)
     assert len(again.faults) == 2 and again.causes == {'not JSON': 2, 'unknown label': 1}
 

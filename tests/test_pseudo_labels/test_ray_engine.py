@@ -6,16 +6,16 @@ import signal
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
 
 from glip_mm.file_lock import exclusive
-from glip_mm.pseudo_labels import find_shards
-from glip_mm.pseudo_labels.labeller import ShardFiles
-from glip_mm.pseudo_labels.ray_engine import Actors, LostShards, label_with_ray
+from glip_mm.pseudo_labels import LostShards, find_shards, label, ray_engine
+from glip_mm.pseudo_labels.ray_engine import Actors, label_with_ray
 
-from .test_labeller import Stub, contents, data, unbroken  # noqa: F401
+from .test_labeller import Stub, TarStub, broken_shards, contents, data, unbroken  # noqa: F401
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec('ray') is None, reason='needs Ray')
 
@@ -70,7 +70,7 @@ def test_an_actor_killed_within_a_shard(cluster, data, unbroken, tmp_path):  # n
     (watch / '101.hang').touch()  # in the middle of the third shard
     kills = []
     killer = start_killer(watch, kills)
-    shards = find_shards(data, shard_size=40)
+    shards = find_shards(data, out, shard_size=40)
     counts = label_with_ray(shards, partial(Watched, watch), out, batch_size=4,
                             actors=Actors(2, 2), poll=0.05)
     killer.join()
@@ -84,8 +84,9 @@ def test_an_actor_killed_within_a_shard(cluster, data, unbroken, tmp_path):  # n
 @needs_ray
 def test_actors_come_as_there_is_work(cluster, data, unbroken, tmp_path):  # noqa: F811
     (tmp_path / 'watch').mkdir()
-    label_with_ray(find_shards(data, shard_size=40), partial(Watched, tmp_path / 'watch'),
-                   tmp_path / 'out', batch_size=4, actors=Actors(1, None), poll=0.05)
+    label_with_ray(find_shards(data, tmp_path / 'out', shard_size=40),
+                   partial(Watched, tmp_path / 'watch'), tmp_path / 'out', batch_size=4,
+                   actors=Actors(1, None), poll=0.05)
     assert contents(tmp_path / 'out') == unbroken
 
 
@@ -94,9 +95,9 @@ def test_a_shard_that_fails_stops_no_other(cluster, data, unbroken, tmp_path):  
     watch, out = tmp_path / 'watch', tmp_path / 'out'
     watch.mkdir()
     (watch / '101.fail').touch()
-    shards = find_shards(data, shard_size=40)
+    shards = find_shards(data, out, shard_size=40)
     work = partial(label_with_ray, shards, partial(Watched, watch), out, batch_size=4, poll=0.05)
-    with pytest.raises(LostShards, match=r'1 of 6 shards are not labelled \(00002\)'):
+    with pytest.raises(LostShards, match=r'1 of 6 shards are not .*\(00002: its actors'):
         work()
     assert len(list(out.glob('labels/*'))) == 5
     (watch / '101.fail').unlink()
@@ -106,8 +107,8 @@ def test_a_shard_that_fails_stops_no_other(cluster, data, unbroken, tmp_path):  
 
 @needs_ray
 def test_a_shard_of_another_process_is_waited_for(cluster, data, unbroken, tmp_path):  # noqa: F811
-    shards = find_shards(data, shard_size=40)
-    with exclusive(ShardFiles(tmp_path, shards[1]).claim, wait=False):
+    shards = find_shards(data, tmp_path, shard_size=40)
+    with exclusive(shards[1].files(tmp_path).claim, wait=False):
         done = threading.Event()
 
         def work():
@@ -127,7 +128,26 @@ def test_a_shard_of_another_process_is_waited_for(cluster, data, unbroken, tmp_p
 def test_a_full_disk_stops_the_run(cluster, data, tmp_path):  # noqa: F811
     (tmp_path / 'labels').write_text('no folder can be made here')
     with pytest.raises(OSError, match='labels'):
-        label_with_ray(find_shards(data, shard_size=40), Stub, tmp_path, batch_size=4)
+        label_with_ray(find_shards(data, tmp_path, shard_size=40), Stub, tmp_path, batch_size=4)
+
+
+def test_shards_that_are_broken_or_unreadable(broken_shards, tmp_path, monkeypatch):  # noqa: F811
+    def in_this_process(count, actors, gpu, options):
+        return map(ray_engine._Labeller(**options), [dict(index=i) for i in range(count)])
+    monkeypatch.setattr(ray_engine, '_rows', in_this_process)
+    monkeypatch.setattr(ray_engine, '_cluster', lambda *_: nullcontext())
+    (broken_shards / 'a.tar').rename(tmp_path / 'a.tar')
+    (broken_shards / 'a.tar').symlink_to(tmp_path / 'none')
+    out = tmp_path / 'out'
+    with pytest.raises(LostShards, match=r'1 of 4 shards are not labelled \(a: .*No such file'):
+        label_with_ray(find_shards(broken_shards, out), TarStub, out)
+    (broken_shards / 'a.tar').unlink()
+    (tmp_path / 'a.tar').rename(broken_shards / 'a.tar')
+    assert label_with_ray(find_shards(broken_shards, out), TarStub, out) == {'labelled': 3}
+    one = tmp_path / 'one'
+    label(find_shards(broken_shards, one), TarStub(), one)
+    results = contents(out)
+    assert results == {**contents(one), 'source.json': results['source.json']}
 
 
 def test_number_of_actors():
@@ -141,4 +161,4 @@ def test_number_of_actors():
 def test_without_ray(data, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setitem(sys.modules, 'ray', None)
     with pytest.raises(ImportError, match='pip install -r requirements/ray.txt'):
-        label_with_ray(find_shards(data), Stub, tmp_path)
+        label_with_ray(find_shards(data, tmp_path), Stub, tmp_path)

@@ -1,6 +1,8 @@
 """The tool with a nano model, and what training makes of its labels."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -115,8 +117,11 @@ def test_shards_to_shards(teacher, tmp_path):
         ('a.jpg', jpeg()), ('a.txt', b'a red thing'), ('a.json', b'{"url": "u", "width": 9}'),
         ('b.jpg', b'broken'), ('b.txt', b'a blue thing'),
         ('c.jpg', jpeg('blue')), ('c.json', b'{"caption": "a cat and a dog"}')])
+    shutil.copy(tmp_path / '00000.tar', tmp_path / '00001.tar')
+    os.truncate(tmp_path / '00001.tar', 600)
     done = run(teacher, tmp_path / 'out', '--data', tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert '1 of 2 shards are broken' in done.stdout and "'00001': cut off" in done.stdout
     assert rows_of(tmp_path / 'out/rejects.jsonl')[0]['cause'] == 'broken image'
     with tarfile.open(tmp_path / 'out/labels/00000.tar') as tar:
         assert tar.getnames() == ['a.jpg', 'a.json', 'c.jpg', 'c.json']
@@ -158,3 +163,7 @@ def test_two_processes_write_what_one_writes(teacher, world, tmp_path, engine, m
 def test_errors(teacher, tmp_path):
     missing = run(teacher, tmp_path, '--data', tmp_path / 'none.jsonl')
     assert missing.returncode == 1 and "none.jsonl' does not exist" in missing.stderr
+    (tmp_path / 'a.csv').write_text('img;words\n0.jpg;a dog\n')
+    other = run(teacher, tmp_path, '--data', tmp_path / 'a.csv')
+    assert other.returncode == 1 and "found 'img;words'" in other.stderr
+    assert other.stderr.startswith("error: '") and 'Traceback' not in other.stderr

@@ -34,7 +34,8 @@ class Records:
         return iter(self.records)
 
 
-def _line(record: dict) -> bytes:
+def json_line(record: dict) -> bytes:
+    """Encode a record as a line of JSON."""
     try:
         return json.dumps(record, ensure_ascii=False, separators=(',', ':')).encode() + b'\n'
     except UnicodeEncodeError:  # lone surrogates, as in crawled captions
@@ -68,7 +69,7 @@ def write_jsonl(records: Records | Iterable[dict], path: str | Path,
             for record in records:
                 lines += 1
                 bar.update()
-                yield _line(record)
+                yield json_line(record)
             bar.total = lines  # dropped rows are not missing
             bar.refresh()
         if isinstance(records, Records):

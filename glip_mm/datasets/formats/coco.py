@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -38,8 +39,8 @@ SECOND_CHOICE = re.compile(r'(person_keypoints|stuff)')
 IMAGE_FOLDERS = ('', 'images', 'data', 'img', 'imgs', 'JPEGImages')
 #: Bytes at both ends of a file that are looked at, and names of images that are looked up.
 PEEKED, TRIED = 1 << 16, 20
-#: Most entries of a folder tree that are looked at.
-LOOKED_AT = 50_000
+#: Most entries of a folder tree that are looked at, and JSON files of a folder.
+LOOKED_AT, MANY = 50_000, 100
 
 
 def is_coco_file(path: Path) -> bool:
@@ -69,24 +70,45 @@ def is_broken(path: Path) -> bool:
     return False
 
 
-def _variants(folder: Path, pattern: str) -> Iterator[Path]:
-    """Iterate over the files of a pattern, plain or compressed, in any case of letters."""
-    current = [folder]
-    parts = pattern.split('/')
-    for number, part in enumerate(parts):
-        names = {part.lower(), f'{part}.gz'.lower()} if number == len(parts) - 1 else {part.lower()}
-        current = [Path(entry.path) for place in current if place.is_dir()
-                   for entry in sorted(_entries(place), key=lambda e: e.name)
-                   if entry.name.lower() in names]
-    yield from (path for path in current if path.is_file())
+class _Tree:
+    """Folders and JSON files, each folder listed once: it may hold a million images."""
 
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[list[str], list[str]]] = {}
 
-def _entries(folder: Path) -> list[os.DirEntry]:
-    try:
-        with os.scandir(folder) as entries:
-            return [e for e, _ in zip(entries, range(LOOKED_AT))]
-    except PermissionError:
-        return []
+    def list(self, folder: Path) -> tuple[list[str], list[str]]:
+        """Return the names of the folders and of the JSON files in a folder, sorted."""
+        if folder not in self._known:
+            folders, files = [], []
+            with suppress(OSError), os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.lower().endswith(('.json', '.json.gz')):
+                        files.append(entry.name)
+                    elif entry.is_dir():
+                        folders.append(entry.name)
+            self._known[folder] = sorted(folders), sorted(files)
+        return self._known[folder]
+
+    def find(self, folder: Path, pattern: str) -> Iterator[Path]:
+        """Iterate over the files of a pattern, plain or compressed, in any case of letters."""
+        *parents, last = pattern.lower().split('/')
+        places = [folder]
+        for part in parents:
+            places = [place / name for place in places for name in self.list(place)[0]
+                      if name.lower() == part]
+        for place in places:
+            for name in self.list(place)[1]:
+                if name.lower() in (last, f'{last}.gz') and (place / name).is_file():
+                    yield place / name
+
+    def files(self, folder: Path, depth: int) -> Iterator[Path]:
+        """Iterate over the JSON files of a folder and those below it."""
+        folders, files = self.list(folder)
+        if len(files) <= MANY:  # more are those of single images
+            yield from (folder / name for name in files if (folder / name).is_file())
+        for name in folders if depth > 1 else ():
+            if not name.startswith('.'):
+                yield from self.files(folder / name, depth - 1)
 
 
 def annotation_files(folder: Path) -> dict[str, Path]:
@@ -96,14 +118,15 @@ def annotation_files(folder: Path) -> dict[str, Path]:
         DataError: If several files could be that of a split.
     """
     found: dict[str, Path] = {}
+    tree = _Tree()
     for split, names in ALIASES.items():
         candidates = (path for pattern in PATTERNS for name in names
-                      for path in _variants(folder, pattern.format(name, name)))
+                      for path in tree.find(folder, pattern.format(name, name)))
         path = next((p for p in candidates if is_coco_file(p) or is_broken(p)), None)
         if path is not None:
             found[split] = path
     if not found:
-        candidates = (path for name in UNDIVIDED for path in _variants(folder, name))
+        candidates = (path for name in UNDIVIDED for path in tree.find(folder, name))
         path = next(filter(is_coco_file, candidates), None)
         found = {'': path} if path is not None else {}
     return found
@@ -116,7 +139,7 @@ def other_files(folder: Path) -> dict[str, Path]:
         DataError: If several files could be that of a split.
     """
     found: dict[str, list[Path]] = {}
-    paths = [p for p in _json_files(folder, 3) if not OTHERS.match(p.name) and is_coco_file(p)]
+    paths = [p for p in _Tree().files(folder, 3) if not OTHERS.match(p.name) and is_coco_file(p)]
     for path in [p for p in paths if not SECOND_CHOICE.match(p.name)] or paths:
         words = [*path.relative_to(folder).parts[:-1], *re.split(r'[_\-. ]', path.name)]
         split = next(filter(None, map(split_name, reversed(words))), '')
@@ -130,16 +153,6 @@ def other_files(folder: Path) -> dict[str, Path]:
     if '' in found and len(found) > 1:
         del found['']
     return {split: paths[0] for split, paths in found.items()}
-
-
-def _json_files(folder: Path, depth: int) -> Iterator[Path]:
-    entries = sorted(_entries(folder), key=lambda e: e.name)
-    yield from (Path(e.path) for e in entries
-                if e.name.lower().endswith(('.json', '.json.gz')) and e.is_file())
-    if depth > 1:
-        for entry in entries:
-            if entry.is_dir() and not entry.name.startswith('.'):
-                yield from _json_files(Path(entry.path), depth - 1)
 
 
 def image_names(path: Path, count: int = TRIED) -> list[str]:
@@ -200,12 +213,11 @@ def _places(folder: Path, ann_file: Path, split: str) -> Iterator[Path]:
     for base in bases:
         yield from (base / name for name in IMAGE_FOLDERS)
     aliases = ALIASES.get(split, (split, )) if split else ()
+    tree = _Tree()
     for base in [b / name for b in bases for name in IMAGE_FOLDERS]:
-        if base.is_dir():
-            yield from (Path(e.path) for e in _entries(base) if e.name.lower() in aliases
-                        and e.is_dir())
-            yield from (Path(e.path) / 'images' for e in _entries(base)
-                        if e.name.lower() in aliases and e.is_dir())
+        for name in tree.list(base)[0] if aliases else ():
+            if name.lower() in aliases:
+                yield from (base / name, base / name / 'images')
 
 
 def _all_images(folder: Path) -> Iterator[Path]:

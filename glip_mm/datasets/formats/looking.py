@@ -103,9 +103,10 @@ def image_folder(root: Path, names: Iterable[str], split: str = '') -> Path:
     """
     names = list(names)
     folders = list(islice(folders_below(root), FOLDERS))
-    if split:
-        folders.sort(key=lambda path: split not in [
-            split_name(part) for part in path.relative_to(root).parts])
+    # stable: among equals, the nearest
+    folders.sort(key=lambda path: (
+        bool(split) and split not in [split_name(p) for p in path.relative_to(root).parts],
+        path.name != 'images'))
     found = next((path for path in folders if any((path / name).exists() for name in names)), None)
     names_of_split = ALIASES.get(split, (split,))
     usual = [*(root / 'images' / name for name in names_of_split),

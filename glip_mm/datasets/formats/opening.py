@@ -8,7 +8,6 @@ from typing import Any
 
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import categories_of, placeholder
-from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.report import Report
 
 from .base import FORMATS, Format, Sniffed, SplitFiles
@@ -150,8 +149,8 @@ def open_folder(path: str | Path, name: str | None = None) -> OpenFolder:
             + f'\nThere: {_there(path)}')
     splits = {split.name: split for split in found[0].splits(path)}
     if not splits:
-        raise DataError(f"'{path}' was recognised as {found[0].title} ({found[1].reason}), but "
-                        'holds no split')
+        raise FileNotFoundError(f"'{path}' was recognised as {found[0].title} "
+                                f'({found[1].reason}), but holds no split')
     return OpenFolder(path, found[0], found[1].reason, splits)
 
 

@@ -29,7 +29,10 @@ def records_of(split: SplitFiles) -> Records:
         DataError: If the split has no boxes, or cannot be read.
     """
     if split.records is not None:
-        return split.records()
+        records = split.records()
+        if split.holds != 'boxes' or records.label_map is not None:
+            return records
+        # without a label map, the names are those of all boxes
     if split.is_coco:
         return coco_records(split.source, images=split.images, progress=False)
     return content_records(*split.read())
