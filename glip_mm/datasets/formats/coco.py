@@ -55,12 +55,14 @@ def is_coco_file(path: Path) -> bool:
         content += file.read(PEEKED)
     whole = path.stat().st_size <= 2 * PEEKED
     keys = [key for key in (b'images', b'annotations', b'categories')
-            if re.search(rb'"%s"\s*:\s*\[' % key, content)]
+            if re.search(rb'"%s"\s*:' % key, content)]
     return content.lstrip(b'\xef\xbb\xbf \r\n\t')[:1] == b'{' and len(keys) >= (3 if whole else 1)
 
 
 def is_broken(path: Path) -> bool:
-    """Return whether a small file is no JSON at all: under a usual name, reading it says so."""
+    """Return whether a file that must be it is none: reading it says what is wrong."""
+    if path.name.startswith(('_annotations.coco', 'instances_')):
+        return True
     if path.stat().st_size > 2 * PEEKED or path.suffix.lower() == '.gz':
         return False
     try:

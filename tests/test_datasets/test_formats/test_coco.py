@@ -99,3 +99,18 @@ def test_what_cannot_be_opened_says_what_is_there(tmp_path):
         open_folder(tmp_path)
     with pytest.raises(ValueError, match="format 'kitti' is none of"):
         open_folder(tmp_path, 'kitti')
+
+
+NULLS = '{"images": null, "annotations": null, "categories": null}'
+
+
+@pytest.mark.parametrize('name, text', [
+    *(('train/_annotations.coco.json', text) for text in ('[]', NULLS, '{', '')),
+    *(('train.json', text) for text in (NULLS, '{', ''))])
+def test_a_broken_file_of_a_split_is_named(tmp_path, text, name):
+    for split in ('train', 'valid'):
+        write(tmp_path / split / '_annotations.coco.json', tmp_path / split)
+    (tmp_path / 'train/_annotations.coco.json').unlink()
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=f"{name}'"):
+        open_folder(tmp_path).content('train')
