@@ -19,7 +19,7 @@ from glip_mm.datasets.coco_file import plain_number
 from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles, split_name
-from .listing import (
+from .image_annotations import (
     OUTLINE,
     ROTATED,
     Annotated,

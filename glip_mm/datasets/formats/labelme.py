@@ -20,7 +20,7 @@ from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles
-from .listing import (
+from .image_annotations import (
     OUTLINE,
     Annotated,
     Box,

@@ -10,8 +10,8 @@ from glip_mm.datasets.converters.lvis import LISTS, file_name_of, lvis_records
 from glip_mm.datasets.converters.text_file import ends
 from glip_mm.datasets.report import Report
 
+from .annotation_files import GUESSED, by_split, confidence, files_in, image_folder, root_of
 from .base import Format, Sniffed, SplitFiles
-from .looking import GUESSED, by_split, confidence, files_in, image_folder, root_of
 
 
 def _is_lvis(path: Path) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 from glip_mm.datasets.converters.mdetr import mdetr_records
 from glip_mm.datasets.converters.text_file import ends
 
+from .annotation_files import GUESSED, by_split, confidence, files_in, image_folder, root_of
 from .base import Format, Sniffed, SplitFiles
-from .looking import GUESSED, by_split, confidence, files_in, image_folder, root_of
 from .records import NO_CLASSES, refusing
 
 

@@ -11,8 +11,8 @@ from glip_mm.datasets.converters.objects365 import PLAIN, V1, corrected, release
 from glip_mm.datasets.converters.text_file import ends
 from glip_mm.datasets.report import Report
 
+from .annotation_files import GUESSED, by_split, confidence, files_in, image_folder, root_of
 from .base import Format, Sniffed, SplitFiles
-from .looking import GUESSED, by_split, confidence, files_in, image_folder, root_of
 
 
 def _names(path: Path) -> list[str]:

@@ -12,8 +12,8 @@ from glip_mm.datasets.label_map import read_label_map
 from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
 
+from .annotation_files import GUESSED, by_split, files_in, image_folder, root_of
 from .base import Format, Sniffed, SplitFiles
-from .looking import GUESSED, by_split, files_in, image_folder, root_of
 from .records import NO_CLASSES, content_of_records, refusing
 
 ENDINGS = ('.jsonl', '.json', '.odvg', '.jsonl.gz', '.json.gz')

@@ -20,8 +20,8 @@ from glip_mm.datasets.converters.records import Records
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.report import Report
 
+from .annotation_files import by_split, files_in, image_folder, root_of, split_in
 from .base import Format, Sniffed, SplitFiles
-from .looking import by_split, files_in, image_folder, root_of, split_in
 
 BOXES = ('annotations-bbox.csv', 'annotations-bbox.csv.gz')
 CLASSES = ('class-descriptions-boxable.csv', 'class-descriptions.csv')

@@ -20,8 +20,8 @@ from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
+from .annotation_files import image_folder, root_of, split_in
 from .base import Format, Sniffed, SplitFiles
-from .looking import image_folder, root_of, split_in
 
 BOXES = ('bbox', 'bboxes', 'boxes')
 CLASSES = ('category', 'categories', 'label', 'labels', 'category_id', 'class')

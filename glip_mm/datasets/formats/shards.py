@@ -13,8 +13,8 @@ from glip_mm.datasets.report import WITH_ITS_ROW, Report
 from glip_mm.datasets.storage.tar_members import BrokenTar, tar_members
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
+from .annotation_files import root_of, split_in
 from .base import Format, Sniffed, SplitFiles
-from .looking import root_of, split_in
 from .records import NO_CLASSES, content_of_records, refusing
 
 #: Members of the first shard that a guess looks at.

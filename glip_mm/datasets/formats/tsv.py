@@ -11,8 +11,8 @@ from glip_mm.datasets.converters.tsv import tsv_records
 from glip_mm.datasets.converters.tsv_files import RowFile, TSVBundle
 from glip_mm.datasets.report import Report
 
+from .annotation_files import by_split, files_in, image_folder, root_of
 from .base import Format, Sniffed, SplitFiles
-from .looking import by_split, files_in, image_folder, root_of
 from .records import NO_CLASSES, content_of_records, refusing
 
 

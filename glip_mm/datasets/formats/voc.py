@@ -22,7 +22,7 @@ from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles, split_name
-from .listing import (
+from .image_annotations import (
     Annotated,
     Drawn,
     Images,

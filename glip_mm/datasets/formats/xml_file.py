@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glip_mm.datasets.data_error import DataError
 
-from .listing import head, is_regular
+from .image_annotations import head, is_regular
 
 BAD_XML = 'XML file that cannot be parsed'
 OTHER_ENCODING = 'XML file that is not in the encoding it declares, read as Windows-1252'

@@ -26,7 +26,7 @@ from glip_mm.datasets.report import WITH_ITS_ROW, Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
 from .base import ALIASES, Format, Sniffed, SplitFiles, split_name
-from .listing import (
+from .image_annotations import (
     OUTLINE,
     Annotated,
     Box,

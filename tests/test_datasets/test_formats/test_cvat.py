@@ -3,7 +3,7 @@
 import pytest
 
 from glip_mm.datasets.formats import cvat
-from glip_mm.datasets.formats.listing import NOT_FOUND, OUTLINE, ROTATED
+from glip_mm.datasets.formats.image_annotations import NOT_FOUND, OUTLINE, ROTATED
 
 META = ('<meta><task><labels><label><name>dog</name></label><label><name>cat</name></label>'
         '<label><name>nose</name><parent>cat</parent></label></labels>{}</task></meta>')

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from glip_mm.datasets.formats import label_studio
-from glip_mm.datasets.formats.listing import NOT_FOUND, OUTLINE, ROTATED
+from glip_mm.datasets.formats.image_annotations import NOT_FOUND, OUTLINE, ROTATED
 
 BOX = dict(x=10, y=20, width=30, height=40, rotation=0)
 CAT = [('cat', [10, 10, 30, 20])]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from glip_mm.datasets.formats import labelme
-from glip_mm.datasets.formats.listing import NOT_FOUND, OUTLINE
+from glip_mm.datasets.formats.image_annotations import NOT_FOUND, OUTLINE
 from glip_mm.datasets.formats.xml_file import BAD_XML
 
 CAT = [('cat', [10, 5, 20, 35])]

@@ -3,7 +3,7 @@
 import pytest
 
 from glip_mm.datasets.formats import voc
-from glip_mm.datasets.formats.listing import NOT_FOUND, SECOND
+from glip_mm.datasets.formats.image_annotations import NOT_FOUND, SECOND
 from glip_mm.datasets.formats.xml_file import BAD_XML, OTHER_ENCODING
 
 OBJECT = ('<object><name>{}</name><difficult>{}</difficult><bndbox><xmin>{}</xmin><ymin>{}</ymin>'

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from glip_mm.datasets.formats import yolo
-from glip_mm.datasets.formats.listing import NOT_FOUND
+from glip_mm.datasets.formats.image_annotations import NOT_FOUND
 
 from .conftest import write_image
 

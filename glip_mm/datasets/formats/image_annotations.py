@@ -1,4 +1,4 @@
-"""Images of a folder, and how annotations of any tool become a split of it."""
+"""Formats with an annotation for each image: images of a folder, and their boxes as a split."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Looking at folders without reading them: beginnings of files, names of splits, image folders."""
+"""Formats with a file of annotations for each split: finding such files, and their images."""
 
 import os
 import re
