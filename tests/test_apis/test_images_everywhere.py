@@ -133,7 +133,7 @@ def test_labelling(case, inferencer, tmp_path):
     teacher = Teacher(inferencer.model, pipeline(case), BoxSelection(),
                       find_phrases=lambda caption: [('a dog', (0, 5))])
     for source in (tmp_path / 'a.tar', case.folder):
-        for sample in find_shards(source)[0]:
+        for sample in find_shards(source, tmp_path / f'run_{source.name}')[0]:
             ready = teacher.prepare(sample)
             assert ready.size == case.wanted.shape[:2]
             same(ready.data['inputs'].numpy().transpose(1, 2, 0), case)
