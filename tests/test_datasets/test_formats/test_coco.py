@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.formats import open_folder
+from glip_mm.datasets.formats import open_folder, records_of
 
 
 def content(names=('a.jpg', 'b.jpg'), categories=((1, 'cat'), (2, 'dog')), category=1, **row):
@@ -80,6 +80,8 @@ def test_a_category_of_no_class_is_decided_over_all_splits(tmp_path):
           content(categories=categories, category=0, supercategory='pets'))
     opened = open_folder(tmp_path)
     assert opened.classes('train') == opened.classes('val') == ('pets', 'cat', 'dog')
+    maps = [records_of(split).label_map for split in opened.splits.values()]
+    assert maps == 2 * [{0: 'pets', 1: 'cat', 2: 'dog'}]  # a label is one class in all splits
 
 
 def test_what_cannot_be_opened_says_what_is_there(tmp_path):
