@@ -27,6 +27,7 @@ NO_SIZE = 'image without a positive whole width and height'
 NO_IMAGE = 'box of an image that is not listed'
 NO_CATEGORY = 'box of a category that is not listed'
 TWICE = 'image listed twice'
+IGNORED = 'box marked "ignore", read as iscrowd: neither learned nor scored'
 PLACEHOLDER = 'super-category without boxes, as RoboFlow writes it'
 
 #: Section, place and row.
@@ -200,6 +201,10 @@ def _box(row: Any, where: str, report: Report) -> dict | None:
     row['iscrowd'] = int(bool(flag))
     if 'ignore' in row:
         row['ignore'] = int(bool(plain_flag(row['ignore'])))
+        if row['ignore'] and not row['iscrowd']:
+            # readers do not train on it, and COCO's metric looks at iscrowd alone
+            row['iscrowd'] = 1
+            report.change(IGNORED, where)
     return row
 
 

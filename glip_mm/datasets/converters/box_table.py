@@ -160,7 +160,7 @@ def fill_container(rows: Iterable[Placed], report: Report,
     for section, where, row in rows:
         if section == 'annotations':
             table.add(int(where[len('annotations['):-1]), row['image_id'], row['bbox'],
-                      row.get('category_id'), bool(row['iscrowd'] or row.get('ignore')),
+                      row.get('category_id'), bool(row['iscrowd']),
                       pairs_of(spans(row), report, where))
         elif section == 'images':
             number = table.number(row['id'])
