@@ -27,6 +27,7 @@ NO_SIZE = 'image without a positive whole width and height'
 NO_IMAGE = 'box of an image that is not listed'
 NO_CATEGORY = 'box of a category that is not listed'
 TWICE = 'image listed twice'
+SIZE_READ = 'size read from the image, as the file has none'
 IGNORED = 'box marked "ignore", read as iscrowd: neither learned nor scored'
 PLACEHOLDER = 'super-category without boxes, as RoboFlow writes it'
 
@@ -175,7 +176,7 @@ def _image(row: Any, where: str, report: Report, file_name: Callable[[dict], obj
         if found is None:
             report.drop(NO_SIZE, where)
             return None
-        report.change('size read from the image, as the file has none', where)
+        report.change(SIZE_READ, where)
         whole = list(found)
     row['width'], row['height'] = whole
     return row

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glip_mm.atomic_files import write_atomically
-from glip_mm.datasets.coco_file import categories_of, placeholder
+from glip_mm.datasets.coco_file import SIZE_READ, categories_of, placeholder
 from glip_mm.datasets.report import Report
 
 from .base import FORMATS, Format, Sniffed, SplitFiles
@@ -94,7 +94,8 @@ class OpenFolder:
             out: Folder for the file, if there is none in this format yet.
         """
         files = self.splits[split]
-        return files.source if files.is_coco else write_coco(
+        complete = files.is_coco and not self.report(split).changed[SIZE_READ]
+        return files.source if complete else write_coco(
             out / f'{split or "all"}.json', self.content(split))
 
 

@@ -124,6 +124,15 @@ def test_odvg_detection(tmp_path):
                                                                            'a.jpg']
 
 
+def test_odvg_under_the_names_of_coco(tmp_path):
+    for split in ('train', 'val'):
+        lines(tmp_path / f'{split}.json', *2 * [odvg('a.jpg', [
+            dict(bbox=[1, 2, 9, 9], label=0, category='cat')])])
+    opened = open_folder(tmp_path)
+    assert (opened.format.name, list(opened.splits)) == ('odvg', ['train', 'val'])
+    assert opened.classes('val') == ('cat',)
+
+
 def test_odvg_with_the_label_map_of_another_file(tmp_path):
     lines(tmp_path / 'train.jsonl', odvg('a.jpg', [dict(bbox=[1, 2, 9, 9], label=0)]),
           odvg('b.jpg', [dict(bbox=[1, 2, 9, 9], label=0, category='cat')]))
