@@ -27,6 +27,8 @@ NO_SIZE = 'image without a positive whole width and height'
 NO_IMAGE = 'box of an image that is not listed'
 NO_CATEGORY = 'box of a category that is not listed'
 TWICE = 'image listed twice'
+SIZE_READ = 'size read from the image, as the file has none'
+IGNORED = 'box marked "ignore", read as iscrowd: neither learned nor scored'
 PLACEHOLDER = 'super-category without boxes, as RoboFlow writes it'
 
 #: Section, place and row.
@@ -174,7 +176,7 @@ def _image(row: Any, where: str, report: Report, file_name: Callable[[dict], obj
         if found is None:
             report.drop(NO_SIZE, where)
             return None
-        report.change('size read from the image, as the file has none', where)
+        report.change(SIZE_READ, where)
         whole = list(found)
     row['width'], row['height'] = whole
     return row
@@ -200,6 +202,10 @@ def _box(row: Any, where: str, report: Report) -> dict | None:
     row['iscrowd'] = int(bool(flag))
     if 'ignore' in row:
         row['ignore'] = int(bool(plain_flag(row['ignore'])))
+        if row['ignore'] and not row['iscrowd']:
+            # readers do not train on it, and COCO's metric looks at iscrowd alone
+            row['iscrowd'] = 1
+            report.change(IGNORED, where)
     return row
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeGuard
 
+MIXED_UP = 'category of another label'
 #: Cause -> remedy. Causes are short, so that they can be counted.
 REMEDIES = {
     'not JSON': 'write one JSON object a line, as the converters do',
@@ -24,6 +25,7 @@ REMEDIES = {
     'box sticks out': 'clip it to the image',
     'unknown label': 'use the label map that was written with this file',
     'wrong category': 'use the label map that was written with this file',
+    MIXED_UP: 'use the label map that was written with this file',
     'span past the caption': 'spans are [begin, end) characters of the caption, begin < end',
     'no span': 'give each phrase its characters in the caption, or drop the region',
     'phrase differs': 'write as phrase what the spans cut out of the caption',
@@ -180,7 +182,9 @@ def _instance_problems(where: str, one: object, width: int, height: int,
             yield Problem(f'{where}.label', 'unknown label',
                           f'label {label} is not among the {len(label_map)} of the map')
         elif one.get('category', label_map[label]) != label_map[label]:
-            yield Problem(f'{where}.category', 'wrong category',
+            # a name may be spelt otherwise, but that of another label is a mix-up of classes
+            yield Problem(f'{where}.category', MIXED_UP
+                          if one['category'] in label_map.values() else 'wrong category',
                           f"category is {_shown.repr(one['category'])}, but label {label} is "
                           f'{label_map[label]!r}')
     elif not is_text(one.get('category', '')):

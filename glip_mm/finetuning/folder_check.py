@@ -1,5 +1,6 @@
 """Check of a folder of data in any format, before anything is trained or tested on it."""
 
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,9 @@ from tqdm import tqdm
 
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.formats import OpenFolder, SplitFiles, open_folder, records_of
+from glip_mm.datasets.formats.listing import is_image, walk
 from glip_mm.evaluation.preflight.findings import Findings
+from glip_mm.image_decoding import orientation, stored_size
 from glip_mm.visualization.files import save_image
 from glip_mm.visualization.grounding import draw_grounding
 from glip_mm.visualization.sheet import make_sheet
@@ -65,6 +68,7 @@ def check_folder(path: str | Path, format: str | None = None, sheet: str | Path 
         findings.warnings += [f"'{report.source}': {line}" for line in report.lines()]
     prints = {split: dict(_look(opened, split, findings, progress)) for split in opened.splits}
     findings.warnings += _near_duplicates(prints)
+    findings.notes += _unused(opened)
     names = {split: opened.classes(split) for split in opened.splits}
     if len(set(names.values())) > 1:
         listed = '\n'.join(f'  {split}: {list(classes)}' for split, classes in names.items())
@@ -140,6 +144,7 @@ def _look(opened: OpenFolder, split: str, findings: Findings, progress: bool
                               'at when they are written out, before a training or test')
         return
     wrong: dict[str, list[str]] = {}
+    doubtful: list[str] = []
     for row in tqdm(images, desc=f'looking at {split or "all"}', unit='image',
                     disable=not progress, mininterval=0.5):
         path = folder / row['file_name']
@@ -148,19 +153,40 @@ def _look(opened: OpenFolder, split: str, findings: Findings, progress: bool
                 wrong.setdefault('are missing', []).append(f"'{path}'")
                 continue
             with Image.open(path) as image:
-                size = image.size
+                size, turned = stored_size(image), orientation(image) >= 5
                 image.draft('L', (4 * GRID, 4 * GRID))
                 grey = ImageOps.exif_transpose(image.convert('L')).resize((GRID, GRID))
         except Exception as error:  # decoders raise exceptions of any type
             wrong.setdefault('cannot be decoded', []).append(f"'{path}' ({error!s:.80})")
             continue
-        if size not in ((row['width'], row['height']), (row['height'], row['width'])):
+        annotated = row['width'], row['height']
+        if turned and size == annotated:
+            doubtful.append(f"'{path}'")
+        elif annotated != (size[::-1] if turned else size):
             wrong.setdefault('have another size than annotated, so boxes lie elsewhere', []).append(
                 f"'{path}' is {size[0]} x {size[1]}, annotated as {row['width']} x {row['height']}")
         values = np.asarray(grey, dtype=int)
         yield row['file_name'], (values[:, 1:] > values[:, :-1]).ravel()
     findings.errors += [f'{split or "all"}: {len(which)} of {len(images)} images {what}; the '
                         f'first: {which[0]}' for what, which in wrong.items()]
+    if doubtful:
+        findings.warnings.append(
+            f'{split or "all"}: {len(doubtful)} of {len(images)} images have an EXIF orientation, '
+            'and were annotated as they are stored: load with '
+            "color_type='color_ignore_orientation', or boxes lie elsewhere; the first: "
+            f'{doubtful[0]}')
+
+
+def _unused(opened: OpenFolder) -> list[str]:
+    """Describe images of the folder that no split names: not annotated, or not listed."""
+    if opened.path.is_file() or any(files.unpack for files in opened.splits.values()):
+        return []
+    used = {os.path.realpath(files.images / row['file_name'])
+            for split, files in opened.splits.items() for row in opened.content(split)['images']}
+    unused = [name for name in walk(opened.path) if is_image(name)
+              and os.path.realpath(opened.path / name) not in used]
+    return [f"{len(unused)} images below '{opened.path}' are in no split, such as '{unused[0]}': "
+            'they are not annotated, not listed, or masks'] if unused else []
 
 
 def _near_duplicates(prints: dict[str, dict[str, np.ndarray]]) -> list[str]:

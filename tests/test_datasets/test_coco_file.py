@@ -78,6 +78,8 @@ def test_files_that_cannot_be_read(tmp_path, changes, message):
     (dict(annotations=(1, dict(area=150))), dict(area=150)),
     (dict(annotations=(1, dict(iscrowd='1'))), dict(iscrowd=1)),
     (dict(annotations=(1, dict(iscrowd=True))), dict(iscrowd=1)),
+    (dict(annotations=(1, dict(ignore=1))), dict(iscrowd=1)),
+    (dict(annotations=(1, dict(ignore=0))), None),
     (dict(categories=(0, dict(id='1'))), None), (dict(categories=(0, dict(id=1.0))), None)])
 def test_what_has_one_meaning_is_read_so(tmp_path, changes, read):
     content = read_coco(write(tmp_path, **changes))

@@ -57,6 +57,33 @@ def test_copies_of_one_picture_in_two_splits(pets):
                             ".rf.4567cdef.jpg'")
 
 
+def test_exchanged_sides_and_turned_images(pets):
+    path = pets / 'train/_annotations.coco.json'
+    rows = json.loads(path.read_text())
+    rows['images'][0].update(width=64, height=96)
+    path.write_text(json.dumps(rows))
+    exif = Image.Exif()
+    exif[0x112] = 6
+    for split, name in (('train', 'train_1'), ('valid', 'valid_0')):
+        Image.new('RGB', (96, 64)).save(pets / split / f'{name}.jpg', exif=exif)
+    path = pets / 'valid/_annotations.coco.json'
+    rows = json.loads(path.read_text())
+    rows['images'][0].update(width=64, height=96)  # as the image is shown
+    path.write_text(json.dumps(rows))
+    found = check_folder(pets, progress=False)
+    error, = found.errors
+    assert "1 of 12 images have another size" in error
+    assert "train_0.jpg' is 96 x 64, annotated as 64 x 96" in error
+    turned, = (w for w in found.warnings if 'EXIF' in w)
+    assert turned.startswith('train: 1 of 12') and 'train_1.jpg' in turned
+
+
+def test_images_that_no_split_names(pets):
+    Image.new('RGB', (9, 9)).save(pets / 'train/more.png')
+    note, = (n for n in check_folder(pets, progress=False).notes if 'in no split' in n)
+    assert note.startswith('1 images below ') and "'train/more.png'" in note
+
+
 def test_captions_are_counted(tmp_path):
     region = dict(bbox=[1, 1, 9, 9], phrase='dog', tokens_positive=[[2, 5]])
     rows = [dict(filename=f'{i}.png', height=20, width=40, grounding=dict(

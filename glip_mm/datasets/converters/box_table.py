@@ -11,6 +11,7 @@ from glip_mm.datasets.coco_file import (
     NO_IMAGE,
     TWICE,
     Placed,
+    Sizes,
     check_image_twice,
     iterate_coco,
     match_ids,
@@ -127,7 +128,7 @@ def read_container(ann_file: str | Path, report: Report, categories: bool = True
                    extra: Callable[[dict], tuple] = lambda image: (),
                    spans: Callable[[dict], Any] = lambda annotation: (),
                    corrected: Callable[[Iterable[Placed]], Iterable[Placed]] = iter,
-                   progress: bool = True) -> Container:
+                   progress: bool = True, sizes: Sizes | None = None) -> Container:
     """Read a COCO-like JSON file in one pass.
 
     Args:
@@ -139,6 +140,7 @@ def read_container(ann_file: str | Path, report: Report, categories: bool = True
         spans: Function from an annotation to its list of ``[begin, end]`` character spans.
         corrected: Function from all rows to those that are meant.
         progress: Show a progress bar.
+        sizes: Source of sizes of images that have none in the file.
 
     Returns:
         Images in the order of the file, the table of boxes, categories.
@@ -147,7 +149,8 @@ def read_container(ann_file: str | Path, report: Report, categories: bool = True
         ValueError: If the file is not JSON of this format.
     """
     sections = ['images', 'annotations'] + ['categories'] * categories
-    rows = iterate_coco(ann_file, report, sections, file_name=file_name, progress=progress)
+    rows = iterate_coco(ann_file, report, sections, file_name=file_name, sizes=sizes,
+                        progress=progress)
     return fill_container(corrected(rows), report, extra, spans)
 
 
@@ -160,7 +163,7 @@ def fill_container(rows: Iterable[Placed], report: Report,
     for section, where, row in rows:
         if section == 'annotations':
             table.add(int(where[len('annotations['):-1]), row['image_id'], row['bbox'],
-                      row.get('category_id'), bool(row['iscrowd'] or row.get('ignore')),
+                      row.get('category_id'), bool(row['iscrowd']),
                       pairs_of(spans(row), report, where))
         elif section == 'images':
             number = table.number(row['id'])

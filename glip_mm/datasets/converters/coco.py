@@ -1,12 +1,13 @@
 """COCO JSON to ODVG records: COCO, Objects365, V3Det, ODinW and other exports of that format."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from glip_mm.datasets.boxes import fit_box
 from glip_mm.datasets.coco_file import FORMAT, NO_CATEGORY, PLACEHOLDER, placeholder
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import Report
 
 from .box_table import Container, Image, read_container
@@ -17,13 +18,16 @@ from .text_file import captions_hint
 CROWD = 'crowd box'
 
 
-def contiguous_labels(container: Container, report: Report
+def contiguous_labels(container: Container, report: Report,
+                      keeps_group: Callable[[Sequence[dict]], bool] = lambda categories: False
                       ) -> tuple[dict[object, int], dict[int, str]]:
     """Assign labels 0, 1, ... in ascending order of the category ids, which may have gaps.
 
     Args:
         container: Content of the annotation file.
         report: Report that counts a category that is no class.
+        keeps_group: Function from the categories to whether the first is a class although it
+            groups the others and has no boxes here.
 
     Returns:
         Category id -> label, and label -> name.
@@ -35,7 +39,7 @@ def contiguous_labels(container: Container, report: Report
     if not categories:
         raise DataError(f"'{report.source}' has no 'categories': {FORMAT}")
     group = placeholder(categories, container.table.names)
-    if group is not None:
+    if group is not None and not keeps_group(categories):
         report.change(PLACEHOLDER, f"'{categories[0]['name']}'")
         categories = categories[1:]
     return ({row['id']: label for label, row in enumerate(categories)},
@@ -84,7 +88,9 @@ def detection_records(container: Container, labels: Mapping[object, int],
 
 
 def coco_records(ann_file: str | Path, drop_crowd: bool = False, release: Release | None = None,
-                 images: str | Path | None = None, progress: bool = True) -> Records:
+                 images: str | Path | None = None, progress: bool = True,
+                 keeps_group: Callable[[Sequence[dict]], bool] = lambda categories: False
+                 ) -> Records:
     """Read COCO detection annotations.
 
     The file is streamed once; about 60 bytes per box and 400 bytes per image are kept.
@@ -97,6 +103,7 @@ def coco_records(ann_file: str | Path, drop_crowd: bool = False, release: Releas
             one whose images are listed.
         images: Folder that file names start from, if known.
         progress: Show progress bars.
+        keeps_group: See :func:`contiguous_labels`.
 
     Returns:
         Detection records, labels in ascending order of the category ids.
@@ -108,8 +115,9 @@ def coco_records(ann_file: str | Path, drop_crowd: bool = False, release: Releas
     try:
         container = read_container(
             ann_file, report, progress=progress,
+            sizes=None if images is None else lambda name: image_size(Path(images, name)),
             corrected=partial(corrected, report=report, release=release, images=images))
-        labels, label_map = contiguous_labels(container, report)
+        labels, label_map = contiguous_labels(container, report, keeps_group)
     except DataError as error:
         raise DataError(f'{error}{captions_hint(ann_file)}') from None
     return Records(detection_records(container, labels, label_map, report, drop_crowd), label_map,

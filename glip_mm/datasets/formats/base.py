@@ -47,6 +47,8 @@ class SplitFiles:
         unpack: For images that lie inside other files: function that writes them to a folder,
             files that are there already excepted. ``images`` has them only then; see
             :func:`glip_mm.datasets.formats.records.unpacked`.
+        keeps_group: Function from the categories to whether the first, which groups the others
+            and has no boxes in this split, is a class: it has boxes in another split.
     """
 
     name: str
@@ -57,6 +59,7 @@ class SplitFiles:
     holds: str = 'boxes'
     records: Callable[[], Records] | None = None
     unpack: Callable[[Path], None] | None = None
+    keeps_group: Callable[[Sequence[dict]], bool] = lambda categories: False
 
 
 @dataclass(frozen=True)

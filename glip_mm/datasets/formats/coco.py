@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from glip_mm.datasets.coco_file import collect, iterate_coco
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
@@ -43,8 +44,14 @@ PEEKED, TRIED = 1 << 16, 20
 LOOKED_AT, MANY = 50_000, 100
 
 
-def is_coco_file(path: Path) -> bool:
-    """Return whether a file looks like COCO detection annotations; reads its ends alone."""
+def is_coco_file(path: Path, needed: Sequence[str] = ('images', 'annotations', 'categories')
+                 ) -> bool:
+    """Return whether a file looks like COCO detection annotations; reads its ends alone.
+
+    Args:
+        path: Path of the file.
+        needed: Lists that must be in a file that is read as a whole.
+    """
     if not path.name.lower().endswith(('.json', '.json.gz')) or not path.is_file():
         return False
     if path.name.lower().endswith('.gz'):
@@ -54,9 +61,9 @@ def is_coco_file(path: Path) -> bool:
         file.seek(max(PEEKED, path.stat().st_size - PEEKED))
         content += file.read(PEEKED)
     whole = path.stat().st_size <= 2 * PEEKED
-    keys = [key for key in (b'images', b'annotations', b'categories')
-            if re.search(rb'"%s"\s*:' % key, content)]
-    return content.lstrip(b'\xef\xbb\xbf \r\n\t')[:1] == b'{' and len(keys) >= (3 if whole else 1)
+    keys = [key for key in needed if re.search(rb'"%s"\s*:' % key.encode(), content)]
+    return content.lstrip(b'\xef\xbb\xbf \r\n\t')[:1] == b'{' and len(keys) >= (
+        len(needed) if whole else 1)
 
 
 def is_broken(path: Path) -> bool:
@@ -65,11 +72,18 @@ def is_broken(path: Path) -> bool:
         return True
     if path.stat().st_size > 2 * PEEKED or path.suffix.lower() == '.gz':
         return False
+    content = path.read_bytes()
+    if _is_json(content):
+        return False
+    # JSON lines are of other formats
+    return not _is_json(content.strip().partition(b'\n')[0])
+
+
+def _is_json(content: bytes) -> bool:
     try:
-        json.loads(path.read_bytes())
+        return isinstance(json.loads(content), dict)
     except ValueError:
-        return True
-    return False
+        return False
 
 
 class _Tree:
@@ -124,7 +138,9 @@ def annotation_files(folder: Path) -> dict[str, Path]:
     for split, names in ALIASES.items():
         candidates = (path for pattern in PATTERNS for name in names
                       for path in tree.find(folder, pattern.format(name, name)))
-        path = next((p for p in candidates if is_coco_file(p) or is_broken(p)), None)
+        # a file of that name without annotations is a split without boxes, and not none
+        path = next((p for p in candidates if is_coco_file(p, ('images', 'categories'))
+                     or is_broken(p)), None)
         if path is not None:
             found[split] = path
     if not found:
@@ -269,15 +285,17 @@ def _split(split: str, ann_file: Path, folders: Sequence[Path]) -> SplitFiles:
     found = next(filter(None, (find_images(names, folder, ann_file, where)
                                for folder in folders)), None)
     if found is None:
-        first = names[0] if names else 'no image'
+        if not names:
+            raise DataError(f"'{ann_file}' lists no image with an 'id' and a 'file_name': export "
+                            'the data again, or take the file away')
         raise FileNotFoundError(
-            f"the images of '{ann_file}' are not found: '{first}' is nowhere below "
+            f"the images of '{ann_file}' are not found: '{names[0]}' is nowhere below "
             f"'{folders[-1]}'; put the images into '{folders[0] / 'images'}'")
     images, way = found
-    return SplitFiles(split, ann_file, images, partial(_read, ann_file, way), way is _same)
+    return SplitFiles(split, ann_file, images, partial(_read, ann_file, images, way), way is _same)
 
 
-def _read(ann_file: Path, way: Callable[[str], str]) -> tuple[dict, Report]:
+def _read(ann_file: Path, images: Path, way: Callable[[str], str]) -> tuple[dict, Report]:
     report = Report(str(ann_file))
 
     def name_of(image: dict) -> object:
@@ -285,7 +303,7 @@ def _read(ann_file: Path, way: Callable[[str], str]) -> tuple[dict, Report]:
         return way(name.replace('\\', '/')) if isinstance(name, str) else name
 
     rows = iterate_coco(ann_file, report, optional=['annotations'], file_name=name_of,
-                        progress=False)
+                        sizes=lambda name: image_size(images / name), progress=False)
     return collect(rows, report), report
 
 

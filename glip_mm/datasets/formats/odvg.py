@@ -8,8 +8,9 @@ from pathlib import Path
 
 from glip_mm.datasets.converters.records import Records
 from glip_mm.datasets.converters.text_file import ends, lines_of
+from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.label_map import read_label_map
-from glip_mm.datasets.odvg_rules import check_row
+from glip_mm.datasets.odvg_rules import MIXED_UP, check_row
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
 
 from .annotation_files import GUESSED, by_split, files_in, image_folder, root_of
@@ -70,7 +71,8 @@ def odvg_records(path: Path, kind: str = '', label_map_file: Path | None = None)
         label_map_file: Label map of detection data; default: the one beside the file, if any.
 
     Returns:
-        Records that have an image, its size and a list of boxes; boxes are not checked.
+        Records that have an image, its size and a list of boxes; boxes are not checked, but a
+        :class:`DataError` is raised if labels and names of classes contradict each other.
     """
     kind = kind or _kind(_first_line(path))
     label_map = None
@@ -90,7 +92,10 @@ def odvg_records(path: Path, kind: str = '', label_map_file: Path | None = None)
             except (ValueError, RecursionError):
                 report.drop('line that is not JSON', where)
                 continue
-            check = check_row(record)
+            check = check_row(record, label_map)
+            mixed = next((p for p in check.problems if p.cause == MIXED_UP), None)
+            if mixed is not None:
+                raise DataError(f"'{path}' {where}: {mixed}")
             report.boxes_read += check.boxes
             cause = (f'row of {check.problems[-1].field}: {check.problems[-1].cause}'
                      if not check.usable else '' if kind in record else

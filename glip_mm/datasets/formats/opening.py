@@ -1,13 +1,15 @@
 """Opening of a folder of any format."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from glip_mm.atomic_files import write_atomically
-from glip_mm.datasets.coco_file import categories_of, placeholder
+from glip_mm.datasets.coco_file import SIZE_READ, categories_of, placeholder
 from glip_mm.datasets.report import Report
 
 from .base import FORMATS, Format, Sniffed, SplitFiles
@@ -29,7 +31,9 @@ class OpenFolder:
 
     def __init__(self, path: Path, format: Format, reason: str,
                  splits: Mapping[str, SplitFiles]) -> None:
-        self.path, self.format, self.reason, self.splits = path, format, reason, splits
+        self.path, self.format, self.reason = path, format, reason
+        self.splits = {name: replace(split, keeps_group=partial(self._elsewhere, name))
+                       for name, split in splits.items()}
         self.name = path.resolve().stem if path.is_file() else path.resolve().name
         self._read: dict[str, tuple[dict[str, list[dict]], Report]] = {}
 
@@ -60,17 +64,18 @@ class OpenFolder:
         """
         content = self.content(split)
         _, names = categories_of(content, self.splits[split].source)
-        if len(names) < len(content['categories']) and any(
-                self._has_boxes(other, content['categories']) for other in self.splits
-                if other != split):
+        if len(names) < len(content['categories']) and self._elsewhere(
+                split, content['categories']):
             names = tuple(row['name'] for row in sorted(content['categories'],
                                                         key=lambda row: row['id']))
         return names
 
-    def _has_boxes(self, split: str, categories: list[dict]) -> bool:
-        """Return whether the first of some categories has boxes in a split."""
+    def _elsewhere(self, split: str, categories: Sequence[dict]) -> bool:
+        """Return whether the first of some categories has boxes in another split."""
         group = placeholder(categories, ())
-        return any(a['category_id'] == group for a in self.content(split)['annotations'])
+        return any(a['category_id'] == group for other, files in self.splits.items()
+                   if other != split and files.holds == 'boxes'
+                   for a in self.content(other)['annotations'])
 
     def image_folder(self, split: str, out: Path) -> Path:
         """Return the folder of a split's images.
@@ -89,7 +94,8 @@ class OpenFolder:
             out: Folder for the file, if there is none in this format yet.
         """
         files = self.splits[split]
-        return files.source if files.is_coco else write_coco(
+        complete = files.is_coco and not self.report(split).changed[SIZE_READ]
+        return files.source if complete else write_coco(
             out / f'{split or "all"}.json', self.content(split))
 
 

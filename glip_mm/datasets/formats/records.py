@@ -1,6 +1,6 @@
 """ODVG records of a split of any format, and the way back to the content of a COCO-format file."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,8 +34,9 @@ def records_of(split: SplitFiles) -> Records:
             return records
         # without a label map, the names are those of all boxes
     if split.is_coco:
-        return coco_records(split.source, images=split.images, progress=False)
-    return content_records(*split.read())
+        return coco_records(split.source, images=split.images, progress=False,
+                            keeps_group=split.keeps_group)
+    return content_records(*split.read(), split.keeps_group)
 
 
 def unpacked(split: SplitFiles, folder: str | Path) -> SplitFiles:
@@ -51,18 +52,21 @@ def unpacked(split: SplitFiles, folder: str | Path) -> SplitFiles:
     return replace(split, images=folder, unpack=None)
 
 
-def content_records(content: Mapping[str, Iterable[dict]], report: Report) -> Records:
+def content_records(content: Mapping[str, Iterable[dict]], report: Report,
+                    keeps_group: Callable[[Sequence[dict]], bool] = lambda categories: False
+                    ) -> Records:
     """Convert the content of a COCO-format file to detection records.
 
     Args:
         content: Content from ``SplitFiles.read``.
         report: Its report, which goes on counting.
+        keeps_group: See :class:`.base.SplitFiles`.
     """
     rows = ((section, f'{section}[{i}]', row) for section, found in content.items()
             for i, row in enumerate(found))
     lists = any(LISTS['negatives'] in image for image in content['images'])
     container = fill_container(rows, report, lists_of if lists else lambda image: ())
-    labels, label_map = contiguous_labels(container, report)
+    labels, label_map = contiguous_labels(container, report, keeps_group)
     report.rows_written = report.boxes_written = 0
     records = detection_records(container, labels, label_map, report,
                                 more=partial(lists_as_labels, labels))

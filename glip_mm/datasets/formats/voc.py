@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from posixpath import dirname, join, splitext
+from posixpath import basename, dirname, join, splitext
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -131,7 +131,10 @@ def listed_names(path: str | Path) -> list[str]:
         if not line.strip() or line.lstrip().startswith('#'):
             continue
         name, _, flag = line.strip().rpartition(' ')
-        name = (name if name and flag in ('-1', '0', '1') else line).strip()
+        # lists of PaddleDetection name image and XML file
+        whole = name and flag not in ('-1', '0', '1') and not flag.lower().endswith('.xml')
+        name = (line if whole or not name else flag if flag.lower().endswith('.xml') else name
+                ).strip().replace('\\', '/')
         if is_image(name) or name.lower().endswith('.xml'):
             name = splitext(name)[0]
         names.append(name)
@@ -179,15 +182,22 @@ class _Folder:
 
     def splits(self) -> dict[str, list[str]]:
         """Split -> XML files, also those that are listed but missing."""
-        folders = (dirname(path).split('/') for path in self.paths)
-        bases = sorted({'/'.join(parts[:parts.index('Annotations')]) for parts in folders
-                        if 'Annotations' in parts})
+        folders: dict[str, None] = {}
+        for path in self.paths:
+            parts = dirname(path).split('/')
+            folders.update({'/'.join(parts[:i + 1]): None for i, part in enumerate(parts)
+                            if part.lower() == 'annotations'})
         listed: dict[str, list[str]] = {}
-        for base in bases:
-            for name, stems in _lists(self.folder / base).items():
-                listed.setdefault(name, []).extend(
-                    join(base, 'Annotations', f'{stem}.xml') for stem in stems)
+        for place in folders:
+            for name, stems in _lists(self.folder / dirname(place)).items():
+                listed.setdefault(name, []).extend(self._listed(place, stem) for stem in stems)
         return in_order(listed) if listed else by_split(self.paths)
+
+    def _listed(self, place: str, stem: str) -> str:
+        """Return the XML file that a line of a list means; lines may name the folder, too."""
+        path = join(place, f'{stem}.xml')
+        last = join(place, f'{basename(stem)}.xml')
+        return last if path not in self.files and last in self.files else path
 
     def items(self, paths: Sequence[str], report: Report) -> Iterator[Annotated]:
         offsets = (0, 0) if self.from_zero else (-1, 0)

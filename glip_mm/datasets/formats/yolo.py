@@ -11,7 +11,7 @@ Lines of lists, which may come from another machine, are looked for in the folde
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
@@ -54,6 +54,7 @@ COLUMNS = ('line with another number of columns than 5, 6 or that of an outline;
            'set kpt_shape in data.yaml')
 CONFIDENCE = 'confidence in a sixth column, not read'
 TWICE = 'line that is there twice'
+NO_IMAGE = 'label file without an image'
 UNREADABLE = 'image file that cannot be read'
 NAMELESS = 'class without a name, called by its number'
 SAME_NAME = 'class of the same name as another, made one with it'
@@ -63,6 +64,7 @@ LAYOUT = ('data.yaml (or another .yaml) with train, val, test and names; obj.dat
 #: Folders that hold labels where those of images are called ``images``.
 _LABELS = ('labels', 'labelTxt', 'Labels', 'Annotations', 'annotations')
 _NAMES = ('classes.txt', 'obj.names', '_darknet.labels', 'predefined_classes.txt')
+_USUAL = ('data.yaml', 'dataset.yaml')
 _EMPTY = ('', '~', 'null', 'Null', 'NULL')
 #: Shares may exceed 1 by the rounding of tools, as in Ultralytics' own check.
 _SLACK = 0.01
@@ -157,6 +159,7 @@ class _Labels:
         self.root = root
         self._places: dict[str, list[tuple[str, dict[str, str]]]] = {}
         self._listed: dict[str, dict[str, str]] = {}
+        self._used: set[str] = set()
 
     def _list(self, place: str) -> dict[str, str]:
         if place not in self._listed:
@@ -175,8 +178,19 @@ class _Labels:
             self._places[folder] = [(place, listed) for place in label_folders(folder)
                                     if (listed := self._list(place))]
         stem = splitext(name)[0]
-        return next((self.root / place / listed[stem] for place, listed in self._places[folder]
-                     if stem in listed), None)
+        for place, listed in self._places[folder]:
+            if stem in listed:
+                self._used.add(place)
+                return self.root / place / listed[stem]
+        return None
+
+    def strays(self, images: Iterable[str]) -> list[Path]:
+        """Return files of labels in the folders of those that were found, of none of the images."""
+        stems = {splitext(basename(image))[0] for image in images}
+        paths = [self.root / place / name for place in sorted(self._used)
+                 for stem, name in sorted(self._list(place).items())
+                 if stem not in stems and not name.startswith('.')]
+        return [path for path in paths if _is_label(head(path, 4096).decode('latin-1'))]
 
 
 def label_folders(folder: str) -> list[str]:
@@ -285,24 +299,24 @@ def _is_label(text: str) -> bool:
 
 
 class _Image(NamedTuple):
-    """Image of a split; ``path`` is None if it is not there."""
+    """Image of a split; ``path`` is None if it is not there; ``listed`` in a file, not a folder."""
 
     where: str
     path: str | None
     exact: bool = True
+    listed: bool = False
 
 
 class _Folder:
     """Configuration, images and labels of a YOLO folder, listed once for all splits."""
 
     def __init__(self, path: Path) -> None:
-        self.config = path if path.is_file() else _find_config(path)
+        self.config = path if path.is_file() else _the_config(path)
         # absolute, as list files and data.yaml may name other folders
         self.folder = Path(os.path.abspath(path.parent if path.is_file() else path))
         self.source = self.config or path
         self.images = Images(self.folder)
-        read = _read_darknet if self.source.suffix == '.data' else read_yaml
-        self.content = read(self.config) if self.config else {}
+        self.content = _read_config(self.config) if self.config else {}
 
     def _bases(self) -> list[Path]:
         """Return the folders that entries of ``data.yaml`` may start from."""
@@ -359,7 +373,7 @@ class _Folder:
                 continue
             image = images.find(line, path.relative_to(base).as_posix())
             found.append(_Image(f'{path} line {number}', image and f'{base}/{image.name}',
-                                image is not None and image.exact))
+                                image is not None and image.exact, True))
         return found
 
     def splits(self) -> dict[str, list[_Image] | DataError]:
@@ -478,21 +492,53 @@ class _Folder:
             boxes = (reader.read(columns, *size, f'{path} line {number}')
                      for number, columns in lines)
             yield Annotated(image.where, found, [box for box in boxes if box], *size)
+        for path in [] if any(image.listed for image in images) else labels.strays(sizes.all()):
+            count = len(reader.split(path))
+            report.rows_read += 1
+            report.boxes_read += count
+            report.drop(NO_IMAGE, str(path))
+            report.drop(WITH_ITS_ROW, str(path), count)
         if not some:
             raise DataError(f"'{self.source}': none of {len(images)} images has a label file, such "
                             f"as '{root / label_folders('images')[0]}/NAME.txt' of "
                             f"'{root}/images/NAME.jpg': put them there")
 
 
-def _find_config(folder: Path) -> Path | None:
-    """Return the ``data.yaml`` or ``obj.data`` of a folder, under whatever name."""
+def _configs(folder: Path) -> Iterator[Path]:
+    """Iterate over the ``data.yaml`` or ``obj.data`` of a folder, under whatever name."""
     names = names_in(folder, ('.yaml', '.yml', '.data'))
-    names.sort(key=lambda name: (name not in ('data.yaml', 'dataset.yaml'), name))
-    return next((folder / name for name in names if _is_config(folder / name)), None)
+    names.sort(key=lambda name: (name not in _USUAL, name))
+    return (folder / name for name in names if _is_config(folder / name))
+
+
+def _the_config(folder: Path) -> Path | None:
+    """Return the configuration of a folder.
+
+    Raises:
+        DataError: If several of unusual names mean different classes or splits.
+    """
+    paths = _configs(folder)
+    first = next(paths, None)
+    if first is None or first.name in _USUAL:
+        return first
+    one = _read_config(first)
+    for other in paths:
+        two = _read_config(other)
+        differ = [key for key in ('names', 'nc', 'train', 'val', 'valid', 'test')
+                  if one.get(key) != two.get(key)]
+        if differ:
+            raise DataError(f"'{folder}' holds '{first.name}' and '{other.name}', which differ in "
+                            f'{", ".join(differ)}: give the path of one of them')
+    return first
+
+
+def _read_config(path: Path) -> dict:
+    return _read_darknet(path) if path.suffix == '.data' else read_yaml(path)
 
 
 def _is_config(path: Path) -> bool:
-    text = head(path)
+    # without zero bytes UTF-16 looks like ASCII
+    text = head(path).lstrip(b'\xef\xbb\xbf\xff\xfe').replace(b'\0', b'')
     return bool(_SPLIT_KEY.search(text) and _NAMES_KEY.search(text))
 
 
@@ -501,7 +547,7 @@ def sniff(folder: Path) -> Sniffed | None:
     if folder.is_file():
         known = folder.suffix.lower() in ('.yaml', '.yml', '.data') and _is_config(folder)
         return Sniffed(1., f"'{folder.name}' with splits and names") if known else None
-    config = _find_config(folder)
+    config = next(_configs(folder), None)
     if config is not None:
         return Sniffed(1., f"'{config.name}' with splits and names")
     labels = prose = 0

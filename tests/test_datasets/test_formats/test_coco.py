@@ -6,8 +6,9 @@ import json
 import pytest
 from PIL import Image
 
+from glip_mm.datasets.coco_file import SIZE_READ, read_coco
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.formats import open_folder
+from glip_mm.datasets.formats import open_folder, records_of
 
 
 def content(names=('a.jpg', 'b.jpg'), categories=((1, 'cat'), (2, 'dog')), category=1, **row):
@@ -80,6 +81,40 @@ def test_a_category_of_no_class_is_decided_over_all_splits(tmp_path):
           content(categories=categories, category=0, supercategory='pets'))
     opened = open_folder(tmp_path)
     assert opened.classes('train') == opened.classes('val') == ('pets', 'cat', 'dog')
+    maps = [records_of(split).label_map for split in opened.splits.values()]
+    assert maps == 2 * [{0: 'pets', 1: 'cat', 2: 'dog'}]  # a label is one class in all splits
+
+
+def test_a_split_without_annotations_is_one_without_boxes(tmp_path):
+    write(tmp_path / 'train/_annotations.coco.json', tmp_path / 'train')
+    rows = content()
+    del rows['annotations']
+    write(tmp_path / 'test/_annotations.coco.json', tmp_path / 'test', rows)
+    opened = open_folder(tmp_path)
+    assert list(opened.splits) == ['train', 'test']
+    assert len(opened.content('test')['images']) == 2
+    assert not opened.content('test')['annotations']
+
+
+def test_sizes_that_only_the_images_have(tmp_path):
+    rows = content()
+    del rows['images'][0]['width'], rows['images'][0]['height']
+    rows['images'][1].update(width=0, height=None)
+    write(tmp_path / 'train.json', tmp_path / 'images', rows)
+    opened = open_folder(tmp_path)
+    assert [(i['width'], i['height']) for i in opened.content('train')['images']] == 2 * [(80, 60)]
+    assert opened.report('train').changed == {SIZE_READ: 2}
+    # other readers get a file that has them
+    path = opened.coco_file('train', tmp_path / 'out')
+    assert [i['width'] for i in read_coco(path)['images']] == [80, 80]
+    assert [r['width'] for r in records_of(opened.splits['train'])] == [80, 80]
+
+
+def test_a_file_that_lists_no_image(tmp_path):
+    write(tmp_path / 'train.json', tmp_path / 'images')
+    write(tmp_path / 'val.json', tmp_path / 'images', dict(content(), images=[]))
+    with pytest.raises(DataError, match="val.json' lists no image with an 'id' and a 'file_name'"):
+        open_folder(tmp_path)
 
 
 def test_what_cannot_be_opened_says_what_is_there(tmp_path):

@@ -124,6 +124,28 @@ def test_odvg_detection(tmp_path):
                                                                            'a.jpg']
 
 
+def test_odvg_under_the_names_of_coco(tmp_path):
+    for split in ('train', 'val'):
+        lines(tmp_path / f'{split}.json', *2 * [odvg('a.jpg', [
+            dict(bbox=[1, 2, 9, 9], label=0, category='cat')])])
+    opened = open_folder(tmp_path)
+    assert (opened.format.name, list(opened.splits)) == ('odvg', ['train', 'val'])
+    assert opened.classes('val') == ('cat',)
+
+
+def test_odvg_with_the_label_map_of_another_file(tmp_path):
+    lines(tmp_path / 'train.jsonl', odvg('a.jpg', [dict(bbox=[1, 2, 9, 9], label=0)]),
+          odvg('b.jpg', [dict(bbox=[1, 2, 9, 9], label=0, category='cat')]))
+    (tmp_path / 'label_map.json').write_text('{"0": "dog", "1": "cat"}')
+    split = open_folder(tmp_path).splits['train']
+    for use in (split.read, lambda: list(records_of(split))):
+        with pytest.raises(ValueError, match="train.jsonl' line 2: .*category is 'cat', but label "
+                                             "0 is 'dog'; use the label map that was written"):
+            use()
+    (tmp_path / 'label_map.json').write_text('{"0": "Cat", "1": "dog"}')  # spelt otherwise
+    assert len(list(records_of(split))) == 2
+
+
 def test_odvg_names(tmp_path):
     box = [1, 2, 11, 12]
     lines(tmp_path / 'train.jsonl', odvg('a.jpg', [dict(bbox=box, label=3, category='dog')]))

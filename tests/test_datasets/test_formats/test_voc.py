@@ -43,6 +43,17 @@ def test_lists(tree, read, lists, splits, base):
         for split, names in splits.items()}
 
 
+@pytest.mark.parametrize('place', ['Annotations', 'annotations'])
+@pytest.mark.parametrize('line', ['a', 'JPEGImages/a.jpg', r'JPEGImages\a.jpg',
+                                  './JPEGImages/a.jpg ./Annotations/a.xml'])
+def test_lists_in_the_ways_of_tools(tree, read, place, line):
+    folder = tree({f'{place}/a.xml': xml(), f'{place}/b c.xml': xml('b c.jpg'),
+                   'JPEGImages/a.jpg': None, 'JPEGImages/b c.jpg': None,
+                   'ImageSets/Main/train.txt': f'{line}\n', 'ImageSets/Main/val.txt': 'b c\n'})
+    assert {name: boxes for name, (boxes, _) in read(voc, folder).items()} == dict(
+        train={'JPEGImages/a.jpg': CAT}, val={'JPEGImages/b c.jpg': CAT})
+
+
 def test_both_years(tree, read):
     folder = tree({f'VOC{year}/{name}': content for year in (2007, 2012) for name, content in {
         'Annotations/a.xml': xml(folder=f'VOC{year}'), 'JPEGImages/a.jpg': None,

@@ -226,3 +226,32 @@ def test_pipes_are_not_opened(tree, read):
     os.mkfifo(folder / 'labels/train/a.txt')
     assert yolo.FORMAT.sniff(folder)
     assert read(yolo, folder)['train'][0] == {'images/train/a.jpg': []}
+
+
+def test_labels_whose_image_is_missing_are_counted(tree, read):
+    folder = tree({'data.yaml': YAML, **pair('train'), **pair('val', 'b'),
+                   'labels/train/lost.txt': 2 * LINE + '1 .5 .5 .1 .1\n',
+                   'labels/train/classes.txt': 'cat\ndog\n'})
+    boxes, report = read(yolo, folder)['train']
+    assert boxes == {'images/train/a.jpg': CAT}
+    assert report.dropped == {yolo.NO_IMAGE: 1, yolo.WITH_ITS_ROW: 2, yolo.TWICE: 1}
+    assert report.rows_read == 2 and report.boxes_read == 4
+    assert 'lost.txt' in report.examples[yolo.NO_IMAGE]
+    assert not read(yolo, folder)['val'][1].dropped
+
+
+@pytest.mark.parametrize('names, other', [
+    (('a.yaml', 'b.yaml'), YAML.replace('[cat, dog]', '[dog, cat]')),
+    (('a.yaml', 'b.yml'), YAML.replace('images/val', 'images/train'))])
+def test_configurations_that_contradict_each_other(tree, names, other):
+    folder = tree({names[0]: YAML, names[1]: other, **pair('train'), **pair('val', 'b')})
+    with pytest.raises(ValueError, match="'a.yaml' and 'b.ya?ml', which differ in "):
+        yolo.FORMAT.splits(folder)
+    assert len(yolo.FORMAT.splits(folder / names[1])) == 2
+    (folder / names[0]).rename(folder / 'data.yaml')
+    assert len(yolo.FORMAT.splits(folder)) == 2
+
+
+def test_utf_16_as_powershell_writes_it(tree, read):
+    folder = tree({'data.yaml': YAML.encode('utf-16'), **pair('train'), **pair('val', 'b')})
+    assert read(yolo, folder)['train'][0] == {'images/train/a.jpg': CAT}
