@@ -51,7 +51,8 @@ def stored_alpha(checkpoint: Mapping[str, Any]) -> float:
     if config is None:
         raise ValueError('the checkpoint holds no config that tells model.tuning.alpha: give '
                          '--alpha')
-    tuning = config['model'].get('tuning')
+    model = config.get('model')
+    tuning = model.get('tuning') if isinstance(model, Mapping) else None
     if not tuning or Tuning(tuning).name != 'lora':
         raise ValueError(f"the config in the checkpoint has model.tuning={tuning!r}, not 'lora': "
                          'give --alpha')
