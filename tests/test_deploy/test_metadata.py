@@ -16,7 +16,8 @@ def changed(**values):
 
 def test_what_was_written_is_read():
     found = Metadata.from_strings(GOOD.to_strings())
-    assert found.size == (64, 96) and found.names == ['cat'] and found.resize[0]['scale'] == [32, 64]
+    assert found.size == (64, 96) and found.names == ['cat']
+    assert found.resize == [dict(type='ShortSideResize', scale=[32, 64])]
 
 
 @pytest.mark.parametrize('values', [

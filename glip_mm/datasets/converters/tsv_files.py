@@ -7,6 +7,7 @@ import numpy as np
 import yaml
 
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_paths import below
 
 KEYS = ('img', 'label', 'hw', 'linelist', 'imageid2idx', 'labelmap', 'jsondict')
 
@@ -147,7 +148,10 @@ class TSVBundle:
             self.labels = {name: label for label, name in self.label_map.items()}
 
     def _find(self, key: str, name: object) -> Path:
-        as_is, beside = Path(str(name)), self.folder / str(name)
+        try:
+            as_is, beside = (Path(below(root, str(name))) for root in ('.', self.folder))
+        except ValueError as error:
+            raise DataError(f"'{self.yaml_file}': {key}: {error}") from None
         for path in (as_is, beside):
             if path.is_file():
                 return path
