@@ -8,6 +8,7 @@ import yaml
 
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
+from glip_mm.text.safe_yaml import load_yaml
 
 KEYS = ('img', 'label', 'hw', 'linelist', 'imageid2idx', 'labelmap', 'jsondict')
 
@@ -134,8 +135,10 @@ class TSVBundle:
         """
         self.yaml_file = Path(yaml_file)
         self.folder = self.yaml_file.parent
-        with open(self.yaml_file, encoding='utf-8-sig') as file:
-            content = yaml.safe_load(file)
+        try:
+            content = load_yaml(self.yaml_file.read_text(encoding='utf-8-sig'))
+        except yaml.YAMLError as error:
+            raise DataError(f"'{yaml_file}' is no YAML: {' '.join(str(error).split())}") from None
         if not isinstance(content, dict) or not content.get('label'):
             raise ValueError(f"'{yaml_file}' names no 'label' file: it must map {list(KEYS)} to "
                              'files, and label is needed')
