@@ -139,7 +139,7 @@ class CaptionRows:
         if self.separator is None:
             try:
                 row = json.loads(record)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 return fault('not JSON', str(error))
             if not isinstance(row, dict):
                 return fault('not JSON', f'an object is expected, found a {type(row).__name__}')

@@ -262,7 +262,7 @@ def _tar_sample(key: str, parts: dict[str, bytes]) -> Sample:
     suffix = next((s[1:] for s in IMAGE_SUFFIXES if s[1:] in parts), None)
     try:
         fields = dict(json.loads(parts.get('json', b'{}')))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         fields = {}
     sample = Sample(f'{key}.{suffix}' if suffix else key, None,
                     parts[suffix] if suffix else None, fields)

@@ -221,7 +221,7 @@ def _records(bundle: TSVBundle, lines: Sequence[int], labels: RowFile, sizes: Ro
         try:
             cells = labels.row(int(row))
             key, content = cells[0], json.loads(cells[1])
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, RecursionError):
             report.drop(BAD_ROW, where)
             continue
         name = pattern.format(key=key)
