@@ -20,10 +20,9 @@ from PIL import Image
 ENDS = {'JPEG': b'\xff\xd9', 'MPO': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'GIF': b';'}
 #: 16-bit images whose brightest value is below this one are nearly black when read.
 DARK = 1 << 13
-#: Environment variable with the number of pixels that an image may have; default: Pillow's.
-MOST_PIXELS = 'GLIP_MM_MAX_PIXELS'
-if os.environ.get(MOST_PIXELS, '').isdecimal():
-    Image.MAX_IMAGE_PIXELS = int(os.environ[MOST_PIXELS]) // 2  # Pillow warns above half of it
+# number of pixels that an image may have; Pillow, whose own limit it replaces, warns above half
+if os.environ.get('GLIP_MM_MAX_PIXELS', '').isdecimal():
+    Image.MAX_IMAGE_PIXELS = int(os.environ['GLIP_MM_MAX_PIXELS']) // 2
 
 _ORIENTATION, _BITS_PER_SAMPLE = 0x112, 258
 _PNG = b'\x89PNG\r\n\x1a\n'
@@ -76,7 +75,7 @@ def open_image(source: bytes | str | PathLike) -> Image.Image:
         pixels = next(iter(re.findall(r'\d+', str(error))), 'too many')
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise ValueError(f'it has {pixels} pixels, more than the {most} that are read: make it '
-                         f'smaller, cut it into tiles, or set {MOST_PIXELS}') from error
+                         'smaller, cut it into tiles, or set GLIP_MM_MAX_PIXELS') from error
     except ValueError:
         if not isinstance(source, bytes):
             with open(source, 'rb') as file:

@@ -72,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         merged, layers = merge_adapters(state, alpha)
         write_checkpoint({'meta': {}, 'state_dict': merged}, args.dst)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        print(f'{args.src}: {error.args[0] if error.args else error}', file=sys.stderr)
+        # a KeyError shows its message in quotes
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f'{args.src}: {text}', file=sys.stderr)
         return 1
     print(f'{args.dst}: adapters of {layers} layers merged with alpha {alpha:g}, '
           f'{len(merged)} entries')
