@@ -29,6 +29,7 @@ def apply_all() -> None:
     import_mmdet()
     replace_pkg_resources()
     allow_resume_checkpoints()
+    write_configs_as_values()
 
 
 def check_one_mmcv() -> None:
@@ -346,6 +347,22 @@ def _module_of(package: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         top_level = None
     return top_level.split()[0] if top_level and top_level.split() else package.replace('-', '_')
+
+
+def write_configs_as_values() -> None:
+    """Let MMEngine write configs whose keys and values are never code.
+
+    Why: ``Config.pretty_text`` does not escape keys, so that a name with a quote broke every
+    training at its first checkpoint, and could run code when that config was read. Runners and
+    hooks of MMEngine write configs by themselves: no other place reaches all of them.
+    """
+    from mmengine.config import Config
+
+    from .config_text import config_text
+
+    Config.pretty_text = property(
+        lambda config: config_text(config.to_dict(), strict=False),
+        doc='Python source of the config.')
 
 
 @contextmanager

@@ -20,6 +20,9 @@ from PIL import Image
 ENDS = {'JPEG': b'\xff\xd9', 'MPO': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'GIF': b';'}
 #: 16-bit images whose brightest value is below this one are nearly black when read.
 DARK = 1 << 13
+# number of pixels that an image may have; Pillow, whose own limit it replaces, warns above half
+if os.environ.get('GLIP_MM_MAX_PIXELS', '').isdecimal():
+    Image.MAX_IMAGE_PIXELS = int(os.environ['GLIP_MM_MAX_PIXELS']) // 2
 
 _ORIENTATION, _BITS_PER_SAMPLE = 0x112, 258
 _PNG = b'\x89PNG\r\n\x1a\n'
@@ -71,8 +74,8 @@ def open_image(source: bytes | str | PathLike) -> Image.Image:
     except Image.DecompressionBombError as error:
         pixels = next(iter(re.findall(r'\d+', str(error))), 'too many')
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise ValueError(f'it has {pixels} pixels, more than the {most} that Pillow '
-                         'reads: make it smaller, or cut it into tiles') from error
+        raise ValueError(f'it has {pixels} pixels, more than the {most} that are read: make it '
+                         'smaller, cut it into tiles, or set GLIP_MM_MAX_PIXELS') from error
     except ValueError:
         if not isinstance(source, bytes):
             with open(source, 'rb') as file:
@@ -183,6 +186,7 @@ def decode_image(content: bytes, color_type: str = 'color', backend: str = 'pill
     if not content:
         raise ValueError('the file is empty')
     if color_type == 'unchanged' or backend == 'tifffile':
+        _check_pixels(content)
         pixels = _by_mmcv(content, color_type, backend)
         if pixels is None:
             raise ValueError(f'unknown format; {_DAMAGED}')
@@ -213,6 +217,15 @@ def decode_image(content: bytes, color_type: str = 'color', backend: str = 'pill
         reason = ' '.join(str(error).split())[:160] or type(error).__name__
         raise ValueError(f'{reason}; {_DAMAGED}') from error
     return pixels if ignore else _turn(pixels, turned)
+
+
+def _check_pixels(content: bytes) -> None:
+    try:
+        open_image(content).close()
+    except Exception as error:
+        # all else is for the library to say, which may know more formats
+        if isinstance(error.__cause__, Image.DecompressionBombError):
+            raise
 
 
 def _is_common(image: Image.Image, backend: str) -> bool:

@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 
 from glip_mm.checkpoints.download import DownloadError
 from glip_mm.checkpoints.model_index import list_models, located
+from glip_mm.checkpoints.reading import check_checkpoint
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
 from glip_mm.engine.runner import ScreenRunner
@@ -46,21 +47,37 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
         path = config_file(args.config)
     except FileNotFoundError as error:
         parser.error(str(error))
-    try:
-        config = Config.fromfile(path)
-    except FileNotFoundError as error:
-        parser.error(f"config '{args.config}' needs a file that is missing: {error}")
+    config = read_config(parser, path)
     if benchmark:
         apply_benchmark(config, benchmark)
         if Path(path).stem in list_models():
             config.setdefault('model_name', Path(path).stem)
     if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
+        try:
+            config.merge_from_dict(args.cfg_options)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            parser.error(f'--cfg-options {args.cfg_options} do not fit the config: '
+                         f'{error.args[0] if error.args else error}')
     config.launcher = args.launcher
     if args.verbose:
         config.verbose = True
     config.work_dir = args.work_dir or config.get('work_dir') or str(
         Path('work_dirs') / '_'.join(filter(None, (Path(path).stem, benchmark))))
+    return config
+
+
+def read_config(parser: argparse.ArgumentParser, path: str | Path) -> Config:
+    """Read a config file; end the program with its name and the cause if that fails."""
+    try:
+        config = Config.fromfile(path)
+    except FileNotFoundError as error:
+        parser.error(f"config '{path}' needs a file that is missing: {error}")
+    except Exception as error:  # a config is a program, which can raise anything
+        reason = ' '.join(str(error).split())[:400] or 'no reason given'
+        parser.error(f"config '{path}' cannot be read: {type(error).__name__}: {reason}")
+    for key in ('model', 'test_dataloader', 'train_dataloader', 'default_hooks'):
+        if not isinstance(config.get(key, {}), (dict, type(None))):
+            parser.error(f"config '{path}' has {key}={str(config[key])[:80]!r}, not a dict")
     return config
 
 
@@ -84,14 +101,37 @@ def clear_end(tool: str) -> Iterator[None]:
 
 
 def build_runner(config: Config) -> Runner:
-    """Build the runner of a config: :class:`ScreenRunner`, or the registered ``runner_type``."""
+    """Build the runner of a config: :class:`ScreenRunner`, or the registered ``runner_type``.
+
+    Raises:
+        DataError: If the config cannot be built, or its checkpoint is none; with ``verbose`` in the
+            config, the original error of the former.
+    """
     distribute_without_gpu(config)
     if config.get('resume') and not config.get('load_from'):
         config.load_from = newest_checkpoint(config.work_dir)
     if config.get('load_from'):
         config.load_from = located(config.load_from)
+        if Path(config.load_from).is_file():
+            try:
+                check_checkpoint(config.load_from, bool(config.get('resume')))
+            except (OSError, ValueError) as error:
+                raise DataError(str(error)) from None
     atexit.register(_leave_group)
-    return RUNNERS.build(config) if 'runner_type' in config else ScreenRunner.from_cfg(config)
+    try:
+        return RUNNERS.build(config) if 'runner_type' in config else ScreenRunner.from_cfg(config)
+    except DataError:
+        raise
+    except (AssertionError, AttributeError, ImportError, IndexError, KeyError, RuntimeError,
+            TypeError, ValueError) as error:
+        unknown = str(error).startswith('Failed to get ')  # of a registry
+        if config.get('verbose') or isinstance(error, RuntimeError) and not unknown:
+            raise
+        reason = ' '.join(str(error.args[0] if error.args else error).split())[:400]
+        if unknown:
+            reason = f"no class is called '{reason.removeprefix('Failed to get ')}'"
+        raise DataError(f"config '{config.filename or ''}' cannot be built: "
+                        f'{type(error).__name__}: {reason} (--verbose shows where)') from error
 
 
 def newest_checkpoint(folder: str) -> str | None:

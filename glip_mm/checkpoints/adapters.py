@@ -26,6 +26,7 @@ def merge_adapters(state: Mapping[str, Tensor], alpha: float) -> tuple[
 
     Raises:
         KeyError: If there are no adapters, or one lacks a half or its layer.
+        ValueError: If the shapes of one do not fit.
     """
     merged = OrderedDict((k, v) for k, v in state.items() if not is_adapter(k))
     layers = [key[:-len(_DOWN)] for key in state if key.endswith(_DOWN)]
@@ -37,6 +38,12 @@ def merge_adapters(state: Mapping[str, Tensor], alpha: float) -> tuple[
                 raise KeyError(f"the checkpoint has '{layer}{_DOWN}' but no '{key}': it is "
                                'incomplete')
         down, up, weight = state[layer + _DOWN], state[layer + _UP], state[layer + '.weight']
+        if (down.ndim, up.ndim) != (2, 2) or not len(down) or (
+                (up.shape[0], down.shape[1]) != tuple(weight.shape)
+                or up.shape[1] != down.shape[0]):
+            raise ValueError(f"the adapter of '{layer}' has the shapes {tuple(up.shape)} and "
+                             f'{tuple(down.shape)}, which do not belong to its weight of '
+                             f'{tuple(weight.shape)}')
         change = (up.double() @ down.double()) * (alpha / len(down))
         merged[layer + '.weight'] = (weight.double() + change).to(weight.dtype)
     return merged, len(layers)

@@ -15,6 +15,8 @@ from .rules import NameTable
 
 NAMINGS = ('official', 'mmdet', 'ours')
 _DDP_PREFIX = 'module.'
+#: Bytes of a tensor that may share its storage with itself, such as an expanded position.
+_LARGEST_VIEW = 1 << 26
 _OFFICIAL_ONLY = 'registered by the official model, which makes no use of the stored value'
 
 
@@ -75,11 +77,29 @@ def find_weights(checkpoint: Mapping[str, Any],
     if not isinstance(weights, Mapping):
         raise TypeError(f"checkpoint['{container}'] is a {type(weights).__name__}, not a state "
                         'dict: give a file with weights')
-    bad = [k for k, v in weights.items() if not isinstance(v, Tensor)]
+    bad = [k for k, v in weights.items() if not (isinstance(k, str) and _is_plain(v))]
     if bad or not weights:
-        raise TypeError(f'no state dict found: entries {few(bad or checkpoint)} are no tensors; '
-                        "give a bare state dict or a file with 'state_dict' or 'model'")
+        raise TypeError(f'no state dict found: entries {few(bad or checkpoint)} are no '
+                        "tensors; give a bare state dict or a file with 'state_dict' or 'model'")
     return dict(weights), container
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether a value is a dense tensor that holds what its shape says."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided or (
+            value.is_quantized or value.is_complex() or value.is_meta):
+        return False
+    size = value.numel() * value.element_size()
+    # a tensor of no strides is small in the file and large in every copy
+    return size <= _LARGEST_VIEW or size <= value.untyped_storage().nbytes()
+
+
+def _rename(key: str, name: str, value: Tensor, transform: Any) -> Tensor:
+    try:
+        return transform(value) if transform else value
+    except (IndexError, RuntimeError) as error:
+        raise ValueError(f"'{key}' has the shape {tuple(value.shape)}, which '{name}' of a GLIP "
+                         'cannot have: is it a checkpoint of another model?') from error
 
 
 def normalise_state_dict(checkpoint: Mapping[str, Any], use_ema: bool = False,
@@ -122,7 +142,7 @@ def normalise_state_dict(checkpoint: Mapping[str, Any], use_ema: bool = False,
             homeless.append(key)
         else:
             name, transform = target
-            state[name] = transform(value) if transform else value
+            state[name] = _rename(key, name, value, transform)
     if not strict:
         state.update({key: plain[key] for key in homeless})
     elif homeless:
@@ -166,7 +186,7 @@ def convert_state_dict(checkpoint: Mapping[str, Any], target: str = 'ours',
             homeless.append(key)
         else:
             name, transform = place
-            converted[name] = transform(value) if transform else value
+            converted[name] = _rename(key, name, value, transform)
     if homeless:
         raise KeyError(f'{len(homeless)} keys cannot be written in {target} naming: '
                        f'{few(homeless)}; the official and MMDetection releases know Swin '
@@ -185,7 +205,11 @@ def _use_mlm_bias_copy(plain: dict[str, Tensor]) -> None:
 def _add_official_constants(state: dict[str, Tensor], report: LoadReport) -> None:
     """Add the constants that the official model registers and ours does not, for strict loading."""
     head = 'rpn.head.'
-    channels = state[head + 'bbox_pred.weight'].shape[1]
+    box = state.get(head + 'bbox_pred.weight')
+    if box is None or box.ndim != 4:
+        raise KeyError("the checkpoint has no 'bbox_head.bbox_pred.weight' of four dimensions: it "
+                       'is no whole GLIP')
+    channels = box.shape[1]
     added = {head + 'cls_logits.weight': torch.zeros(80, channels, 1, 1),
              head + 'cls_logits.bias': torch.full((80,), -4.59511985)}
     levels = sum(k.startswith(head + 'scales.') for k in state)

@@ -1,6 +1,7 @@
 """Reading and writing of checkpoint files without executing any code in them."""
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ import torch
 from glip_mm.atomic_files import replacing
 from glip_mm.compat import allow_resume_checkpoints
 
+from .convert import find_weights
 from .model_index import checkpoint_file
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
     """Read a checkpoint file; only plain data is unpickled.
 
     Args:
         path: A file, a name of the model index or an address; see :func:`checkpoint_file`.
+        mmap: Map the tensors instead of reading them, where the file allows it.
 
     Returns:
         The file's contents, tensors on the CPU.
@@ -30,7 +33,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = checkpoint_file(path)
     try:
         allow_resume_checkpoints()  # plain data that MMEngine saves beside the weights
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True,
+                                mmap=mmap and zipfile.is_zipfile(path))
     except Exception as error:  # unpickling a file that is no checkpoint can raise anything
         raise ValueError(
             f"checkpoint '{path}' cannot be read safely ({_reason(error)}): it is damaged, no "
@@ -40,6 +44,29 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"checkpoint '{path}' holds a {type(checkpoint).__name__}, not a dict of "
                          'weights')
     return dict(checkpoint)
+
+
+def check_checkpoint(path: str | Path, resume: bool = False) -> None:
+    """Check that a file is a checkpoint, before a model is built for it.
+
+    Args:
+        path: The file.
+        resume: Whether a training is to go on from it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, or none that a training can go on from.
+    """
+    content = read_checkpoint(path, mmap=True)
+    try:
+        find_weights(content)
+    except TypeError as error:
+        raise ValueError(f"checkpoint '{path}': {error}") from None
+    meta = content.get('meta')
+    if resume and not (isinstance(meta, Mapping) and all(
+            type(meta.get(key)) is int and meta[key] >= 0 for key in ('iter', 'epoch'))):
+        raise ValueError(f"checkpoint '{path}' does not say at which iteration it was written: no "
+                         'training can go on from it; start one from it with load_from')
 
 
 def _reason(error: Exception) -> str:

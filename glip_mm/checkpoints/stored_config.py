@@ -1,20 +1,20 @@
 """Config stored in a checkpoint, read without executing it."""
 
 import ast
+import math
 from collections.abc import Mapping
 from typing import Any
-
-from mmengine.config import Config
 
 #: Keys that belong to a run and not to its model or data.
 _OF_THE_RUN = ('work_dir', 'launcher', 'load_from', 'resume', 'experiment_name')
 
 
-def stored_config(checkpoint: Mapping[str, Any]) -> Config | None:
+def stored_config(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
     """Read the config in a checkpoint's ``meta``, without the keys of that run.
 
     MMEngine stores it as Python source, and checkpoints may come from anywhere: only literals are
-    read.
+    read. What they name is not checked: see :func:`glip_mm.safe_config.plain_part` before anything
+    is built from them.
 
     Args:
         checkpoint: Content of a checkpoint file.
@@ -25,7 +25,8 @@ def stored_config(checkpoint: Mapping[str, Any]) -> Config | None:
     Raises:
         ValueError: If the stored config holds more than literals.
     """
-    text = (checkpoint.get('meta') or {}).get('cfg')
+    meta = checkpoint.get('meta')
+    text = meta.get('cfg') if isinstance(meta, Mapping) else None
     if not text:
         return None
     if isinstance(text, Mapping):
@@ -34,13 +35,20 @@ def stored_config(checkpoint: Mapping[str, Any]) -> Config | None:
         try:
             content = {statement.targets[0].id: _value(statement.value)
                        for statement in ast.parse(text).body}
-        except (AttributeError, SyntaxError, ValueError) as error:
-            raise ValueError(f'the config in the checkpoint is not one of values alone ({error}): '
-                             'give its file') from error
-    return Config({k: v for k, v in content.items() if k not in _OF_THE_RUN})
+        except (AttributeError, MemoryError, RecursionError, SyntaxError, TypeError,
+                ValueError) as error:  # of text that is no source, too
+            raise ValueError(f'the config in the checkpoint is not one of values alone '
+                             f'({_reason(error)}): give its file') from error
+    return {key: value for key, value in content.items() if key not in _OF_THE_RUN}
+
+
+def _reason(error: Exception) -> str:
+    return str(error)[:120] or 'nested too deeply'
 
 
 def _value(node: ast.AST) -> Any:
+    if ast.unparse(node) == "float('nan')":
+        return math.nan
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
         found = {}  # keys that are no identifiers are written as dict({...})
         for part in node.args:

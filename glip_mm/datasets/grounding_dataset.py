@@ -12,6 +12,7 @@ from glip_mm.registry import DATASETS
 
 from .bad_sample import BadSample, naming_the_image
 from .bad_sample_counter import BadSampleCounter, DroppedBoxCounter
+from .data_paths import below
 from .label_map import checked_label_map, read_label_map
 from .odvg_rules import HARMLESS, check_row
 from .replacing_dataset import MAX_ATTEMPTS, ReplacingDataset, check_policy
@@ -207,14 +208,17 @@ class GroundingDataset(ReplacingDataset, BaseDataset):
         where, row, check = self._read(idx)
         self.dropped_boxes.count(check.boxes, check.dropped, where)
         record = check.record
-        info = dict(
-            img_path=str(Path(self.data_prefix.get('img') or self.source.image_root or '')
-                         / record['filename']),
-            height=record['height'], width=record['width'], sample_idx=idx,
-            img_id=record.get('image_id', idx), where=where)
         packed = self.source.image(row)
+        try:
+            path = f"{packed[0]}/{record['filename']}" if packed else below(
+                self.data_prefix.get('img') or self.source.image_root, record['filename'])
+        except ValueError as error:
+            raise BadSample('bad file name', where, str(error)) from None
+        info = dict(
+            img_path=path, height=record['height'], width=record['width'], sample_idx=idx,
+            img_id=record.get('image_id', idx), where=where)
         if packed:
-            info.update(img_path=f"{packed[0]}/{record['filename']}", img_bytes_ref=packed[1])
+            info['img_bytes_ref'] = packed[1]
         if 'detection' in record:
             self._add_detection(info, record['detection'])
         else:

@@ -106,6 +106,9 @@ class _Window:
                 if end + 2 < len(self.text) or self.ended:
                     self.position = end
                     return value
+            except RecursionError:
+                raise DataError(f"'{self.path}' is nested too deeply near {self.at}: it is not of "
+                                'the format it is read as') from None
             except ValueError:
                 if self.ended or len(self.text) - self.position > _LARGEST_ELEMENT:
                     raise self.broken('a value') from None

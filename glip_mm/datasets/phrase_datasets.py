@@ -15,6 +15,7 @@ from glip_mm.text import Prompt
 from .boxes import four_numbers
 from .coco_file import read_coco
 from .data_error import DataError, read_text
+from .data_paths import below
 from .flickr30k_entities import read_boxes, read_sentences
 
 
@@ -41,9 +42,12 @@ class PhraseDataset(BaseDetDataset):
                 **fields: Any) -> dict:
         instances = [dict(bbox=list(box), bbox_label=label, ignore_flag=0)
                      for label, target in enumerate(boxes) for box in target]
-        path = Path(self.data_prefix.get('img') or '') / image['file_name']
+        try:
+            path = below(self.data_prefix.get('img'), image['file_name'])
+        except ValueError as error:
+            raise DataError(f"'{self.ann_file}': image {image['id']}: {error}") from None
         return dict(
-            img_id=image['id'], img_path=str(path), height=image['height'],
+            img_id=image['id'], img_path=path, height=image['height'],
             width=image['width'], instances=instances, text=caption, tokens_positive=spans,
             custom_entities=False, dataset_name=self.dataset_name, **fields)
 

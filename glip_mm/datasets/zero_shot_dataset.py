@@ -13,6 +13,7 @@ from .bad_sample import naming_the_image
 from .bad_sample_counter import BadSampleCounter
 from .coco_file import categories_of, image_order, read_coco
 from .data_error import DataError
+from .data_paths import below
 from .replacing_dataset import ReplacingDataset, check_policy
 
 
@@ -90,6 +91,10 @@ class ZeroShotDataset(ReplacingDataset, BaseDetDataset):
                             "set image_names='file_name' or 'coco_url' in the dataset")
         if self.image_names == 'coco_url':
             name = '/'.join(name.split('/')[-2:])
+        try:
+            path = below(self.data_prefix.get('img'), name)
+        except ValueError as error:
+            raise DataError(f"'{self.ann_file}': image {image['id']}: {error}") from None
         instances = []
         for annotation in annotations:
             x, y, w, h = annotation['bbox']
@@ -97,7 +102,7 @@ class ZeroShotDataset(ReplacingDataset, BaseDetDataset):
                                   bbox_label=label[annotation['category_id']],
                                   ignore_flag=annotation['iscrowd']))
         info = dict(
-            img_id=image['id'], img_path=str(Path(self.data_prefix.get('img') or '') / name),
+            img_id=image['id'], img_path=path,
             height=image['height'], width=image['width'], instances=instances,
             text=self._metainfo['classes'], custom_entities=True,
             dataset_name=self.dataset_name)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from glip_mm.safe_config import check_steps
 from glip_mm.version import __version__
 
 from .detector import FixedVocabularyDetector
@@ -84,16 +85,68 @@ class Metadata:
         """Read :meth:`to_strings`.
 
         Raises:
-            ValueError: If the file was not written by this package, or by one that is too new.
+            ValueError: If the file was not written by this package or by one that is too new, or
+                holds values that it would not write.
         """
         if KEY not in strings:
             raise ValueError(f"the file has no metadata '{KEY}': export.py did not make it")
-        content = json.loads(strings[KEY])
+        try:
+            content = json.loads(strings[KEY])
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"the file's metadata '{KEY}' is no JSON ({error}): export the model "
+                             'again') from None
+        if not isinstance(content, dict):
+            raise _wrong('', content, 'a dict')
         unknown = sorted(set(content) - {entry.name for entry in fields(cls)})
         if unknown:
             raise ValueError(f"the file was made by glip_mm {content.get('version')} and says "
                              f'{unknown}, which this version ({__version__}) does not know: use '
                              'the same version')
-        if content['size'] is not None:
-            content['size'] = tuple(content['size'])
+        for entry in fields(cls):
+            if entry.name in content:
+                content[entry.name] = _checked(entry.name, content[entry.name])
+            elif entry.name in ('names', 'captions'):
+                raise _wrong(entry.name, None, 'a list of texts')
         return cls(**content)
+
+
+def _checked(name: str, value: Any) -> Any:
+    """Return a value of a file's metadata, which may come from anywhere.
+
+    Raises:
+        ValueError: If it is of another kind, or names a step that does more than resize.
+    """
+    if name == 'resize':
+        # a registry would call whatever the type of a step names
+        steps = check_steps(value, f"metadata '{KEY}.resize'", 'the file')
+        strange = next((step for step in steps if 'Resize' not in step['type']), None)
+        if strange is not None:
+            raise _wrong(name, strange['type'], 'a step that resizes')
+        return steps
+    if name == 'size' and value is not None:
+        if not (_all(value, int) and len(value) == 2 and min(value) > 0):
+            raise _wrong(name, value, 'height and width')
+        return tuple(value)
+    if name == 'suppression':
+        if not isinstance(value, dict) or set(value) - set(Suppression._fields) or not all(
+                item is None or type(item) in (int, float) for item in value.values()):
+            raise _wrong(name, value, f'numbers of {", ".join(Suppression._fields)}')
+    elif name in ('names', 'captions'):
+        if not _all(value, str):
+            raise _wrong(name, value, 'a list of texts')
+    elif name in ('mean', 'std'):
+        if not (_all(value, int, float) and len(value) == 3):
+            raise _wrong(name, value, 'three numbers')
+    elif name != 'size' and type(value) is not type(getattr(Metadata, name)):
+        raise _wrong(name, value, f'a {type(getattr(Metadata, name)).__name__}')
+    return value
+
+
+def _all(value: Any, *kinds: type) -> bool:
+    return isinstance(value, list) and all(type(item) in kinds for item in value)
+
+
+def _wrong(name: str, value: Any, wanted: str) -> ValueError:
+    where = f'{KEY}.{name}' if name else KEY
+    return ValueError(f"the file's metadata '{where}' is {str(value)[:80]!r}, not {wanted}: export "
+                      'the model again')

@@ -1,7 +1,9 @@
 """Predictions of a test on disk: atomic parts, read in the data set's order."""
 
+import contextlib
 import io
 import json
+import math
 import re
 import zipfile
 from collections import OrderedDict
@@ -132,12 +134,8 @@ class PredictionStore:
         self._places: dict[int, tuple[Path, int]] = {}
         parts = _parts(self.folder)
         for _, _, path in parts:
-            try:
-                with np.load(path) as content:
-                    indices = content['index'].tolist()
-            except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-                raise ValueError(f"'{path}' is damaged ({error}): delete it and run the same test "
-                                 'again; only its images are predicted again') from error
+            with _reading(path) as content:
+                indices = content['index'].tolist()
             for row, index in enumerate(indices):
                 self._places.setdefault(index, (path, row))
         # one part per process that wrote: their images alternate
@@ -171,12 +169,12 @@ class _Part:
     """A part in memory."""
 
     def __init__(self, path: Path) -> None:
-        with np.load(path) as content:
+        with _reading(path) as content:
             self.arrays = {k: content[k] for k in content.files}
-        text = json.loads(self.arrays.pop('records').tobytes())
-        self.records, self.values = text['records'], [decode(t) for t in text['texts']]
-        self.ends = np.cumsum(self.arrays['counts'])
-        self.truth_ends = np.cumsum(np.maximum(self.arrays['gt_counts'], 0))
+            text = json.loads(self.arrays.pop('records').tobytes())
+            self.records, self.values = text['records'], [decode(t) for t in text['texts']]
+            self.ends = np.cumsum(self.arrays['counts'])
+            self.truth_ends = np.cumsum(np.maximum(self.arrays['gt_counts'], 0))
 
     def read(self, row: int) -> Prediction:
         img_id, path, shape, names, meta = self.records[row]
@@ -189,6 +187,39 @@ class _Part:
         return Prediction(
             int(a['index'][row]), v[img_id], v[path], v[shape], bboxes, scores, labels, v[names],
             {k: v[n] for k, n in meta.items()}, gt_bboxes, gt_labels)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    """Open a part; say what to do if it is not what :class:`PredictionWriter` wrote."""
+    try:
+        # parts are not compressed: one that grows when it is read is none of ours
+        size = path.stat().st_size
+        with zipfile.ZipFile(path) as archive:
+            claimed = sum(member.file_size for member in archive.infolist())
+        if claimed > size:
+            raise ValueError(f'its {size:,} bytes stand for {claimed:,}')
+        with np.load(path) as content:
+            for name in content.files:
+                _check_size(content.zip, name)
+            yield content
+    except (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError,
+            RecursionError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        reason = str(error)[:200] or type(error).__name__
+        raise ValueError(f"'{path}' is damaged ({reason}): delete it and run the same test again; "
+                         'only its images are predicted again') from error
+
+
+def _check_size(archive: zipfile.ZipFile, name: str) -> None:
+    """Refuse an array whose header says more than its file holds: NumPy would reserve it all."""
+    member = archive.getinfo(f'{name}.npy')
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        shape, _, dtype = (np.lib.format.read_array_header_1_0(file) if version == (1, 0) else
+                           np.lib.format.read_array_header_2_0(file))
+    if math.prod(shape) * dtype.itemsize > member.file_size:
+        raise ValueError(f"'{name}' says that it has {math.prod(shape):,} values in "
+                         f'{member.file_size:,} bytes')
 
 
 class _Texts:

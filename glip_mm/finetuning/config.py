@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
+from glip_mm.config_text import comment, config_text, text_literal
 from glip_mm.datasets.coco_file import read_coco
 from glip_mm.datasets.formats.opening import digest_of
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
@@ -285,18 +286,17 @@ def write_config(path: str | Path, base: str | Path, settings: dict[str, Any], c
         options: Settings that override those, as in ``--cfg-options``.
 
     Raises:
-        ValueError: If the file exists with other settings: results of two runs would be mixed.
+        ValueError: If the file exists with other settings: results of two runs would be mixed; or
+            a setting is no plain value.
     """
     path = Path(path)
     config = Config(deepcopy(settings))
     if options:
         config.merge_from_dict(dict(options))
-    try:
-        body = f'_base_ = {str(Path(base).resolve())!r}\n\n{config.pretty_text}'
-    except SyntaxError as error:  # MMEngine quotes keys without escaping them
-        raise ValueError("a name with an apostrophe or a backslash cannot stand in a config: "
-                         'rename the folder of --data, or the class in --prompts and its category'
-                         ) from error
+    start = str(Path(base).resolve())
+    if '::' in start:  # MMEngine takes what is before it for a package
+        raise ValueError(f"--config '{start}' has '::' in its path: rename the folder")
+    body = f'_base_ = {text_literal(start)}\n\n{config_text(config.to_dict())}'
     before = path.read_text(encoding='utf-8').partition('\n')[2] if path.is_file() else body
     if before != body:
         lines = [line for line in unified_diff(before.split('\n'), body.split('\n'), n=0,
@@ -305,5 +305,4 @@ def write_config(path: str | Path, base: str | Path, settings: dict[str, Any], c
             f"'{path}' is of a run with other settings or data (- then, + now):\n"
             + '\n'.join(f'  {line}' for line in lines[:10]) + '\n  ...' * (len(lines) > 10)
             + f"\ngive another --work-dir, or remove the folder '{path.parent}'")
-    text = f'# {command}\n{body}'
-    return Path(write_atomically(path, text.encode()))
+    return write_atomically(path, (comment(command) + body).encode())

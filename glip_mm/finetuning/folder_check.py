@@ -13,6 +13,7 @@ from terminaltables import AsciiTable
 from tqdm import tqdm
 
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.formats import OpenFolder, SplitFiles, open_folder, records_of
 from glip_mm.datasets.formats.listing import is_image, walk
 from glip_mm.evaluation.preflight.findings import Findings
@@ -82,12 +83,19 @@ def check_folder(path: str | Path, format: str | None = None, sheet: str | Path 
     return findings
 
 
+def _is_there(folder: Path, name: str) -> bool:
+    try:
+        return Path(below(folder, name)).is_file()
+    except ValueError:
+        return False
+
+
 def _describe_captions(files: SplitFiles, findings: Findings) -> None:
     """Count captions, their boxes and missing images of a split without classes."""
     try:
         records, missing = records_of(files), []
         for record in records:
-            if files.unpack is None and not (files.images / record['filename']).is_file():
+            if files.unpack is None and not _is_there(files.images, record['filename']):
                 missing.append(record['filename'])
     except DataError as error:  # says what they are good for
         findings.warnings.append(str(error))
@@ -149,6 +157,7 @@ def _look(opened: OpenFolder, split: str, findings: Findings, progress: bool
                     disable=not progress, mininterval=0.5):
         path = folder / row['file_name']
         try:
+            path = Path(below(folder, row['file_name']))
             if not path.is_file():
                 wrong.setdefault('are missing', []).append(f"'{path}'")
                 continue
@@ -223,7 +232,7 @@ def _pictures(opened: OpenFolder) -> Iterator[np.ndarray]:
         name_of = {row['id']: row['name'] for row in content['categories']}
         for row in random.Random(0).sample(content['images'], min(each, len(content['images']))):
             try:
-                with Image.open(files.images / row['file_name']) as image:
+                with Image.open(below(files.images, row['file_name'])) as image:
                     picture = np.asarray(image.convert('RGB'))
             except Exception:  # _look() has named it
                 continue

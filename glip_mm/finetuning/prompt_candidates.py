@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from glip_mm.text import clean_name
+from glip_mm.text.safe_yaml import load_yaml
 
 from .class_prompts import as_override, check_entry, has_words
 
@@ -65,10 +66,10 @@ def read_candidates(path: str | Path, classes: Sequence[str]) -> dict[str, list[
     path, where = Path(path), f"candidates '{path}'"
     try:
         text = path.read_text(encoding='utf-8')
-        content = yaml.safe_load(text) if path.suffix in ('.yml', '.yaml') else json.loads(text)
+        content = load_yaml(text) if path.suffix in ('.yml', '.yaml') else json.loads(text)
     except FileNotFoundError:
         raise FileNotFoundError(f'{where} is missing') from None
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         kind = 'YAML' if path.suffix in ('.yml', '.yaml') else 'JSON'
         raise ValueError(f'{where} is not valid {kind} ({error})') from error
     if not isinstance(content, dict) or not content:

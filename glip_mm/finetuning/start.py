@@ -14,7 +14,9 @@ from glip_mm.apis.building import build_model
 from glip_mm.atomic_files import write_atomically
 from glip_mm.checkpoints import read_checkpoint, stored_config
 from glip_mm.checkpoints.model_index import list_models
+from glip_mm.config_text import config_text
 from glip_mm.registry import SCOPE
+from glip_mm.safe_config import plain_part
 from glip_mm_cli.options import similar_files
 from glip_mm_cli.places import shared_file
 
@@ -34,7 +36,8 @@ def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple
 
     Raises:
         FileNotFoundError: If one of them is missing.
-        ValueError: If the config cannot be determined, or the file is no checkpoint.
+        ValueError: If the config cannot be determined, the file is no checkpoint, or its config
+            names anything but registered classes, see :func:`glip_mm.safe_config.plain_part`.
     """
     models = list_models()
     weights = checkpoint
@@ -63,7 +66,8 @@ def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple
     if kept is None or 'model' not in kept:
         raise ValueError(f"--checkpoint '{checkpoint}' does not say what model it is of: give "
                          '--config, such as configs/glip/glip_swin-t_o365-goldg.py')
-    text = kept.pretty_text.encode()
+    part = plain_part(kept, f"the config in --checkpoint '{checkpoint}'")
+    text = config_text(part).encode()
     path = Path(folder) / f'model_{hashlib.sha256(text).hexdigest()[:8]}.py'
     return write_atomically(path, text), weights
 

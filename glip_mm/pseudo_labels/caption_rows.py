@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_paths import below
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
 from .sample import Sample
@@ -138,7 +139,7 @@ class CaptionRows:
         if self.separator is None:
             try:
                 row = json.loads(record)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 return fault('not JSON', str(error))
             if not isinstance(row, dict):
                 return fault('not JSON', f'an object is expected, found a {type(row).__name__}')
@@ -150,9 +151,14 @@ class CaptionRows:
             row = dict(zip(self.columns, record))
         name = next((row[k] for k in FILE_KEYS if row.get(k)), None)
         caption = next((row[k] for k in CAPTION_KEYS if row.get(k)), None)
+        try:
+            # names in a file without --images may be absolute
+            path = name and Path(below(self.images, str(name), self.images == self.path.parent))
+        except ValueError as error:
+            return fault('bad file name', str(error))
         sample = Sample(str(name or f'row {where.row + 1}'),
                         caption if isinstance(caption, str) else None,
-                        self.images / str(name) if name else None, {})
+                        path or None, {})
         if name and sample.caption:
             return sample
         what, keys = ('caption', CAPTION_KEYS) if name else ('image', FILE_KEYS)

@@ -18,6 +18,7 @@ from mmengine.logging import MMLogger
 
 from glip_mm.atomic_files import replacing, write_atomically
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.storage.file_identity import identify, place
 from glip_mm.datasets.storage.tar_members import BrokenTar, tar_members
 from glip_mm.file_lock import exclusive
@@ -261,10 +262,14 @@ def _tar_sample(key: str, parts: dict[str, bytes]) -> Sample:
     suffix = next((s[1:] for s in IMAGE_SUFFIXES if s[1:] in parts), None)
     try:
         fields = dict(json.loads(parts.get('json', b'{}')))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         fields = {}
     sample = Sample(f'{key}.{suffix}' if suffix else key, None,
                     parts[suffix] if suffix else None, fields)
+    try:
+        below('.', sample.name)
+    except ValueError as error:  # the result is a tar file with the same names
+        return sample._replace(fault='bad file name', detail=str(error))
     try:
         text = parts.get('txt', b'').decode('utf-8-sig').strip() or fields.get('caption')
     except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.datasets.storage import MappedTable, Source
 
@@ -48,7 +49,10 @@ class LabelRow(NamedTuple):
         if images is None:
             raise ValueError(f"{self.where}: '{self.record['filename']}' is a file by itself: say "
                              'with --images where the names start from')
-        path = Path(images) / self.record['filename']
+        try:
+            path = Path(below(images, self.record['filename']))
+        except ValueError as error:
+            raise ValueError(f'{self.where}: {error}') from None
         if not path.is_file():
             raise ValueError(f"{self.where}: the image '{path}' is missing; --images is the "
                              'folder that file names start from')

@@ -116,7 +116,7 @@ def _read(path: Path) -> dict[str, Any]:
     if path.suffix == '.json':
         try:
             content = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"knowledge '{path}' is not valid JSON ({error})") from error
     elif path.suffix in ('.yaml', '.yml'):
         content = _load_yaml(path, text)
@@ -135,9 +135,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _load_yaml(path: Path, text: str) -> Any:
     import yaml
+
+    from .safe_yaml import load_yaml
     try:
         # the C loader is much faster, but not available everywhere
-        return yaml.load(text, Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+        return load_yaml(text, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     except yaml.YAMLError as error:
         reason = ' '.join(str(error).split())
         raise ValueError(f"knowledge '{path}' is not valid YAML ({reason})") from error

@@ -1,3 +1,6 @@
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -101,3 +104,50 @@ def test_refusals(tmp_path):
     (tmp_path / 'part-0-000007.npz').write_bytes(b'PK cut')
     with pytest.raises(ValueError, match='part-0-000007.npz.*damaged'):
         PredictionStore(tmp_path)
+
+
+def rewrite(path, **changed):
+    """Write a part again with members of these bytes, compressed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**members, **{f'{k}.npy': v for k, v in changed.items()}}.items():
+            archive.writestr(name, content)
+
+
+def test_a_part_that_would_fill_the_memory(tmp_path):
+    write(tmp_path, [prediction(0)], meta={})
+    path, = tmp_path.glob('*.npz')
+    whole = path.read_bytes()
+    rewrite(path, scores=bytes(1 << 24))
+    with pytest.raises(ValueError, match=r'is damaged \(its [0-9,]+ bytes stand for 16,7'):
+        PredictionStore(tmp_path)
+    # the header alone: NumPy would reserve what it says
+    path.write_bytes(whole)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, dict(descr='<f4', fortran_order=False, shape=(1 << 50, )))
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, content in members.items():
+            archive.writestr(name, header.getvalue() if name == 'scores.npy' else content)
+    with pytest.raises(ValueError, match="'scores' says that it has 1,125,899,906,842,624 values"):
+        PredictionStore(tmp_path)
+
+
+@pytest.mark.parametrize('changed', [
+    dict(records=b''), dict(records=b'[' * 100_000), dict(records=b'{}'), dict(records=b'\xff'),
+    dict(records=b'{"records": 3, "texts": [{"dict": 1}]}'), dict(counts=None)])
+def test_a_part_with_other_content(tmp_path, changed):
+    write(tmp_path, [prediction(0)], meta={})
+    path, = tmp_path.glob('*.npz')
+    with np.load(path) as content:
+        arrays = {name: content[name] for name in content.files}
+    for name, text in changed.items():
+        arrays.pop(name)
+        if text is not None:
+            arrays[name] = np.frombuffer(text, np.uint8)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match='is damaged .*: delete it and run the same test again'):
+        PredictionStore(tmp_path)[0]

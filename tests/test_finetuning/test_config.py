@@ -133,12 +133,20 @@ def test_a_base_that_was_tuned_itself(tiny, pets, tmp_path):
     assert content['model']['tuning'] is None
 
 
-def test_a_name_that_no_config_can_hold(tiny, pets, tmp_path):
-    pets.rename(tmp_path / "bob's pets")
-    content = finetune_config(Config.fromfile(tiny[0]), folder_splits(tmp_path / "bob's pets"),
-                              RunSettings(), tiny[1])
-    with pytest.raises(ValueError, match='apostrophe .* rename the folder'):
-        write_config(tmp_path / 'a.py', tiny[0], content, 'as a test')
+@pytest.mark.parametrize('name', [
+    "bob's pets", "x'];import os#", 'a\nb', 'a\\b', '{{$X:1}}', "'''"])
+def test_names_of_folders_and_classes_are_no_code(tiny, pets, tmp_path, name):
+    pets.rename(tmp_path / name)
+    splits = folder_splits(tmp_path / name)
+    prompts = ClassPrompts({'cat': dict(name=name, prefix='', suffix=''), '_delete_': {}}, {})
+    content = finetune_config(Config.fromfile(tiny[0]), splits, RunSettings(), tiny[1], prompts)
+    path = write_config(tmp_path / 'a.py', tiny[0], content, f'finetune.py {name}')
+    found = Config.fromfile(path)
+    assert found.val_evaluator.datasets == {splits.name: str(splits.val.ann_file)}
+    assert found.val_dataloader.dataset.caption_prompt.to_dict()['cat']['name'] == name
+    assert found.pretty_text and splits.name == name
+    # the same settings again are the same run
+    assert write_config(path, tiny[0], content, 'again') == path
 
 
 @pytest.mark.parametrize('content, message', [

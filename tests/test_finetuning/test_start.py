@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from glip_mm import safe_config
 from glip_mm.finetuning.start import check_start, find_start
 
 ROOT = Path(__file__).parents[2]
@@ -13,22 +14,39 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def kept(tiny, tmp_path):
-    """A checkpoint as a training of ours leaves it."""
-    content = torch.load(tiny[1], weights_only=True)
-    text = Config.fromfile(tiny[0]).pretty_text + "\nwork_dir = 'elsewhere'\n"
-    torch.save(dict(content, meta=dict(cfg=text)), tmp_path / 'kept.pth')
-    return str(tmp_path / 'kept.pth')
+    """A function that makes a checkpoint as a training of ours leaves it, with changed settings."""
+    def save(**changed):
+        content = torch.load(tiny[1], weights_only=True)
+        config = Config.fromfile(tiny[0])
+        config.merge_from_dict({key.replace('__', '.'): value for key, value in changed.items()})
+        text = config.pretty_text + "\nwork_dir = 'elsewhere'\n"
+        torch.save(dict(content, meta=dict(cfg=text)), tmp_path / 'kept.pth')
+        return str(tmp_path / 'kept.pth')
+    return save
 
 
-def test_the_config_that_a_checkpoint_keeps(tiny, kept, tmp_path):
-    config, weights = find_start(kept, None, tmp_path / 'run')
-    assert weights == kept and config.parent == tmp_path / 'run'
+def test_the_config_that_a_checkpoint_keeps(tiny, kept, tmp_path, monkeypatch):
+    folder = Path(Config.fromfile(tiny[0]).model.language_model.name)
+    monkeypatch.setattr(safe_config, 'packaged_language_models', lambda: [str(folder)])
+    checkpoint = kept()
+    config, weights = find_start(checkpoint, None, tmp_path / 'run')
+    assert weights == checkpoint and config.parent == tmp_path / 'run'
     found = Config.fromfile(config)
     assert found.model == Config.fromfile(tiny[0]).model and 'work_dir' not in found
     check_start(config, weights)
-    assert find_start(kept, tiny[0], tmp_path)[0] == Path(tiny[0])
+    assert find_start(checkpoint, tiny[0], tmp_path)[0] == Path(tiny[0])
     with pytest.raises(ValueError, match='does not say what model it is of: give --config'):
         find_start(tiny[1], None, tmp_path)
+
+
+@pytest.mark.parametrize('changed', [
+    dict(model__neck=dict(type='os.system', command='touch ran')), dict(),
+    dict(test_pipeline=[dict(type='builtins.exec', object='1')])])
+def test_a_kept_config_that_names_code_or_folders(kept, changed, tmp_path):
+    # without changes the language model is a folder, which may be anywhere
+    with pytest.raises(ValueError, match="the config in --checkpoint '.*' has .*, and is not used"):
+        find_start(kept(**changed), None, tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
 
 
 def test_models_of_the_index(tiny, tmp_path):

@@ -3,6 +3,8 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -194,3 +196,21 @@ def test_what_is_no_file(tmp_path):
         open_image(tmp_path / 'a.jpg')
     with pytest.raises(ValueError, match='it is a device, not a file'):
         open_image('/dev/zero')
+
+
+@pytest.mark.parametrize('settings', [
+    {}, dict(backend='cv2'), dict(color_type='unchanged'), dict(backend='tifffile')])
+def test_pixels_are_counted_before_decoding(settings, monkeypatch):
+    content = encoded(COLOURS)
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 300)
+    with pytest.raises(ValueError, match='it has 640 pixels, more than the 600 that are read: .* '
+                                         'or set GLIP_MM_MAX_PIXELS'):
+        decode_image(content, **settings)
+
+
+def test_the_limit_of_pixels_is_a_switch(tmp_path):
+    code = 'import PIL.Image, glip_mm.image_decoding; print(PIL.Image.MAX_IMAGE_PIXELS)'
+    for value, limit in (('1000', '500'), ('x', str(Image.MAX_IMAGE_PIXELS))):
+        found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
+                               env={**os.environ, 'GLIP_MM_MAX_PIXELS': value})
+        assert found.stdout.strip() == limit, found.stderr

@@ -51,7 +51,8 @@ def stored_alpha(checkpoint: Mapping[str, Any]) -> float:
     if config is None:
         raise ValueError('the checkpoint holds no config that tells model.tuning.alpha: give '
                          '--alpha')
-    tuning = config['model'].get('tuning')
+    model = config.get('model')
+    tuning = model.get('tuning') if isinstance(model, Mapping) else None
     if not tuning or Tuning(tuning).name != 'lora':
         raise ValueError(f"the config in the checkpoint has model.tuning={tuning!r}, not 'lora': "
                          'give --alpha')
@@ -71,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         merged, layers = merge_adapters(state, alpha)
         write_checkpoint({'meta': {}, 'state_dict': merged}, args.dst)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        print(f'{args.src}: {error.args[0] if error.args else error}', file=sys.stderr)
+        # a KeyError shows its message in quotes
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f'{args.src}: {text}', file=sys.stderr)
         return 1
     print(f'{args.dst}: adapters of {layers} layers merged with alpha {alpha:g}, '
           f'{len(merged)} entries')

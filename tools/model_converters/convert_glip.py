@@ -60,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         state, report = convert_state_dict(checkpoint, args.to, use_ema=args.ema)
         write_checkpoint(packed(state, args.to), args.dst)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        print(f'{args.src}: {error.args[0] if error.args else error}', file=sys.stderr)
+        # a KeyError shows its message in quotes
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f'{args.src}: {text}', file=sys.stderr)
         return 1
     digest = hashlib.sha256(args.dst.read_bytes()).hexdigest()
     print(f'{report}\n{args.dst}: {len(state)} entries in {args.to} naming, sha256 {digest[:8]}')

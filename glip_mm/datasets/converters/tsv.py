@@ -7,6 +7,7 @@ from pathlib import Path
 
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
+from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.report import Report
 from glip_mm.image_decoding import open_image
 
@@ -19,6 +20,7 @@ BAD_ROW = 'row that is not a key and JSON'
 NO_BOX = 'caption without a usable box'
 UNKNOWN_CLASS = 'box of a class that is not in the label map'
 BAD_IMAGE = 'image that is missing or broken'
+BAD_NAME = 'key that is no name of an image file'
 
 
 def parse_size(cell: str) -> tuple[int, int] | None:
@@ -191,9 +193,7 @@ class ImageWriter:
 
     def __call__(self, row: int, key: str, content: object, name: str) -> tuple[int, int] | None:
         """Write the image of a row; return height and width, None if it is missing or broken."""
-        path = self.folder / name
-        if '..' in Path(name).parts or Path(name).is_absolute():
-            return None  # data do not choose where files are written
+        path = Path(below(self.folder, name))
         if not path.exists():
             place = self.images.find(row, key, content)
             if place is None:
@@ -221,10 +221,15 @@ def _records(bundle: TSVBundle, lines: Sequence[int], labels: RowFile, sizes: Ro
         try:
             cells = labels.row(int(row))
             key, content = cells[0], json.loads(cells[1])
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, RecursionError):
             report.drop(BAD_ROW, where)
             continue
         name = pattern.format(key=key)
+        try:
+            below('.', name)
+        except ValueError:
+            report.drop(BAD_NAME, where)
+            continue
         size = None
         if sizes is not None and row < len(sizes):
             try:

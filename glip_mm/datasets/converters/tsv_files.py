@@ -7,6 +7,8 @@ import numpy as np
 import yaml
 
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_paths import below
+from glip_mm.text.safe_yaml import load_yaml
 
 KEYS = ('img', 'label', 'hw', 'linelist', 'imageid2idx', 'labelmap', 'jsondict')
 
@@ -133,8 +135,10 @@ class TSVBundle:
         """
         self.yaml_file = Path(yaml_file)
         self.folder = self.yaml_file.parent
-        with open(self.yaml_file, encoding='utf-8-sig') as file:
-            content = yaml.safe_load(file)
+        try:
+            content = load_yaml(self.yaml_file.read_text(encoding='utf-8-sig'))
+        except yaml.YAMLError as error:
+            raise DataError(f"'{yaml_file}' is no YAML: {' '.join(str(error).split())}") from None
         if not isinstance(content, dict) or not content.get('label'):
             raise ValueError(f"'{yaml_file}' names no 'label' file: it must map {list(KEYS)} to "
                              'files, and label is needed')
@@ -147,7 +151,10 @@ class TSVBundle:
             self.labels = {name: label for label, name in self.label_map.items()}
 
     def _find(self, key: str, name: object) -> Path:
-        as_is, beside = Path(str(name)), self.folder / str(name)
+        try:
+            as_is, beside = (Path(below(root, str(name))) for root in ('.', self.folder))
+        except ValueError as error:
+            raise DataError(f"'{self.yaml_file}': {key}: {error}") from None
         for path in (as_is, beside):
             if path.is_file():
                 return path

@@ -10,6 +10,7 @@ from glip_mm.datasets.converters.records import Records
 from glip_mm.datasets.converters.tsv import tsv_records
 from glip_mm.datasets.converters.tsv_files import RowFile, TSVBundle
 from glip_mm.datasets.report import Report
+from glip_mm.text.safe_yaml import load_yaml
 
 from .annotation_files import by_split, files_in, image_folder, root_of
 from .base import Format, Sniffed, SplitFiles
@@ -18,7 +19,7 @@ from .records import NO_CLASSES, content_of_records, refusing
 
 def _is_bundle(path: Path) -> bool:
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8-sig'))
+        content = load_yaml(path.read_text(encoding='utf-8-sig'))
     except (OSError, ValueError, yaml.YAMLError):
         return False
     return (isinstance(content, dict) and isinstance(content.get('label'), str)

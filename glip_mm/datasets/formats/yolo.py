@@ -24,6 +24,7 @@ from glip_mm.datasets.boxes import MALFORMED
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.text.safe_yaml import load_yaml
 
 from .base import ALIASES, Format, Sniffed, SplitFiles, split_name
 from .image_annotations import (
@@ -89,7 +90,7 @@ def read_yaml(path: Path) -> dict:
     """
     try:
         # builds texts, lists and mappings only, so it is as safe as safe_load
-        content = yaml.load(read_text(path), Loader=yaml.BaseLoader)
+        content = load_yaml(read_text(path), yaml.BaseLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, 'problem_mark', None)
         line = f' line {mark.line + 1}' if mark else ''

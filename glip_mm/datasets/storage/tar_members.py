@@ -10,8 +10,12 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from mmengine.logging import MMLogger
+
 from glip_mm.datasets.data_error import DataError
 
+#: Bytes of a member that is read, at most; captions and images are far below.
+LARGEST_MEMBER = 1 << 29
 _BLOCK = 512
 #: Zeros that programs may write behind the end mark; a download that reserved space leaves more.
 _PADDING = 1 << 20
@@ -27,7 +31,8 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
     Args:
         path: Path of the tar file.
         read: Whether to read the files; compressed archives can only be read so. Otherwise the
-            content is empty.
+            content is empty, as is that of a file of more than :data:`LARGEST_MEMBER` bytes or
+            with holes larger than the archive.
 
     Raises:
         OSError: If the system cannot read it.
@@ -46,9 +51,12 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
                 for member in tar:
                     if not member.isreg():
                         continue
-                    if tar.fileobj is raw and member.offset_data + member.size > size:
+                    stored = not (read and member.issparse())
+                    if stored and tar.fileobj is raw and member.offset_data + member.size > size:
                         raise BrokenTar(f"cut off within '{member.name}'")
-                    content = tar.extractfile(member).read() if read else b''  # type: ignore[union-attr]
+                    content = b''
+                    if read and not _is_too_large(path, member, size):
+                        content = tar.extractfile(member).read()  # type: ignore[union-attr]
                     yield member, content
                 _check_end(tar)
             except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
@@ -57,6 +65,16 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
                 if error.errno is not None:
                     raise
                 raise BrokenTar(f'{error} at byte {tar.offset}') from None  # of a decompressor
+
+
+def _is_too_large(path: Path, member: tarfile.TarInfo, size: int) -> bool:
+    """Return whether a member would fill the memory: its holes or its compression hide the size."""
+    if member.size <= LARGEST_MEMBER and not (member.issparse() and member.size > size):
+        return False
+    MMLogger.get_current_instance().warning(
+        "'%s': '%s' is left empty, as it has %s bytes, more than %s and than its archive", path,
+        member.name, f'{member.size:,}', f'{LARGEST_MEMBER:,}')
+    return True
 
 
 def _check_end(tar: tarfile.TarFile) -> None:

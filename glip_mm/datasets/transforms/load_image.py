@@ -74,10 +74,11 @@ class LoadImage(mmcv_transforms.LoadImageFromFile):
         if 'img_bytes_ref' in results:
             return results.pop('img_bytes_ref')()
         path = results['img_path']
+        if '://' not in str(path) and {**(self.backend_args or self.file_client_args or {})}.get(
+                'backend', 'local') in ('local', 'disk'):
+            require_regular_file(path)
         if self.file_client_args is not None:
             return fileio.FileClient.infer_client(self.file_client_args, path).get(path)
-        if self.backend_args is None and '://' not in str(path):
-            require_regular_file(path)
         return fileio.get(path, backend_args=self.backend_args)
 
 

@@ -28,6 +28,8 @@ def short_side_size(size: tuple[int, int], short: int, longest: int) -> tuple[in
     low, high = min(size), max(size)
     if high / low * short > longest:
         short = round(longest * low / high)
+    if short < 1:  # a line: the published rule leaves nothing of it
+        return (1, longest) if size[0] <= size[1] else (longest, 1)
     long = int(short * high / low) if low != short else high
     return (short, long) if size[0] <= size[1] else (long, short)
 

@@ -218,5 +218,14 @@ def suite_csv(rows: Sequence[SuiteRow]) -> str:
     writer.writerow(SuiteRow._fields)
     for row in rows:
         writer.writerow(['' if isinstance(v, float) and np.isnan(v) else
-                         f'{v:.6f}' if isinstance(v, float) else v for v in row])
+                         f'{v:.6f}' if isinstance(v, float) else _cell(v) for v in row])
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    # spreadsheets run a text that begins so as a formula; an apostrophe in front makes it a text
+    starts = ('=', '+', '-', '@', '\t', '\r', '\n')
+    if not isinstance(value, str):
+        return value
+    # the writer does not quote a carriage return
+    return ("'" * value.startswith(starts) + value).replace('\r', ' ')

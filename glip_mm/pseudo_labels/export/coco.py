@@ -55,7 +55,7 @@ def write_coco(collection: Collection, folder: Path) -> tuple[int, int]:
     categories = [dict(id=i, name=name, supercategory='')
                   for i, name in enumerate(collection.categories, 1)]
     with open(folder / 'annotations.json', 'wb') as file:
-        file.write(f'{{"info": {json.dumps(info, ensure_ascii=False)},\n"licenses": '
+        file.write(f'{{"info": {json.dumps(info)},\n"licenses": '
                    '[{"id": 0, "name": "", "url": ""}],\n"categories": '.encode())
         write_list(file, categories)
         file.write(b',\n"images": ')
@@ -63,7 +63,6 @@ def write_coco(collection: Collection, folder: Path) -> tuple[int, int]:
         file.write(b',\n"annotations": ')
         write_list(file, box_entries())
         file.write(b'}\n')
-    (folder / 'cvat_labels.json').write_text(json.dumps(
-        [dict(name=name, attributes=[]) for name in collection.categories],
-        ensure_ascii=False, indent=1), encoding='utf-8')
+    with open(folder / 'cvat_labels.json', 'wb') as file:
+        write_list(file, (dict(name=name, attributes=[]) for name in collection.categories))
     return images, boxes

@@ -49,8 +49,8 @@ def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
 
 def _yaml(text: str) -> str:
     # a JSON string is a valid YAML string, but for these characters as such
-    return re.sub('[\x7f-\x9f\ufffe\uffff]', lambda c: f'\\u{ord(c[0]):04x}',
-                  json.dumps(text, ensure_ascii=False))
+    return re.sub('[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]',
+                  lambda c: f'\\u{ord(c[0]):04x}', json.dumps(text, ensure_ascii=False))
 
 
 def _shares(box: tuple, width: int, height: int) -> str:

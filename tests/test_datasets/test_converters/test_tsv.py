@@ -86,7 +86,7 @@ def test_keys_do_not_lead_out_of_the_folder(tmp_path):
     (tmp_path / 'b.yaml').write_text('img: i.tsv\nlabel: l.tsv\nlabelmap: map.json\n')
     records = tsv_records(tmp_path / 'b.yaml', write_images=str(tmp_path / 'out/images'))
     assert list(records) == [] and not (tmp_path / 'out').exists()
-    assert records.report.dropped == {'image that is missing or broken': 1}
+    assert records.report.dropped == {'key that is no name of an image file': 1}
 
 
 def test_what_is_no_number_is_counted(tmp_path):
