@@ -67,12 +67,12 @@ def export_file(args: argparse.Namespace) -> int:
     """Export and report."""
     from glip_mm.apis import export_model
     from glip_mm.deploy import FORMATS
+    from glip_mm.text.names import read_names
 
     if args.format not in FORMATS:  # before the model is built
         raise ValueError(f"--format '{args.format}' is unknown: choose one of {', '.join(FORMATS)}")
     if args.classes_file:
-        lines = args.classes_file.read_text(encoding='utf-8').splitlines()
-        texts = [line.strip() for line in lines if line.strip()]
+        texts = read_names(args.classes_file)
     else:
         texts = args.text or args.caption
     changes = dict(score_thr=args.score_thr, chunked_size=args.chunked_size)

@@ -14,7 +14,7 @@ from glip_mm.registry import SCOPE
 
 from .building import build_model, resolve_model
 from .images import ImagePipeline, Input, list_images, pipeline_cfg
-from .prompts import Texts, make_prompt
+from .prompts import Texts, make_prompt, warn_of_names
 
 
 def export_model(model: str | PathLike | Config,
@@ -60,6 +60,7 @@ def export_model(model: str | PathLike | Config,
     steps = resize_steps(pipeline_cfg(cfg))
     name = 'GLIP' if isinstance(model, Config) else Path(model).stem
     glip: Any = build_model(cfg, checkpoint)
+    warn_of_names(glip, [prompt])
     return export(glip, prompt, fspath(path), images=inputs, model_name=name, resize=steps,
                   decoder=pipeline.loader.imdecode_backend, color_type=pipeline.loader.color_type,
                   **options)

@@ -24,7 +24,7 @@ from glip_mm.visualization import draw_grounding, save_image
 
 from .images import ImagePipeline, Input, list_images
 from .outputs import OutputNames
-from .prompts import make_prompt, make_prompts
+from .prompts import make_prompt, make_prompts, warn_of_names
 from .result import GroundingResult
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class GLIPInferencer:
             self.pipeline = ImagePipeline(self.cfg)
         self.palette, self.font, self.show_progress = palette, font, show_progress
         self.prompt: Prompt | None = None
+        self._checked: Prompt | None = None  # the last prompt whose names were looked at
         self._window: GroundingVisualizer | None = None
 
     def set_prompt(self, texts: Any, spans: Any = None, custom_entities: bool = False) -> Prompt:
@@ -165,6 +166,9 @@ class GLIPInferencer:
         images = list_images(inputs)
         prompts = self._prompts(texts, len(images), spans if spans is not None else tokens_positive,
                                 custom_entities, per_image)
+        new = [prompt for prompt in dict.fromkeys(prompts) if prompt != self._checked]
+        warn_of_names(self.model, new)
+        self._checked = prompts[-1]
         if batch_size < 1:
             raise ValueError(f'batch_size={batch_size} must be at least 1')
         predictions: list[GroundingResult | None] = [None] * len(images)

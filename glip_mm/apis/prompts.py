@@ -1,7 +1,9 @@
 """Prompts of images from the texts that users write."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from mmengine.logging import MMLogger
 
 from glip_mm.text import Prompt
 
@@ -81,3 +83,17 @@ def _dataset_names(name: str) -> list[str]:
         raise ValueError(f"texts='$: {name}' names no data set that MMDetection has class names "
                          "for; try '$: coco', '$: lvis', '$: objects365v1' or list the names"
                          ) from error
+
+
+def warn_of_names(model: Any, prompts: Iterable[Prompt]) -> None:
+    """Log class names that the model reads otherwise than their author meant, as preflight does.
+
+    Args:
+        model: A GLIP.
+        prompts: Prompts to look at.
+    """
+    find = getattr(model.prompts, 'name_problems', None)
+    messages = dict.fromkeys(message for prompt in prompts if prompt.pieces is not None and find
+                             for message in find(prompt).messages())
+    for message in messages:
+        MMLogger.get_current_instance().warning(f'{message}; say them in other words')

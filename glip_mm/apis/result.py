@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from glip_mm.text import Prompt
+from glip_mm.text.names import listed
 from glip_mm.visualization import write_atomically
 
 
@@ -68,20 +69,21 @@ class GroundingResult:
                    None if shape is None else (int(shape[1]), int(shape[0])))
 
     def select(self, score_thr: float = 0.0, top_k: int | None = None,
-               names: Sequence[str] | None = None) -> 'GroundingResult':
+               names: str | Sequence[str] | None = None) -> 'GroundingResult':
         """Select boxes by score, number or name.
 
         Args:
             score_thr: Minimum score.
             top_k: Maximum number of boxes; the best are kept.
-            names: Names of the boxes to keep.
+            names: Names of the boxes to keep; a string is one name.
 
         Returns:
             A new result, best first.
         """
+        wanted = None if names is None else set(listed(names))
         order = np.argsort(-self.scores, kind='stable')
         keep = [i for i in order if self.scores[i] >= score_thr
-                and (names is None or self.names[i] in names)][:top_k]
+                and (wanted is None or self.names[i] in wanted)][:top_k]
         return replace(self, boxes=self.boxes[keep], scores=self.scores[keep],
                        labels=self.labels[keep], names=[self.names[i] for i in keep])
 

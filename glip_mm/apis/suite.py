@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from glip_mm.datasets.formats import OpenFolder, open_folder, recognise
 from glip_mm.datasets.formats.opening import CERTAIN
 from glip_mm.datasets.meta_keys import TEST_META_KEYS
+from glip_mm.text.names import listed
 
 from .benchmarks import remove_training
 
@@ -29,7 +30,7 @@ class FoundDataset(NamedTuple):
     num_images: int
 
 
-def find_datasets(paths: Sequence[str], split: str = 'test', out: Path = CONVERTED
+def find_datasets(paths: str | Sequence[str], split: str = 'test', out: Path = CONVERTED
                   ) -> list[FoundDataset]:
     """Find data sets in folders, in any format of :data:`glip_mm.datasets.formats.FORMATS`.
 
@@ -47,7 +48,7 @@ def find_datasets(paths: Sequence[str], split: str = 'test', out: Path = CONVERT
         ValueError: If an annotation file is not of its format, or two sets have the same name.
     """
     found: list[FoundDataset] = []
-    for text in paths:
+    for text in listed(paths):
         path = Path(text)
         if path.is_dir():
             guess = recognise(path)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from glip_mm.text.names import listed
+
 from .detector import FixedVocabularyDetector
 from .metadata import Metadata
 from .onnx_nms import OUTPUTS, append_suppression
@@ -104,7 +106,7 @@ def session(content: Any, threads: int = 0, providers: Any = ('CPUExecutionProvi
     Args:
         content: Path or content of a file.
         threads: 0: as onnxruntime likes.
-        providers: execution providers of onnxruntime.
+        providers: execution providers of onnxruntime; a string is one.
 
     Raises:
         ImportError: If onnxruntime is missing.
@@ -113,7 +115,7 @@ def session(content: Any, threads: int = 0, providers: Any = ('CPUExecutionProvi
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     return ort.InferenceSession(content if isinstance(content, bytes) else str(content), options,
-                                providers=list(providers))
+                                providers=listed(providers))
 
 
 def run(session: Any, image: np.ndarray) -> list:

@@ -1,9 +1,15 @@
 """Class names: the published cleaning, and lists of names as users write them."""
+import codecs
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 _PARENTHESES = re.compile(r'\(.*\)')
-_CUSTOM_SEPARATOR = re.compile(r'\.(?:\s+|$)')
+_CUSTOM_SEPARATOR = re.compile(r'\.(?:\s+|$)|[\r\n]+')
+#: A name that holds one of these looks like several.
+SEPARATORS = ('. ', ',', ';', '\n', '|')
+_ENCODINGS = {codecs.BOM_UTF8: 'utf-8-sig', codecs.BOM_UTF16_LE: 'utf-16',
+              codecs.BOM_UTF16_BE: 'utf-16'}
 
 
 def clean_name(name: str) -> str:
@@ -29,6 +35,8 @@ def clean_name(name: str) -> str:
 def split_custom_entities(text: str) -> list[str]:
     """Split a string such as ``'cat. remote control. '`` (``custom_entities=True``) into names.
 
+    Lines are names of their own.
+
     Raises:
         ValueError: If no name is left.
     """
@@ -38,6 +46,38 @@ def split_custom_entities(text: str) -> list[str]:
         raise ValueError(f"the text {text!r} holds no name; write names separated by '. ', for "
                          "example 'cat. remote control'")
     return names
+
+
+def read_names(path: str | Path) -> list[str]:
+    """Read a text file of names, one a line, in UTF-8 or, with its mark, in UTF-16.
+
+    Args:
+        path: The file; blank lines are skipped.
+
+    Raises:
+        OSError: If it can't be read.
+        ValueError: If it is no such text, or names nothing.
+    """
+    data = Path(path).read_bytes()
+    encoding = next((name for mark, name in _ENCODINGS.items() if data.startswith(mark)), 'utf-8')
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[:error.start].count(b'\n') + 1
+        raise ValueError(f"'{path}', line {line}: byte {data[error.start]:#04x} is no {encoding}; "
+                         'save the file as UTF-8') from error
+    if '\0' in text:
+        raise ValueError(f"'{path}', line {text[:text.index(chr(0))].count(chr(10)) + 1}: it holds "
+                         'zero bytes, so it is no UTF-8; save the file as UTF-8')
+    names = [line.strip() for line in text.splitlines() if line.strip()]
+    if not names:
+        raise ValueError(f"'{path}' names nothing; write one name a line")
+    return names
+
+
+def listed(names: str | Sequence[str]) -> list[str]:
+    """Return names as a list; a string is one name, not its letters."""
+    return [names] if isinstance(names, str) else list(names)
 
 
 def check_names(names: Sequence[str]) -> list[str]:

@@ -126,6 +126,7 @@ class Prompt:
         if not spans:
             raise ValueError(f'no phrase is marked in the caption {caption!r}; give at least one '
                              'list of spans [begin, end]')
+        names = None if names is None else check_names(names)
         if names is not None and len(names) != len(spans):
             raise ValueError(f'{len(names)} names were given for {len(spans)} phrases of the '
                              f'caption {caption!r}; names={list(names)!r}')

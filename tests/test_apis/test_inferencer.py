@@ -1,6 +1,8 @@
 """GLIPInferencer on a tiny GLIP."""
 
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -236,3 +238,69 @@ def test_built_model(config, inferencer, pictures):
     assert_same(one(again, image, NAMES), one(inferencer, image, NAMES))
     with pytest.raises(ValueError, match='cfg=cfg'):
         GLIPInferencer(inferencer.model)
+
+
+def test_names_that_the_model_misreads_are_reported_once(inferencer, pictures, caplog):
+    from mmengine.logging import MMLogger
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        for _ in range(2):
+            one(inferencer, f'{pictures}/0.png', ['猫', 'dog_', 'dog (big)', 'cat, bus', 'cow.'])
+        one(inferencer, f'{pictures}/0.png', 'cup. coffee maker', custom_entities=True)
+    finally:
+        logger.removeHandler(caplog.handler)
+    text = caplog.text
+    assert text.count("reads them as [UNK]: ['猫']") == 1
+    assert text.count("'dog' <- ['dog_', 'dog (big)']") == 1
+    assert text.count("taken as one name: ['cat, bus', 'cow.']") == 1
+    assert 'coffee' not in text
+
+
+@pytest.fixture
+def busy_threads():
+    """Threads that take turns as often as Python lets them."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_share_an_inferencer(inferencer, pictures, busy_threads):
+    pair = [f'{pictures}/{i}.png' for i in range(2)]
+    calls = [(['red circle', 'box'], dict(chunked_size=1)), (CAPTION, dict(spans=SPANS)),
+             (NAMES, dict(chunked_size=2)), ('box. star', dict(custom_entities=True)),
+             ([['star'], ['box']], dict(inputs=pair, batch_size=2)),
+             ([['circle'], ['a red star']], dict(inputs=pair, batch_size=2)),
+             ([f'thing {i}' for i in range(9)], dict(chunked_size=4)), (NAMES, {})]
+
+    def run(call):
+        texts, options = call
+        # other prompts each time, so that caches change and tokenizers are busy
+        found = inferencer(texts=texts, **dict(dict(inputs=pair[0]), **options))['predictions']
+        return [(r.names, r.scores.tolist(), r.boxes.tolist()) for r in found]
+
+    wanted = [run(call) for call in calls]
+    inferencer.model.language_model.clear_cache()
+    settings = inferencer.model.test_cfg
+    cache, most = inferencer.model.language_model._cache, 65536
+    cache.most = 20  # entries come and go
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(run, calls * 2)) == wanted * 2
+    finally:
+        cache.most = most
+    assert inferencer.model.test_cfg is settings
+
+
+def test_tokenizers_are_used_by_one_thread_at_a_time(inferencer, busy_threads):
+    model = inferencer.model.language_model
+    texts = [f'a {i} ' * 40 for i in range(40)]
+
+    def both(i):
+        tokens = model.tokenize(texts[i:i + 2])
+        return model.count_tokens(texts[i:i + 1]), tokens.input_ids.shape
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(both, [i % 30 for i in range(600)])) == [
+            both(i % 30) for i in range(600)]

@@ -31,6 +31,9 @@ def test_select_keeps_the_best_first(result):
     assert result.select().scores.tolist() == pytest.approx([0.9, 0.5, 0.25])
     assert result.select(0.5).names == ['cat', 'dog']
     assert result.select(names=['dog'], top_k=1).boxes.tolist() == [[1, 2, 11, 22]]
+    # a string is one name: the letters of it, or names within it, are not meant
+    assert result.select(names='dog').names == ['dog', 'dog']
+    assert result.select(names='hot dog').names == []
     # nothing found is still a result, unlike the None of an image that failed
     assert len(result.select(2.0)) == 0 and result.select(2.0)
     assert result.select(2.0).boxes.shape == (0, 4)

@@ -2,6 +2,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
+from glip_mm.models.dense_heads import inclusive_boxes
 from glip_mm.models.dense_heads.detection_selection import (
     LevelOutput,
     merge_chunks,
@@ -34,6 +35,29 @@ ONE_TOKEN_EACH = torch.eye(2)[None]
 
 def select(levels, token_map=ONE_TOKEN_EACH, **kwargs):
     return select_detections(levels, token_map, [(50, 60)], PredictionSettings(**kwargs))[0]
+
+
+def test_autocast_does_not_round_scores():
+    probs = torch.linspace(0.2, 0.9, 600).view(300, 2).tolist()
+    anchors = [[x, 0.0, x + 4, 9] for x in range(0, 3000, 10)]
+    with torch.autocast('cpu', torch.bfloat16):
+        found = select_detections([level(probs, [0.5] * 300, anchors)], torch.tensor([[[1, 1]]]),
+                                  [(50, 3000)], PredictionSettings(max_per_img=-1))[0]
+    assert found.scores.dtype == torch.float32 and len(found.scores.unique()) == 300
+
+
+def test_a_gpu_compares_all_boxes_of_an_image_at_once_only_if_they_are_few(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, 'is_cuda', True, raising=False)
+    sizes = []
+    monkeypatch.setattr(inclusive_boxes, 'nms_at_once', lambda boxes, labels, threshold: (
+        sizes.append(boxes.shape[1]), torch.ones_like(labels, dtype=torch.bool))[1])
+    labels = torch.arange(7000) % 40
+    boxes = torch.tensor([[0.0, 0, 9, 9]]).repeat(7000, 1)
+    scores = torch.linspace(1, 0.1, 7000)
+    kept = class_aware_nms(boxes, scores, labels, 0.5)
+    assert kept.tolist() == list(range(40)) and sizes == []
+    class_aware_nms(boxes[:100], scores[:100], labels[:100], 0.5)
+    assert sizes == [100]
 
 
 def test_threshold_looks_at_the_entity_score_alone():

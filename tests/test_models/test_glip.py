@@ -55,6 +55,44 @@ def test_every_parameter_gets_a_gradient(tiny_bert, fuse):
     assert silent == []
 
 
+def test_a_batch_of_mixed_sizes_finds_what_its_images_have_alone(eager):
+    sizes = [(64, 96), (96, 160), (60, 90), (96, 160)]
+    images = [image(i, size) for i, size in enumerate(sizes)]
+
+    def samples():
+        return [data_sample(NAMES, size=size) for size in sizes]
+
+    alone = [predict(eager, [x], [s])[0].pred_instances for x, s in zip(images, samples())]
+    shapes = []
+    eager.backbone.register_forward_pre_hook(lambda _, args: shapes.append(list(args[0].shape)))
+    for found in (predict(eager, images, samples()),
+                  eager.val_step(dict(inputs=images, data_samples=samples()))):
+        assert len(found) == 4 and len(found[0].pred_instances) > 10
+        for sample, single in zip(found, alone):
+            equal(sample.pred_instances, single)
+    assert shapes == [[2, 3, 64, 96], [2, 3, 96, 160]] * 2
+    shapes.clear()
+    eager.test_cfg = eager.test_cfg.replace(mix_sizes=True)
+    mixed = predict(eager, images, samples())[0].pred_instances
+    assert shapes == [[4, 3, 96, 160]]
+    assert len(mixed) != len(alone[0]) or not torch.allclose(
+        mixed.scores, alone[0].scores, atol=1e-5)
+
+
+def test_training_remembers_no_prompts_that_never_recur(nano):
+    from glip_mm.models.detectors.prompt_batch import TRAINING_CACHE_SIZE
+    fixed = Prompt.from_names(['cat'])
+    first = nano.prompts.token_map(fixed)
+    for i in range(200):
+        nano.prompts.token_map(Prompt.from_names([f'drawn {i}']))
+        assert nano.prompts.token_map(fixed) is first
+    assert len(nano.prompts._cache) == TRAINING_CACHE_SIZE
+    with torch.no_grad():  # a vocabulary in chunks stays whole
+        for i in range(200):
+            nano.prompts.token_map(Prompt.from_names([f'chunk {i}']))
+    assert len(nano.prompts._cache) > 200
+
+
 def test_images_without_boxes_train(nano):
     with_box = data_sample(NAMES, [[10, 10, 50, 50]], [1])
     empty = data_sample(NAMES)

@@ -42,7 +42,7 @@ def test_frozen_captions_are_encoded_once(frozen, count_encodings):
     frozen.train()
     first = frozen.encode(['cat', 'dog', 'cat'])
     again = frozen.encode(['dog', 'cat'])
-    assert count_encodings == [2]
+    assert count_encodings == [1, 1]
     assert torch.equal(first.hidden[0], first.hidden[2])
     assert torch.equal(first.hidden[1], again.hidden[0])
     assert not any(p.requires_grad for p in frozen.parameters())
@@ -77,12 +77,59 @@ def test_loading_weights_forgets_the_cache(frozen):
     assert not torch.allclose(before, frozen.encode(['cat']).hidden)
 
 
+@pytest.mark.parametrize('change', ['in place', 'past PyTorch', 'of a part', 'another tensor'])
+def test_changed_weights_of_an_evaluated_model_are_noticed(trainable, change):
+    trainable.eval()
+    embeddings = trainable.encoder.embeddings.word_embeddings
+    with torch.no_grad():
+        before = trainable.encode(['cat']).hidden
+        assert trainable.encode(['cat']).hidden.data_ptr() and len(trainable._cache) == 1
+        if change == 'in place':
+            embeddings.weight.add_(1)
+        elif change == 'past PyTorch':  # as MMEngine swaps averaged weights in
+            embeddings.weight.data.copy_(embeddings.weight + 1)
+        elif change == 'of a part':
+            trainable.encoder.load_state_dict(
+                {k: v + 1 if v.is_floating_point() else v
+                 for k, v in trainable.encoder.state_dict().items()})
+        else:
+            embeddings.weight = torch.nn.Parameter(embeddings.weight + 1)
+        assert not torch.allclose(before, trainable.encode(['cat']).hidden)
+
+
+def test_remembered_text_depends_on_nothing_that_was_encoded_beside_it(tiny_bert):
+    captions = ['cat', 'a much longer text about a cat', 'two dogs. a remote control. a sofa']
+
+    def features(batches, encode):
+        torch.manual_seed(0)
+        model = BertLanguageModel(tiny_bert, pretrained=False, frozen=True)
+        for batch in batches:
+            found = encode(model, batch)
+        return found
+
+    for encode in (lambda m, batch: m.encode(batch).hidden,
+                   lambda m, batch: m.encode_whole(batch, 'mean')):
+        alone = features([captions[:1], captions[1:2], captions[2:], captions], encode)
+        together = features([captions], encode)
+        assert torch.equal(alone, together)
+
+
+def test_an_unchanged_model_keeps_its_cache_and_a_copy_starts_empty(trainable, count_encodings):
+    trainable.eval()
+    with torch.no_grad():
+        first = trainable.encode(['cat']).hidden
+        other = copy.deepcopy(trainable)
+        assert torch.equal(other.encode(['cat']).hidden, first)
+        trainable.encode(['cat'])
+    assert count_encodings == [1, 1]
+
+
 def test_cache_is_bounded(tiny_bert):
     model = BertLanguageModel(tiny_bert, pretrained=False, frozen=True, cache_tokens=10)
     for word in ('cat', 'dog', 'cow', 'hen', 'pig'):
         model.encode([word])
-        assert model._cached <= 10
-    assert list(model._cache) == ['cow', 'hen', 'pig']
+        assert model._cache.size <= 10
+    assert model._cache.keys() == [(None, 'cow'), (None, 'hen'), (None, 'pig')]
     assert model.encode(['cat', 'dog', 'cow', 'hen', 'pig']).hidden.shape == (5, 3, 32)
 
 

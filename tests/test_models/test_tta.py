@@ -61,13 +61,8 @@ class Scripted(torch.nn.Module):
         self.test_cfg = PredictionSettings(chunk_merge=dict(max_per_img=1))
         self.seen = []
 
-    def test_step(self, data):
-        raise AssertionError
-
-    def data_preprocessor(self, data, training):
-        return data
-
-    def predict(self, inputs, samples, rescale, settings):
+    def test_step(self, data, settings, rescale):
+        samples = data['data_samples']
         self.seen.append((settings, rescale))
         for s in samples:
             boxes, scores, labels = s.script

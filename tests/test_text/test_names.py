@@ -1,7 +1,8 @@
 import pytest
 
-from glip_mm.text import clean_name
-from glip_mm.text.names import split_custom_entities
+from glip_mm.text import Prompt, clean_name
+from glip_mm.text.name_checks import find_name_problems
+from glip_mm.text.names import listed, read_names, split_custom_entities
 
 
 @pytest.mark.parametrize('raw, cleaned', [
@@ -23,6 +24,8 @@ def test_clean_name_is_the_published_one(raw, cleaned):
     ('cat . dog .', ['cat', 'dog']),
     ('st.bernard. cat.', ['st.bernard', 'cat']),
     ('bench', ['bench']),
+    ('cat\nremote control\r\n\n', ['cat', 'remote control']),
+    ('cat, dog', ['cat, dog']),
 ])
 def test_split_custom_entities(text, names):
     assert split_custom_entities(text) == names
@@ -32,3 +35,45 @@ def test_split_custom_entities(text, names):
 def test_split_custom_entities_without_a_name(text):
     with pytest.raises(ValueError, match='holds no name'):
         split_custom_entities(text)
+
+
+@pytest.mark.parametrize('data', [
+    'cat\r\nräuber\n\n'.encode(), 'cat\nräuber'.encode('utf-8-sig'), 'cat\nräuber'.encode('utf-16'),
+    b'\xfe\xff' + 'cat\nräuber'.encode('utf-16-be')])
+def test_a_file_of_names(tmp_path, data):
+    (tmp_path / 'names.txt').write_bytes(data)
+    assert read_names(tmp_path / 'names.txt') == ['cat', 'räuber']
+
+
+@pytest.mark.parametrize('data, message', [
+    ('cat\nräuber'.encode('latin-1'), "names.txt', line 2: byte 0xe4 is no utf-8"),
+    ('cat'.encode('utf-16-le'), "names.txt', line 1: it holds zero bytes"),
+    (b' \n', "names.txt' names nothing")])
+def test_no_file_of_names(tmp_path, data, message):
+    (tmp_path / 'names.txt').write_bytes(data)
+    with pytest.raises(ValueError, match=message):
+        read_names(tmp_path / 'names.txt')
+
+
+def test_a_string_is_one_name():
+    assert listed('cat') == ['cat'] and listed(('cat', 'dog')) == ['cat', 'dog']
+    with pytest.raises(TypeError, match=r"did you mean \['ab'\]"):
+        Prompt.from_caption('a b', [[0, 1], [2, 3]], names='ab')
+
+
+def test_names_that_are_read_otherwise():
+    ids = {'cat': 5, 'Cat': 5, 'dog': 6, '猫': 1}
+
+    def tokenize(texts):
+        return [[ids.get(word, 9) for word in text.split()] for text in texts]
+
+    names = ['cat', 'Cat', 'dog', '猫', 'a,b', 'bus. car', 'bus.', 'word ' * 40, '', ' ']
+    prompt = Prompt.from_names(names)
+    texts = [prompt.caption[begin:end] for begin, end in prompt.pieces]
+    problems = find_name_problems(prompt, texts, tokenize, 1)
+    assert problems.same == [('cat', ['cat', 'Cat']), ('a,b', ['a,b', 'bus.'])]
+    assert problems.unknown == ['猫'] and problems.long == [('word ' * 40, 40)]
+    assert problems.joined == ['a,b', 'bus. car', 'bus.']
+    assert len(problems.messages()) == 4
+    caption = Prompt.from_caption('a cat, a dog', [[0, 5]])
+    assert find_name_problems(caption, [], tokenize, 1).messages() == []

@@ -1,6 +1,5 @@
 """Checks of a data set's prompt, with the model's tokenizer."""
 
-from collections import defaultdict
 from typing import Any
 
 from torch import nn
@@ -11,8 +10,6 @@ from glip_mm.text import Prompt
 
 from .findings import Findings, both_sides
 
-#: Number of tokens from which a class name is suspicious.
-LONG = 32
 REWORD = ('; rename them, or say them in other words: --prompts of tools/finetune.py, or '
           "caption_prompt={NAME: dict(name='WORDS')} of BuildPrompt and of the tested data set")
 
@@ -78,7 +75,7 @@ def unwrapped(model: nn.Module) -> Any:
 
 
 def check_names(title: str, prompt: Prompt, model: Any, findings: Findings) -> None:
-    """Find names with equal tokens, unknown to the vocabulary, or very long.
+    """Warn of names that the model reads otherwise than their author meant.
 
     Args:
         title: Name of the data set, for messages.
@@ -86,32 +83,5 @@ def check_names(title: str, prompt: Prompt, model: Any, findings: Findings) -> N
         model: A GLIP.
         findings: Findings to add warnings to.
     """
-    tokenizer = model.language_model.tokenizer
-    same, unknown, long = defaultdict(list), [], []
-
-    def tokens(text: str) -> list[int]:
-        return tokenizer(text, add_special_tokens=False, verbose=False)['input_ids']
-
-    # with class texts, the model reads more than the name
-    for name, words, (begin, end) in zip(prompt.names, model.prompts.texts(prompt),
-                                         prompt.pieces or ()):
-        ids = tokens(words)
-        same[tuple(ids)].append((name, words))
-        if tokenizer.unk_token_id in ids:
-            unknown.append(name)
-        length = len(tokens(prompt.caption[begin:end]))
-        if length > LONG:
-            long.append(f'{name[:60]!r}... ({length} tokens)')
-    same.pop((), None)  # blank names are reported as having no token
-    double = [v for v in same.values() if len(v) > 1]
-    if double:
-        findings.warnings.append(
-            f'{title}: the model cannot tell these classes apart, their names are the same after '
-            'cleaning: ' + '; '.join(f'{" ".join(v[0][1].lower().split())!r} <- '
-                                     f'{[name for name, _ in v]}' for v in double) + REWORD)
-    if unknown:
-        findings.warnings.append(f'{title}: the language model does not know these names, or parts '
-                                 f'of them, and reads them as [UNK]: {unknown}{REWORD}')
-    if long:
-        findings.warnings.append(f'{title}: these names are whole sentences, and a box scores the '
-                                 f'mean over all their words: {long}{REWORD}')
+    problems = model.prompts.name_problems(prompt)
+    findings.warnings += [f'{title}: {message}{REWORD}' for message in problems.messages()]

@@ -100,7 +100,9 @@ def rank_level(level: LevelOutput, token_map: Tensor, settings: PredictionSettin
         which are -1 where there is no candidate.
     """
     num_entities = token_map.shape[1]
-    scores = aggregate_scores(level.logits.float().sigmoid(), token_map, settings.score_agg)
+    # autocast would round the scores of a matrix product to a few digits, and many to one value
+    with torch.autocast(level.logits.device.type, enabled=False):
+        scores = aggregate_scores(level.logits.float().sigmoid(), token_map, settings.score_agg)
     ranked = scores * level.centerness.float().sigmoid()[..., None]  # [B, A, E]
     ranked = ranked.masked_fill(scores <= settings.score_thr, -1).flatten(1)
     if fixed_count:

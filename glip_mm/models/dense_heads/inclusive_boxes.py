@@ -22,7 +22,8 @@ from glip_mm.ops.nms import greedy, pairwise_iou
 CODER_WEIGHTS = (10.0, 5.0)
 #: Largest dw, dh before the exponential; there is no lower limit.
 MAX_LOG_RATIO = math.log(1000 / 16)
-#: Pairs of boxes that a GPU compares at once: about a gigabyte of memory.
+#: Pairs of boxes that a GPU compares at once: about a gigabyte of memory. An image with more, as
+#: from the views of test-time augmentation, is treated label by label.
 PAIRS_AT_ONCE = 1 << 25
 
 
@@ -123,12 +124,12 @@ def unsuppressed(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
     Returns:
         ``[B, P]`` bool, the boxes that are kept.
     """
-    if boxes.is_cuda:
+    if boxes.is_cuda and labels.shape[1]**2 <= PAIRS_AT_ONCE:
         images = max(1, PAIRS_AT_ONCE // max(1, labels.shape[1]**2))
         parts = zip(boxes.split(images), labels.split(images))
         return torch.cat([nms_at_once(*part, iou_threshold) for part in parts]) & (labels >= 0)
     stays = torch.zeros_like(labels, dtype=torch.bool)
-    falling = torch.arange(labels.shape[1], 0, -1, dtype=boxes.dtype)
+    falling = torch.arange(labels.shape[1], 0, -1, dtype=boxes.dtype, device=boxes.device)
     for image in range(len(labels)):
         for label in labels[image].unique().tolist():
             if label >= 0:

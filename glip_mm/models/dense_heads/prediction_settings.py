@@ -39,6 +39,8 @@ class PredictionSettings:
         chunked_size: names per prompt of a long vocabulary; -1: as many as the token budget holds.
         chunk_batch: prompts that go through the network together; None: by memory.
         chunk_merge: merging of the chunks, also as a dict.
+        mix_sizes: pad the images of a batch to the largest of them. The default is to take those
+            of one padded size together, so that a batch finds what its images have alone.
         last_pixel: width of boxes is x2 - x1 + 1 (COCO, ODinW) and not, as in the published
             evaluations of LVIS and Flickr30k alone, x2 - x1.
 
@@ -54,6 +56,7 @@ class PredictionSettings:
     chunked_size: int = -1
     chunk_batch: int | None = None
     chunk_merge: ChunkMerge = field(default_factory=ChunkMerge)
+    mix_sizes: bool = False
     last_pixel: bool = True
 
     def __post_init__(self) -> None:
@@ -74,8 +77,10 @@ class PredictionSettings:
         _check_count('chunked_size', self.chunked_size, 'as many as a prompt holds')
         if self.chunk_batch is not None:
             _check_count('chunk_batch', self.chunk_batch, None)
-        if not isinstance(self.last_pixel, bool):
-            raise ValueError(f'model.test_cfg.last_pixel={self.last_pixel!r}: give True or False')
+        for name in ('mix_sizes', 'last_pixel'):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f'model.test_cfg.{name}={getattr(self, name)!r}: give True or '
+                                 'False')
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any] | None) -> 'PredictionSettings':

@@ -41,7 +41,7 @@ class ClassTextBatcher(PromptBatcher):
         strict: Raise an error for a class without a definition, instead of a warning.
         max_classes_per_batch: Classes that a training batch is compared with; default: all that
             its prompts name.
-        batch_size: Texts that go through the language model together.
+        batch_size: Texts that go through a trained language model together.
     """
 
     def __init__(self, language_model: BertLanguageModel, knowledge: str | None = None,
@@ -130,11 +130,10 @@ class ClassTextBatcher(PromptBatcher):
         count = len(prompt.entities)
         if max_classes is None or count <= max_classes or prompt.pieces is None:
             return [Chunk(prompt, torch.arange(count))]
-        key = ('chunks', prompt, max_classes)
-        if key not in self._cache:
-            self._remember(key, [Chunk(prompt.select(labels.tolist()), labels)
-                                 for labels in torch.arange(count).split(max_classes)])
-        return self._cache[key]  # type: ignore[return-value]
+        return self._remembered(
+            ('chunks', prompt, max_classes),
+            lambda: [Chunk(prompt.select(labels.tolist()), labels)
+                     for labels in torch.arange(count).split(max_classes)])
 
     def encode(self, prompts: Sequence[Prompt]) -> TextFeatures:
         """Encode the classes of ``B`` prompts, each distinct text once.

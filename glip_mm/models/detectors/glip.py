@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from mmdet.models.detectors.base import BaseDetector
-from mmdet.structures import SampleList
+from mmdet.structures import DetDataSample, SampleList
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
@@ -31,7 +31,7 @@ from .class_text_batch import ClassTextBatcher
 from .contracts import agreed, check_strides
 from .gradient_checkpointing import switch_checkpointing
 from .labels import last_labels, present_spans
-from .prompt_batch import PromptBatcher, by_chunk, chunks_at_once, maps_of
+from .prompt_batch import PromptBatcher, by_chunk, by_padded_size, chunks_at_once, maps_of
 
 #: Marks a state dict that :meth:`GLIP.load_state_dict` has renamed.
 _ADAPTED = 'glip_mm_adapted'
@@ -343,20 +343,42 @@ class GLIP(BaseDetector):
 
     # ---------------------------------------------------------------- inference
 
-    def test_step(self, data: dict, settings: PredictionSettings | None = None) -> SampleList:
+    def test_step(self, data: dict, settings: PredictionSettings | None = None,
+                  rescale: bool = True) -> SampleList:
         """Detect in a batch of a data loader.
+
+        Images that are padded to one size go through the network together, others after them:
+        the fusion averages over padding, too, so an image beside a larger one has other scores
+        than alone. ``test_cfg.mix_sizes`` pads all of them to the largest.
 
         Args:
             data: ``inputs`` and ``data_samples``.
             settings: see :meth:`predict`.
+            rescale: see :meth:`predict`.
 
         Returns:
             See :meth:`predict`.
         """
-        if settings is None:
-            return super().test_step(data)
-        data = self.data_preprocessor(data, False)
-        return self.predict(data['inputs'], data['data_samples'], settings=settings)
+        images, samples = data['inputs'], data['data_samples']
+        groups = [list(range(len(images)))]
+        if not (settings or self.test_cfg).mix_sizes and not isinstance(images, Tensor):
+            divisor = getattr(self.data_preprocessor, 'pad_size_divisor', 1)
+            groups = by_padded_size([image.shape[-2:] for image in images], divisor)
+        found: dict[int, DetDataSample] = {}
+        for group in groups:
+            part = data if len(groups) == 1 else dict(
+                data, inputs=[images[i] for i in group], data_samples=[samples[i] for i in group])
+            part = self.data_preprocessor(part, False)
+            if settings is None and rescale:
+                results = self._run_forward(part, mode='predict')
+            else:
+                results = self.predict(part['inputs'], part['data_samples'], rescale, settings)
+            found.update(zip(group, results))
+        return [found[i] for i in range(len(found))]
+
+    def val_step(self, data: dict) -> SampleList:
+        """Detect in a batch of a data loader, see :meth:`test_step`."""
+        return self.test_step(data)
 
     def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True,
                 settings: PredictionSettings | None = None) -> SampleList:
@@ -376,6 +398,8 @@ class GLIP(BaseDetector):
             The samples with ``pred_instances``: ``bboxes`` (MMDetection's xyxy), ``scores``,
             ``labels`` (index in the prompt) and ``label_names``, best first.
         """
+        if hasattr(self.language_model, 'forget_if_changed'):
+            self.language_model.forget_if_changed()  # while a GPU has nothing to do yet
         return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples, rescale,
                                        settings)
 

@@ -67,11 +67,9 @@ class GLIPTTAModel(BaseTTAModel):
         return self.merge_preds(list(zip(*views)))
 
     def _candidates(self, view: dict) -> SampleList:
-        view = self.module.data_preprocessor(view, False)
         everything = self.module.test_cfg.replace(
             iou_threshold=None, max_per_img=-1, chunk_merge=ChunkMerge(), last_pixel=True)
-        samples = self.module.predict(view['inputs'], view['data_samples'], rescale=False,
-                                      settings=everything)
+        samples = self.module.test_step(view, everything, rescale=False)
         for sample in samples:
             found = sample.pred_instances
             found = found[self._in_range(found.bboxes, sample)]

@@ -1,19 +1,24 @@
 """Prompts as the network needs them: pieces that fit the language model, and token maps."""
 
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple, TypeVar
 
 import torch
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from glip_mm.models.bounded_cache import BoundedCache
 from glip_mm.models.language_models import BertLanguageModel, TextFeatures
 from glip_mm.text import Prompt, positive_map, split_prompt
+from glip_mm.text.name_checks import NameProblems, find_name_problems
+
+T = TypeVar('T')
 
 #: Prompts remembered: a vocabulary in chunks, or the distinct captions of some batches.
 CACHE_SIZE = 4096
+#: In training, where drawn prompts never recur: those of some batches.
+TRAINING_CACHE_SIZE = 64
 
 
 class Chunk(NamedTuple):
@@ -32,7 +37,7 @@ class PromptBatcher:
 
     def __init__(self, language_model: BertLanguageModel) -> None:
         self.language_model = language_model
-        self._cache: OrderedDict[Hashable, object] = OrderedDict()
+        self._cache = BoundedCache(CACHE_SIZE)
         self._warned: set = set()
 
     def chunks(self, prompt: Prompt, max_classes: int | None = None) -> list[Chunk]:
@@ -40,10 +45,8 @@ class PromptBatcher:
 
         A caption cannot be cut: one that is too long loses its end, with a warning.
         """
-        key = ('chunks', prompt, max_classes)
-        if key not in self._cache:
-            self._remember(key, self._split(prompt, max_classes))
-        return self._cache[key]  # type: ignore[return-value]
+        return self._remembered(('chunks', prompt, max_classes),
+                                lambda: self._split(prompt, max_classes))
 
     def _split(self, prompt: Prompt, max_classes: int | None) -> list[Chunk]:
         if prompt.pieces is None:
@@ -57,6 +60,12 @@ class PromptBatcher:
     def texts(self, prompt: Prompt) -> list[str]:
         """Return the text of each class name in a prompt; nothing for a caption."""
         return [prompt.caption[begin:end] for begin, end in prompt.pieces or ()]
+
+    def name_problems(self, prompt: Prompt) -> NameProblems:
+        """Find class names that the language model reads otherwise than their author meant."""
+        tokenizer = self.language_model.tokenizer
+        return find_name_problems(prompt, self.texts(prompt), self.language_model.token_ids,
+                                  tokenizer.unk_token_id)
 
     def describe(self, prompt: Prompt) -> str:
         """Describe what the language model reads, for a log."""
@@ -73,12 +82,11 @@ class PromptBatcher:
 
     def token_map(self, prompt: Prompt) -> Tensor:
         """Map entities to their tokens, ``[E, L]`` bool on the CPU."""
-        key = ('map', prompt)
-        if key not in self._cache:
+        def owned() -> Tensor:
             owned = positive_map(prompt, self.language_model.offsets(prompt.caption))
             self._warn_without_tokens(prompt, (~owned.any(axis=1)).nonzero()[0].tolist())
-            self._remember(key, torch.from_numpy(owned))
-        return self._cache[key]  # type: ignore[return-value]
+            return torch.from_numpy(owned)
+        return self._remembered(('map', prompt), owned)
 
     def batch_token_map(self, prompts: Sequence[Prompt], mask: Tensor) -> Tensor:
         """Stack the token maps of a batch.
@@ -106,16 +114,32 @@ class PromptBatcher:
                 f'blank names, or words beyond language_model.max_tokens='
                 f'{self.language_model.max_tokens}')
 
-    def _remember(self, key: Hashable, value: object) -> None:
-        self._cache[key] = value
-        if len(self._cache) > CACHE_SIZE:
-            self._cache.popitem(last=False)
+    def _remembered(self, key: Hashable, compute: Callable[[], T]) -> T:
+        value = self._cache.get(key)
+        if value is None:
+            value = compute()
+            most = TRAINING_CACHE_SIZE if torch.is_grad_enabled() else None
+            self._cache.put(key, value, most=most)
+        return value
 
 
 def by_chunk(chunks: Sequence[Sequence[Chunk]]) -> list[tuple[int, Chunk]]:
     """Order (image, chunk) pairs so that images that share a chunk stand together."""
     longest = max(len(c) for c in chunks)
     return [(i, c[k]) for k in range(longest) for i, c in enumerate(chunks) if k < len(c)]
+
+
+def by_padded_size(sizes: Sequence[Sequence[int]], divisor: int) -> list[list[int]]:
+    """Group images that are padded to the same size, in the order of their first ones.
+
+    Example:
+        >>> by_padded_size([(60, 90), (64, 100), (50, 96)], divisor=32)
+        [[0, 2], [1]]
+    """
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for index, size in enumerate(sizes):
+        groups.setdefault(tuple(-(-side // divisor) for side in size), []).append(index)
+    return list(groups.values())
 
 
 #: Copies of its pyramid that a prompt may need in the network, generously; fusion goes in tiles.

@@ -1,7 +1,6 @@
 """BERT-family tokenizer and encoder."""
 
-import contextlib
-from collections import OrderedDict
+import threading
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
@@ -13,10 +12,17 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from glip_mm.compat import load_tokenizer, quiet_transformers
+from glip_mm.models.bounded_cache import BoundedCache
 from glip_mm.registry import MODELS
 from glip_mm.text.language_model_files import ASSETS, resolve_language_model
 
 from .text_features import AGGREGATES, TextFeatures, TokenBatch
+
+#: Values of each tensor that are compared with those of earlier, see
+#: :meth:`BertLanguageModel.forget_if_changed`.
+SAMPLED_VALUES = 64
+# a tokenizer changes its own settings from call to call, and fails if two threads do so at once
+_tokenizing = threading.Lock()
 
 
 @MODELS.register_module()
@@ -67,8 +73,9 @@ class BertLanguageModel(BaseModule):
                 gradient_checkpointing_kwargs=dict(use_reentrant=False))
         if frozen:
             self.encoder.requires_grad_(False)
-        self._cache: OrderedDict[Hashable, Tensor] = OrderedDict()
-        self._cache_tokens, self._cached = cache_tokens, 0
+        self._cache = BoundedCache(cache_tokens)
+        self._versions: tuple = ()  # of the weights that the cache was computed with
+        self._values: Tensor | None = None  # some of them
         self._untrained = pretrained  # until init_weights or a checkpoint brings the weights
         self.train(self.training)
 
@@ -129,7 +136,33 @@ class BertLanguageModel(BaseModule):
     def clear_cache(self) -> None:
         """Forget all encoded captions."""
         self._cache.clear()
-        self._cached = 0
+
+    def forget_if_changed(self, read: bool = True) -> None:
+        """Forget all encoded captions if the weights are others than before.
+
+        A change in place by PyTorch's operators is always noticed. One that goes past them
+        (``parameter.data.copy_()``, as averages of weights are swapped in) shows in the values
+        alone, of which some of each tensor are compared: reading them waits for a GPU.
+
+        Args:
+            read: Whether to compare values, too.
+        """
+        weights = list(self.encoder.parameters())
+        versions = tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights)
+        changed = versions != self._versions
+        if read:
+            with torch.no_grad():
+                # a NaN equals itself as an integer
+                values = torch.cat([
+                    w.detach().reshape(-1)[::max(1, w.numel() // SAMPLED_VALUES)].float()
+                    for w in weights]).view(torch.int32)
+            before = self._values
+            changed |= before is None or before.device != values.device or not (
+                torch.equal(before, values))
+            self._values = values
+        if changed:
+            self.clear_cache()
+            self._versions = versions
 
     def _apply(self, fn, *args, **kwargs):
         # moving or casting the model invalidates what it computed before
@@ -142,17 +175,23 @@ class BertLanguageModel(BaseModule):
         self._untrained = False
         super()._load_from_state_dict(*args, **kwargs)
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of each text, without [CLS] and [SEP]."""
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text's tokens, without [CLS] and [SEP]."""
         if not texts:
             return []
-        encoded = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)
-        return [len(ids) for ids in encoded['input_ids']]
+        with _tokenizing:
+            return self.tokenizer(list(texts), add_special_tokens=False,
+                                  verbose=False)['input_ids']
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text, without [CLS] and [SEP]."""
+        return [len(ids) for ids in self.token_ids(texts)]
 
     def offsets(self, caption: str) -> np.ndarray:
         """Return the characters of each token of a caption, ``[L, 2]``; special tokens: (0, 0)."""
-        encoded = self.tokenizer(caption, max_length=self.max_tokens, truncation=True,
-                                 return_offsets_mapping=True, verbose=False)
+        with _tokenizing:
+            encoded = self.tokenizer(caption, max_length=self.max_tokens, truncation=True,
+                                     return_offsets_mapping=True, verbose=False)
         return np.asarray(encoded['offset_mapping'])
 
     def tokenize(self, captions: Sequence[str]) -> TokenBatch:
@@ -164,9 +203,10 @@ class BertLanguageModel(BaseModule):
         Returns:
             Tokens on the encoder's device.
         """
-        encoded = self.tokenizer(
-            list(captions), max_length=self.max_tokens, truncation=True, padding='longest',
-            return_offsets_mapping=True, return_special_tokens_mask=self.mask_special)
+        with _tokenizing:
+            encoded = self.tokenizer(
+                list(captions), max_length=self.max_tokens, truncation=True, padding='longest',
+                return_offsets_mapping=True, return_special_tokens_mask=self.mask_special)
         device = next(self.encoder.parameters()).device
         mask = torch.tensor(encoded['attention_mask'], dtype=torch.bool)
         offsets = [np.asarray(o)[:n] for o, n in zip(encoded['offset_mapping'],
@@ -215,7 +255,7 @@ class BertLanguageModel(BaseModule):
         self._warn_if_untrained()
         distinct = list(dict.fromkeys(captions))
         if self._constant and self.num_layers == 1 and not self.mask_special:
-            rows = self._cached_rows(distinct)
+            rows = list(self._remembered(distinct).values())
             hidden = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
             lengths = torch.tensor([len(r) for r in rows]).to(hidden.device, non_blocking=True)
             mask = torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]
@@ -236,35 +276,22 @@ class BertLanguageModel(BaseModule):
         Args:
             texts: ``T`` texts, repetitions allowed.
             aggregate: One of :data:`AGGREGATES`.
-            batch_size: Texts that go through the encoder together.
+            batch_size: Texts that go through the encoder together in training.
 
         Returns:
             ``[T, D]``.
         """
         self._warn_if_untrained()
-        constant = self._constant
+        distinct = list(dict.fromkeys(texts))
+        if self._constant:
+            vectors = self._remembered(distinct, aggregate)
+            return torch.cat([vectors[text] for text in texts])
         found: dict[str, Tensor] = {}
-        for text in dict.fromkeys(texts):
-            key = (aggregate, text)
-            if constant and key in self._cache:
-                self._cache.move_to_end(key)
-                found[text] = self._cache[key][0]
         # those of about the same length together need little padding
-        missing = sorted((t for t in dict.fromkeys(texts) if t not in found), key=len)
-        for start in range(0, len(missing), batch_size):
-            group = missing[start:start + batch_size]
-            tokens = self.tokenize(group)
-            with contextlib.ExitStack() as stack:
-                if constant:
-                    stack.enter_context(torch.no_grad())
-                    stack.enter_context(torch.autocast(tokens.mask.device.type, enabled=False))
-                vectors = AGGREGATES[aggregate](self(*tokens[:2]))
-            found.update(zip(group, vectors))
-            if constant:
-                self._cache.update(((aggregate, text), vector[None].clone())
-                                   for text, vector in zip(group, vectors))
-                self._cached += len(group)
-        self._trim_cache()
+        by_length = sorted(distinct, key=len)
+        for start in range(0, len(by_length), batch_size):
+            group = by_length[start:start + batch_size]
+            found.update(zip(group, AGGREGATES[aggregate](self(*self.tokenize(group)[:2]))))
         return torch.stack([found[text] for text in texts])
 
     def _warn_if_untrained(self) -> None:
@@ -274,23 +301,26 @@ class BertLanguageModel(BaseModule):
                 f"the pretrained weights of language model '{self.name}' were not loaded: call "
                 'init_weights() of the model (training does) or load a checkpoint')
 
-    def _cached_rows(self, captions: list[str]) -> list[Tensor]:
-        """Return the hidden states ``[l, D]`` of each caption without its padding."""
-        missing = [c for c in captions if c not in self._cache]
-        if missing:
-            tokens = self.tokenize(missing)
-            with torch.no_grad(), torch.autocast(tokens.mask.device.type, enabled=False):
-                hidden = self(*tokens[:2]).hidden
-            for caption, row, length in zip(missing, hidden, tokens.mask.sum(1).tolist()):
-                self._cache[caption] = row[:length].clone()
-                self._cached += length
-        rows = []
-        for caption in captions:
-            self._cache.move_to_end(caption)
-            rows.append(self._cache[caption])
-        self._trim_cache()
-        return rows
+    def _remembered(self, texts: Sequence[str], aggregate: str | None = None
+                    ) -> dict[str, Tensor]:
+        """Return the hidden states ``[l, D]`` of distinct texts, or one vector ``[1, D]`` each.
 
-    def _trim_cache(self) -> None:
-        while self._cached > self._cache_tokens and len(self._cache) > 1:
-            self._cached -= len(self._cache.popitem(last=False)[1])
+        Each text goes through the encoder alone. In a batch the last bits would depend on the
+        texts beside it, and a resumed training, which meets a text in another batch for the first
+        time, would differ from one that was not interrupted.
+        """
+        on_cpu = next(self.encoder.parameters()).device.type == 'cpu'
+        self.forget_if_changed(read=on_cpu)  # elsewhere once for each image, by the detector
+        found: dict[str, Tensor] = {}
+        for text in texts:
+            key: Hashable = (aggregate, text)
+            features = self._cache.get(key)
+            if features is None:
+                ids, mask, _ = self.tokenize([text])
+                with torch.no_grad(), torch.autocast(mask.device.type, enabled=False):
+                    encoded = self(ids, mask)
+                    features = (encoded.hidden[0] if aggregate is None
+                                else AGGREGATES[aggregate](encoded))
+                self._cache.put(key, features, len(features))
+            found[text] = features
+        return found

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from glip_mm.text.names import listed
+
 _INSTALL = ("model.tuning='lora' needs the library peft ({error}): pip install --no-deps peft "
             'accelerate')
 
@@ -46,8 +48,8 @@ def choose_layers(names: Sequence[str], targets: Sequence[str] | None) -> list[s
 
 
 def add_adapters(model: nn.Module, r: int = 8, alpha: float = 16, dropout: float = 0.0,
-                 parts: Sequence[str] = ('backbone', 'language_model', 'fusion_neck'),
-                 targets: Sequence[str] | None = None) -> None:
+                 parts: str | Sequence[str] = ('backbone', 'language_model', 'fusion_neck'),
+                 targets: str | Sequence[str] | None = None) -> None:
     """Put ``alpha / r`` times a product of two thin matrices beside linear layers.
 
     The product starts at zero. In state dicts a layer's own weights keep their names, so that any
@@ -67,6 +69,7 @@ def add_adapters(model: nn.Module, r: int = 8, alpha: float = 16, dropout: float
         ImportError: Without ``peft``.
         ValueError: If no layer is meant.
     """
+    parts, targets = listed(parts), None if targets is None else listed(targets)
     for part in parts:
         if not hasattr(model, part):
             raise ValueError(f"model.tuning.parts has '{part}', which the model has not; choose "
