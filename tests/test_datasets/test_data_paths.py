@@ -14,6 +14,7 @@ from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.converters import tsv_records
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
+from glip_mm.datasets.formats import open_folder
 from glip_mm.datasets.transforms.load_image import LoadImage
 from glip_mm.pseudo_labels.captioned_images import find_shards
 from glip_mm.pseudo_labels.label_rows import LabelRows
@@ -133,3 +134,17 @@ def test_a_pipe_or_device_is_not_waited_for(tmp_path, settings):
     for path, kind in ((tmp_path / 'p.jpg', 'a pipe'), ('/dev/zero', 'a device')):
         with pytest.raises(BadSample, match=f'it is {kind}, not a file'):
             LoadImage(**settings)(dict(img_path=str(path)))
+
+
+@pytest.mark.parametrize('name', ['{}/x.jpg', '../x.jpg', '../../x.jpg'])
+def test_folders_look_for_images_within_them(secret, name):
+    folder = secret / 'images'
+    (folder / 'train.json').write_text(json.dumps(dict(
+        images=[dict(id=1, file_name=name.format(secret), width=8, height=8)],
+        annotations=[dict(id=1, image_id=1, category_id=1, bbox=[0, 0, 4, 4])],
+        categories=[dict(id=1, name='cat')])))
+    with pytest.raises(FileNotFoundError, match='are not found'):
+        open_folder(folder, 'coco')
+    Image.new('RGB', (8, 8)).save(folder / 'x.jpg')  # the path of another machine
+    split, = open_folder(folder, 'coco').splits.values()
+    assert split.images == folder and split.read()[0]['images'][0]['file_name'] == 'x.jpg'

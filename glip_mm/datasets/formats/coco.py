@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from glip_mm.datasets.coco_file import collect, iterate_coco
 from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
@@ -202,7 +203,7 @@ def find_images(names: Sequence[str], folder: Path, ann_file: Path, split: str
     ways: list[Callable[[str], str]] = [_same, _last]
     best: tuple[int, int, Path, Callable[[str], str]] | None = None
     for rank, (way, place) in enumerate((w, p) for w in ways for p in places):
-        hits = sum((place / way(name)).is_file() for name in names if way(name))
+        hits = sum(_is_below(place, way(name)) for name in names if way(name))
         if hits and (best is None or hits > best[0]):
             best = hits, rank, place, way
         if hits == len(names):
@@ -216,6 +217,13 @@ def find_images(names: Sequence[str], folder: Path, ann_file: Path, split: str
             whole = path.as_posix().endswith('/' + name)
             return (Path(path.as_posix()[:-len(name)]), _same) if whole else (path.parent, _last)
     return None
+
+
+def _is_below(folder: Path, name: str) -> bool:
+    try:
+        return Path(below(folder, name)).is_file()
+    except ValueError:  # it leads out
+        return False
 
 
 def _same(name: str) -> str:
