@@ -103,6 +103,8 @@ class ListedFolder(CaptionRows):
         sample = Sample(name, None, self.images / name, {})
         if caption is None:
             return sample._replace(fault='no caption')
+        if (self.images / caption).exists() and not (self.images / caption).is_file():
+            return sample._replace(fault='broken caption', detail=f'{caption}: it is no file')
         try:
             text = (self.images / caption).read_text(encoding='utf-8-sig').strip()
         except FileNotFoundError:  # a link that leads nowhere

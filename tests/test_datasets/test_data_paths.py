@@ -15,6 +15,7 @@ from glip_mm.datasets.converters import tsv_records
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.formats import open_folder
+from glip_mm.datasets.image_size import size_below
 from glip_mm.datasets.transforms.load_image import LoadImage
 from glip_mm.pseudo_labels.captioned_images import find_shards
 from glip_mm.pseudo_labels.label_rows import LabelRows
@@ -125,6 +126,22 @@ def test_keys_and_files_of_tsv_bundles(secret):
         (folder / 'b.yaml').write_text(f'label: {name}\n')
         with pytest.raises(DataError, match="b.yaml': label: the file name '.*' leads out of"):
             tsv_records(folder / 'b.yaml')
+
+
+def test_sizes_are_those_of_images_below(secret):
+    assert size_below(secret / 'images', 'good.jpg') == (8, 8)
+    for name in ('../x.jpg', str(secret / 'x.jpg'), 'none.jpg', 'a\0b'):
+        assert size_below(secret / 'images', name) is None
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes')
+def test_a_caption_that_is_a_pipe(secret):
+    folder = secret / 'images'
+    os.mkfifo(folder / 'good.txt')
+    Image.new('RGB', (8, 8)).save(folder / 'z.jpg')
+    (folder / 'z.txt').write_text('a cat')
+    assert [(s.name, s.fault) for shard in find_shards(folder, secret / 'run') for s in shard] == [
+        ('good.jpg', 'broken caption'), ('z.jpg', '')]
 
 
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes')

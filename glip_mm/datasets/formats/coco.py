@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from glip_mm.datasets.coco_file import collect, iterate_coco
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
-from glip_mm.datasets.image_size import image_size
+from glip_mm.datasets.image_size import size_below
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
@@ -311,7 +311,7 @@ def _read(ann_file: Path, images: Path, way: Callable[[str], str]) -> tuple[dict
         return way(name.replace('\\', '/')) if isinstance(name, str) else name
 
     rows = iterate_coco(ann_file, report, optional=['annotations'], file_name=name_of,
-                        sizes=lambda name: image_size(images / name), progress=False)
+                        sizes=partial(size_below, images), progress=False)
     return collect(rows, report), report
 
 

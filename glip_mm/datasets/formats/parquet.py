@@ -16,7 +16,7 @@ from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.boxes import four_numbers
 from glip_mm.datasets.coco_file import Placed, content_of
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.image_size import image_size
+from glip_mm.datasets.image_size import image_size, size_below
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
@@ -190,8 +190,9 @@ def _read(paths: Sequence[Path], split: str, source: Path, images: Path) -> tupl
         image = _image(row[table.image], split, number)
         width, height = row.get('width'), row.get('height')
         if not (width and height):
-            encoded = images / image.name if image.content is None else image.content
-            width, height = image_size(encoded) or (None, None)
+            size = (size_below(images, image.name) if image.content is None
+                    else image_size(image.content))
+            width, height = size or (None, None)
         rows.append((where, dict(id=number, file_name=image.name, width=width, height=height),
                      _objects(row[table.objects], table)))
     corners = _are_corners([(image, [one.get(table.boxes) for one in objects])
