@@ -43,6 +43,10 @@ def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: i
         raise FileNotFoundError(f'{opened.describe()}: it has no train split, only '
                                 f'{", ".join(map(repr, opened.splits))}')
     parts = {'train': first, **{n: n for n in ('val', 'test') if n in opened.splits}}
+    untested = f"'{folder}' has no test split: tested on val"
+    if 'test' in parts and not opened.content('test')['annotations']:
+        del parts['test']
+        untested = f"'{opened.splits['test'].source}' has no annotations: tested on val"
     classes = _common_classes(opened, parts)
     found = {part: Split(opened.coco_file(name, out), opened.image_folder(name, out))
              for part, name in parts.items()}
@@ -57,8 +61,8 @@ def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: i
                          f"('{found['val'].ann_file}'): leave the option out")
     doubts: tuple[str, ...] = ()
     if 'test' not in found:
-        doubts = (f"'{folder}' has no test split: tested on val, which also chooses the "
-                  'checkpoint, so that results are better than of images never seen', )
+        doubts = (f'{untested}, which also chooses the checkpoint, so that results are better than '
+                  'of images never seen', )
     splits = Splits(opened.name, classes, found['train'], found['val'],
                     found.get('test', found['val']), description=opened.describe())
     return replace(splits, doubts=(*doubts, *check_splits(splits)))

@@ -58,6 +58,15 @@ def test_an_undivided_folder(pets, tmp_path):
     assert splits.val == splits.test and splits.train.images == pets / 'train'
 
 
+def test_a_test_split_that_was_never_annotated(pets):
+    rows = json.loads((pets / 'test/_annotations.coco.json').read_text())
+    del rows['annotations']
+    (pets / 'test/_annotations.coco.json').write_text(json.dumps(rows))
+    splits = folder_splits(pets)
+    assert splits.test == splits.val
+    assert "_annotations.coco.json' has no annotations: tested on val" in splits.doubts[0]
+
+
 @pytest.mark.parametrize('change, message', [
     (lambda f: shutil.rmtree(f), 'is not a folder'),
     (lambda f: shutil.rmtree(f / 'train'), "it has no train split, only 'val', 'test'"),

@@ -330,11 +330,11 @@ def rows_of(items: Iterable[Annotated], classes: Sequence[str], report: Report
         DataError: If there is no class, or none of the images.
     """
     ids = {name: number for number, name in enumerate(classes, 1)}
+    items = list(items)
     if not ids:
-        raise DataError(f"'{report.source}' names no class: no box has a label")
+        raise DataError(f"'{report.source}' names no class: no box has a label{_causes(report)}")
     for name, number in ids.items():
         yield 'categories', f'class {name!r}', dict(id=number, name=name)
-    items = list(items)
     exact = {item.image.name for item in items if item.image and item.image.exact}
     guessed = Counter(item.image.name for item in items if item.image and not item.image.exact)
     seen: set[str] = set()
@@ -357,9 +357,12 @@ def rows_of(items: Iterable[Annotated], classes: Sequence[str], report: Report
             yield 'annotations', where, dict(image_id=number, category_id=ids.get(label or ''),
                                              bbox=box, iscrowd=int(ignored))
     if not seen:
-        causes = ''.join(f'\n  {line}' for line in report.lines())
         raise DataError(f"'{report.source}' has no image that can be used; images must be in or "
-                        f'below it, under the names that its annotations give:{causes}')
+                        f'below it, under the names that its annotations give{_causes(report)}')
+
+
+def _causes(report: Report) -> str:
+    return ''.join(f'\n  {line}' for line in report.lines())
 
 
 def split_files(name: str, source: Path, images: Images,

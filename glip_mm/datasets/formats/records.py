@@ -138,16 +138,16 @@ def content_of_records(records: Records, source: str | Path) -> tuple[dict, Repo
                     **({'score': one['score']} if 'score' in one else {}))
         for label in sorted(names):
             yield 'categories', f'label {label}', dict(id=label + 1, name=names[label])
+        # boxes and rows that an earlier step left out are counted there
+        earlier = records.report
+        report.rows_read = max(report.rows_read, earlier.rows_read)
+        report.boxes_read = max(report.boxes_read, earlier.boxes_read)
+        report.dropped.update(earlier.dropped)
+        report.changed.update(earlier.changed)
+        report.examples.update(earlier.examples)
 
-    # boxes and rows that an earlier step left out are counted there
-    content, report = content_of(rows(), source)
-    earlier = records.report
-    report.rows_read = max(report.rows_read, earlier.rows_read)
-    report.boxes_read = max(report.boxes_read, earlier.boxes_read)
-    report.dropped.update(earlier.dropped)
-    report.changed.update(earlier.changed)
-    report.examples = {**report.examples, **earlier.examples}
-    return content, report
+    report = Report(str(source))
+    return content_of(rows(), source, report=report)
 
 
 def refusing(message: str) -> Callable[[], NoReturn]:

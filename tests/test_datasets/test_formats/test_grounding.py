@@ -133,6 +133,14 @@ def test_odvg_under_the_names_of_coco(tmp_path):
     assert opened.classes('val') == ('cat',)
 
 
+def test_odvg_without_a_row_that_can_be_used(tmp_path):
+    row = odvg('a.jpg', [dict(bbox=[1, 2, 9, 9], label=0, category='cat')])
+    del row['height']
+    lines(tmp_path / 'train.jsonl', row)
+    with pytest.raises(ValueError, match=r"has no 'images'(?s:.*)left out: 1 x row of height: "):
+        open_folder(tmp_path).content('train')
+
+
 def test_odvg_with_the_label_map_of_another_file(tmp_path):
     lines(tmp_path / 'train.jsonl', odvg('a.jpg', [dict(bbox=[1, 2, 9, 9], label=0)]),
           odvg('b.jpg', [dict(bbox=[1, 2, 9, 9], label=0, category='cat')]))

@@ -84,6 +84,12 @@ def test_states_of_tasks(tree, read):
     assert (report.rows_read, report.rows_written) == (6, 2)
 
 
+def test_tasks_with_predictions_alone(tree, read):
+    folder = export(tree, dict(task(region()), annotations=[], predictions=[dict(result=[])]))
+    with pytest.raises(ValueError, match='names no class(?s:.*)1 x task without a finished'):
+        read(label_studio, folder)
+
+
 def test_json_min(tree, read):
     entry = dict(image='/data/upload/1/0a1b2c3d-a.jpg', id=3, annotator=1, annotation_id=9,
                  lead_time=1.5, created_at='2024', label=[
