@@ -166,11 +166,17 @@ def _tolerance(key: str) -> float:
     return BRANCH_WEIGHT_GRADIENTS if '.AttnConv.' in key else GRADIENTS
 
 
+def _share(row: Row) -> float:
+    """Return the difference as a share of its tolerance; NaN is the largest."""
+    share = row.difference / row.tolerance
+    return share if share == share else np.inf
+
+
 def _compare_gradients(case: GoldenCase, grads: dict[str, Tensor], term: str) -> list[Row]:
     official, _ = convert_state_dict(grads, 'official')
     norms = {k: v[term] for k, v in case.meta['grad_norms'].items() if term in v}
     floor = 1e-6 * max(norms.values())
-    worst, worst_key, compared, missing = 0.0, '', 0, []
+    worst, compared, missing = Row('', 0.0, GRADIENTS), 0, []
     for key, stored in norms.items():
         if stored < floor or key.endswith('.key.bias'):
             continue  # mathematically zero
@@ -178,21 +184,18 @@ def _compare_gradients(case: GoldenCase, grads: dict[str, Tensor], term: str) ->
             missing.append(key)
             continue
         compared += 1
-        ratio = abs(float(official[key].double().norm()) - stored) / stored / _tolerance(key)
-        if ratio > worst:
-            worst, worst_key = ratio, key
-    rows = [Row(f'grad_norms {term}', worst * GRADIENTS if not missing else np.inf, GRADIENTS,
-                f'relative, {compared} parameters, worst {worst_key}'
+        difference = abs(float(official[key].double().norm()) - stored) / stored
+        worst = max(worst, Row(key, difference, _tolerance(key)), key=_share)
+    rows = [Row(f'grad_norms {term}', worst.difference if not missing else np.inf, worst.tolerance,
+                f'relative, {compared} parameters, nearest its tolerance: {worst.stage}'
                 + (f'; missing {missing[:3]}' if missing else ''))]
     samples = [case.compare(name, official[name.split('/', 1)[1]].cpu().numpy(),
                             max(_tolerance(name), GRADIENT_SAMPLES), relative=True)
                for name in case.names(f'grad.{term}/')
                if norms[name.split('/', 1)[1]] > floor and not name.endswith('.key.bias')]
     if samples:
-        worst_row = max(samples, key=lambda r: r.difference / r.tolerance)
-        rows.append(Row(f'grad samples {term}',
-                        worst_row.difference / worst_row.tolerance * GRADIENT_SAMPLES,
-                        GRADIENT_SAMPLES,
-                        f"relative to the largest, {len(samples)} parameters, worst "
-                        f"{worst_row.stage.split('/', 1)[1]}"))
+        worst = max(samples, key=_share)
+        rows.append(Row(f'grad samples {term}', worst.difference, worst.tolerance,
+                        f"relative to the largest, {len(samples)} parameters, nearest its "
+                        f"tolerance: {worst.stage.split('/', 1)[1]}"))
     return rows

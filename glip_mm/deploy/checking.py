@@ -82,18 +82,20 @@ def compare(reference: Found, other: Found) -> Difference:
 
 
 @torch.no_grad()
-def predict(model: GLIP, pixels: np.ndarray, prompt: Prompt) -> Found:
+def predict(model: GLIP, pixels: np.ndarray, prompt: Prompt,
+            shown: tuple[int, int] | None = None) -> Found:
     """Detect with the original, by its own ``test_step``.
 
     Args:
         model: The detector.
         pixels: ``[h, w, 3]`` BGR as the network gets it, resized already.
         prompt: classes or caption to look for.
+        shown: Height and width of the image in these pixels; the rest is padding.
 
     Returns:
         Boxes in pixels of this image, half open.
     """
-    size = pixels.shape[:2]
+    size = shown or pixels.shape[:2]
     sample = DetDataSample(metainfo=dict(img_shape=size, ori_shape=size, scale_factor=(1.0, 1.0),
                                          prompt=prompt))
     image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
@@ -126,16 +128,18 @@ def drawn_image(size: tuple[int, int], seed: int = 0) -> np.ndarray:
 
 @torch.no_grad()
 def check(model: GLIP, prompt: Prompt, metadata: Metadata,
-          detect: Callable[[np.ndarray], Sequence[Tensor]],
-          images: Sequence[np.ndarray]) -> list[Difference]:
+          detect: Callable[[np.ndarray, tuple[int, int]], Sequence[Tensor]],
+          images: Sequence[tuple[np.ndarray, tuple[int, int]]]) -> list[Difference]:
     """Run original and export on images.
 
     Args:
         model: The original.
         prompt: exported vocabulary.
         metadata: metadata of the export.
-        detect: function from an input ``[1, 3, h, w]`` to detections of the export.
-        images: ``[h, w, 3]`` BGR, of sizes that the export takes.
+        detect: function from an input ``[1, 3, h, w]``, and height and width of the image in it,
+            to detections of the export.
+        images: ``[h, w, 3]`` BGR, of sizes that the export takes, with height and width of the
+            image in each; the rest is padding.
 
     Returns:
         The differences, one an image.
@@ -144,9 +148,9 @@ def check(model: GLIP, prompt: Prompt, metadata: Metadata,
         ExportMismatch: If one is more than rounding.
     """
     differences = []
-    for pixels in images:
-        boxes, scores, labels = map(np.asarray, detect(to_input(pixels, metadata)))
-        difference = compare(predict(model, pixels, prompt), (boxes, scores, labels))
+    for pixels, shown in images:
+        boxes, scores, labels = map(np.asarray, detect(to_input(pixels, metadata), shown))
+        difference = compare(predict(model, pixels, prompt, shown), (boxes, scores, labels))
         if not difference.accepted:
             height, width = pixels.shape[:2]
             raise ExportMismatch(

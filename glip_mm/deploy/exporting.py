@@ -17,7 +17,7 @@ from .checking import Difference, check, drawn_image
 from .detector import FixedVocabularyDetector
 from .metadata import Metadata
 from .onnx_export import run, session, to_onnx
-from .resizing import fit
+from .resizing import fit, pad
 from .suppression import Suppression, suppress
 from .torch_export import SMALLEST, load_aot, load_pt2, to_aot, to_program, to_pt2
 
@@ -67,6 +67,7 @@ def export(model: GLIP, prompt: Prompt, path: str | Path, format: str = 'onnx',
     detector = FixedVocabularyDetector(model, prompt, normalize, rgb).eval()
     smallest = SMALLEST if dynamic and format != 'onnx' else 1
     metadata = Metadata.of(detector, rule, nms=nms, smallest=smallest,
+                           takes_shown=nms and not dynamic,
                            size=None if dynamic else tuple(size), **described)
     if dynamic and min(size) <= SMALLEST:
         size = (SMALLEST * 2, SMALLEST * 2 + 96)  # sizes of 1 in the example would be frozen
@@ -75,16 +76,19 @@ def export(model: GLIP, prompt: Prompt, path: str | Path, format: str = 'onnx',
         content = _convert(format, detector, metadata, example)
     differences: list[Difference] = []
     if compare:
-        images = [fit(image, metadata)[0] for image in images] or [drawn_image(size)]
+        inputs = [fit(image, metadata) for image in images] or [_whole(drawn_image(size))]
         if dynamic:
-            images += [drawn_image(other, seed=1) for other in OTHER_SIZES]
+            inputs += [_whole(drawn_image(other, seed=1)) for other in OTHER_SIZES]
+        else:
+            inputs.append(pad(drawn_image((size[0] * 3 // 4, size[1] // 2), seed=1), metadata))
         forward = _runner(format, content)
 
-        def detect(image: np.ndarray) -> Sequence[torch.Tensor]:
-            boxes, scores, labels = map(torch.as_tensor, forward(image))
-            return (boxes, scores, labels) if nms else suppress(boxes, scores, labels, rule)
+        def detect(image: np.ndarray, shown: tuple[int, int]) -> Sequence[torch.Tensor]:
+            boxes, scores, labels = map(torch.as_tensor, forward(
+                image, shown if metadata.takes_shown else None))
+            return (boxes, scores, labels) if nms else suppress(boxes, scores, labels, rule, shown)
 
-        differences = check(model, prompt, metadata, detect, images)
+        differences = check(model, prompt, metadata, detect, inputs)
         if not any(difference.count for difference in differences):
             warn('nothing is found in the images of the comparison, which therefore proves little: '
                  'give one that shows something (--check IMAGE)')
@@ -105,10 +109,14 @@ def _convert(format: str, detector: FixedVocabularyDetector, metadata: Metadata,
     return to_aot(program, metadata) if format == 'aot' else to_pt2(program, metadata)
 
 
-def _runner(format: str, content: bytes) -> Callable[[np.ndarray], Sequence[Any]]:
-    """Load the very bytes that will be written, as a function from an input to outputs."""
+def _whole(image: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    return image, (image.shape[0], image.shape[1])
+
+
+def _runner(format: str, content: bytes) -> Callable[..., Sequence[Any]]:
+    """Load the very bytes that will be written, as a function from inputs to outputs."""
     if format == 'onnx':
         loaded = session(content)
-        return lambda image: run(loaded, image)
+        return lambda image, shown: run(loaded, image, shown)
     program, _ = load_aot(content) if format == 'aot' else load_pt2(content)
-    return lambda image: program(torch.from_numpy(image))
+    return lambda image, shown: program(torch.from_numpy(image))

@@ -31,6 +31,7 @@ class Metadata:
         mean: mean of each channel of the input.
         std: standard deviation of each channel of the input.
         size: Height and width of the input; None: any.
+        takes_shown: the file has a second input, height and width of the image in the padded one.
         smallest: Least height and width of the input if any size is taken.
         resize: The steps of the test pipeline that resize, see :func:`resize_steps`.
         decoder: library that decodes images in the test pipeline.
@@ -49,6 +50,7 @@ class Metadata:
     mean: list[float] = field(default_factory=lambda: [0.0] * 3)
     std: list[float] = field(default_factory=lambda: [1.0] * 3)
     size: tuple[int, int] | None = None
+    takes_shown: bool = False
     smallest: int = 1
     resize: list[dict[str, Any]] = field(default_factory=list)
     decoder: str = 'cv2'

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from glip_mm.text.names import listed
 
 from .detector import FixedVocabularyDetector
 from .metadata import Metadata
-from .onnx_nms import OUTPUTS, append_suppression
+from .onnx_nms import OUTPUTS, SHOWN, append_suppression
 from .packages import require
 from .suppression import Suppression
 
@@ -57,7 +58,7 @@ def to_onnx(detector: FixedVocabularyDetector, metadata: Metadata, example: torc
         with torch.no_grad():
             num_candidates = detector(example)[1].shape[1]
         append_suppression(model, names, detector.vocabulary.labels.numpy(), num_candidates,
-                           Suppression(**metadata.suppression))
+                           Suppression(**metadata.suppression), metadata.takes_shown)
     model.producer_name, model.producer_version = 'glip_mm', metadata.version
     for key, value in metadata.to_strings().items():
         entry = model.metadata_props.add()
@@ -118,6 +119,15 @@ def session(content: Any, threads: int = 0, providers: Any = ('CPUExecutionProvi
                                 providers=listed(providers))
 
 
-def run(session: Any, image: np.ndarray) -> list:
-    """Compute the outputs for an image ``[1, 3, h, w]``."""
-    return session.run(None, {'image': np.ascontiguousarray(image, dtype=np.float32)})
+def run(session: Any, image: np.ndarray, shown: Sequence[int] | None = None) -> list:
+    """Compute the outputs for an image ``[1, 3, h, w]``.
+
+    Args:
+        session: Session of a file.
+        image: Its input.
+        shown: Height and width of the image in it, for a file that takes them.
+    """
+    feed = {'image': np.ascontiguousarray(image, dtype=np.float32)}
+    if shown is not None:
+        feed[SHOWN] = np.asarray(shown, np.int64)
+    return session.run(None, feed)

@@ -44,8 +44,12 @@ class GraphTail:
         return f'{self.prefix}{kind}_{self.count}'
 
 
+#: Input of files of one size with NMS: height and width of the image in the padded input.
+SHOWN = 'shown'
+
+
 def append_suppression(model: Any, inputs: Sequence[str], labels: np.ndarray, num_candidates: int,
-                       rule: Suppression) -> None:
+                       rule: Suppression, padded: bool = False) -> None:
     """Add NMS to a graph that outputs candidates; its outputs become detections.
 
     The same as :func:`suppress`. Boxes are half open here, so that the operator's plain widths
@@ -57,11 +61,19 @@ def append_suppression(model: Any, inputs: Sequence[str], labels: np.ndarray, nu
         labels: ``[K, E]`` labels of the names of each prompt, -1 for none.
         num_candidates: ``M``.
         rule: Thresholds and limits.
+        padded: Add an input :data:`SHOWN`, to which boxes are limited before NMS, as in the model.
     """
     graph = model.graph
     tail = GraphTail(graph, 'suppress/')
     boxes, scores, names = inputs
     prompts, most = len(labels), rule.max_per_img
+    if padded:
+        graph.input.append(tail.helper.make_tensor_value_info(SHOWN, 7, [2]))  # int64
+        limit = tail.add('Cast', tail.add('Gather', SHOWN, tail.constant([1, 0, 1, 0], np.int64)),
+                         to=1)  # x, y, x, y
+        # boxes are half open here: the left and upper edges are at most the last pixel
+        limit = tail.add('Sub', limit, tail.constant([1, 1, 0, 0], np.float32))
+        boxes = tail.add('Min', boxes, limit)
     if rule.iou_threshold is not None:
         # a row of scores for each name: the operator suppresses within a row
         own = tail.add('Equal', tail.constant(labels[..., None], np.int64),

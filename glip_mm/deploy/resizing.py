@@ -62,7 +62,11 @@ def fit(image: np.ndarray, metadata: Metadata) -> tuple[np.ndarray, tuple[int, i
         Pixels ``[h', w', 3]`` for the model, and how much of them shows the image: height and
         width.
     """
-    image = resize(image, metadata)
+    return pad(resize(image, metadata), metadata)
+
+
+def pad(image: np.ndarray, metadata: Metadata) -> tuple[np.ndarray, tuple[int, int]]:
+    """Pad an image that fits in to the size of the model, see :func:`fit`."""
     shown = image.shape[:2]
     if metadata.size is None or shown == metadata.size:
         return image, shown

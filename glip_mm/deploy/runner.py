@@ -70,10 +70,11 @@ class ONNXDetector:
             What was found, in pixels of this image.
         """
         pixels, (height, width) = fit(image, self.metadata)
-        boxes, scores, labels = run(self.session, to_input(pixels, self.metadata))
+        boxes, scores, labels = run(self.session, to_input(pixels, self.metadata),
+                                    (height, width) if self.metadata.takes_shown else None)
         if not self.metadata.nms:
             found = suppress(torch.as_tensor(boxes), torch.as_tensor(scores),
-                             torch.as_tensor(labels), self.rule)
+                             torch.as_tensor(labels), self.rule, (height, width))
             boxes, scores, labels = (part.numpy() for part in found)
         # the last pixel is added in the frame of the result, as in published evaluations
         pixel = np.array([0, 0, 1, 1], dtype=np.float32)

@@ -1,5 +1,6 @@
 """From candidates to detections, in PyTorch: what an exported model without NMS leaves to do."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mmengine.structures import InstanceData
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from glip_mm.models import GLIP
 from glip_mm.models.dense_heads.detection_selection import keep_best, merge_chunks
-from glip_mm.models.dense_heads.inclusive_boxes import to_half_open, to_inclusive
+from glip_mm.models.dense_heads.inclusive_boxes import clip, to_half_open, to_inclusive
 
 
 class Suppression(NamedTuple):
@@ -37,21 +38,28 @@ class Suppression(NamedTuple):
 DEFAULT = Suppression()
 
 
-def suppress(boxes: Tensor, scores: Tensor, labels: Tensor,
-             rule: Suppression = DEFAULT) -> tuple[Tensor, Tensor, Tensor]:
+def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, rule: Suppression = DEFAULT,
+             shown: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Apply NMS to the candidates of one image.
+
+    The model limits boxes to the image before it compares them, so the image's size must be known
+    here where the input holds padding, too.
 
     Args:
         boxes: ``[K, M, 4]`` half open xyxy, candidates of ``K`` prompts.
         scores: ``[K, M]``; 0: no candidate.
         labels: ``[K, M]``; a label occurs in one prompt.
         rule: Thresholds and limits.
+        shown: Height and width of the image in the input; default: all of it.
 
     Returns:
         Boxes ``[n, 4]``, scores ``[n]`` and labels ``[n]``, best first.
     """
     missing = scores <= 0
-    parts = keep_best(to_inclusive(boxes), scores.masked_fill(missing, -1),
+    boxes = to_inclusive(boxes)
+    if shown is not None:
+        boxes = clip(boxes.flatten(0, 1), *shown).view_as(boxes)
+    parts = keep_best(boxes, scores.masked_fill(missing, -1),
                       labels.masked_fill(missing, -1), rule.iou_threshold, rule.max_per_img)
     found = InstanceData.cat(parts)
     if len(parts) > 1:

@@ -9,9 +9,11 @@ onnx = pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 
 import glip_mm.deploy.exporting as exporting  # noqa: E402
+import glip_mm.deploy.suppression as suppression  # noqa: E402
 from glip_mm.deploy import ExportMismatch, Metadata, ONNXDetector, export  # noqa: E402
-from glip_mm.deploy.checking import drawn_image  # noqa: E402
-from glip_mm.deploy.onnx_export import share_equal_initializers  # noqa: E402
+from glip_mm.deploy.checking import drawn_image, predict  # noqa: E402
+from glip_mm.deploy.onnx_export import share_equal_initializers, to_onnx  # noqa: E402
+from glip_mm.deploy.resizing import pad  # noqa: E402
 from glip_mm.text import Prompt  # noqa: E402
 
 from .conftest import NAMES  # noqa: E402
@@ -24,8 +26,9 @@ PROMPT = Prompt.from_names(NAMES)
 def test_one_size(build, tmp_path, options):
     model = build(levels=3, blocks=1)
     path = tmp_path / 'model.onnx'
-    difference, = export(model, PROMPT, path, size=(100, 140), **options)
-    assert difference.count > 5 and difference.alone == 0, difference
+    whole, padded = export(model, PROMPT, path, size=(100, 140), **options)
+    for difference in (whole, padded):
+        assert difference.count > 5 and difference.alone == 0, difference
     detector = ONNXDetector(path)
     assert detector.session.get_inputs()[0].shape == [1, 3, 100, 140]
     # a larger image is made to fit, a smaller one is padded
@@ -33,6 +36,39 @@ def test_one_size(build, tmp_path, options):
         found = detector(drawn_image(size))
         assert len(found.boxes) and found.names == [NAMES[label] for label in found.labels]
         assert found.boxes.min() >= 0 and (found.boxes <= np.array(size[::-1] * 2) + 0.01).all()
+
+
+@pytest.mark.parametrize('nms', [True, False])
+def test_boxes_end_at_the_image_before_they_are_compared(build, tmp_path, monkeypatch, nms):
+    model = build(levels=3, blocks=1, test_cfg=dict(iou_threshold=0.3))
+    path = tmp_path / 'model.onnx'
+    image = drawn_image((60, 80), seed=3)
+    *_, difference = export(model, PROMPT, path, size=(160, 160), nms=nms, images=[image])
+    assert difference.count > 5 and difference.alone == 0
+    detector = ONNXDetector(path)
+    assert [i.name for i in detector.session.get_inputs()] == ['image', 'shown'][:1 + nms]
+    pixels, shown = pad(image, detector.metadata)
+    boxes, scores, labels = predict(model, pixels, PROMPT, shown)
+    found = detector(image)
+    assert shown == (60, 80) and (boxes[:, 2:] == (80, 60)).any(axis=0).all()
+    np.testing.assert_array_equal(found.labels, labels)
+    np.testing.assert_allclose(found.boxes, boxes, atol=1e-2)
+    # the comparison sees it
+    monkeypatch.setattr(suppression, 'clip', lambda boxes, *size: boxes)
+    monkeypatch.setattr(exporting, 'to_onnx', without_limits)
+    with pytest.raises(ExportMismatch):
+        export(model, PROMPT, path, size=(160, 160), nms=nms)
+
+
+def without_limits(detector, metadata, example):
+    content = to_onnx(detector, metadata, example)
+    if not metadata.nms:
+        return content
+    file = onnx.load_from_string(content)
+    limit, = (node for node in file.graph.node if node.op_type == 'Min'
+              and node.name.startswith('suppress/'))
+    limit.input[1] = limit.input[0]
+    return file.SerializeToString()
 
 
 def test_candidates_are_as_many_for_every_size(build, tmp_path):
