@@ -42,7 +42,8 @@ def folder_splits(folder: str | Path, val_fraction: float | None = None, seed: i
     if first is None:
         raise FileNotFoundError(f'{opened.describe()}: it has no train split, only '
                                 f'{", ".join(map(repr, opened.splits))}')
-    parts = {'train': first, **{n: n for n in ('val', 'test') if n in opened.splits}}
+    parts: dict[str, str] = {'train': first}
+    parts.update((n, n) for n in ('val', 'test') if n in opened.splits)
     untested = f"'{folder}' has no test split: tested on val"
     if 'test' in parts and not opened.content('test')['annotations']:
         del parts['test']
