@@ -149,8 +149,12 @@ class ScreenMixin(_Runner):
             with prints_to(self.logger):
                 return super().load_checkpoint(*args, **kwargs)
         except (EOFError, KeyError, RuntimeError, UnpicklingError, ValueError) as error:
-            text = error.args[0] if error.args and isinstance(error.args[0], str) else (
-                f'it is no checkpoint ({error!r})')
+            if isinstance(error, (EOFError, UnpicklingError)):
+                # PyTorch's own message recommends unsafe loading
+                text = 'it is damaged, no checkpoint, or holds objects that could run code'
+            else:
+                text = error.args[0] if error.args and isinstance(error.args[0], str) else (
+                    f'it is no checkpoint ({error!r})')
             file = args[0] if args else kwargs.get('filename')
             raise DataError(f"checkpoint '{file}' cannot be loaded: {text}") from error
 
