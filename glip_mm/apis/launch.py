@@ -3,27 +3,29 @@
 import argparse
 import atexit
 import gc
-import logging
 import os
+import re
 import sys
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from glip_mm.checkpoints.download import DownloadError
 from glip_mm.checkpoints.model_index import list_models, located
+from glip_mm.checkpoints.reading import read_checkpoint
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
 from glip_mm.engine.runner import ScreenRunner
+from glip_mm.file_lock import FolderInUse
 from glip_mm.registry import RUNNERS
 from glip_mm_cli.benchmarks import moved_config
+from glip_mm_cli.ending import system_error
 from glip_mm_cli.options import config_file
+from glip_mm_cli.training_folder import newest_checkpoint
 
 from .benchmarks import apply_benchmark
 
@@ -46,16 +48,17 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
         path = config_file(args.config)
     except FileNotFoundError as error:
         parser.error(str(error))
-    try:
-        config = Config.fromfile(path)
-    except FileNotFoundError as error:
-        parser.error(f"config '{args.config}' needs a file that is missing: {error}")
+    config = read_config(parser, path)
     if benchmark:
         apply_benchmark(config, benchmark)
         if Path(path).stem in list_models():
             config.setdefault('model_name', Path(path).stem)
     if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
+        try:
+            config.merge_from_dict(args.cfg_options)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            parser.error(f"--cfg-options {args.cfg_options} do not fit config '{args.config}': "
+                         f'{_one_line(error)}')
     config.launcher = args.launcher
     if args.verbose:
         config.verbose = True
@@ -64,16 +67,37 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     return config
 
 
+def read_config(parser: argparse.ArgumentParser, path: str) -> Config:
+    """Read a config file of a user; ``parser.error`` ends the program if that fails."""
+    try:
+        config = Config.fromfile(path)
+    except FileNotFoundError as error:
+        parser.error(f"config '{path}' needs a file that is missing: {error}")
+    except Exception as error:  # a config is a program, which can raise anything
+        parser.error(f"config '{path}' cannot be read: {type(error).__name__}: {_one_line(error)}")
+    missing = [key for key in ('model', ) if not isinstance(config.get(key), dict)]
+    if missing:
+        parser.error(f"config '{path}' has no {missing[0]}=dict(type=...)")
+    return config
+
+
+#: Beginnings of MMEngine's errors about a setting: of a type, or of its arguments.
+_SETTING = re.compile(r'class `\w+` in [\w/.]+: |\S+ is not in the \S+ registry|'
+                      r'`cfg` or `default_args` must contain the key "type"|'
+                      r'\w+\.__init__\(\) (got an unexpected keyword|missing \d+ required)')
+
+
 @contextmanager
-def clear_end(tool: str) -> Iterator[None]:
-    """End the program with the message alone if an error lies in the user's data.
+def clear_end(tool: str, verbose: bool = False) -> Iterator[None]:
+    """End the program with the message alone if an error lies in the user's data or settings.
 
     Args:
         tool: Name of the tool for the message.
+        verbose: Whether errors of settings show where they were raised.
     """
     try:
         yield
-    except (DataError, DownloadError, FileNotFoundError) as error:
+    except (FolderInUse, DataError, DownloadError, FileNotFoundError) as error:
         text = str(error)
         if 'Original Traceback' in text:  # raised in a data loader worker
             text = text.strip().splitlines()[-1]
@@ -81,36 +105,46 @@ def clear_end(tool: str) -> Iterator[None]:
             text = (f"'{error.filename}' is not there; docs/evaluation.md and "
                     'docs/data_preparation.md say where data go')
         sys.exit(f'{tool}: {text}')
+    except Exception as error:
+        text = ' '.join(str(error.args[0] if error.args else error).split())
+        if system_error(error) or verbose or not _SETTING.match(text):
+            raise
+        sys.exit(f'{tool}: a setting of the config is wrong: {text} (--verbose shows where)')
 
 
 def build_runner(config: Config) -> Runner:
-    """Build the runner of a config: :class:`ScreenRunner`, or the registered ``runner_type``."""
+    """Build the runner of a config: :class:`ScreenRunner`, or the registered ``runner_type``.
+
+    Raises:
+        DataError: If its checkpoint cannot be read.
+    """
     distribute_without_gpu(config)
     if config.get('resume') and not config.get('load_from'):
         config.load_from = newest_checkpoint(config.work_dir)
+        config.resume = config.load_from is not None
     if config.get('load_from'):
         config.load_from = located(config.load_from)
+        check_file(config.load_from)
     atexit.register(_leave_group)
     return RUNNERS.build(config) if 'runner_type' in config else ScreenRunner.from_cfg(config)
 
 
-def newest_checkpoint(folder: str) -> str | None:
-    """Find the newest complete checkpoint of a training, even if ``last_checkpoint`` differs.
+def check_file(checkpoint: str) -> None:
+    """Read a checkpoint before the slow building of data sets and model.
 
-    Args:
-        folder: Work directory of the training.
-
-    Returns:
-        Its path; None if there is none.
+    Raises:
+        DataError: If it is damaged, no checkpoint, or not safe to read.
     """
-    found = sorted((p for kind in ('iter', 'epoch') for p in Path(folder).glob(f'{kind}_*.pth')
-                    if p.is_file()), key=lambda p: p.stat().st_mtime_ns, reverse=True)
-    for path in found:
-        # the central directory is the end of a zip file: a truncated checkpoint has none
-        if zipfile.is_zipfile(path):
-            return str(path)
-        print_log(f"'{path}' is incomplete and passed over", 'current', logging.WARNING)
-    return None
+    if not Path(checkpoint).is_file():  # an address, or a folder of DeepSpeed
+        return
+    try:
+        read_checkpoint(checkpoint)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def _one_line(error: BaseException) -> str:
+    return ' '.join(str(error.args[0] if isinstance(error, KeyError) else error).split())
 
 
 def _leave_group() -> None:
