@@ -46,6 +46,12 @@ def system_error(error: BaseException) -> str | None:
     return f"'{error.filename}': {reason}" if error.filename else reason
 
 
+def no_room(error: BaseException) -> bool:
+    """Return whether nothing more can be written, whatever it is."""
+    return isinstance(error, OSError) and error.errno in (
+        errno.ENOSPC, errno.EROFS, getattr(errno, 'EDQUOT', errno.ENOSPC))
+
+
 def _say(text: str) -> None:
     # one of the processes of a job speaks
     if os.environ.get('RANK', '0') == '0':
