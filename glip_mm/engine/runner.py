@@ -22,6 +22,7 @@ from glip_mm.datasets.data_error import DataError
 from glip_mm.registry import RUNNERS
 
 from .hooks.progress_hook import ProgressHook
+from .patience import wait_for_metrics
 
 PACKAGE = str(Path(__file__).parents[1])
 #: Expected warnings of MMEngine about its internals, or about settings of the config.
@@ -109,6 +110,7 @@ class ScreenMixin(_Runner):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        wait_for_metrics()
         self.register_hook(ProgressHook())
         if not self.cfg.get('verbose', False):
             # the scheduler cannot see the steps of a wrapped optimizer

@@ -8,7 +8,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from glip_mm.atomic_files import write_atomically
+from glip_mm.atomic_files import remove_temporary, write_atomically
 from glip_mm.registry import HOOKS
 
 
@@ -37,6 +37,8 @@ class CheckpointHook(MMEngineCheckpointHook):
         """Make up for a validation that the interrupted run did not finish, or whose file is lost.
         """
         super().before_train(runner)
+        if is_main_process() and Path(self.out_dir).is_dir():
+            remove_temporary(self.out_dir, r'.+\.pth|last_checkpoint')
         info = runner.message_hub.runtime_info
         if runner.iter:  # resumed
             self.last_ckpt = info.get('last_ckpt')
