@@ -10,7 +10,8 @@ from .preflight_hook import PreflightHook
 from .progress_hook import ProgressHook
 from .step_seed_hook import StepSeedHook
 from .training_cost_hook import TrainingCostHook
+from .visualization_hook import DetVisualizationHook
 
-__all__ = ['AveragedWeightsHook', 'CheckpointHook', 'EarlyStoppingHook', 'FirstEvaluationHook',
-           'InterpolatedWeightsHook', 'NonFiniteHook', 'PreflightHook', 'ProgressHook',
-           'StepSeedHook', 'TrainingCostHook']
+__all__ = ['AveragedWeightsHook', 'CheckpointHook', 'DetVisualizationHook', 'EarlyStoppingHook',
+           'FirstEvaluationHook', 'InterpolatedWeightsHook', 'NonFiniteHook', 'PreflightHook',
+           'ProgressHook', 'StepSeedHook', 'TrainingCostHook']
