@@ -49,6 +49,8 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     except FileNotFoundError as error:
         parser.error(str(error))
     config = read_config(parser, path)
+    if not isinstance(config.get('model'), dict):
+        parser.error(f"config '{path}' has no model=dict(type=...)")
     if benchmark:
         apply_benchmark(config, benchmark)
         if Path(path).stem in list_models():
@@ -75,9 +77,6 @@ def read_config(parser: argparse.ArgumentParser, path: str) -> Config:
         parser.error(f"config '{path}' needs a file that is missing: {error}")
     except Exception as error:  # a config is a program, which can raise anything
         parser.error(f"config '{path}' cannot be read: {type(error).__name__}: {_one_line(error)}")
-    missing = [key for key in ('model', ) if not isinstance(config.get(key), dict)]
-    if missing:
-        parser.error(f"config '{path}' has no {missing[0]}=dict(type=...)")
     return config
 
 
