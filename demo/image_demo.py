@@ -98,6 +98,7 @@ def main() -> None:
     if args.print_result:
         for result in output['predictions']:
             if result is not None:
+                sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
                 print(json.dumps(result.to_dict(), ensure_ascii=False))
     if args.out_dir and not (args.no_save_vis and args.no_save_pred):
         print(f'results are in {args.out_dir}', file=sys.stderr)
@@ -111,5 +112,3 @@ if __name__ == '__main__':
                  'tools/misc/check_env.py')
     except (ImportError, OSError, TypeError, ValueError) as error:
         sys.exit(f'image_demo.py: {error}')
-    except KeyboardInterrupt:
-        sys.exit('image_demo.py: interrupted')

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ def replacing(path: str | Path, durable: bool = True) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name[:200]}.{os.getpid()}.tmp')
+    temporary = _beside(path)
     try:
         with open(temporary, 'wb') as file:
             yield file
@@ -27,8 +28,32 @@ def replacing(path: str | Path, durable: bool = True) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None:  # a full disk: the system names no file
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """Return the name of the temporary file or folder of this process."""
+    # names have up to 255 bytes
+    short = os.fsencode(path.name)[:200].decode(errors='ignore')
+    return path.with_name(f'.{short}.{os.getpid()}.tmp')
+
+
+def remove_temporary(folder: str | Path, names: str) -> None:
+    """Delete the temporary files that killed processes left in a folder.
+
+    Args:
+        folder: Folder that no other process writes such files into.
+        names: Pattern of the names of the files that they were to become.
+    """
+    begun = re.compile(rf'\.(?:{names})\.\d+\.tmp')
+    for path in Path(folder).glob('.*.tmp'):
+        if begun.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | Path, content: bytes | memoryview, durable: bool = True) -> Path:
@@ -59,7 +84,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     if path.is_file() or path.is_dir() and any(path.iterdir()):
         raise FileExistsError(f"'{path}' is there already; delete it, or choose another")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name[:200]}.{os.getpid()}.tmp')
+    temporary = _beside(path)
     temporary.mkdir()
     try:
         yield temporary

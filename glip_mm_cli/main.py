@@ -8,6 +8,7 @@ from runpy import run_path
 from types import ModuleType
 
 from .commands import CHECK_INSTALLATION, COMMANDS, CONVERTERS, Command
+from .ending import end_clearly
 from .places import BESIDE, shared_root
 
 PROG = 'glip-mm'
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 2 for a usage error, that of the tool otherwise.
     """
+    end_clearly()
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] in (['--version'], ['-V']):
         print(run_path(str(BESIDE / 'glip_mm' / 'version.py'))['__version__'])

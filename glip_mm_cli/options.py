@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from .benchmarks import moved_config
+from .ending import end_clearly
 from .places import shared_file, shared_root
 
 
@@ -68,6 +69,8 @@ def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('conf
                 argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line and check its files before a tool's slow imports.
 
+    From now on the program ends as :func:`.ending.end_clearly` says.
+
     Args:
         parser: Parser of the tool.
         configs: Attributes of the arguments that name a config.
@@ -77,6 +80,7 @@ def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('conf
     Returns:
         Parsed arguments.
     """
+    end_clearly()
     args = parser.parse_args(argv)
     spelling = {action.dest: (*action.option_strings, action.dest)[0] for action in parser._actions}
     for name in (*configs, *checkpoints):

@@ -15,6 +15,7 @@ import argparse
 import shlex
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from glip_mm_cli.options import parse_early
@@ -51,6 +52,7 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
     parse_early(make_parser())
 
 from glip_mm.apis.repeated_tests import Task
+from glip_mm.file_lock import writing_into
 from glip_mm.finetuning.run import default_work_dir, empty_images, prepare, run_seeds
 
 
@@ -73,7 +75,9 @@ def main() -> None:
     # child processes must end with this one
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kept: list[Task] = []
+    folder = ExitStack()  # of this program until its end
     try:
+        folder.enter_context(writing_into(work_dir))
         command = shlex.join(['python', 'tools/finetune.py', *sys.argv[1:]])
         configs, splits = prepare(args, work_dir, seeds, kept, command)
     except (ImportError, KeyError, OSError, TypeError, ValueError) as error:
@@ -90,7 +94,8 @@ def main() -> None:
                  'left out, as published (--keep-empty keeps them)'), flush=True)
     for doubt in splits.doubts:
         print(f'WARNING: {doubt}', flush=True)
-    run_seeds(args, work_dir, splits, configs, kept)
+    with folder:
+        run_seeds(args, work_dir, splits, configs, kept)
 
 
 if __name__ == '__main__':

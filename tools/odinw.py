@@ -52,6 +52,7 @@ from glip_mm.apis.leaderboard import leaderboard_runs
 from glip_mm.atomic_files import write_atomically
 from glip_mm.checkpoints import read_checkpoint
 from glip_mm.evaluation.predictions import PredictionStore
+from glip_mm.file_lock import writing_into
 from glip_mm.finetuning import odinw_rows
 from glip_mm.finetuning.open_splits import ODINW, data_name
 from glip_mm.finetuning.results import suite_summary
@@ -162,13 +163,14 @@ def main() -> None:
     options = run_options(sys.argv[1:])
     results: dict[str, dict[str, Any]] = {}
     failed = []
-    for data in find_sets(parser, args):
-        name = data_name(data)
-        found = run_set(data, work_dir / name, options)
-        if found is None:
-            failed.append(name)
-        else:
-            results[name] = found
+    with writing_into(work_dir):
+        for data in find_sets(parser, args):
+            name = data_name(data)
+            found = run_set(data, work_dir / name, options)
+            if found is None:
+                failed.append(name)
+            else:
+                results[name] = found
     if not results:
         sys.exit('error: no data set was finished; messages are above')
     table, values = suite_summary({n: r['runs'] for n, r in results.items()})

@@ -21,12 +21,13 @@ if [ -f "$finished" ] && [ "$config" -nt "$finished" ]; then
     echo "   $config has changed since the last run: starting anew"
     rm -f "$finished" "$out"/last_checkpoint "$out"/epoch_*.pth
 fi
-if [ -f "$finished" ] && [ -f "$out/last_checkpoint" ]; then
+newest() { python -m glip_mm_cli.training_folder "$out"; }
+if [ -f "$finished" ] && newest > /dev/null 2>&1; then
     echo "   found finished in $out"
 else
     python tools/train.py "$config" --work-dir "$out" --resume auto
 fi
-checkpoint=$(cat "$out/last_checkpoint")
+checkpoint=$(newest)
 
 glip_mm_say "3/4  zero-shot test"
 tested=$out/test/finished

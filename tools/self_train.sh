@@ -29,11 +29,14 @@ run() { # TOOL ARGUMENTS: on one device, or on all
 launcher=()
 [ "$devices" = 1 ] || launcher=(--launcher pytorch)
 
+newest() { # FOLDER: its newest complete checkpoint
+    "${PYTHON:-python}" -m glip_mm_cli.training_folder "$1"
+}
 train() { # CONFIG FOLDER
-    [ -f "$2/trained" ] && return
+    [ -f "$2/trained" ] && newest "$2" > "$2/trained" && return
     # shellcheck disable=SC2086
     run train.py "$1" --work-dir "$2" --resume auto "${launcher[@]}" ${TRAIN_OPTIONS:-}
-    cp "$2/last_checkpoint" "$2/trained"
+    newest "$2" > "$2/trained"
 }
 evaluate() { # CONFIG CHECKPOINT FOLDER
     [ -f "$3/tested" ] && return

@@ -47,6 +47,7 @@ from glip_mm.apis.launch import (
     load_config,
 )
 from glip_mm.apis.testing import run_test
+from glip_mm.file_lock import writing_into
 
 
 def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
@@ -76,7 +77,7 @@ def main() -> None:
     args = parser.parse_args()
     config = load_config(parser, args)
     apply_options(parser, args, config)
-    with clear_end('test.py'):
+    with clear_end('test.py', args.verbose), writing_into(config.work_dir, args.launcher):
         runner = build_runner(config)
         if args.out:
             from mmdet.evaluation import DumpDetResults

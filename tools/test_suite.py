@@ -48,6 +48,7 @@ from mmengine.logging import print_log
 from glip_mm.apis.launch import build_runner, clear_end, load_config
 from glip_mm.apis.suite import find_datasets, present_part, suite_config
 from glip_mm.apis.testing import run_test
+from glip_mm.file_lock import writing_into
 from glip_mm.visualization.suite_chart import draw_suite
 
 
@@ -94,7 +95,7 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     config = make_config(parser, args)
-    with clear_end('test_suite.py'):
+    with clear_end('test_suite.py', args.verbose), writing_into(config.work_dir, args.launcher):
         run_test(build_runner(config))
     if is_main_process():
         table = Path(config.test_evaluator.out_file)

@@ -5,6 +5,7 @@ Example:
 """
 
 import argparse
+import sys
 
 from mmengine.config import Config
 
@@ -31,13 +32,13 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_early(make_parser())
 
-from mmengine.runner import find_latest_checkpoint
-
 from glip_mm.apis.launch import (
     build_runner,
     clear_end,
     load_config,
 )
+from glip_mm.file_lock import writing_into
+from glip_mm_cli.training_folder import newest_checkpoint
 
 
 def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
@@ -59,10 +60,12 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
         config.resume = True
         if args.resume == 'auto':
             # without a checkpoint of its own the run starts from the config's load_from
-            if find_latest_checkpoint(config.work_dir):
-                config.load_from = None
-            else:
-                config.resume = False
+            newest = newest_checkpoint(config.work_dir)
+            config.resume = newest is not None
+            config.load_from = newest or config.get('load_from')
+            if newest is None:
+                print(f"--resume: '{config.work_dir}' holds no complete checkpoint, the training "
+                      'begins at iteration 0', file=sys.stderr)
         else:
             check_checkpoint(parser, args.resume, '--resume')
             config.load_from = args.resume
@@ -73,8 +76,8 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     config = load_config(parser, args)
-    apply_options(parser, args, config)
-    with clear_end('train.py'):
+    with clear_end('train.py', args.verbose), writing_into(config.work_dir, args.launcher):
+        apply_options(parser, args, config)
         build_runner(config).train()
 
 

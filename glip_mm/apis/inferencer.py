@@ -21,8 +21,9 @@ from torch import nn
 from glip_mm.registry import SCOPE
 from glip_mm.text import Prompt
 from glip_mm.visualization import draw_grounding, save_image
+from glip_mm_cli.ending import no_room
 
-from .images import ImagePipeline, Input, list_images
+from .images import ImageError, ImagePipeline, Input, list_images
 from .outputs import OutputNames
 from .prompts import make_prompt, make_prompts, warn_of_names
 from .result import GroundingResult
@@ -155,8 +156,8 @@ class GLIPInferencer:
         Returns:
             ``predictions``: a :class:`GroundingResult` for each image, in order; ``None`` for one
             that could not be used. ``visualization``: RGB arrays if ``return_vis``, likewise.
-            ``errors``: a :class:`FailedImage` for each that could not be used. Failures are
-            logged at the end of a run.
+            ``errors``: a :class:`FailedImage` for each that could not be used, drawn or written.
+            Failures are logged at the end of a run; of a single image they are raised.
 
         Raises:
             FileNotFoundError: If the only image does not exist.
@@ -173,32 +174,32 @@ class GLIPInferencer:
             raise ValueError(f'batch_size={batch_size} must be at least 1')
         predictions: list[GroundingResult | None] = [None] * len(images)
         pictures: list[np.ndarray | None] = [None] * len(images)
-        failed: list[FailedImage] = []
+        failure = _Failures(images)
         names = OutputNames()
         want_picture = return_vis or show or bool(out_dir) and not no_save_vis
         settings = None
         if chunked_size is not None:
             settings = self.model.test_cfg.replace(chunked_size=chunked_size)
         with self._progress(len(images)) as advance:
-            for batch in _ahead(self._batches(images, prompts, batch_size, failed, advance)):
-                results = self._predict([sample for _, _, sample in batch], settings)
-                for (index, pixels, _), result in zip(batch, results):
+            for batch in _ahead(self._batches(images, prompts, batch_size, failure, advance)):
+                for index, pixels, result in self._results(batch, settings, failure):
                     predictions[index] = result
                     name = names(result.path, index)
-                    if out_dir and not no_save_pred:
-                        result.save(Path(out_dir, 'preds', Path(name).stem + '.json'))
-                    if want_picture:
-                        picture = self._draw(pixels, result, pred_score_thr)
-                        if out_dir and not no_save_vis:
-                            save_image(Path(out_dir, 'vis', name), picture)
-                        if show:
-                            self._show(picture, name, wait_time)
-                        if return_vis:
-                            pictures[index] = picture
+                    with failure.of(index):
+                        if out_dir and not no_save_pred:
+                            result.save(Path(out_dir, 'preds', f'{Path(name).stem}.json'))
+                        if want_picture:
+                            picture = self._draw(pixels, result, pred_score_thr)
+                            if return_vis:
+                                pictures[index] = picture
+                            if out_dir and not no_save_vis:
+                                save_image(Path(out_dir, 'vis', name), picture)
+                            if show:
+                                self._show(picture, name, wait_time)
                     advance(1)
-        self._report(failed, len(images))
+        failure.report(nothing=all(result is None for result in predictions))
         return {'predictions': predictions, 'visualization': pictures if return_vis else [],
-                'errors': failed}
+                'errors': failure.failed}
 
     def _prompts(self, texts: Any, count: int, spans: Any, custom_entities: bool,
                  per_image: bool) -> list[Prompt]:
@@ -213,26 +214,41 @@ class GLIPInferencer:
         return [self.prompt] * count
 
     def _batches(self, images: Sequence[str | np.ndarray | bytes], prompts: Sequence[Prompt],
-                 batch_size: int, failed: list[FailedImage], advance: Any
+                 batch_size: int, failure: '_Failures', advance: Any
                  ) -> Iterator[list[tuple[int, np.ndarray, dict]]]:
-        """Load and pack images; record those that cannot be used in ``failed``."""
+        """Load and pack images; record those that cannot be used."""
         batch = []
         for index, (image, prompt) in enumerate(zip(images, prompts)):
-            try:
+            ready = None
+            with failure.of(index):
                 loaded = self.pipeline.load(image, index)
-            except (FileNotFoundError, ValueError) as error:
-                if len(images) == 1:
-                    raise
-                name = image if isinstance(image, str) else f'input {index}'
-                failed.append(FailedImage(index, name, str(error)))
+                ready = (index, loaded['img'], self.pipeline.pack(loaded, prompt))
+            if ready is None:
                 advance(1)
                 continue
-            batch.append((index, loaded['img'], self.pipeline.pack(loaded, prompt)))
+            batch.append(ready)
             if len(batch) == batch_size:
                 yield batch
                 batch = []
         if batch:
             yield batch
+
+    def _results(self, batch: Sequence[tuple[int, np.ndarray, dict]],
+                 settings: 'PredictionSettings | None', failure: '_Failures'
+                 ) -> Iterator[tuple[int, np.ndarray, GroundingResult]]:
+        """Predict a batch; if that fails, each of its images alone."""
+        try:
+            results = self._predict([sample for _, _, sample in batch], settings)
+        except Exception:
+            if len(batch) == 1:
+                with failure.of(batch[0][0]):
+                    raise
+                return
+            for one in batch:
+                yield from self._results([one], settings, failure)
+            return
+        for (index, pixels, _), result in zip(batch, results):
+            yield index, pixels, result
 
     @torch.no_grad()
     def _predict(self, samples: Sequence[dict],
@@ -259,16 +275,48 @@ class GLIPInferencer:
             task = bar.add_task('Inference', total=total)
             yield lambda count: bar.advance(task, count)
 
-    @staticmethod
-    def _report(failed: Sequence[FailedImage], total: int) -> None:
-        if not failed:
+
+class _Failures:
+    """Images of a run that failed; a run of one image ends with its error.
+
+    Args:
+        images: All images of the run.
+    """
+
+    def __init__(self, images: Sequence[str | np.ndarray | bytes]) -> None:
+        self.images, self.failed = images, list[FailedImage]()
+
+    @contextmanager
+    def of(self, index: int) -> Iterator[None]:
+        """Record whatever is raised as a failure of an image."""
+        try:
+            yield
+        except Exception as error:  # decoders, transforms, models and writers have their own
+            if len(self.images) == 1 or no_room(error):
+                raise  # on a full disk all others would fail, too
+            image = self.images[index]
+            name = printable(image) if isinstance(image, str) else f'input {index}'
+            text = printable(str(error))
+            if not isinstance(error, (FileNotFoundError, ImageError)):
+                text = f"image '{name}': {' '.join(text.split()) or type(error).__name__}"
+            self.failed.append(FailedImage(index, name, text))
+
+    def report(self, nothing: bool) -> None:
+        """Log the failures; raise a ValueError if there is no result at all."""
+        if not self.failed:
             return
-        lines = '\n'.join(f'  {entry.message}' for entry in failed)
-        if len(failed) == total:
+        total = len(self.images)
+        if nothing:
             raise ValueError(f'none of the {total} images could be used; the first: '
-                             f'{failed[0].message}')
+                             f'{self.failed[0].message}')
+        lines = '\n'.join(f'  {entry.message}' for entry in self.failed)
         MMLogger.get_current_instance().warning(
-            f'{len(failed)} of {total} images could not be used:\n{lines}')
+            f'{len(self.failed)} of {total} images could not be used, drawn or written:\n{lines}')
+
+
+def printable(text: str) -> str:
+    """Replace what no terminal can show: bytes of a file name that is not UTF-8."""
+    return text.encode(errors='backslashreplace').decode()
 
 
 def _ahead(batches: Iterator[list]) -> Iterator[list]:

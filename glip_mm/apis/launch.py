@@ -3,17 +3,15 @@
 import argparse
 import atexit
 import gc
-import logging
 import os
+import re
 import sys
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from glip_mm.checkpoints.download import DownloadError
@@ -22,9 +20,12 @@ from glip_mm.checkpoints.reading import check_checkpoint
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
 from glip_mm.engine.runner import ScreenRunner
+from glip_mm.file_lock import FolderInUse
 from glip_mm.registry import RUNNERS
 from glip_mm_cli.benchmarks import moved_config
+from glip_mm_cli.ending import system_error
 from glip_mm_cli.options import config_file
+from glip_mm_cli.training_folder import newest_checkpoint
 
 from .benchmarks import apply_benchmark
 
@@ -48,6 +49,8 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     except FileNotFoundError as error:
         parser.error(str(error))
     config = read_config(parser, path)
+    if not isinstance(config.get('model'), dict):
+        parser.error(f"config '{path}' has no model=dict(type=...)")
     if benchmark:
         apply_benchmark(config, benchmark)
         if Path(path).stem in list_models():
@@ -56,8 +59,8 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
         try:
             config.merge_from_dict(args.cfg_options)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            parser.error(f'--cfg-options {args.cfg_options} do not fit the config: '
-                         f'{error.args[0] if error.args else error}')
+            parser.error(f"--cfg-options {args.cfg_options} do not fit config '{args.config}': "
+                         f'{_one_line(error)}')
     config.launcher = args.launcher
     if args.verbose:
         config.verbose = True
@@ -73,24 +76,31 @@ def read_config(parser: argparse.ArgumentParser, path: str | Path) -> Config:
     except FileNotFoundError as error:
         parser.error(f"config '{path}' needs a file that is missing: {error}")
     except Exception as error:  # a config is a program, which can raise anything
-        reason = ' '.join(str(error).split())[:400] or 'no reason given'
-        parser.error(f"config '{path}' cannot be read: {type(error).__name__}: {reason}")
+        parser.error(f"config '{path}' cannot be read: {type(error).__name__}: "
+                     f'{_one_line(error)[:400] or "no reason given"}')
     for key in ('model', 'test_dataloader', 'train_dataloader', 'default_hooks'):
         if not isinstance(config.get(key, {}), (dict, type(None))):
             parser.error(f"config '{path}' has {key}={str(config[key])[:80]!r}, not a dict")
     return config
 
 
+#: Beginnings of MMEngine's errors about a setting: of a type, or of its arguments.
+_SETTING = re.compile(r'class `\w+` in [\w/.]+: |\S+ is not in the \S+ registry|'
+                      r'`cfg` or `default_args` must contain the key "type"|'
+                      r'\w+\.__init__\(\) (got an unexpected keyword|missing \d+ required)')
+
+
 @contextmanager
-def clear_end(tool: str) -> Iterator[None]:
-    """End the program with the message alone if an error lies in the user's data.
+def clear_end(tool: str, verbose: bool = False) -> Iterator[None]:
+    """End the program with the message alone if an error lies in the user's data or settings.
 
     Args:
         tool: Name of the tool for the message.
+        verbose: Whether errors of settings show where they were raised.
     """
     try:
         yield
-    except (DataError, DownloadError, FileNotFoundError) as error:
+    except (FolderInUse, DataError, DownloadError, FileNotFoundError) as error:
         text = str(error)
         if 'Original Traceback' in text:  # raised in a data loader worker
             text = text.strip().splitlines()[-1]
@@ -98,6 +108,11 @@ def clear_end(tool: str) -> Iterator[None]:
             text = (f"'{error.filename}' is not there; docs/evaluation.md and "
                     'docs/data_preparation.md say where data go')
         sys.exit(f'{tool}: {text}')
+    except Exception as error:
+        text = ' '.join(str(error.args[0] if error.args else error).split())
+        if system_error(error) or verbose or not _SETTING.match(text):
+            raise
+        sys.exit(f'{tool}: a setting of the config is wrong: {text} (--verbose shows where)')
 
 
 def build_runner(config: Config) -> Runner:
@@ -110,6 +125,7 @@ def build_runner(config: Config) -> Runner:
     distribute_without_gpu(config)
     if config.get('resume') and not config.get('load_from'):
         config.load_from = newest_checkpoint(config.work_dir)
+        config.resume = config.load_from is not None
     if config.get('load_from'):
         config.load_from = located(config.load_from)
         if Path(config.load_from).is_file():
@@ -134,23 +150,8 @@ def build_runner(config: Config) -> Runner:
                         f'{type(error).__name__}: {reason} (--verbose shows where)') from error
 
 
-def newest_checkpoint(folder: str) -> str | None:
-    """Find the newest complete checkpoint of a training, even if ``last_checkpoint`` differs.
-
-    Args:
-        folder: Work directory of the training.
-
-    Returns:
-        Its path; None if there is none.
-    """
-    found = sorted((p for kind in ('iter', 'epoch') for p in Path(folder).glob(f'{kind}_*.pth')
-                    if p.is_file()), key=lambda p: p.stat().st_mtime_ns, reverse=True)
-    for path in found:
-        # the central directory is the end of a zip file: a truncated checkpoint has none
-        if zipfile.is_zipfile(path):
-            return str(path)
-        print_log(f"'{path}' is incomplete and passed over", 'current', logging.WARNING)
-    return None
+def _one_line(error: BaseException) -> str:
+    return ' '.join(str(error.args[0] if isinstance(error, KeyError) else error).split())
 
 
 def _leave_group() -> None:

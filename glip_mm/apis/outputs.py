@@ -1,5 +1,6 @@
 """Unique names of output files, one for each image."""
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -28,8 +29,11 @@ class OutputNames:
         elif '://' in path:
             path = unquote(urlparse(path).path)
         name = Path(Path(path).name or 'image')
-        stem, number = name.stem, 1
+        suffix = name.suffix if name.suffix.lower() in PICTURES else '.png'
+        # a name has up to 255 bytes; the rest is for a number and a longer suffix
+        first = os.fsdecode(os.fsencode(name.stem)[:240])
+        stem, number = first, 1
         while stem in self._taken:
-            stem, number = f'{name.stem}_{number}', number + 1
+            stem, number = f'{first}_{number}', number + 1
         self._taken.add(stem)
-        return stem + (name.suffix if name.suffix.lower() in PICTURES else '.png')
+        return stem + suffix

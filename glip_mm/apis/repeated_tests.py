@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.file_lock import writing_into
 
 from .launch import build_runner
 from .testing import run_test
@@ -43,8 +44,9 @@ def test_once(config: Config, checkpoint: str, folder: Path,
                   # MMEngine caches loggers and visualizers under this name
                   experiment_name=f'{folder.parent.name}_{folder.name}_{key.hexdigest()[:8]}')
     config.setdefault('launcher', 'none')
-    metrics = {k: float(v) for k, v in run_test(build_runner(config)).items()}
-    write_atomically(done, json.dumps(dict(key=key.hexdigest(), metrics=metrics)).encode())
+    with writing_into(folder, config.launcher):
+        metrics = {k: float(v) for k, v in run_test(build_runner(config)).items()}
+        write_atomically(done, json.dumps(dict(key=key.hexdigest(), metrics=metrics)).encode())
     return metrics
 
 

@@ -133,4 +133,5 @@ class GroundingResult:
     def save(self, path: str | Path) -> Path:
         """Write :meth:`to_dict` as a JSON file, atomically."""
         text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
-        return write_atomically(path, text.encode())
+        # bytes of a file name that is not UTF-8 stand as JSON escapes them
+        return write_atomically(path, text.encode(errors='backslashreplace'))

@@ -11,6 +11,7 @@ from .adapters import is_adapter
 from .convert import normalise_state_dict
 from .load_report import LoadReport, few
 from .reading import read_checkpoint
+from .soundness import check_finite
 
 OPTIONAL_PARTS = {
     'mlm_head.': 'the model has no masked-language head (mlm_head=None)',
@@ -45,7 +46,7 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: LoadReport,
 
     Raises:
         KeyError: For unexpected keys, for missing ones that the model needs, or if nothing fits.
-        ValueError: For tensors of another shape.
+        ValueError: For tensors of another shape, or with NaN or infinity.
     """
     wanted = model.state_dict()
     free = free_prefixes(strict)
@@ -90,6 +91,7 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: LoadReport,
         else:
             missing.append(key)
     _refuse(homeless, missing, wrong, report)
+    check_finite(state)
     if report.num_kept <= 0:
         raise KeyError(f'no weight of the checkpoint (in {report.naming} naming) fits the model: '
                        f'model.strict_load={strict!r} would leave the whole model as it is')

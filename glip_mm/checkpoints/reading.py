@@ -1,6 +1,7 @@
 """Reading and writing of checkpoint files without executing any code in them."""
 
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from glip_mm.compat import allow_resume_checkpoints
 
 from .convert import find_weights
 from .model_index import checkpoint_file
+from .soundness import check_bits
 
 
 def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
@@ -33,8 +35,11 @@ def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
     path = checkpoint_file(path)
     try:
         allow_resume_checkpoints()  # plain data that MMEngine saves beside the weights
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True,
-                                mmap=mmap and zipfile.is_zipfile(path))
+        check_bits(path)
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', message='Detected pickle protocol')
+            checkpoint = torch.load(path, map_location='cpu', weights_only=True,
+                                    mmap=mmap and zipfile.is_zipfile(path))
     except Exception as error:  # unpickling a file that is no checkpoint can raise anything
         raise ValueError(
             f"checkpoint '{path}' cannot be read safely ({_reason(error)}): it is damaged, no "
@@ -74,7 +79,8 @@ def _reason(error: Exception) -> str:
     refused = re.search(r'GLOBAL (\S+)', str(error))
     if refused:
         return f'it needs {refused.group(1)}'
-    return (str(error).strip() or repr(error)).splitlines()[0][:120].split('. This file can')[0]
+    text = (str(error).strip() or repr(error)).splitlines()[0]
+    return 'it is no file of weights' if 'weights_only' in text else text[:200]
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:

@@ -3,7 +3,14 @@
 import mmdet.engine  # noqa: F401
 
 from .atomic_backend import AtomicBackend
-from .hooks import AveragedWeightsHook, NonFiniteHook, StepSeedHook, TrainingCostHook
+from .hooks import (
+    AveragedWeightsHook,
+    CheckpointHook,
+    EarlyStoppingHook,
+    NonFiniteHook,
+    StepSeedHook,
+    TrainingCostHook,
+)
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .optim import AutoAmpOptimWrapper, GLIPOptimWrapperConstructor
 from .resumable_test_loop import ResumableTestLoop
@@ -11,8 +18,9 @@ from .runner import ScreenFlexibleRunner, ScreenRunner
 from .schedulers import FractionStepLR, FractionStepParamScheduler
 
 __all__ = [
-    'AtomicBackend', 'AutoAmpOptimWrapper', 'AveragedWeightsHook', 'FractionStepLR',
-    'FractionStepParamScheduler', 'GLIPOptimWrapperConstructor', 'NonFiniteHook',
+    'AtomicBackend', 'AutoAmpOptimWrapper', 'AveragedWeightsHook', 'CheckpointHook',
+    'EarlyStoppingHook', 'FractionStepLR', 'FractionStepParamScheduler',
+    'GLIPOptimWrapperConstructor', 'NonFiniteHook',
     'ResumableEpochLoop', 'ResumableIterLoop', 'ResumableTestLoop', 'ScreenFlexibleRunner',
     'ScreenRunner', 'StepSeedHook', 'TrainingCostHook'
 ]

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from mmengine.dist import (
-    all_gather_object,
     barrier,
     broadcast_object_list,
     get_rank,
@@ -17,14 +16,17 @@ from mmengine.runner import Runner, TestLoop
 from mmengine.runner.amp import autocast
 from torch.utils.data import DataLoader
 
+from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.remaining_batches import RemainingBatches
-from glip_mm.evaluation.fingerprint import differences, fingerprint
+from glip_mm.evaluation.fingerprint import differences, fingerprint, key_of
 from glip_mm.evaluation.predictions import PredictionStore, PredictionWriter
 from glip_mm.evaluation.preflight import check_test
 from glip_mm.evaluation.scoring import score, to_prediction
 from glip_mm.evaluation.tested_datasets import TestedDataset, tested_datasets
 from glip_mm.registry import LOOPS
 from glip_mm.text import Prompt
+
+from .patience import patient_group
 
 #: Version of the store's format in ``meta.json``.
 FORMAT = 1
@@ -101,35 +103,42 @@ class ResumableTestLoop(TestLoop):
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
-        done = self._start()
-        self._predict(done)
-        barrier()
+        group = patient_group()
+        done, now = self._start()
+        self._predict(done, key_of(now))
+        # a failed process must not leave the others to score incomplete predictions
+        barrier(group)
         metrics: list[Any] = [None]
         if is_main_process():
-            metrics = [dict(score(PredictionStore(self.folder), self.evaluator,
-                                  len(self.dataloader.dataset)))]
-        broadcast_object_list(metrics)
+            store = PredictionStore(self.folder)
+            check_run(store, now)
+            metrics = [dict(score(store, self.evaluator, len(self.dataloader.dataset)))]
+        broadcast_object_list(metrics, group=group)
         self.runner.call_hook('after_test_epoch', metrics=metrics[0])
         self.runner.call_hook('after_test')
         return metrics[0]
 
-    def _start(self) -> set[int]:
-        """Return the indices of the images that an interrupted run has predicted."""
-        state: list[Any] = [None]
+    def _start(self) -> tuple[set[int], dict[str, str]]:
+        """Return the indices of the images predicted before, and the fingerprint of this run."""
+        state: list[Any] = [None, None]
         if is_main_process():
             now = fingerprint(self.runner.model, self.runner.cfg, self.datasets)
-            state = [self._look_at_before(now)]
+            state = [self._look_at_before(now), now]
             meta = dict(format=FORMAT, fingerprint=now, num_images=len(self.dataloader.dataset),
                         datasets=[d.facts() for d in self.datasets])
             PredictionWriter(self.folder, meta)
         broadcast_object_list(state)
-        return state[0]
+        return state[0], state[1]
 
     def _look_at_before(self, now: dict[str, str]) -> set[int]:
         logger = self.runner.logger
         if not (self.folder / 'meta.json').is_file():
             return set()
-        store = PredictionStore(self.folder)
+        try:
+            store = PredictionStore(self.folder)
+            check_run(store)
+        except ValueError as error:
+            raise DataError(str(error)) from error
         found = differences(store.meta.get('fingerprint', {}), now)
         if self.resume and not found:
             if store.done:
@@ -147,10 +156,10 @@ class ResumableTestLoop(TestLoop):
         return set()
 
     @torch.no_grad()
-    def _predict(self, done: set[int]) -> None:
+    def _predict(self, done: set[int], key: str) -> None:
         batches: RemainingBatches = self.dataloader.batch_sampler
         batches.leave_out(done)
-        writer = PredictionWriter(self.folder, None, get_rank())
+        writer = PredictionWriter(self.folder, None, get_rank(), key)
         datasets, last = self.datasets, time.monotonic()
         # data loader workers must not start if all images are done
         for i, (indices, batch) in enumerate(zip(batches.mine, self.dataloader
@@ -172,8 +181,28 @@ class ResumableTestLoop(TestLoop):
                 writer.flush()
                 last = time.monotonic()
         writer.close()
-        # a failed process must not leave the others to score incomplete predictions
-        all_gather_object(len(batches.mine))
+
+
+def check_run(store: PredictionStore, now: dict[str, str] | None = None) -> None:
+    """Check that stored predictions are of one run, and of the present one.
+
+    Args:
+        store: Stored predictions.
+        now: Fingerprint of the present run; None: of the run that began them.
+
+    Raises:
+        DataError: If another run has written into the folder; says what differs.
+    """
+    stored = store.meta.get('fingerprint', {})
+    found = differences(stored, stored if now is None else now)
+    if found:
+        raise DataError(f"'{store.folder}' was replaced by another run during this one:\n  "
+                        + '\n  '.join(found[:20]) + '\nrun the test again, alone in its --work-dir')
+    strange = sorted(path.name for path, key in store.keys.items() if key not in (
+        '', key_of(stored)))
+    if strange:
+        raise DataError(f"'{store.folder}' has predictions of another run in {len(strange)} parts, "
+                        f'the first is {strange[0]}: delete these and run the same test again')
 
 
 def names_of(sample: Any, classes: tuple[str, ...]) -> tuple[str, ...] | None:

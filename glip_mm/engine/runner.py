@@ -22,6 +22,7 @@ from glip_mm.datasets.data_error import DataError
 from glip_mm.registry import RUNNERS
 
 from .hooks.progress_hook import ProgressHook
+from .patience import wait_for_metrics
 
 PACKAGE = str(Path(__file__).parents[1])
 #: Expected warnings of MMEngine about its internals, or about settings of the config.
@@ -109,6 +110,7 @@ class ScreenMixin(_Runner):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        wait_for_metrics()
         self.register_hook(ProgressHook())
         if not self.cfg.get('verbose', False):
             # the scheduler cannot see the steps of a wrapped optimizer
@@ -149,8 +151,12 @@ class ScreenMixin(_Runner):
             with prints_to(self.logger):
                 return super().load_checkpoint(*args, **kwargs)
         except (EOFError, KeyError, RuntimeError, UnpicklingError, ValueError) as error:
-            text = error.args[0] if error.args and isinstance(error.args[0], str) else (
-                f'it is no checkpoint ({error!r})')
+            if isinstance(error, (EOFError, UnpicklingError)):
+                # PyTorch's own message recommends unsafe loading
+                text = 'it is damaged, no checkpoint, or holds objects that could run code'
+            else:
+                text = error.args[0] if error.args and isinstance(error.args[0], str) else (
+                    f'it is no checkpoint ({error!r})')
             file = args[0] if args else kwargs.get('filename')
             raise DataError(f"checkpoint '{file}' cannot be loaded: {text}") from error
 

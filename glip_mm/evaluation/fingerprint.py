@@ -58,6 +58,12 @@ def weights_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def key_of(found: Mapping[str, str]) -> str:
+    """Return a short text that differs between fingerprints."""
+    text = '\n'.join(f'{key}: {value}' for key, value in sorted(found.items()))
+    return hashlib.sha256(text.encode(errors='backslashreplace')).hexdigest()[:16]
+
+
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Describe the differences of two fingerprints in sentences."""
     found = []

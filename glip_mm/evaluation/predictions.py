@@ -1,6 +1,5 @@
 """Predictions of a test on disk: atomic parts, read in the data set's order."""
 
-import contextlib
 import io
 import json
 import math
@@ -8,12 +7,13 @@ import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from glip_mm.atomic_files import write_atomically
+from glip_mm.atomic_files import remove_temporary, write_atomically
 
 from .stored_values import decode, encode
 
@@ -55,11 +55,14 @@ class PredictionWriter:
         meta: Content of ``meta.json``; ``None`` does not write the file, for all processes but the
             first.
         rank: Rank of the process among those that write into the folder.
+        key: Text that all parts of a run share, and no other run has.
     """
 
-    def __init__(self, folder: str | Path, meta: Mapping[str, Any] | None, rank: int = 0) -> None:
-        self.folder, self.rank = Path(folder), rank
+    def __init__(self, folder: str | Path, meta: Mapping[str, Any] | None, rank: int = 0,
+                 key: str = '') -> None:
+        self.folder, self.rank, self.key = Path(folder), rank, key
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_temporary(self.folder, rf'part-{rank}-\d+\.npz')
         if meta is not None:
             write_atomically(self.folder / 'meta.json', json.dumps(dict(meta), indent=1).encode())
         numbers = [n for r, n, _ in _parts(self.folder) if r == rank]
@@ -70,12 +73,16 @@ class PredictionWriter:
         """Add an image's predictions to the next part.
 
         Raises:
-            ValueError: If boxes, scores and labels differ in number.
+            ValueError: If boxes, scores and labels differ in number, or are NaN or infinite.
         """
         counts = [len(getattr(prediction, k)) for k in _COLUMNS]
         if len(set(counts)) > 1:
             raise ValueError(f"image {prediction.img_id} ('{prediction.img_path}') has {counts[0]} "
                              f'boxes, {counts[1]} scores and {counts[2]} labels')
+        if not (np.isfinite(prediction.bboxes).all() and np.isfinite(prediction.scores).all()):
+            raise ValueError(f"boxes or scores of image {prediction.img_id} "
+                             f"('{prediction.img_path}') are NaN or infinite: with float16 take "
+                             'bfloat16 or float32, else look at the weights')
         self.waiting.append(prediction)
 
     def flush(self) -> None:
@@ -89,6 +96,7 @@ class PredictionWriter:
             values = [np.asarray(v, dtype).reshape((-1, *empty.shape[1:]))
                       for v in (getattr(p, name) for p in rows) if v is not None]
             arrays[name] = np.concatenate([empty, *values])
+        arrays['key'] = np.frombuffer(self.key.encode(), np.uint8)
         arrays['counts'] = np.array([len(p.scores) for p in rows], np.int64)
         # -1: the ground truth is unknown, which differs from an image without objects
         arrays['gt_counts'] = np.array(
@@ -129,13 +137,17 @@ class PredictionStore:
         if not (self.folder / 'meta.json').is_file():
             raise FileNotFoundError(f"'{folder}' has no meta.json: it holds no predictions of "
                                     'tools/test.py')
-        self.meta: dict[str, Any] = json.loads(
-            (self.folder / 'meta.json').read_text(encoding='utf-8'))
+        self.meta = _read_meta(self.folder / 'meta.json')
+        #: Part -> key of the run that wrote it.
+        self.keys: dict[Path, str] = {}
         self._places: dict[int, tuple[Path, int]] = {}
         parts = _parts(self.folder)
         for _, _, path in parts:
-            with _reading(path) as content:
+            with _damage_named(path), _reading(path) as content:
                 indices = content['index'].tolist()
+                if not all(type(index) is int and index >= 0 for index in indices):
+                    raise ValueError('positions of images must be integers from 0 on')
+                self.keys[path] = content['key'].tobytes().decode() if 'key' in content else ''
             for row, index in enumerate(indices):
                 self._places.setdefault(index, (path, row))
         # one part per process that wrote: their images alternate
@@ -158,11 +170,13 @@ class PredictionStore:
         """Return the prediction of an image, by its index in the data set."""
         path, row = self._places[index]
         if path not in self._open:
-            self._open[path] = _Part(path)
+            with _damage_named(path):
+                self._open[path] = _Part(path)
             while len(self._open) > self._keep:
                 self._open.popitem(last=False)
         self._open.move_to_end(path)
-        return self._open[path].read(row)
+        with _damage_named(path):
+            return self._open[path].read(row)
 
 
 class _Part:
@@ -171,10 +185,28 @@ class _Part:
     def __init__(self, path: Path) -> None:
         with _reading(path) as content:
             self.arrays = {k: content[k] for k in content.files}
-            text = json.loads(self.arrays.pop('records').tobytes())
-            self.records, self.values = text['records'], [decode(t) for t in text['texts']]
-            self.ends = np.cumsum(self.arrays['counts'])
-            self.truth_ends = np.cumsum(np.maximum(self.arrays['gt_counts'], 0))
+        text = json.loads(self.arrays.pop('records').tobytes())
+        self.records, self.values = text['records'], [decode(t) for t in text['texts']]
+        self.ends = np.cumsum(self.arrays['counts'])
+        self.truth_ends = np.cumsum(np.maximum(self.arrays['gt_counts'], 0))
+        self._check()
+
+    def _check(self) -> None:
+        """Raise a ValueError if arrays do not fit together."""
+        rows = {len(self.arrays[k]) for k in ('index', 'counts', 'gt_counts')} | {len(self.records)}
+        if len(rows) > 1 or self.arrays['counts'].min(initial=0) < 0:
+            raise ValueError('its images do not have one entry each')
+        for columns, ends in ((_COLUMNS, self.ends), (_TRUTH, self.truth_ends)):
+            for name, (dtype, width) in columns.items():
+                values = self.arrays[name]
+                shape = (int(ends[-1]) if len(ends) else 0, *((width, ) if width else ()))
+                if values.shape != shape or values.dtype != dtype:
+                    raise ValueError(f'{name} is {values.dtype} of shape {values.shape}, and not '
+                                     f'{np.dtype(dtype)} of shape {shape}')
+        if not all(np.isfinite(self.arrays[name]).all() for name in ('bboxes', 'scores')):
+            raise ValueError('boxes or scores are NaN or infinite')
+        if self.arrays['labels'].min(initial=0) < 0:
+            raise ValueError('labels are negative')
 
     def read(self, row: int) -> Prediction:
         img_id, path, shape, names, meta = self.records[row]
@@ -189,25 +221,19 @@ class _Part:
             {k: v[n] for k, n in meta.items()}, gt_bboxes, gt_labels)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _reading(path: Path) -> Iterator[Any]:
-    """Open a part; say what to do if it is not what :class:`PredictionWriter` wrote."""
-    try:
-        # parts are not compressed: one that grows when it is read is none of ours
-        size = path.stat().st_size
-        with zipfile.ZipFile(path) as archive:
-            claimed = sum(member.file_size for member in archive.infolist())
-        if claimed > size:
-            raise ValueError(f'its {size:,} bytes stand for {claimed:,}')
-        with np.load(path) as content:
-            for name in content.files:
-                _check_size(content.zip, name)
-            yield content
-    except (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError,
-            RecursionError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        reason = str(error)[:200] or type(error).__name__
-        raise ValueError(f"'{path}' is damaged ({reason}): delete it and run the same test again; "
-                         'only its images are predicted again') from error
+    """Open a part, unless it stands for more than it holds."""
+    # parts are not compressed: one that grows when it is read is none of ours
+    size = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        claimed = sum(member.file_size for member in archive.infolist())
+    if claimed > size:
+        raise ValueError(f'its {size:,} bytes stand for {claimed:,}')
+    with np.load(path) as content:
+        for name in content.files:
+            _check_size(content.zip, name)
+        yield content
 
 
 def _check_size(archive: zipfile.ZipFile, name: str) -> None:
@@ -239,7 +265,29 @@ class _Texts:
                 continue
 
 
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn whatever reading of a part raises into an error that names the file."""
+    try:
+        yield
+    except Exception as error:  # NumPy, zipfile, zlib and JSON have their own
+        raise ValueError(f"'{path}' is damaged ({' '.join(str(error).split()) or repr(error)}): "
+                         'delete it and run the same test again; only its images are predicted '
+                         'again') from error
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads(path.read_text(encoding='utf-8'))
+        if not isinstance(meta, dict) or not isinstance(meta.get('fingerprint', {}), dict):
+            raise ValueError(f'it holds {str(meta)[:60]}')
+        return meta
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"'{path}' is damaged ({error}): delete the folder '{path.parent}' and "
+                         'run the test again') from error
+
+
 def _parts(folder: Path) -> list[tuple[int, int, Path]]:
     """Return rank, number and path of every part."""
-    found = ((_PART.fullmatch(p.name), p) for p in folder.iterdir())
+    found = ((_PART.fullmatch(p.name), p) for p in folder.iterdir() if p.is_file())
     return sorted((int(m[1]), int(m[2]), p) for m, p in found if m)

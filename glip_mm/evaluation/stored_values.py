@@ -51,7 +51,10 @@ def _rich(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if 'array' in value:
-        return np.array(value['array'], dtype=value['dtype']).reshape(value['shape'])
+        dtype = np.dtype(value['dtype'])
+        if dtype.kind not in 'biuf':
+            raise ValueError(f'arrays of {dtype} are not stored')
+        return np.array(value['array'], dtype=dtype).reshape(value['shape'])
     if 'tuple' in value:
         return tuple(_rich(v) for v in value['tuple'])
     return {_rich(k): _rich(v) for k, v in value['dict']}

@@ -15,6 +15,7 @@ from glip_mm.datasets.coco_file import read_coco
 from glip_mm.engine.hooks.replaced_samples_hook import ReplacedSamplesHook
 from glip_mm.visualization.report import make_report
 from glip_mm_cli.places import shared_root
+from glip_mm_cli.training_folder import is_complete
 
 from .class_prompts import read_class_prompts
 from .config import RunSettings, finetune_config, write_config
@@ -60,8 +61,8 @@ def call_tool(name: str, *options: object) -> int:
     print('$ ' + shlex.join(command), flush=True)
     try:
         return subprocess.run(command).returncode
-    except KeyboardInterrupt:
-        sys.exit('interrupted: the same command goes on from here')
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt('the same command goes on from here') from error
 
 
 def run_tool(name: str, *options: object) -> None:
@@ -73,11 +74,17 @@ def run_tool(name: str, *options: object) -> None:
 
 def best_checkpoint(folder: Path) -> Path:
     """Find the checkpoint of a training that is best on val."""
-    found = sorted(folder.glob('best_*.pth'), key=lambda p: p.stat().st_mtime_ns)
-    if not found:
+    found = newest_best(folder)
+    if found is None:
         sys.exit(f"error: '{folder}' holds no best_*.pth: no evaluation gave a number; the "
                  "log there says what was evaluated")
-    return found[-1]
+    return found
+
+
+def newest_best(folder: Path) -> Path | None:
+    """Find the newest complete checkpoint that was the best on val; None if there is none."""
+    found = sorted(folder.glob('best_*.pth'), key=lambda p: p.stat().st_mtime_ns)
+    return next(filter(is_complete, reversed(found)), None)
 
 
 def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) -> dict[str, float]:
@@ -96,7 +103,8 @@ def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) ->
     if not (folder / 'test' / 'metrics.json').is_file():
         checkpoint = args.checkpoint
         if args.shots != 0:
-            if not (folder / 'trained').is_file():
+            # a training that ended without a best checkpoint validates once more
+            if not (folder / 'trained').is_file() or newest_best(folder / 'train') is None:
                 run_tool('train.py', config, '--work-dir', folder / 'train', '--resume')
                 (folder / 'trained').touch()
             checkpoint = best_checkpoint(folder / 'train')

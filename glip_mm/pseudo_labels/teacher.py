@@ -84,14 +84,17 @@ class Teacher:
             sample.caption.encode()
         except UnicodeEncodeError as error:  # half a character, as crawled JSON has it
             return Reject(sample, 'broken caption', str(error))
-        phrases = self.find_phrases(sample.caption)
-        if not self.determiners:
-            phrases = [without_determiner(*phrase) for phrase in phrases]
-        if not phrases:
-            return Reject(sample, 'no phrase')
+        try:
+            phrases = self.find_phrases(sample.caption)
+            if not self.determiners:
+                phrases = [without_determiner(*phrase) for phrase in phrases]
+            if not phrases:
+                return Reject(sample, 'no phrase')
+            prompt = Prompt.from_caption(sample.caption, [[list(span)] for _, span in phrases])
+        except Exception as error:  # of a parser
+            return Reject(sample, 'broken caption', _detail(error))
         if sample.image is None:
             return Reject(sample, 'no image')
-        prompt = Prompt.from_caption(sample.caption, [[list(span)] for _, span in phrases])
         try:
             image = sample.image if isinstance(sample.image, bytes) else str(sample.image)
             results = self.pipeline.load(image, 0)
@@ -103,11 +106,27 @@ class Teacher:
             return Reject(sample, 'broken image', str(error))
         except OSError as error:  # such as a name that is too long
             return Reject(sample, 'unreadable image', str(error))
+        except Exception as error:  # of a transform, such as cv2.error
+            return Reject(sample, 'broken image', _detail(error))
         return Ready(sample, phrases, size, data)
 
-    @torch.no_grad()
     def label(self, batch: Sequence[Ready]) -> list[dict | Reject]:
-        """Label a batch; return an ODVG row or a reject for each sample."""
+        """Label a batch; return an ODVG row or a reject for each sample.
+
+        Raises:
+            RuntimeError: If the device fails, of which no sample is the cause.
+        """
+        try:
+            return self._label(batch)
+        except Exception as error:
+            if 'CUDA error' in str(error):  # it fails for all that follow
+                raise
+            if len(batch) > 1:
+                return [row for ready in batch for row in self.label([ready])]
+            return [Reject(batch[0].sample, 'not predicted', _detail(error))]
+
+    @torch.no_grad()
+    def _label(self, batch: Sequence[Ready]) -> list[dict | Reject]:
         autocast: Any = nullcontext() if self.dtype is None else torch.autocast(
             self.device.type, self.dtype)
         with autocast:
@@ -128,6 +147,10 @@ class Teacher:
         return dict(filename=ready.sample.name, height=height, width=width,
                     grounding=grounding_record(caption, ready.phrases, boxes, scores,
                                                chosen))
+
+
+def _detail(error: Exception) -> str:
+    return f'{type(error).__name__}: ' + ' '.join(str(error).split())[:200]
 
 
 def without_determiner(words: str, span: tuple[int, int]) -> tuple[str, tuple[int, int]]:

@@ -1,6 +1,8 @@
 """GLIPInferencer on a tiny GLIP."""
 
+import errno
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,6 +16,7 @@ import pytest
 
 from glip_mm.apis import GLIPInferencer, ImageError
 from glip_mm.text import Prompt
+from glip_mm.visualization import save_image
 
 NAMES = ['red circle', 'blue star', 'box']
 CAPTION = 'a red circle left of a blue star'
@@ -304,3 +307,58 @@ def test_tokenizers_are_used_by_one_thread_at_a_time(inferencer, busy_threads):
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(both, [i % 30 for i in range(600)])) == [
             both(i % 30) for i in range(600)]
+
+
+def test_a_bad_image_ends_no_run_wherever_it_fails(inferencer, pictures, tmp_path, monkeypatch):
+    """It fails while it is prepared, predicted, drawn or written."""
+    from glip_mm.apis import inferencer as module
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    source = sorted(Path(pictures).glob('*.*'))[0].read_bytes()
+    latin = os.fsdecode(b'caf\xe9.jpg')
+    long = ('x' * 251 + '.jpg', '雪' * 83 + '.jpg')
+    for name in ('a.jpg', 'b.jpg', 'draw.jpg', 'z.jpg', latin, *long):
+        (folder / name).write_bytes(source)
+    save_image(folder / 'thin.png', np.zeros((1, 3000, 3), np.uint8))  # its height becomes 0
+    predict, draw = inferencer._predict, inferencer._draw
+
+    def predict_some(samples, settings):
+        if any('b.jpg' in sample['data_samples'].img_path for sample in samples):
+            raise IndexError('of the model')
+        return predict(samples, settings)
+
+    def draw_some(pixels, result, threshold):
+        if 'draw.jpg' in result.path:
+            raise ZeroDivisionError
+        return draw(pixels, result, threshold)
+
+    def save_some(path, picture):
+        if path.name == 'a.jpg':
+            raise ValueError('too large for JPEG')
+        return save_image(path, picture)
+    monkeypatch.setattr(inferencer, '_predict', predict_some)
+    monkeypatch.setattr(inferencer, '_draw', draw_some)
+    monkeypatch.setattr(module, 'save_image', save_some)
+    out = tmp_path / 'out'
+    found = inferencer(str(folder), ['cat'], batch_size=3, out_dir=out)
+    files = sorted(folder.iterdir())
+    messages = {Path(e.path).name: e.message for e in found['errors']}
+    assert set(messages) == {'a.jpg', 'b.jpg', 'draw.jpg', 'thin.png'}
+    assert messages['b.jpg'].endswith("b.jpg': of the model")
+    assert messages['draw.jpg'].endswith("draw.jpg': ZeroDivisionError")
+    assert messages['a.jpg'].endswith("a.jpg': too large for JPEG")
+    missing = [f.name for f, r in zip(files, found['predictions']) if r is None]
+    assert missing == ['b.jpg', 'thin.png']
+    assert len(list((out / 'preds').iterdir())) == 6 and len(list((out / 'vis').iterdir())) == 4
+    paths = {json.loads(path.read_bytes())['path'] for path in (out / 'preds').iterdir()}
+    assert str(folder / latin) in paths
+
+
+def test_a_full_disk_ends_the_run(inferencer, pictures, tmp_path, monkeypatch):
+    from glip_mm.apis import inferencer as module
+
+    def full(path, picture):
+        raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+    monkeypatch.setattr(module, 'save_image', full)
+    with pytest.raises(OSError, match='No space left on device'):
+        inferencer(str(pictures), ['cat'], out_dir=tmp_path / 'out')

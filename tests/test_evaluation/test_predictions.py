@@ -1,9 +1,13 @@
 import io
+import os
 import zipfile
 
 import numpy as np
 import pytest
 
+from glip_mm.datasets.data_error import DataError
+from glip_mm.engine.resumable_test_loop import check_run
+from glip_mm.evaluation.fingerprint import key_of
 from glip_mm.evaluation.predictions import Prediction, PredictionStore, PredictionWriter
 
 
@@ -151,3 +155,85 @@ def test_a_part_with_other_content(tmp_path, changed):
     np.savez(path, **arrays)
     with pytest.raises(ValueError, match='is damaged .*: delete it and run the same test again'):
         PredictionStore(tmp_path)[0]
+
+
+def damages():
+    """What was done to a part -> its content by name."""
+    def change(name, value):
+        return lambda arrays: arrays.update({name: np.asarray(value)})
+    yield 'no records', lambda arrays: arrays.pop('records')
+    yield 'no scores', lambda arrays: arrays.pop('scores')
+    yield 'other counts', change('counts', [2, 9])
+    yield 'negative counts', change('counts', [-1, 5])
+    yield 'too few rows', change('index', [0])
+    yield 'position as text', change('index', ['0', '1'])
+    yield 'a position below 0', change('index', [-1, 1])
+    yield 'boxes of five', change('bboxes', np.zeros((4, 5), np.float32))
+    yield 'NaN', change('scores', np.full(4, np.nan, np.float32))
+    yield 'a label below 0', change('labels', np.full(4, -5, np.int32))
+    yield 'no JSON', change('records', np.frombuffer(b'{', np.uint8))
+    yield 'deep JSON', change('records', np.frombuffer(b'[' * 100_000, np.uint8))
+    yield 'other JSON', change('records', np.frombuffer(b'[1]', np.uint8))
+    yield 'objects', change('index', np.array([print, None]))
+
+
+@pytest.mark.parametrize('damage', [pytest.param(change, id=what) for what, change in damages()])
+def test_a_part_that_does_not_fit_together_is_named(tmp_path, damage):
+    write(tmp_path, [prediction(0), prediction(1)], meta={})
+    path = tmp_path / 'part-0-000000.npz'
+    arrays = dict(np.load(path))
+    damage(arrays)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match='part-0-000000.npz.*damaged.*delete it and run the same'):
+        list(PredictionStore(tmp_path))
+
+
+@pytest.mark.parametrize('content', [b'', b'{', b'[]', b'null', b'{"fingerprint": 3}', b'\xff',
+                                     b'[' * 100_000])
+def test_a_broken_meta_is_named(tmp_path, content):
+    (tmp_path / 'meta.json').write_bytes(content)
+    with pytest.raises(ValueError, match='meta.json.* is damaged'):
+        PredictionStore(tmp_path)
+
+
+@pytest.mark.parametrize('content', [b'', b'PK', bytes(100)])
+def test_an_empty_part_is_named(tmp_path, content):
+    write(tmp_path, [prediction(0)], meta={})
+    (tmp_path / 'part-0-000000.npz').write_bytes(content)
+    with pytest.raises(ValueError, match='part-0-000000.npz.*damaged'):
+        PredictionStore(tmp_path)
+
+
+def test_a_pipe_is_no_part(tmp_path):
+    write(tmp_path, [prediction(0)], meta={})
+    os.mkfifo(tmp_path / 'part-0-000001.npz')  # reading it would wait forever
+    assert PredictionStore(tmp_path).done == {0}
+
+
+def test_predictions_that_are_no_numbers_are_not_stored(tmp_path):
+    bad = prediction(3)._replace(scores=np.array([0.5, np.nan], np.float32))
+    with pytest.raises(ValueError, match="image 13 .'images/3.jpg'. are NaN or infinite"):
+        PredictionWriter(tmp_path, {}).add(bad)
+
+
+def test_parts_of_another_run_are_found(tmp_path):
+    first, second = dict(weights='a'), dict(weights='b')
+    writer = PredictionWriter(tmp_path, dict(fingerprint=first), 0, key_of(first))
+    writer.add(prediction(0))
+    writer.flush()
+    check_run(PredictionStore(tmp_path), first)
+    other = PredictionWriter(tmp_path, None, 0, key_of(second))
+    other.add(prediction(1))
+    other.flush()
+    with pytest.raises(DataError, match='another run in 1 parts, the first is part-0-000001.npz'):
+        check_run(PredictionStore(tmp_path), first)
+    PredictionWriter(tmp_path, dict(fingerprint=second))
+    with pytest.raises(DataError, match='replaced by another run during this one:\n  weights: not'):
+        check_run(PredictionStore(tmp_path), first)
+
+
+def test_what_a_killed_process_began_is_deleted(tmp_path):
+    for name in ('.part-0-000003.npz.77.tmp', '.part-1-000003.npz.78.tmp', '.mine.tmp'):
+        (tmp_path / name).touch()
+    PredictionWriter(tmp_path, {})
+    assert sorted(os.listdir(tmp_path)) == ['.mine.tmp', '.part-1-000003.npz.78.tmp', 'meta.json']

@@ -1,9 +1,11 @@
 import pickle
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.structures import InstanceData
 
+from glip_mm.models.detectors.prompt_batch import chunks_at_once
 from glip_mm.text import Prompt
 
 from .nano import build_nano, data_sample, image, losses_of, predict
@@ -300,3 +302,17 @@ def test_mmdet_scope_builds_the_same_model(tiny_bert):
         model = MMDET_MODELS.build(nano_config(tiny_bert))
     assert type(model).__module__ == 'glip_mm.models.detectors.glip'
     assert type(model.backbone).__module__ == 'mmdet.models.backbones.resnet'
+
+
+def test_the_number_of_chunks_at_once_depends_on_no_other_process(monkeypatch):
+    class OnGPU(torch.Tensor):
+        device = torch.device('cuda')
+    feats = [torch.zeros(2, 256, 100, 100).as_subclass(OnGPU)]
+
+    def free(device=None):
+        raise AssertionError('the free memory changes from run to run')
+    monkeypatch.setattr(torch.cuda, 'mem_get_info', free)
+    monkeypatch.setattr(torch.cuda, 'get_device_properties',
+                        lambda device: SimpleNamespace(total_memory=16 << 30))
+    # 16 copies of 10 MB each
+    assert chunks_at_once(feats) == (4 << 30) // (16 * 256 * 100 * 100 * 4) == 26

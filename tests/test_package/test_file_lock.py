@@ -1,10 +1,15 @@
 """The lock that indexes, labels and experiments share."""
 
+import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from glip_mm.file_lock import exclusive
+import pytest
+
+from glip_mm.file_lock import FolderInUse, exclusive, writing_into
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
@@ -47,3 +52,46 @@ def test_who_did_not_get_it_does_not_give_it_back(tmp_path):
             assert mine and not second
         with exclusive(tmp_path / 'a', wait=False) as third:
             assert not third
+
+
+WRITE = '''
+import importlib.util, os, sys, time
+spec = importlib.util.spec_from_file_location('file_lock', sys.argv[1])
+file_lock = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(file_lock)
+with file_lock.writing_into(sys.argv[2]):
+    if os.fork() == 0:  # as a worker of a data loader
+        time.sleep(60)
+    print('held', flush=True)
+    time.sleep(60)
+'''
+
+
+def test_a_folder_is_written_by_one_process(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, '-c', WRITE, str(ROOT / 'glip_mm' / 'file_lock.py'), str(tmp_path)],
+        stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert process.stdout.readline() == 'held\n'
+        with pytest.raises(FolderInUse, match=f"'{tmp_path}' is in use by process {process.pid} "
+                           f'on {socket.gethostname()} since 20'), writing_into(tmp_path):
+            pass
+        process.kill()
+        process.wait()
+        with writing_into(tmp_path), writing_into(f'{tmp_path}/.'):  # its worker still runs
+            pass
+    finally:
+        os.killpg(process.pid, 9)
+
+
+def test_the_first_process_of_a_job_holds_the_lock(tmp_path, monkeypatch):
+    monkeypatch.setenv('RANK', '1')
+    with writing_into(tmp_path / 'a', 'pytorch'):
+        assert not (tmp_path / 'a').exists()
+    monkeypatch.setenv('RANK', '0')
+    with writing_into(tmp_path / 'a', 'pytorch'):
+        assert json.loads((tmp_path / 'a' / '.lock').read_text())['pid'] == os.getpid()
+    # a program that looks like one of many, and is not started so
+    monkeypatch.setenv('SLURM_PROCID', '3')
+    with writing_into(tmp_path / 'b'):
+        assert (tmp_path / 'b' / '.lock').is_file()

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -193,7 +194,9 @@ def test_quickstart_trains_once(clone):
     script(clone / '.venv/bin/python', (clone / '.venv/bin/python').read_text() + (
         'out=work_dirs/quickstart; case "$*" in tools/train.py*) mkdir -p $out; '
         'echo $out/epoch_4.pth > $out/last_checkpoint; '
-        'touch $out/epoch_4.pth $out/training_cost.json;; '
+        "printf 'PK\\5\\6%18s' | tr ' ' '\\0' > $out/epoch_4.pth; "  # an empty zip file
+        'touch $out/training_cost.json;; '
+        f'*glip_mm_cli.training_folder*) exec {sys.executable} "$@";; '
         'tools/test.py*) mkdir -p $out/test;; esac\n'))
     config = clone / 'configs/quickstart/glip_nano_grounding-world.py'
     config.parent.mkdir(parents=True)
@@ -202,7 +205,8 @@ def test_quickstart_trains_once(clone):
     def steps():
         log.unlink(missing_ok=True)
         done = subprocess.run(['bash', clone / 'tools/quickstart.sh'], capture_output=True,
-                              text=True, env={**os.environ, 'GLIP_MM_VENV': ''})
+                              text=True, env={**os.environ, 'GLIP_MM_VENV': '',
+                                               'PYTHONPATH': str(ROOT)})
         assert done.returncode == 0, done.stderr
         return [line.split()[0] for line in log.read_text().splitlines()
                 if line.startswith('tools/')]
@@ -215,6 +219,10 @@ def test_quickstart_trains_once(clone):
     (work / 'training_cost.json').unlink()  # as after an interruption
     assert steps() == [world, train, test, report]
     assert '--resume auto' in log.read_text()
+    (work / 'last_checkpoint').unlink()  # as a process that was killed leaves it
+    assert steps() == [world, report]
+    (work / 'epoch_4.pth').write_bytes(b'half')
+    assert steps() == [world, train, test, report]
     config.write_text('changed = True')
     (work / 'epoch_3.pth').touch()
     assert steps() == [world, train, test, report]

@@ -97,3 +97,15 @@ def test_what_is_missing_is_named(result, monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit):
         run(monkeypatch, result)
     assert "config.py' is missing (the test did not finish)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('content', [
+    b'', b'[]', b'{"metrics": 3}', b'{"metrics": {"a": 1}, "datasets": 3}',
+    b'{"metrics": {"a": 1}, "datasets": [{}]}', b'{"metrics": {"a": 1}, "seconds": []}',
+    b'{"metrics": {"a": 1}, "expected": 7}', b'[' * 100_000,
+    b'{"metrics": {"a": ' + b'9' * 400 + b'}}'])
+def test_results_that_are_damaged_are_named(tmp_path, content):
+    from glip_mm.evaluation.analysis.results import _read_run
+    (tmp_path / 'metrics.json').write_bytes(content)
+    with pytest.raises(ValueError, match=r"metrics.json' is no metrics.json of tools/test.py \("):
+        _read_run(tmp_path)

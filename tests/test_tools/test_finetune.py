@@ -76,7 +76,7 @@ def test_an_interrupted_run_goes_on(tmp_path, pets, tiny):
     running.terminate()
     said, _ = running.communicate()
     assert 'interrupted: the same command goes on' in said
-    assert running.returncode == 1 and not (tmp_path / 'run/seed3/trained').exists()
+    assert running.returncode == 130 and not (tmp_path / 'run/seed3/trained').exists()
     done = subprocess.run(words, capture_output=True, **options)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     log = max((tmp_path / 'run/seed3/train').glob('*/*.log')).read_text()  # of the second training

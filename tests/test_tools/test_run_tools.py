@@ -3,6 +3,7 @@
 import argparse
 import os
 import pickle
+import re
 import runpy
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import torch
 from mmengine.config import Config
 
 from glip_mm.apis.launch import load_config
+from glip_mm.file_lock import writing_into
 from tests import forked
 
 ROOT = Path(__file__).parents[2]
@@ -135,14 +137,16 @@ def options_of(script, toy, *arguments):
     ([], None), (['--resume'], True), (['--resume', 'auto'], True)])
 def test_resume(toy, arguments, resume):
     (toy / 'run').mkdir()
-    (toy / 'run' / 'last_checkpoint').write_text('run/epoch_1.pth')
+    kept = toy / 'run' / 'epoch_1.pth'
+    torch.save(dict(a=1), kept)
+    (toy / 'run' / 'last_checkpoint').write_text('run/epoch_2.pth')  # MMEngine deleted it
     start = toy / 'base.pth'
     start.touch()
     arguments = [*arguments, '--work-dir', toy / 'run', '--cfg-options', f'load_from={start}']
     config = options_of('train.py', toy, *arguments)
-    assert (config.get('resume'), config.load_from) == (resume, None if resume else str(start))
+    assert (config.get('resume'), config.load_from) == (resume, str(kept if resume else start))
     # a run without a checkpoint of its own starts as its config says
-    (toy / 'run' / 'last_checkpoint').unlink()
+    kept.write_bytes(b'half')
     config = options_of('train.py', toy, *arguments)
     assert (bool(config.get('resume')), config.load_from) == (False, str(start))
 
@@ -292,3 +296,42 @@ def test_slurm_gets_all_tasks(toy):
     for part in ('--partition=gpus', '--ntasks=32', '--ntasks-per-node=8', '--gres=gpu:8',
                  '--qos high', 'toy_config.py --work-dir out --launcher slurm --amp'):
         assert part in done.stdout
+
+
+@pytest.mark.parametrize('content, message', [
+    (b'PK', 'a.pth.* cannot be read safely'), (b'', 'a.pth.* cannot be read safely'),
+    (pickle.dumps(print), 'a.pth.* cannot be read safely')])
+@pytest.mark.parametrize('script', ['test.py', 'train.py'])
+def test_a_bad_checkpoint_is_one_line(toy, script, content, message):
+    (toy / 'a.pth').write_bytes(content)
+    options = ['--resume'] if script == 'train.py' else []
+    said = run(script, 'toy_config.py', *options, 'a.pth', cwd=toy, status=1)
+    line, = [line for line in said.splitlines() if 'a.pth' in line]
+    assert re.search(message, line) and line.startswith(f'{script}: ')
+    assert 'Traceback' not in said and 'weights_only' not in said
+    assert not list(toy.rglob('*.log'))  # before anything is built
+
+
+@pytest.mark.parametrize('text, message', [
+    ('model = dict(', "error: config 'toy_config.py' cannot be read: SyntaxError"),
+    ('1 / 0', 'cannot be read: ZeroDivisionError: division by zero'),
+    ('modle = dict()', r"config 'toy_config.py' has no model=dict\(type=...\)"),
+    (CONFIG + "model = dict(type='Nothing')", "a setting of the config is wrong: Nothing is not"),
+    (CONFIG + "model['depth'] = 3", r"a setting .* unexpected keyword argument 'depth'")])
+def test_a_bad_config_is_one_line(toy, text, message):
+    (toy / 'toy_config.py').write_text(text)
+    (toy / 'a.pth').write_bytes(b'')
+    said = forked.run(ROOT / 'tools' / 'train.py', 'toy_config.py', cwd=toy, env={
+        **os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), str(toy)])})
+    assert said.returncode in (1, 2) and 'Traceback' not in said.stderr
+    assert re.search(message, said.stderr.splitlines()[-1]), said.stderr
+
+
+@pytest.mark.parametrize('script', ['train.py', 'test.py'])
+def test_a_work_directory_has_one_writer(toy, script):
+    torch.save(dict(state_dict=dict(slope=torch.ones(1))), toy / 'a.pth')
+    with writing_into(toy / 'work_dirs' / 'toy_config'):
+        said = run(script, 'toy_config.py', *['a.pth'][:script == 'test.py'], cwd=toy, status=1)
+    line, = said.splitlines()
+    assert line.startswith(f"{script}: 'work_dirs/toy_config' is in use by process {os.getpid()} ")
+    assert os.listdir(toy / 'work_dirs' / 'toy_config') == ['.lock']

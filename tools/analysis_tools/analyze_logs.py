@@ -16,6 +16,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from glip_mm_cli.ending import end_clearly
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
@@ -66,6 +68,7 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    end_clearly()
     make_parser().parse_args()
 
 import numpy as np

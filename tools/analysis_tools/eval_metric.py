@@ -8,7 +8,6 @@ Example:
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
@@ -43,10 +42,13 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 import glip_mm  # noqa: F401
+from glip_mm.apis.launch import read_config
 from glip_mm.apis.leaderboard import write_leaderboard
 from glip_mm.apis.testing import report, write_results
+from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.evaluation.predictions import PredictionStore
 from glip_mm.evaluation.scoring import score
+from glip_mm.file_lock import writing_into
 from glip_mm.registry import DATASETS, EVALUATOR
 
 
@@ -60,7 +62,7 @@ def main() -> None:
         own = folder / 'config.py'
         if not args.config and not own.is_file():
             parser.error(f"'{own}' is missing (the test did not finish): give a config")
-        config = Config.fromfile(args.config or own)
+        config = read_config(parser, str(args.config or own))
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     if args.cfg_options:
@@ -73,6 +75,12 @@ def main() -> None:
                                      args.model_name or config.get('model_name') or folder.name)
             logger.info(f"wrote '{path}'")
             return
+        for key in ('test_dataloader', 'test_evaluator'):
+            if not config.get(key):
+                parser.error(f"config '{args.config or own}' has no {key}")
+        missing = [key for key in ('num_images', 'datasets') if key not in store.meta]
+        if missing:
+            parser.error(f"'{store.folder / 'meta.json'}' has no {missing[0]}: run the test again")
         start, dataset = time.time(), DATASETS.build(config.test_dataloader.dataset)
         if len(dataset) != store.meta['num_images']:
             parser.error(f"the data set of the config has {len(dataset)} images, the predictions "
@@ -82,15 +90,24 @@ def main() -> None:
         metrics = score(store, evaluator, len(dataset))
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
-    old = folder / 'metrics.json'
-    before = json.loads(old.read_text(encoding='utf-8')) if old.is_file() else {}
+    before = read_before(folder / 'metrics.json')
     if not config.get('load_from'):
         config.load_from = before.get('checkpoint')
     # the time of the prediction is more informative than that of the scoring
-    path = write_results(args.out or folder, metrics, config, store.meta['datasets'],
-                         before.get('seconds', time.time() - start))
+    with writing_into(args.out or folder):
+        path = write_results(args.out or folder, metrics, config, store.meta['datasets'],
+                             before.get('seconds', time.time() - start))
     logger.info('\n'.join(f'{k}: {v:.6g}' for k, v in metrics.items()) + f"\nin '{path}'")
     report(metrics, config, logger)
+
+
+def read_before(path: Path) -> dict:
+    """Read the results of the test; those that are missing or damaged are written anew."""
+    try:
+        content = read_json(path)
+    except (DataError, FileNotFoundError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def build_evaluator(config: Config) -> Evaluator:

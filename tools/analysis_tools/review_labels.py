@@ -10,6 +10,8 @@ Example:
 import argparse
 import sys
 
+from glip_mm_cli.ending import end_clearly
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
@@ -29,6 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    end_clearly()
     make_parser().parse_args()
 
 from glip_mm.datasets.label_map import read_label_map

@@ -8,6 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from glip_mm_cli.ending import end_clearly
+
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line; options of MMDetection's converter keep their meaning."""
@@ -22,6 +24,7 @@ def parse_args() -> argparse.Namespace:
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    end_clearly()
     parse_args()
 
 from glip_mm.datasets.converters import lvis_records

@@ -8,6 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from glip_mm_cli.ending import end_clearly
+
 FILES = tuple(f'finetune_{name}_train.json'
               for name in ('refcoco', 'refcoco+', 'refcocog', 'grefcoco'))
 
@@ -24,6 +26,7 @@ def parse_args() -> argparse.Namespace:
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    end_clearly()
     parse_args()
 
 from glip_mm.datasets.converters import mdetr_records

@@ -11,6 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from glip_mm_cli.ending import end_clearly
+
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
@@ -32,6 +34,7 @@ def parse_args() -> argparse.Namespace:
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    end_clearly()
     parse_args()
 
 from glip_mm.datasets.converters import tsv_records

@@ -14,6 +14,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from glip_mm_cli.ending import end_clearly
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
@@ -32,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    end_clearly()
     make_parser().parse_args()
 
 from glip_mm.datasets.validation import validate_odvg

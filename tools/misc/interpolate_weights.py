@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
+from glip_mm_cli.ending import end_clearly
 from glip_mm_cli.options import check_checkpoint
 
 
@@ -41,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    end_clearly()
     make_parser().parse_args()
 
 from tqdm import tqdm

@@ -8,6 +8,8 @@ Example:
 import argparse
 import sys
 
+from glip_mm_cli.ending import end_clearly
+
 #: Option -> its description, and its default in each kind of world that has it.
 OPTIONS = dict(
     detection=('training images with class boxes', dict(quickstart=3000)),
@@ -45,6 +47,7 @@ def parse_args() -> argparse.Namespace:
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    end_clearly()
     parse_args()
 
 from glip_mm.datasets.grounding_world import SelfTrainingOptions, WorldOptions, write_world

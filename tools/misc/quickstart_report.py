@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.training_folder import newest_checkpoint
+
 # summary key -> key of tools/test.py's metrics, in 0..1
 METRICS = dict(
     ap_seen='seen/coco/bbox_mAP', ap50_seen='seen/coco/bbox_mAP_50',
@@ -64,6 +67,7 @@ def parse_args() -> argparse.Namespace:
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    end_clearly()
     parse_args()
 
 from glip_mm.datasets.grounding_world import SYNONYMS, held_out_pairs, seen_pairs
@@ -137,8 +141,7 @@ def draw(args: argparse.Namespace) -> Path:
     from glip_mm.apis import GLIPInferencer
     from glip_mm.visualization import make_sheet, save_image
     examples = choose_examples(Path(args.data))
-    last = Path(args.train_dir) / 'last_checkpoint'
-    checkpoint = args.checkpoint or last.read_text(encoding='utf-8').strip()
+    checkpoint = args.checkpoint or newest_checkpoint(args.train_dir)
     inferencer = GLIPInferencer(args.config, checkpoint)
     result = inferencer([str(Path(args.data) / 'images' / name) for name, _ in examples],
                         [prompt for _, prompt in examples], return_vis=True, pred_score_thr=0.4)

@@ -11,6 +11,7 @@ from glip_mm.checkpoints.convert import normalise_state_dict
 from glip_mm.checkpoints.interpolation import interpolate_weights
 from glip_mm.checkpoints.reading import read_checkpoint, write_checkpoint
 from glip_mm.registry import HOOKS
+from glip_mm_cli.training_folder import newest_checkpoint
 
 
 @HOOKS.register_module()
@@ -57,11 +58,9 @@ class InterpolatedWeightsHook(Hook):
 
     @staticmethod
     def _tuned_file(runner: Runner) -> str:
-        hub = runner.message_hub
-        if 'best_ckpt' in hub.runtime_info:
-            return hub.get_info('best_ckpt')
-        last = Path(runner.work_dir) / 'last_checkpoint'
-        if not last.is_file():
+        best = runner.message_hub.runtime_info.get('best_ckpt')
+        tuned = best if best and Path(best).is_file() else newest_checkpoint(runner.work_dir)
+        if tuned is None:
             raise ValueError('InterpolatedWeightsHook needs a checkpoint of the training: give '
                              'default_hooks.checkpoint an interval that it reaches')
-        return last.read_text(encoding='utf-8').strip()
+        return tuned

@@ -161,22 +161,25 @@ def _read_run(folder: Path, name: str | None = None, quiet: bool = False) -> Res
         content = json.loads(path.read_text(encoding='utf-8'))
         metrics = {key: float(value) for key, value in content['metrics'].items()
                    if isinstance(value, (int, float))}
-        entries = list(content.get('datasets') or ())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        entries = [dict(entry, num_images=int(entry['num_images']))
+                   for entry in content.get('datasets') or ()]
+        config = folder / (content.get('config') or 'config.py')
+        seconds = content.get('seconds')
+        result = Result(
+            name=name or content.get('model') or folder.resolve().name, folder=folder,
+            metrics=metrics, expected=dict(content.get('expected') or {}),
+            model=content.get('model'), benchmark=content.get('benchmark'),
+            checkpoint=str(content.get('checkpoint') or ''),
+            environment=dict(content.get('environment') or {}),
+            seconds=float('nan') if seconds is None else float(seconds),
+            config=config.read_text(encoding='utf-8') if config.is_file() else '',
+            datasets=[], tolerance=float(content.get('tolerance') or Result.tolerance))
+    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError,
+            ValueError) as error:
         raise ValueError(f"'{path}' is no metrics.json of tools/test.py "
                          f'({type(error).__name__}: {error})') from error
-    config = folder / (content.get('config') or 'config.py')
-    seconds = content.get('seconds')
-    return Result(
-        name=name or content.get('model') or folder.resolve().name, folder=folder,
-        metrics=metrics, expected=dict(content.get('expected') or {}),
-        model=content.get('model'), benchmark=content.get('benchmark'),
-        checkpoint=str(content.get('checkpoint') or ''),
-        environment=dict(content.get('environment') or {}),
-        seconds=float('nan') if seconds is None else float(seconds),
-        config=config.read_text(encoding='utf-8') if config.is_file() else '',
-        datasets=[] if quiet else _read_predictions(folder, entries, config),
-        tolerance=float(content.get('tolerance') or Result.tolerance))
+    return result if quiet else replace(
+        result, datasets=_read_predictions(folder, entries, config))
 
 
 def _read_predictions(folder: Path, entries: Sequence[Mapping],

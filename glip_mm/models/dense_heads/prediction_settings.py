@@ -37,7 +37,7 @@ class PredictionSettings:
         max_per_img: detections kept of each image and chunk; -1: all.
         score_agg: from token probabilities to entity scores, see :func:`aggregate_scores`.
         chunked_size: names per prompt of a long vocabulary; -1: as many as the token budget holds.
-        chunk_batch: prompts that go through the network together; None: by memory.
+        chunk_batch: prompts that go through the network together; None: by the GPU's size.
         chunk_merge: merging of the chunks, also as a dict.
         mix_sizes: pad the images of a batch to the largest of them. The default is to take those
             of one padded size together, so that a batch finds what its images have alone.

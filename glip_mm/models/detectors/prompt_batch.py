@@ -144,15 +144,16 @@ def by_padded_size(sizes: Sequence[Sequence[int]], divisor: int) -> list[list[in
 
 #: Copies of its pyramid that a prompt may need in the network, generously; fusion goes in tiles.
 COPIES_OF_PYRAMID = 16
-#: Share of a GPU's free memory that chunks may take.
-SHARE_OF_MEMORY = 0.5
+#: Share of a GPU's memory that chunks may take; the model and its optimizer have the rest.
+SHARE_OF_MEMORY = 0.25
 
 
 def chunks_at_once(feats: Sequence[Tensor]) -> int:
     """Choose how many prompts go through the network together.
 
-    On a CPU as many as there are images: a larger batch saves nothing. On a GPU as many as fit its
-    memory, which keeps it busy with few images and many chunks.
+    On a CPU as many as there are images: a larger batch saves nothing. On a GPU as many as fit a
+    share of its memory, which keeps it busy with few images and many chunks: with the same GPU and
+    sizes of images always the same number.
 
     Args:
         feats: Pyramid maps ``[B, C, h, w]``.
@@ -164,8 +165,9 @@ def chunks_at_once(feats: Sequence[Tensor]) -> int:
     if feats[0].device.type != 'cuda':
         return images
     each = COPIES_OF_PYRAMID * sum(x[0].numel() * x.element_size() for x in feats)
-    free, _ = torch.cuda.mem_get_info(feats[0].device)
-    return max(images, int(free * SHARE_OF_MEMORY / each))
+    # not the free memory: batches of another size differ in the last bits, and with it two runs
+    total = torch.cuda.get_device_properties(feats[0].device).total_memory
+    return max(images, int(total * SHARE_OF_MEMORY / each))
 
 
 def maps_of(maps: Tensor, images: Sequence[int]) -> Tensor:

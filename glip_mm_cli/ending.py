@@ -1,0 +1,58 @@
+"""How tools end that are interrupted, or that the system does not let write."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+
+#: Exit status of a program that Ctrl-C ended, as shells report it.
+INTERRUPTED = 130
+#: Errors of the system that no program causes.
+_OF_THE_SYSTEM = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO,
+                  getattr(errno, 'EDQUOT', errno.ENOSPC))
+
+
+def end_clearly() -> None:
+    """End this program with one line, not a traceback, where the cause lies outside of it.
+
+    Ctrl-C ends it with status 130; a full disk, a file system that is read-only, and errors that
+    say all (``OSError`` with a message of its own) with status 1.
+    """
+    sys.excepthook = _end
+
+
+def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        _say(f'interrupted: {error}' if str(error) else 'interrupted')
+        raise SystemExit(INTERRUPTED)
+    text = system_error(error)
+    if text is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _say(text)
+        raise SystemExit(1)
+
+
+def system_error(error: BaseException) -> str | None:
+    """Describe an error that lies in the system; None for any other."""
+    if not isinstance(error, OSError):
+        return None
+    if error.errno is None:  # of a library or ours, with a message of its own
+        return ' '.join(str(error).split()) or None
+    if error.errno not in _OF_THE_SYSTEM:
+        return None
+    reason = error.strerror or os.strerror(error.errno)
+    return f"'{error.filename}': {reason}" if error.filename else reason
+
+
+def no_room(error: BaseException) -> bool:
+    """Return whether nothing more can be written, whatever it is."""
+    return isinstance(error, OSError) and error.errno in (
+        errno.ENOSPC, errno.EROFS, getattr(errno, 'EDQUOT', errno.ENOSPC))
+
+
+def _say(text: str) -> None:
+    # one of the processes of a job speaks
+    if os.environ.get('RANK', '0') == '0':
+        print(f'{Path(sys.argv[0]).name}: {text}', file=sys.stderr)

@@ -1,0 +1,61 @@
+"""How tools end that are interrupted or cannot write."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+START = f'import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv[0] = "tools/some.py"\n' \
+        'from glip_mm_cli.ending import end_clearly\nend_clearly()\n'
+
+
+def end(code, **env):
+    done = subprocess.run([sys.executable, '-c', START + code], capture_output=True, text=True,
+                          env={**os.environ, **env})
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize('code, status, line', [
+    ('raise KeyboardInterrupt', 130, 'some.py: interrupted'),
+    ('raise KeyboardInterrupt("go on")', 130, 'some.py: interrupted: go on'),
+    ('raise OSError(28, "No space left on device", "a.pth")', 1,
+     "some.py: 'a.pth': No space left on device"),
+    ('open("/dev/full", "w", 0 + 1).write("a" * 9999)', 1, 'some.py: No space left on device'),
+    ('raise OSError(30, "Read-only file system", "a/b")', 1,
+     "some.py: 'a/b': Read-only file system"),
+    ('raise OSError("the folder is in use")', 1, 'some.py: the folder is in use')])
+def test_one_line(code, status, line):
+    assert end(code) == (status, line + '\n')
+
+
+def test_one_process_of_a_job_speaks():
+    assert end('raise KeyboardInterrupt', RANK='1') == (130, '')
+
+
+def test_other_errors_show_where_they_come_from():
+    status, text = end('1 / 0')
+    assert status == 1 and 'Traceback' in text and 'ZeroDivisionError' in text
+
+
+@pytest.mark.parametrize('words', [[ROOT / 'tools/analysis_tools/report.py', 'a'],
+                                   [
+    '-c', "from glip_mm_cli.main import main; main(['report', 'a'])"]])
+def test_ctrl_c_while_a_tool_is_imported(tmp_path, words):
+    # any module of the tool: here it can be waited for
+    (tmp_path / 'glip_mm').mkdir()
+    (tmp_path / 'glip_mm' / '__init__.py').write_text(
+        f'import time\nopen({str(tmp_path / "here")!r}, "w")\ntime.sleep(60)\n')
+    env = {**os.environ, 'PYTHONPATH': f'{tmp_path}{os.pathsep}{ROOT}'}
+    tool = subprocess.Popen([sys.executable, *words], cwd=tmp_path, text=True,
+                            stderr=subprocess.PIPE, env=env)
+    while not (tmp_path / 'here').exists() and tool.poll() is None:
+        time.sleep(0.02)
+    tool.send_signal(signal.SIGINT)
+    _, said = tool.communicate()
+    assert tool.returncode == 130
+    assert said.endswith(': interrupted\n') and len(said.splitlines()) == 1, said
