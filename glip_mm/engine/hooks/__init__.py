@@ -13,6 +13,6 @@ from .step_seed_hook import StepSeedHook
 from .training_cost_hook import TrainingCostHook
 from .visualization_hook import DetVisualizationHook
 
-__all__ = ['AveragedWeightsHook', 'CheckpointHook', 'EarlyStoppingHook', 'FirstEvaluationHook',
-           'InterpolatedWeightsHook', 'NonFiniteHook', 'PreflightHook', 'ProgressHook',
-           'ReplacedSamplesHook', 'StepSeedHook', 'TrainingCostHook']
+__all__ = ['AveragedWeightsHook', 'CheckpointHook', 'DetVisualizationHook', 'EarlyStoppingHook',
+           'FirstEvaluationHook', 'InterpolatedWeightsHook', 'NonFiniteHook', 'PreflightHook',
+           'ProgressHook', 'ReplacedSamplesHook', 'StepSeedHook', 'TrainingCostHook']
