@@ -14,6 +14,7 @@ from mmengine.config import Config
 from glip_mm.apis.repeated_tests import Task, read_task
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import read_coco
+from glip_mm.file_lock import exclusive
 from glip_mm.visualization.report import make_report
 from glip_mm_cli.places import shared_root
 
@@ -163,9 +164,13 @@ def run_seeds(args: argparse.Namespace, work_dir: Path, splits: Splits, configs:
         configs: Seed -> written config, of :func:`prepare`.
         kept: Tests of ``--retention``.
     """
-    runs = {f'seed {seed}': run_seed(args, config.parent, seed, config)
-            for seed, config in configs.items()}
-    finish(args, work_dir, splits, runs, list(configs.values()), kept)
+    with exclusive(work_dir / '.lock', wait=False) as mine:
+        if not mine:
+            sys.exit(f"error: another process is fine-tuning in '{work_dir}': wait for its end, or "
+                     'give another --work-dir')
+        runs = {f'seed {seed}': run_seed(args, config.parent, seed, config)
+                for seed, config in configs.items()}
+        finish(args, work_dir, splits, runs, list(configs.values()), kept)
 
 
 def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
