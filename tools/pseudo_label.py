@@ -25,6 +25,14 @@ from pathlib import Path
 from glip_mm_cli.options import parse_early
 
 
+def share(text: str) -> float:
+    """Read a score or an IoU; from a threshold of 1 on nothing would be labelled, after hours."""
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f'{text} must be from 0 to below 1')
+    return value
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
@@ -35,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--images', help='folder that the files of rows start from (default: that '
                         'of --data)')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for the labels')
-    parser.add_argument('--threshold', type=float, default=0.5,
+    parser.add_argument('--threshold', type=share, default=0.5,
                         help='boxes must score more (default: 0.5, as published)')
     parser.add_argument('--top-k', type=int, default=0,
                         help='most boxes of a phrase (default: all)')
@@ -43,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
                         'the same phrase suppresses another (default: 0.6)')
     parser.add_argument('--min-size', type=float, default=1., help='least width and height of a '
                         'box in pixels (default: 1)')
-    parser.add_argument('--cross-nms', type=float, default=0., metavar='IOU',
+    parser.add_argument('--cross-nms', type=share, default=0., metavar='IOU',
                         help='IoU above which a box goes to the best phrase alone (default: '
                         'phrases may share boxes)')
     parser.add_argument('--counts', action='store_true', help='no more boxes than the caption '

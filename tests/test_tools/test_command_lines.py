@@ -73,6 +73,8 @@ def test_a_mistyped_flag(tool):
      "--checkpoint 'no/such.pth' is not a file; there is no folder 'no'"),
     ('tools/pseudo_label.py', ['no_such.py', 'x', '--data', 'x', '--out', 'x'],
      "config 'no_such.py' is not a file"),
+    ('tools/pseudo_label.py', ['x.py', 'x', '--data', 'x', '--out', 'x', '--threshold', '50'],
+     'argument --threshold: 50 must be from 0 to below 1'),
     ('demo/image_demo.py', ['no_such.jpg', 'no_such.py', '--texts', 'a cat'],
      "model 'no_such.py' is not a file"),
     ('demo/image_demo.py', ['no_such.jpg', 'configs/quickstart', '--texts', 'a cat'],
