@@ -51,3 +51,17 @@ def test_presets_combine_and_set_the_rates(tmp_path, bert, mode, base):
         assert rates == {(0.05, 0.25), (1e-4, 0.05), (2e-4, 0.0)}
     if mode == 'linear_language':
         assert rates == {(1e-5, 0.05), (2e-5, 0.0), (1e-4, 0.05), (2e-4, 0.0)}
+
+
+def test_no_bias_decays_in_the_plain_schedule(bert):
+    config = Config.fromfile(CONFIGS / '_base_/schedules/adamw.py')
+    model = build_nano(bert)
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        optimizer = build_optim_wrapper(model, config.optim_wrapper).optimizer
+    decay = {id(p): (g['lr'], g['weight_decay']) for g in optimizer.param_groups
+             for p in g['params']}
+    wanted = {name: (1e-5 if name.startswith('language_model') else 1e-4,
+                     0 if 'bias' in name else 1e-4)
+              for name, p in model.named_parameters() if p.requires_grad}
+    assert {name: tuple(round(v, 12) for v in decay[id(p)])
+            for name, p in model.named_parameters() if p.requires_grad} == wanted

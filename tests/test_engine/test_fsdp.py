@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 
 import glip_mm.engine  # noqa: F401
+import glip_mm.engine.strategies.fsdp as fsdp
 from glip_mm.registry import DATASETS
 from tests.test_models.nano import (
     build_nano,
@@ -125,3 +127,17 @@ def test_what_is_saved_loads_into_an_unsharded_model(folder):
     model.load_state_dict(saved['state_dict'])
     name = 'bbox_head.scales.0.scale'
     assert model.state_dict()[name] == saved['state_dict'][name][0]
+
+
+@pytest.mark.parametrize('strategy, groups', [
+    ('FULL_SHARD', ['all']), ('HYBRID_SHARD', ['all']), ('NO_SHARD', [])])
+def test_the_norm_adds_up_each_shard_once(monkeypatch, strategy, groups):
+    called = []
+    monkeypatch.setattr(fsdp, 'all_reduce', lambda total, group: (
+        called.append(group), total.mul_(4)))
+    model = SimpleNamespace(sharding_strategy=SimpleNamespace(name=strategy), process_group='all')
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    parameter.grad = torch.tensor([3.0, 4.0])
+    norm = fsdp.clip_sharded_grad_norm_([parameter], 1.0, model=model)
+    assert called == groups and norm.item() == (10 if groups else 5)
+    torch.testing.assert_close(parameter.grad, torch.tensor([3.0, 4.0]) / norm)

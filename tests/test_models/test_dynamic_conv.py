@@ -70,3 +70,11 @@ def test_gpu_equals_cpu():
     got = module.cuda()([f.cuda() for f in feats])
     for g, w in zip(got, wanted):
         torch.testing.assert_close(g.cpu(), w, rtol=1e-3, atol=1e-3)
+
+
+def test_maps_that_are_rounded_down_are_refused():
+    conv = DyConv(16)
+    fine, up, down = (torch.zeros(1, 16, *size) for size in ((7, 9), (4, 5), (3, 4)))
+    assert [x.shape for x in conv([fine, up])] == [fine.shape, up.shape]
+    with pytest.raises(ValueError, match='9 x 7 cells is followed by one of 4 x 3; .* needs 5 x 4'):
+        conv([fine, down])

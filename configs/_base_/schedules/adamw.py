@@ -2,7 +2,9 @@
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=1e-4),
-    paramwise_cfg=dict(bias_decay_mult=0., custom_keys={'language_model': dict(lr_mult=0.1)}),
+    # MMEngine's constructor would let the biases of whatever custom_keys names decay
+    constructor='GLIPOptimWrapperConstructor',
+    paramwise_cfg=dict(language_lr_mult=0.1, bias_lr_mult=1.0, bias_decay_mult=0.0),
     clip_grad=dict(max_norm=1, norm_type=2))
 
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=1)

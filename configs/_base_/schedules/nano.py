@@ -9,7 +9,9 @@ optim_wrapper = dict(
     optimizer=dict(lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.05),
     # words start out hardly different in the visual space, and a short run has no time to pull
     # them apart: without this even colours stay at chance for hundreds of iterations
-    paramwise_cfg=dict(custom_keys={
+    constructor='DefaultOptimWrapperConstructor',  # that of the published runs of this model
+    paramwise_cfg=dict(_delete_=True, bias_decay_mult=0., custom_keys={
+        'language_model': dict(lr_mult=0.1),
         # the decay keeps it from telling the few seen pairs apart by what they do not share
         'text_projection': dict(lr_mult=10., decay_mult=4.),
         'log_scale': dict(lr_mult=10.),

@@ -1,6 +1,7 @@
 """Fully sharded data-parallel training."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -44,20 +45,25 @@ def vectors_for_scalars(model: nn.Module) -> None:
 
 
 def clip_sharded_grad_norm_(params: Iterable[Tensor], max_norm: float,
-                            norm_type: float = 2.0) -> Tensor:
+                            norm_type: float = 2.0, model: nn.Module | None = None) -> Tensor:
     """Clip sharded gradients by their global norm.
 
     Args:
         params: Parameters with a gradient; changed in place.
         max_norm: Maximum norm.
         norm_type: Order of the norm, finite.
+        model: Sharded model of these parameters. Only processes with different shards add up:
+            those of a group with ``HYBRID_SHARD``, none with ``NO_SHARD``. Default: all.
 
     Returns:
         Global norm before clipping.
     """
     grads = [p.grad for p in params if p.grad is not None]
     total = torch.stack([g.float().abs().pow(norm_type).sum() for g in grads]).sum()
-    all_reduce(total)
+    strategy = getattr(getattr(model, 'sharding_strategy', None), 'name', '')
+    if strategy != 'NO_SHARD':
+        # with a hybrid strategy the model's group are the processes that share one copy of it
+        all_reduce(total, group=getattr(model, 'process_group', None))
     total = total.pow(1 / norm_type)
     factor = (max_norm / (total + 1e-6)).clamp(max=1)
     for grad in grads:
@@ -111,7 +117,7 @@ class GLIPFSDPStrategy(FSDPStrategy):
         """Build the optimizer of the sharded model; gradient clipping covers all shards."""
         wrapper = super().build_optim_wrapper(*args, **kwargs)
         if getattr(wrapper, 'clip_func', None) is torch.nn.utils.clip_grad_norm_:
-            wrapper.clip_func = clip_sharded_grad_norm_
+            wrapper.clip_func = partial(clip_sharded_grad_norm_, model=self.model)
         return wrapper
 
     def load_model_state_dict(self, state_dict: dict, **kwargs: Any) -> None:

@@ -71,7 +71,12 @@ class DyConv(nn.Module):
 
         Returns:
             Maps of the same shapes.
+
+        Raises:
+            ValueError: If a level has another size.
         """
+        if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
+            check_halving([x.shape[-2:] for x in feats])
         return [self._level(feats, level) for level in range(len(feats))]
 
     def _level(self, feats: Sequence[Tensor], level: int) -> Tensor:
@@ -112,6 +117,26 @@ class DyConv(nn.Module):
     def _branch_weight(self, branch: Tensor) -> Tensor:
         pooled = F.adaptive_avg_pool2d(branch, 1)
         return F.hardsigmoid(F.relu(self.scale_attention(pooled)))  # [B, 1, 1, 1]
+
+
+def check_halving(sizes: Sequence[Sequence[int]]) -> None:
+    """Refuse maps that are not half as large as those before, rounded up.
+
+    The convolutions between levels would read past the end of a map.
+
+    Args:
+        sizes: Height and width of each level, finest first.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for (h, w), (height, width) in zip(sizes, sizes[1:]):
+        if (height, width) != (-(-h // 2), -(-w // 2)):
+            raise ValueError(
+                f'a feature map of {w} x {h} cells is followed by one of {width} x {height}; the '
+                f'fusion needs {-(-w // 2)} x {-(-h // 2)}, half of it rounded up: set '
+                'data_preprocessor.pad_size_divisor to the largest stride of the feature maps, or '
+                'take a neck that rounds up')
 
 
 def flatten_levels(feats: Sequence[Tensor]) -> Tensor:
