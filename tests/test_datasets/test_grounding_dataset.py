@@ -227,6 +227,7 @@ def test_what_lost_its_boxes_is_no_negative(tmp_path):
     thin = [1, 1, 2, 8]
     row = detection('0.png', boxes=[(1, 2, 9, 8), thin])
     row['detection']['instances'][0]['label'] = 0
+    del row['detection']['instances'][0]['category']
     caption = grounding('1.png')
     caption['grounding']['regions'][1]['bbox'] = thin
     caption['grounding']['regions'].append(dict(bbox=[1, 2, 9, 8], phrase='x',
