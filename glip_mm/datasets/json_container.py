@@ -33,12 +33,15 @@ class _Window:
         self.path = path
         self.size = size
         self.raw = open(path, 'rb')
-        zipped = self.raw.read(2) == b'\x1f\x8b'
+        first = self.raw.read(2)
         self.raw.seek(0)
+        zipped = first == b'\x1f\x8b'
         self.file: Any = gzip.GzipFile(fileobj=self.raw) if zipped else self.raw
         self.bar = tqdm(total=path.stat().st_size, desc=f'reading {path.name}', unit='B',
                         unit_scale=True, disable=not progress, mininterval=0.5)
-        self.decode = codecs.getincrementaldecoder('utf-8-sig')().decode
+        # PowerShell writes UTF-16
+        encoding = 'utf-16' if first in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+        self.decode = codecs.getincrementaldecoder(encoding)().decode
         self.parse = json.JSONDecoder().raw_decode
         self.text = ''
         self.position = 0

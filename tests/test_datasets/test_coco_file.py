@@ -129,6 +129,7 @@ def test_files_are_read_however_they_are_encoded(tmp_path):
     assert plain['images'][0]['file_name'] == 'a/b.jpg'
     content = open(path, 'rb').read()
     for number, other in enumerate((b'\xef\xbb\xbf' + content, gzip.compress(content),
+                                    content.decode().encode('utf-16'),
                                     content.replace(b', ', b',\r\n'))):
         (tmp_path / f'{number}.json').write_bytes(other)
         assert read_coco(tmp_path / f'{number}.json') == plain

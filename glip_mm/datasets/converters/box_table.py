@@ -149,8 +149,9 @@ def read_container(ann_file: str | Path, report: Report, categories: bool = True
         ValueError: If the file is not JSON of this format.
     """
     sections = ['images', 'annotations'] + ['categories'] * categories
-    rows = iterate_coco(ann_file, report, sections, file_name=file_name, sizes=sizes,
-                        progress=progress)
+    # a split may be without boxes; phrases are all that a file of captions has
+    rows = iterate_coco(ann_file, report, sections, ['annotations'] if categories else [],
+                        file_name=file_name, sizes=sizes, progress=progress)
     return fill_container(corrected(rows), report, extra, spans)
 
 

@@ -61,6 +61,8 @@ def is_coco_file(path: Path, needed: Sequence[str] = ('images', 'annotations', '
         content = file.read(PEEKED)
         file.seek(max(PEEKED, path.stat().st_size - PEEKED))
         content += file.read(PEEKED)
+    if content[:2] in (b'\xff\xfe', b'\xfe\xff'):  # UTF-16
+        content = content[2:].replace(b'\0', b'')
     whole = path.stat().st_size <= 2 * PEEKED
     keys = [key for key in needed if re.search(rb'"%s"\s*:' % key.encode(), content)]
     return content.lstrip(b'\xef\xbb\xbf \r\n\t')[:1] == b'{' and len(keys) >= (

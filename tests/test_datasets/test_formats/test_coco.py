@@ -6,6 +6,7 @@ import json
 import pytest
 from PIL import Image
 
+from glip_mm.datasets import GroundingDataset
 from glip_mm.datasets.coco_file import SIZE_READ, read_coco
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.formats import open_folder, records_of
@@ -134,6 +135,18 @@ def test_what_cannot_be_opened_says_what_is_there(tmp_path):
         open_folder(tmp_path)
     with pytest.raises(ValueError, match="format 'kitti' is none of"):
         open_folder(tmp_path, 'kitti')
+
+
+def test_a_split_without_annotations_and_utf_16(tmp_path):
+    rows = content()
+    del rows['annotations']
+    write(tmp_path / 'test.json', tmp_path / 'images', rows)
+    write(tmp_path / 'train.json', tmp_path / 'images')
+    (tmp_path / 'train.json').write_bytes(json.dumps(content()).encode('utf-16'))
+    opened = open_folder(tmp_path)
+    assert [len(opened.content(s)['annotations']) for s in ('train', 'test')] == [2, 0]
+    dataset = GroundingDataset(ann_file=str(tmp_path), format='folder', split='test')
+    assert len(dataset) == 2 and dataset.metainfo['classes'] == ('cat', 'dog')
 
 
 NULLS = '{"images": null, "annotations": null, "categories": null}'
