@@ -15,7 +15,7 @@ from tqdm import tqdm
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.formats import OpenFolder, SplitFiles, open_folder, records_of
-from glip_mm.datasets.formats.listing import is_image, walk
+from glip_mm.datasets.formats.image_annotations import is_image, walk
 from glip_mm.evaluation.preflight.findings import Findings
 from glip_mm.image_decoding import orientation, stored_size
 from glip_mm.visualization.files import save_image
