@@ -29,7 +29,7 @@ def replacing(path: str | Path, durable: bool = True) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename is None:  # a full disk: the system names no file
+        if error.errno is not None and error.filename is None:  # a full disk: no file is named
             error.filename = str(path)
         raise
     finally:

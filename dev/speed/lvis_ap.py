@@ -72,7 +72,7 @@ def generate(args: argparse.Namespace, folder: Path) -> None:
     for image in range(args.images):
         present = np.unique(rng.choice(K, 1 + rng.poisson(args.boxes / 3), p=share))
         absent = np.setdiff1d(rng.choice(K, 10), present)
-        images.append(dict(id=image + 1, width=640, height=480,
+        images.append(dict(id=image + 1, file_name=f'{image + 1}.jpg', width=640, height=480,
                            neg_category_ids=(absent + 1).tolist(),
                            not_exhaustive_category_ids=(present[rng.random(len(present)) < .05]
                                                         + 1).tolist()))

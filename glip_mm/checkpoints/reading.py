@@ -48,6 +48,12 @@ def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f"checkpoint '{path}' holds a {type(checkpoint).__name__}, not a dict of "
                          'weights')
+    for weights in (checkpoint, checkpoint.get('state_dict'), checkpoint.get('model')):
+        empty = [key for key, value in weights.items() if isinstance(value, torch.Tensor)
+                 and value.is_meta] if isinstance(weights, Mapping) else []
+        if empty:
+            raise ValueError(f"checkpoint '{path}': {len(empty)} tensors, such as {empty[0]!r}, "
+                             'have no values: it was saved of a model without memory')
     return dict(checkpoint)
 
 

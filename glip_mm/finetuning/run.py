@@ -130,8 +130,6 @@ def prepare(args: argparse.Namespace, work_dir: Path, seeds: Sequence[int], kept
     Raises:
         ImportError, KeyError, OSError, TypeError, ValueError: If a setting or file is invalid.
     """
-    if work_dir.exists() and not work_dir.is_dir():
-        raise ValueError(f"--work-dir '{work_dir}' is a file: give a folder")
     file, args.checkpoint = find_start(args.checkpoint, args.config, work_dir)
     base = read_base(file)
     settings = RunSettings(args.tuning, args.shots, args.epochs, args.batch_size, args.workers,

@@ -82,4 +82,4 @@ def refuse_changes(folder: Path, what: str, begun: Mapping[str, Any], now: Mappi
 
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else f'{text[:77]}...'
+    return text if len(text) <= 300 else f'{text[:297]}...'

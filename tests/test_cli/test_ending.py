@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,9 @@ def test_ctrl_c_while_a_tool_is_imported(tmp_path, words):
         f'import time\nopen({str(tmp_path / "here")!r}, "w")\ntime.sleep(60)\n')
     env = {**os.environ, 'PYTHONPATH': f'{tmp_path}{os.pathsep}{ROOT}'}
     tool = subprocess.Popen([sys.executable, *words], cwd=tmp_path, text=True,
-                            stderr=subprocess.PIPE, env=env)
+                            stderr=subprocess.PIPE, env=env,
+                            # programs that a script starts in the background ignore it
+                            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))
     while not (tmp_path / 'here').exists() and tool.poll() is None:
         time.sleep(0.02)
     tool.send_signal(signal.SIGINT)

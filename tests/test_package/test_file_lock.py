@@ -61,8 +61,7 @@ file_lock = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(file_lock)
 with file_lock.writing_into(sys.argv[2]):
     if os.fork() == 0:  # as a worker of a data loader
-        time.sleep(60)
-    print('held', flush=True)
+        print('held', flush=True)
     time.sleep(60)
 '''
 

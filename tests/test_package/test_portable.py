@@ -51,7 +51,8 @@ def is_text_file(call):
             return not call.args
         if name == 'write_text':
             return len(call.args) < 2
-        if name != 'open' or ast.unparse(call.func.value).endswith(('Image', 'os', 'tarfile')):
+        if name != 'open' or ast.unparse(call.func.value).endswith(
+                ('Image', 'os', 'tarfile', 'archive')):
             return False
     elif isinstance(call.func, ast.Name) and call.func.id == 'open':
         modes = call.args[1:]

@@ -316,8 +316,8 @@ def test_a_bad_checkpoint_is_one_line(toy, script, content, message):
     ('model = dict(', "error: config 'toy_config.py' cannot be read: SyntaxError"),
     ('1 / 0', 'cannot be read: ZeroDivisionError: division by zero'),
     ('modle = dict()', r"config 'toy_config.py' has no model=dict\(type=...\)"),
-    (CONFIG + "model = dict(type='Nothing')", "a setting of the config is wrong: Nothing is not"),
-    (CONFIG + "model['depth'] = 3", r"a setting .* unexpected keyword argument 'depth'")])
+    (CONFIG + "model = dict(type='Nothing')", "cannot be built: KeyError: Nothing is not"),
+    (CONFIG + "model['depth'] = 3", r"cannot be built: .* unexpected keyword argument 'depth'")])
 def test_a_bad_config_is_one_line(toy, text, message):
     (toy / 'toy_config.py').write_text(text)
     (toy / 'a.pth').write_bytes(b'')

@@ -304,8 +304,10 @@ def caption_prompt_of(caption: str, phrases: Sequence[Mapping]) -> Prompt:
     if not phrases:
         check_caption(caption)
         return Prompt(caption, ())
-    return Prompt.from_caption(caption, [p['tokens_positive'] for p in phrases],
-                               [p['phrase'] for p in phrases])
+    # ODVG may write a phrase as a list of pieces
+    names = [p['phrase'] if isinstance(p['phrase'], str) else ' '.join(p['phrase'])
+             for p in phrases]
+    return Prompt.from_caption(caption, [p['tokens_positive'] for p in phrases], names)
 
 
 def read_variants(value: None | str | Mapping[str, Sequence[str]]
