@@ -80,7 +80,8 @@ def test_an_interrupted_run_goes_on(tmp_path, pets, tiny):
     done = subprocess.run(words, capture_output=True, **options)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     log = max((tmp_path / 'run/seed3/train').glob('*/*.log')).read_text()  # of the second training
-    assert 'resumed epoch: 1' in log and 'Epoch(val) [1]' not in log
+    # the validation comes first if it was cut off
+    assert 'resumed epoch: 1' in log and 'Epoch(train) [1]' not in log
     assert 'Epoch(val) [2]' in log and 'Epoch(val) [3]' in log
 
 
