@@ -103,7 +103,8 @@ def measure(folder: Path, rows: int, workers: int, reads: int) -> dict:
         raise RuntimeError(f'{path} has {length} samples, not {rows}')
     result = dict(rows=rows, build_seconds=time.perf_counter() - start,
                   data_mib=path.stat().st_size / 2**20,
-                  index_mib=sum(p.stat().st_size for p in folder.glob(f'{rows}.jsonl.*')) / 2**20)
+                  index_mib=sum(p.stat().st_size for p in folder.glob(f'{rows}.jsonl[.-]*'))
+                  / 2**20)
     context = multiprocessing.get_context('spawn')
     results = context.Queue()
     jobs = [context.Process(target=read, args=(str(path), reads, results)) for _ in range(workers)]
