@@ -11,6 +11,16 @@ os.environ['TRANSFORMERS_OFFLINE'] = '1'
 import glip_mm  # noqa: E402, F401  before MMCV and MMDetection: tests import those by themselves
 
 
+@pytest.fixture
+def logged(monkeypatch):
+    """Warnings of the log, as text."""
+    from mmengine.logging import MMLogger
+    messages = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning',
+                        lambda text, *words: messages.append(text % words))
+    return messages
+
+
 def pytest_collection_modifyitems(items):
     if not any(item.get_closest_marker('gpu') for item in items):
         return

@@ -28,6 +28,19 @@ def four_numbers(box: object) -> tuple[float, float, float, float] | None:
     return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 
 
+def xyxy(box: Sequence[float]) -> list[float]:
+    """Convert a box from corner and size to corners.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    numbers = four_numbers(box)
+    if numbers is None:
+        raise ValueError(f'bbox is {box!r}, not four finite numbers')
+    x, y, w, h = numbers
+    return [x, y, x + w, y + h]
+
+
 def fit_box(x1: float, y1: float, x2: float, y2: float, width: int, height: int, report: Report,
             where: str) -> list[float] | None:
     """Clip a half-open box to its image.

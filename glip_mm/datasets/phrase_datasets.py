@@ -12,7 +12,7 @@ from mmengine.logging import MMLogger
 from glip_mm.registry import DATASETS
 from glip_mm.text import Prompt
 
-from .boxes import four_numbers
+from .boxes import xyxy
 from .coco_file import read_coco
 from .data_error import DataError, read_text
 from .data_paths import below
@@ -191,19 +191,6 @@ class MDETRPhraseDataset(PhraseDataset):
             dict(image, id=image.get('original_img_id', image['id'])), caption, spans, targets,
             phrases=[' '.join(caption[b:e] for b, e in span) for span in spans],
             phrase_types=None, sentence_id=image.get('sentence_id', image['id']))
-
-
-def xyxy(box: list[float]) -> list[float]:
-    """Convert a box from corner and size to corners.
-
-    Raises:
-        ValueError: If it is anything else.
-    """
-    numbers = four_numbers(box)
-    if numbers is None:
-        raise ValueError(f'bbox is {box!r}, not four finite numbers')
-    x, y, w, h = numbers
-    return [x, y, x + w, y + h]
 
 
 def _key(spans: Any) -> tuple:

@@ -11,6 +11,7 @@ from glip_mm.registry import DATASETS
 
 from .bad_sample import naming_the_image
 from .bad_sample_counter import BadSampleCounter
+from .boxes import xyxy
 from .coco_file import categories_of, image_order, read_coco
 from .data_error import DataError
 from .data_paths import below
@@ -97,8 +98,7 @@ class ZeroShotDataset(ReplacingDataset, BaseDetDataset):
             raise DataError(f"'{self.ann_file}': image {image['id']}: {error}") from None
         instances = []
         for annotation in annotations:
-            x, y, w, h = annotation['bbox']
-            instances.append(dict(bbox=[x, y, x + w, y + h],
+            instances.append(dict(bbox=xyxy(annotation['bbox']),
                                   bbox_label=label[annotation['category_id']],
                                   ignore_flag=annotation['iscrowd']))
         info = dict(

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from terminaltables import AsciiTable
 from tqdm import tqdm
 
+from glip_mm.datasets.boxes import xyxy
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.formats import OpenFolder, SplitFiles, open_folder, records_of
@@ -240,12 +241,7 @@ def _pictures(opened: OpenFolder) -> Iterator[np.ndarray]:
             drawn = [a for a in mine if not a['iscrowd'] and name_of[a['category_id']] in classes]
             names = [name_of[a['category_id']] for a in drawn]
             yield draw_grounding(picture, SimpleNamespace(
-                boxes=[_corners(a['bbox']) for a in drawn], names=names,
+                boxes=[xyxy(a['bbox']) for a in drawn], names=names,
                 labels=[classes.index(name) for name in names]), caption=False,
                 title=f'{split or "all"}: {row["file_name"]}',
-                ignored=[_corners(a['bbox']) for a in mine if a['iscrowd']])
-
-
-def _corners(box: Sequence[float]) -> list[float]:
-    x, y, w, h = box
-    return [x, y, x + w, y + h]
+                ignored=[xyxy(a['bbox']) for a in mine if a['iscrowd']])

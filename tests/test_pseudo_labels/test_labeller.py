@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.logging import MMLogger
 
 from glip_mm.file_lock import exclusive
 from glip_mm.pseudo_labels import LostShards, find_shards, label
@@ -184,14 +183,6 @@ def broken_shards(tmp_path):
     os.truncate(tmp_path / 'shards/b.tar', 512 * 10)
     os.truncate(tmp_path / 'shards/d.tar', 0)
     return tmp_path / 'shards'
-
-
-@pytest.fixture
-def logged(monkeypatch):
-    messages = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning',
-                        lambda text, *words: messages.append(text % words))
-    return messages
 
 
 def summary(out):

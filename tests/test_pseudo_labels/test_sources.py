@@ -41,15 +41,6 @@ def find(tmp_path):
     return find
 
 
-@pytest.fixture
-def logged(monkeypatch):
-    from mmengine.logging import MMLogger
-    messages = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning',
-                        lambda text, *words: messages.append(text % words))
-    return messages
-
-
 def samples(shards):
     """All samples, shard by shard in any order, sorted again."""
     order = list(range(len(shards)))

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -59,14 +58,6 @@ class Annotated(NamedTuple):
     height: object = None
 
 
-def is_regular(path: str | Path) -> bool:
-    """Return whether a path is a regular file, or a link to one: pipes would block."""
-    try:
-        return stat.S_ISREG(os.stat(path).st_mode)
-    except (OSError, ValueError):  # no such file; a name with a zero byte
-        return False
-
-
 def read_text(path: str | Path, encodings: Sequence[str] = ('utf-8-sig', 'cp1252', 'latin-1')
               ) -> str:
     """Read a text file in the first encoding that fits.
@@ -74,7 +65,7 @@ def read_text(path: str | Path, encodings: Sequence[str] = ('utf-8-sig', 'cp1252
     Raises:
         FileNotFoundError: If it is no regular file.
     """
-    if not is_regular(path):
+    if not os.path.isfile(path):
         raise FileNotFoundError(f"'{path}' is no regular file")
     content = Path(path).read_bytes()
     if content[:2] in (b'\xff\xfe', b'\xfe\xff'):
@@ -90,7 +81,7 @@ def read_text(path: str | Path, encodings: Sequence[str] = ('utf-8-sig', 'cp1252
 def head(path: str | Path, size: int = 1 << 16) -> bytes:
     """Return the beginning of a file; empty if it cannot be read."""
     try:
-        if not is_regular(path):
+        if not os.path.isfile(path):
             return b''
         with open(path, 'rb') as file:
             return file.read(size)

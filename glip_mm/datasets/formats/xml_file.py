@@ -1,5 +1,6 @@
 """Reading of XML files that strangers made."""
 
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from glip_mm.datasets.data_error import DataError
 
-from .image_annotations import head, is_regular
+from .image_annotations import head
 
 BAD_XML = 'XML file that cannot be parsed'
 OTHER_ENCODING = 'XML file that is not in the encoding it declares, read as Windows-1252'
@@ -31,7 +32,7 @@ def read_xml(path: str | Path, change: Callable[[str, str], None] | None = None
         FileNotFoundError: If there is no such file.
         DataError: If it cannot be parsed; names the line.
     """
-    if not is_regular(path):
+    if not os.path.isfile(path):
         raise FileNotFoundError(f"'{path}' is no regular file")
     content = Path(path).read_bytes()
     if b'<!ENTITY' in content.replace(b'\0', b''):

@@ -40,7 +40,6 @@ from .image_annotations import (
     hull,
     in_order,
     is_image,
-    is_regular,
     names_in,
     peek,
     plain_path,
@@ -233,7 +232,7 @@ class _Lines:
 
     def split(self, path: Path) -> list[tuple[int, list[str]]]:
         """Return the lines of a label file with their numbers, split, each once."""
-        if not is_regular(path):
+        if not os.path.isfile(path):
             return []
         lines: dict[str, tuple[int, list[str]]] = {}
         for number, line in enumerate(read_text(path).splitlines(), 1):
@@ -349,7 +348,7 @@ class _Folder:
             *(alias if split_name(part) == split else part for part in some)))
             for some in shorter if split for alias in ALIASES.get(split, ())]
         for base, path in tries:
-            if path.is_dir() or is_regular(path):
+            if path.is_dir() or os.path.isfile(path):
                 path = Path(os.path.normpath(path))
                 return (base if path.is_relative_to(base) else path.parent), path
         return None
@@ -397,7 +396,7 @@ class _Folder:
             return in_order(found)
         for path in sorted(self.folder.glob('*.txt')):
             split = split_name(path.stem)
-            if split and is_regular(path) and any(map(is_image, _lines(path)[:1])):
+            if split and os.path.isfile(path) and any(map(is_image, _lines(path)[:1])):
                 found.setdefault(split, self._entry(path.name, split))
         if found:
             return in_order(found)
@@ -441,7 +440,7 @@ class _Folder:
             return found, report
         labels = _Labels(self.folder)
         used = {line.split()[0] for image in self.images.all()
-                if (path_ := labels.find(image)) and is_regular(path_)
+                if (path_ := labels.find(image)) and os.path.isfile(path_)
                 for line in read_text(path_).splitlines() if line.strip()}
         # an index of six digits is no class
         highest = max((int(i) for i in used if i.isdecimal() and len(i) < 6), default=-1)

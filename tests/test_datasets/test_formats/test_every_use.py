@@ -6,7 +6,6 @@ import io
 import json
 import runpy
 import sys
-import tarfile
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,7 @@ from glip_mm.datasets.formats import FORMATS
 from glip_mm.finetuning import folder_splits
 from glip_mm.finetuning.folder_check import check_folder
 from tests.test_package.test_import import ROOT
+from tests.test_pseudo_labels import test_sources
 
 NAMES = ('cat', 'dog')
 WIDTH, HEIGHT = 100, 50
@@ -184,15 +184,10 @@ def write_odvg(root):
 def write_tar(root):
     for split in BOXES:
         (root / split).mkdir(parents=True)
-        with tarfile.open(root / split / '00000.tar', 'w') as shard:
-            for s, i, stem, boxes in each():
-                if s == split:
-                    text = json.dumps(dict(record(stem, boxes), key=stem)).encode()
-                    for name, content in ((f'{stem}.png', encoded(split, i)),
-                                          (f'{stem}.json', text)):
-                        member = tarfile.TarInfo(name)
-                        member.size = len(content)
-                        shard.addfile(member, io.BytesIO(content))
+        test_sources.write_tar(root / split / '00000.tar', [
+            entry for s, i, stem, boxes in each() if s == split for entry in (
+                (f'{stem}.png', encoded(split, i)),
+                (f'{stem}.json', json.dumps(dict(record(stem, boxes), key=stem)).encode()))])
 
 
 def write_tsv(root):

@@ -115,15 +115,6 @@ def write_shards(folder, count=3, samples=4):
     return folder
 
 
-@pytest.fixture
-def logged(monkeypatch):
-    from mmengine.logging import MMLogger
-    messages = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning',
-                        lambda text, *words: messages.append(text % words))
-    return messages
-
-
 def test_broken_shards_are_read_up_to_the_break_and_named(tmp_path, logged):
     folder = write_shards(tmp_path / 'shards', 5)
     with tarfile.open(folder / '1.tar') as tar:
