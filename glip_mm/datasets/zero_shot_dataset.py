@@ -117,13 +117,16 @@ class ZeroShotDataset(ReplacingDataset, BaseDetDataset):
             BadSample: If its image is missing or broken.
         """
         info = self.get_data_info(idx)
-        info['where'] = self.where(idx)
+        info['where'] = self._place(info)
         with naming_the_image(info['img_path'], info['where']):
             return self.pipeline(info)
 
     def where(self, index: int) -> str:
         """Return file and image id of a sample."""
-        return f"'{self.ann_file}' image {self.get_data_info(index)['img_id']}"
+        return self._place(self.get_data_info(index))
+
+    def _place(self, info: dict) -> str:
+        return f"'{self.ann_file}' image {info['img_id']}"
 
     def filter_data(self) -> list[dict]:
         """Return all samples, or in training those with a box if ``filter_cfg`` says so.
