@@ -3,6 +3,7 @@
 import mmdet.datasets  # noqa: F401
 
 from .bad_sample import BadSample
+from .description_dataset import DescriptionDataset
 from .grounding_dataset import GroundingDataset
 from .phrase_datasets import Flickr30kEntitiesDataset, MDETRPhraseDataset
 from .remaining_batches import RemainingBatches
@@ -11,7 +12,7 @@ from .transforms import BuildPrompt, LoadImage
 from .zero_shot_dataset import ZeroShotDataset
 
 __all__ = [
-    'BadSample', 'BuildPrompt', 'Flickr30kEntitiesDataset', 'GroundingDataset', 'GroundingStream',
-    'LoadImage', 'MDETRPhraseDataset', 'RemainingBatches', 'StreamBatchSampler', 'StreamSampler',
-    'ZeroShotDataset'
+    'BadSample', 'BuildPrompt', 'DescriptionDataset', 'Flickr30kEntitiesDataset',
+    'GroundingDataset', 'GroundingStream', 'LoadImage', 'MDETRPhraseDataset', 'RemainingBatches',
+    'StreamBatchSampler', 'StreamSampler', 'ZeroShotDataset'
 ]

@@ -38,7 +38,7 @@ class PhraseDataset(BaseDetDataset):
         """Return all samples: an evaluation leaves none out."""
         return self.data_list
 
-    def _sample(self, image: dict, caption: str, spans: Any, boxes: list[list[list]],
+    def _sample(self, image: dict, text: str | list[str], spans: Any, boxes: list[list[list]],
                 **fields: Any) -> dict:
         instances = [dict(bbox=list(box), bbox_label=label, ignore_flag=0)
                      for label, target in enumerate(boxes) for box in target]
@@ -48,8 +48,8 @@ class PhraseDataset(BaseDetDataset):
             raise DataError(f"'{self.ann_file}': image {image['id']}: {error}") from None
         return dict(
             img_id=image['id'], img_path=path, height=image['height'],
-            width=image['width'], instances=instances, text=caption, tokens_positive=spans,
-            custom_entities=False, dataset_name=self.dataset_name, **fields)
+            width=image['width'], instances=instances, text=text, tokens_positive=spans,
+            custom_entities=not isinstance(text, str), dataset_name=self.dataset_name, **fields)
 
 
 @DATASETS.register_module()

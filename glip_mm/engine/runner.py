@@ -19,6 +19,7 @@ from mmengine.runner import FlexibleRunner, Runner
 from torch.utils.data import DataLoader
 
 from glip_mm.datasets.data_error import DataError
+from glip_mm.evaluation.scoring import write_into
 from glip_mm.registry import RUNNERS
 
 from .hooks.progress_hook import ProgressHook
@@ -132,6 +133,7 @@ class ScreenMixin(_Runner):
         """Build the evaluator; the output of metrics goes to the log."""
         with prints_to(self.logger):
             built = super().build_evaluator(evaluator)
+        write_into(built, self.work_dir)
         evaluate = built.evaluate
 
         def evaluate_quietly(size: int) -> dict:

@@ -4,11 +4,13 @@ import mmdet.evaluation  # noqa: F401
 
 from .metrics import (
     CocoMetric,
+    COCOSubmission,
+    DescriptionMetric,
     LVISFixedAPMetric,
     ODinWMetric,
     PhraseGroundingMetric,
     RefCOCOMetric,
 )
 
-__all__ = ['CocoMetric', 'LVISFixedAPMetric', 'ODinWMetric', 'PhraseGroundingMetric',
-           'RefCOCOMetric']
+__all__ = ['COCOSubmission', 'CocoMetric', 'DescriptionMetric', 'LVISFixedAPMetric', 'ODinWMetric',
+           'PhraseGroundingMetric', 'RefCOCOMetric']

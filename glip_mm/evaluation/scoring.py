@@ -56,6 +56,13 @@ def to_sample(prediction: Prediction) -> dict[str, Any]:
     return sample
 
 
+def write_into(evaluator: Evaluator, folder: str) -> None:
+    """Let metrics that write files, and name no ``folder`` for them, write into this one."""
+    for metric in evaluator.metrics:
+        if getattr(metric, 'folder', folder) is None:
+            metric.folder = folder
+
+
 def score(store: PredictionStore, evaluator: Evaluator, size: int) -> Mapping[str, float]:
     """Compute the metrics of a whole data set, in this process alone.
 

@@ -16,7 +16,7 @@ from glip_mm.registry import DATASETS, MODELS, TRANSFORMS
 
 ROOT = Path(__file__).parents[2] / 'configs'
 # those that only test have files of their own: test_zero_shot.py, test_knowledge.py
-TEST_ONLY = ('coco', 'lvis', 'flickr30k', 'refcoco', 'odinw', 'knowledge')
+TEST_ONLY = ('coco', 'lvis', 'flickr30k', 'refcoco', 'odinw', 'd3', 'knowledge')
 CONFIGS = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob('*/*.py')
                  if p.parts[-2][0] != '_' and p.parts[-2] not in TEST_ONLY)
 RELEASED = ('glip_swin-t-a_o365', 'glip_swin-t_o365', 'glip_swin-t_o365-goldg',

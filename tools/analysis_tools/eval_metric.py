@@ -47,7 +47,7 @@ from glip_mm.apis.leaderboard import write_leaderboard
 from glip_mm.apis.testing import report, write_results
 from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.evaluation.predictions import PredictionStore
-from glip_mm.evaluation.scoring import score
+from glip_mm.evaluation.scoring import score, write_into
 from glip_mm.file_lock import writing_into
 from glip_mm.registry import DATASETS, EVALUATOR
 
@@ -87,6 +87,7 @@ def main() -> None:
                          f"in '{folder}' are of {store.meta['num_images']}")
         evaluator = build_evaluator(config)
         evaluator.dataset_meta = dataset.metainfo
+        write_into(evaluator, str(args.out or folder))
         metrics = score(store, evaluator, len(dataset))
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))

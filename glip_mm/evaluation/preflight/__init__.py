@@ -96,12 +96,13 @@ def look(datasets: Sequence[TestedDataset], evaluator: Any, model: nn.Module,
     metrics = list(getattr(evaluator, 'metrics', ()))
     # an evaluator with one metric per data set has them in the same order
     apart = hasattr(evaluator, 'dataset_prefixes')
+    scored = not (metrics and all(getattr(m, 'format_only', False) for m in metrics))
     # a metric that is shared by several data sets must know them by name
     shared = metrics if len(datasets) == 1 else [m for m in metrics if hasattr(m, 'datasets')]
     for i, dataset in enumerate(datasets):
         content = read_annotations(dataset, findings)
         if content is not None:
-            check_annotations(dataset, content, findings)
+            check_annotations(dataset, content, findings, scored=scored)
             check_boxes(f"{dataset.name}: '{dataset.ann_file}'", content, findings)
             for metric in metrics[i:i + 1] if apart else shared:
                 check_metric(dataset, content, metric, findings)

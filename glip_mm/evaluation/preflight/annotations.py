@@ -47,7 +47,7 @@ def _label_ids(dataset: Any) -> tuple[Any, ...]:
 
 
 def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings: Findings,
-                      training: bool = False) -> None:
+                      training: bool = False, scored: bool = True) -> None:
     """Compare class names and their order with the categories, and find classes without boxes.
 
     Args:
@@ -56,6 +56,7 @@ def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings:
         findings: Findings to add to.
         training: Whether it is a training set: images may be left out, and classes without boxes
             are counted elsewhere.
+        scored: Whether its boxes are needed: a file for an evaluation server is not scored here.
     """
     names = {row['id']: row['name'] for row in content['categories']}
     # a data set that maps categories by id may rename them; one that looks them up by name loses
@@ -97,7 +98,7 @@ def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings:
         findings.notes.append(f'{title}: categories without boxes that are not {verb}: {unused}')
     if training:
         return
-    empty = [c for c, i in zip(dataset.classes, ids) if not counts[i]]
+    empty = [c for c, i in zip(dataset.classes, ids) if scored and not counts[i]]
     if empty and len(empty) == len(dataset.classes):
         findings.errors.append(f'{title} has no box of any class: it cannot be scored (test '
                                f'annotations are not public?)\n  metainfo.classes: {empty}\n'
