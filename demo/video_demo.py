@@ -1,0 +1,120 @@
+"""Find classes or phrases in a video, a camera or a stream.
+
+Examples:
+    # class names, separated by '. '; the video with boxes is written
+    python demo/video_demo.py street.mp4 glip_swin-t_o365-goldg -c --texts 'car. bicycle' \\
+        --out street_found.mp4
+
+    # your own model; every fifth frame, the same number for the same thing, JSON lines
+    python demo/video_demo.py street.mp4 CONFIG FILE.pth -c --texts 'car' --every 5 --track \\
+        --out-predictions street.jsonl
+
+    # a camera, in a window (q ends it)
+    python demo/video_demo.py 0 CONFIG FILE.pth --texts 'a cup on the table' --show
+"""
+
+import argparse
+import sys
+from typing import Any
+
+from mmengine.config import DictAction
+
+from glip_mm_cli.options import parse_early
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Build the argument parser; names are those of MMDetection's demo."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('video', help='video file, address of a stream, or number of a camera')
+    parser.add_argument('config', help='config file or name of the model index')
+    parser.add_argument('checkpoint', nargs='?',
+                        help='checkpoint; default: the one the model index names')
+    parser.add_argument('--texts', required=True,
+                        help="what to look for: a caption; names separated by '. ' with -c; "
+                        "'$: coco' for the classes of a data set")
+    parser.add_argument('--custom-entities', '-c', action='store_true',
+                        help="--texts holds names separated by '. '")
+    parser.add_argument('--chunked-size', '-s', type=int, default=None,
+                        help='names in one prompt; -1: as many as the language model takes; '
+                        "default: the config's")
+    parser.add_argument('--device', help='default: the accelerator if there is one')
+    parser.add_argument('--score-thr', type=float, default=0.3,
+                        help='boxes below are neither drawn nor written (default: 0.3)')
+    parser.add_argument('--out', metavar='FILE.mp4', help='write the video with boxes; its sound '
+                        'is kept where ffmpeg is installed')
+    parser.add_argument('--out-predictions', metavar='FILE.jsonl',
+                        help='write a JSON line for each frame')
+    parser.add_argument('--show', action='store_true', help='show the frames in a window')
+    parser.add_argument('--wait-time', type=float, default=0.001,
+                        help='seconds that each frame is shown (default: 0.001)')
+    parser.add_argument('--every', type=int, default=1, metavar='N',
+                        help='look at every N-th frame (default: 1)')
+    parser.add_argument('--batch-size', type=int, default=1,
+                        help='frames per forward pass (default: 1)')
+    parser.add_argument('--track', action='store_true',
+                        help='give the same thing the same number in all frames (ByteTrack of the '
+                        'package trackers)')
+    parser.add_argument('--palette', default='none',
+                        choices=['coco', 'voc', 'citys', 'random', 'none'],
+                        help="none: GLIP's own colours, far from each other")
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings of the config')
+    return parser
+
+
+def main() -> None:
+    """Detect, and say what was found."""
+    parser = make_parser()
+    args = parse_early(parser, ['config'], ['checkpoint'])
+    if not (args.out or args.out_predictions or args.show):
+        parser.error('nothing would be kept: give --out, --out-predictions or --show')
+    # after parsing: --help need not wait for torch
+    from glip_mm.apis import GLIPInferencer
+    from glip_mm.apis.building import resolve_model
+    from glip_mm.video import VideoReader, detect_video
+    VideoReader(args.video).close()  # a mistake is said before the model is built
+    config, weights = resolve_model(args.config, args.checkpoint)
+    config.merge_from_dict(args.cfg_options or {})
+    inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
+                                show_progress=False)
+    inferencer.set_prompt(args.texts, custom_entities=args.custom_entities)
+    found = detect_video(
+        inferencer, args.video, out=args.out, out_predictions=args.out_predictions,
+        score_thr=args.score_thr, every=args.every, batch_size=args.batch_size,
+        chunked_size=args.chunked_size, track=args.track,
+        show=window(args.wait_time) if args.show else None)
+    counts = ', '.join(f'{count} {name}' for name, count in found.boxes.most_common())
+    if not counts:
+        counts = (f'nothing scored {args.score_thr} or more, the best box {found.best:.2f} '
+                  '(--score-thr)')
+    things = ', '.join(f'{count} {name}' for name, count in found.tracks.most_common())
+    print(f'{found.frames} frames: {counts}' + (f'; tracks: {things}' if things else ''),
+          file=sys.stderr)
+    for path in (args.out, args.out_predictions):
+        if path:
+            print(f"wrote '{path}'", file=sys.stderr)
+
+
+def window(seconds: float) -> Any:
+    """Return a function that shows pictures in a window until q or Escape is pressed."""
+    import cv2
+
+    def show(picture: Any) -> bool:
+        try:
+            cv2.imshow('glip_mm', picture)
+            return cv2.waitKey(max(1, round(seconds * 1000))) not in (ord('q'), 27)
+        except cv2.error as error:
+            raise ValueError('--show: there is no window to show frames in (no display, or an '
+                             'OpenCV without one): write them with --out') from error
+    return show
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except ModuleNotFoundError as error:
+        sys.exit(f"video_demo.py: {error}; run 'pip install -e .' in the repository, or see "
+                 'tools/misc/check_env.py')
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        sys.exit(f'video_demo.py: {error}')

@@ -1,0 +1,135 @@
+"""Reading of videos, cameras and streams frame by frame, ahead of who uses them."""
+
+from collections.abc import Generator, Iterator
+from itertools import count
+from pathlib import Path
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+#: Frames per second of a source that does not say.
+USUAL_RATE = 25.
+#: Number of damaged frames in a row after which nothing more is expected.
+GIVE_UP = 250
+
+
+class VideoError(ValueError):
+    """A video that cannot be used; the message names the source and the cause."""
+
+
+class Frame(NamedTuple):
+    """A frame of a video."""
+    #: Position in the video, from 0.
+    index: int  # type: ignore[assignment]  # hides tuple.index
+    #: Time from its beginning.
+    seconds: float
+    #: ``[height, width, 3]`` uint8 BGR.
+    pixels: np.ndarray
+
+
+class VideoReader:
+    """Iterate over the frames of a video once; a thread decodes a few of them ahead.
+
+    Frames that are broken are left out and counted. Memory does not depend on the length.
+
+    Args:
+        source: Path or address of a video, address of a stream, or number of a camera (``'0'``).
+        every: Distance of the frames to read; those between are not decoded.
+        ahead: Number of frames that may wait.
+
+    Attributes:
+        rate: Frames per second of the source.
+        count: Number of frames of the source; None if it does not say, as streams do not.
+        size: Width and height in pixels.
+        broken: Number of frames left out so far.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If ``every`` or ``ahead`` is not positive.
+        VideoError: If the source is no video that OpenCV can read.
+    """
+
+    def __init__(self, source: str | Path, every: int = 1, ahead: int = 8) -> None:
+        if every < 1 or ahead < 1:
+            raise ValueError(f'every={every} and ahead={ahead} must be at least 1')
+        self.source, self.every, self.ahead, self.broken = str(source), every, ahead, 0
+        if self.source.isdecimal():
+            self._capture = cv2.VideoCapture(int(self.source))
+        elif '://' in self.source or Path(self.source).is_file():
+            self._capture = cv2.VideoCapture(self.source)
+        else:
+            raise FileNotFoundError(f"video '{source}' is no file, no address and no number of a "
+                                    'camera')
+        self.size = tuple(int(self._capture.get(key)) for key in (
+            cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        if not self._capture.isOpened() or min(self.size) < 1:
+            raise VideoError(f"'{source}' cannot be opened as a video by OpenCV {cv2.__version__}: "
+                             'it is damaged, or its format is not supported (ffmpeg -i FILE -c:v '
+                             'libx264 new.mp4 converts it); pictures go to demo/image_demo.py')
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate = rate if 0 < rate < 1000 else USUAL_RATE
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.count = int(count) if 0 < count < 1 << 40 else None
+
+    def close(self) -> None:
+        """Release the file or the camera; the end of an iteration does so, too."""
+        self._capture.release()
+
+    def __iter__(self) -> Generator[Frame, None, None]:
+        waiting: Queue[Frame | BaseException | None] = Queue(self.ahead)
+        stopped = Event()
+        thread = Thread(target=self._fill, args=(waiting, stopped), daemon=True)
+        thread.start()
+        try:
+            while (entry := waiting.get()) is not None:
+                if isinstance(entry, BaseException):
+                    raise entry
+                yield entry
+        finally:
+            stopped.set()
+            while thread.is_alive():  # it may wait for room
+                try:
+                    waiting.get_nowait()
+                except Empty:
+                    thread.join(0.01)
+            self.close()
+
+    def _fill(self, waiting: Queue, stopped: Event) -> None:
+        def put(entry: Frame | BaseException | None) -> bool:
+            while not stopped.is_set():
+                try:
+                    waiting.put(entry, timeout=0.1)
+                    return True
+                except Full:
+                    continue
+            return False
+
+        try:
+            for frame in self._decode():
+                if not put(frame):
+                    return
+            put(None)
+        except Exception as error:  # of a driver: it belongs to who reads the frames
+            put(error)
+
+    def _decode(self) -> Iterator[Frame]:
+        read = missed = 0
+        for index in count():
+            there = self._capture.grab()
+            missed = 0 if there else missed + 1
+            # a source that knows its length goes on behind a damaged frame
+            if not there and (self.count is None or index >= self.count or missed > GIVE_UP):
+                break
+            if index % self.every:
+                continue
+            known, pixels = self._capture.retrieve() if there else (False, None)
+            if known and pixels is not None and pixels.size:
+                read += 1
+                yield Frame(index, index / self.rate, pixels)
+            else:
+                self.broken += 1
+        if not read:
+            raise VideoError(f"'{self.source}' has no frame that can be decoded")

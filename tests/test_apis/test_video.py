@@ -1,0 +1,247 @@
+"""Videos: frames in order, broken ones alone lost, files complete or absent."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from glip_mm.apis import GroundingResult
+from glip_mm.video import Tracker, VideoError, VideoReader, VideoWriter, detect_video
+from tests import forked
+
+REPOSITORY = Path(__file__).parents[2]
+SIZE, COUNT, RATE = (64, 48), 30, 10
+
+
+def write_video(path, count=COUNT, size=SIZE):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), RATE, size)
+    for index in range(count):
+        frame = np.full((size[1], size[0], 3), 40, np.uint8)
+        frame[10:30, index:index + 20] = (0, 0, 220)
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope='module')
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp('video') / 'red.mp4')
+
+
+class RedFinder:
+    """Stands for an inferencer: finds what is red, by looking at the pixels."""
+    palette = font = None
+
+    def __init__(self, fail=()):
+        self.fail, self.seen, self.batches = fail, 0, []
+
+    def __call__(self, frames, batch_size, chunked_size):
+        self.batches.append(batch_size)
+        results = []
+        for pixels in frames:
+            x = int((pixels[..., 2] > 130).any(0).argmax())
+            if x in self.fail:
+                if len(frames) == 1:
+                    raise ValueError(f'no luck at {x}')
+                results.append(None)
+                continue
+            results.append(GroundingResult(
+                np.array([[x, 10, x + 20, 30], [0, 0, 5, 5]], np.float32), np.array([.9, .1]),
+                np.array([0, 1]), ['red box', 'corner'], None, None, SIZE))
+        return dict(predictions=results)
+
+
+def rows(path):
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def test_frames_come_in_order_and_are_released(video):
+    reader = VideoReader(video, every=7, ahead=2)
+    assert (reader.rate, reader.count, reader.size) == (RATE, COUNT, SIZE)
+    frames = list(reader)
+    assert [f.index for f in frames] == [0, 7, 14, 21, 28] and frames[2].seconds == 1.4
+    assert frames[3].pixels.shape == (48, 64, 3) and frames[3].pixels[20, 30, 2] > 150
+    assert reader.broken == 0 and list(VideoReader(video))[-1].index == COUNT - 1
+
+
+def test_leaving_early_ends_the_thread(video):
+    frames = iter(VideoReader(video, ahead=1))
+    assert next(frames).index == 0
+    frames.close()  # would wait for ever
+
+
+@pytest.mark.parametrize('content, message', [
+    (b'', 'cannot be opened'), (b'no video at all' * 100, 'cannot be opened'),
+    (None, 'is no file, no address')])
+def test_what_is_no_video(content, message, tmp_path):
+    if content is not None:
+        (tmp_path / 'a.mp4').write_bytes(content)
+    with pytest.raises((VideoError, FileNotFoundError), match=message):
+        VideoReader(tmp_path / 'a.mp4')
+
+
+def test_a_damaged_video_costs_its_damaged_frames(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', 200, (160, 120))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle:middle + 400] = bytes(400)
+    path.write_bytes(content)
+    reader = VideoReader(path)
+    read = list(reader)
+    assert len(read) + reader.broken == 200 and len(read) > 185 and read[-1].index == 199
+    path.write_bytes(content[:middle])  # cut off: the table of frames was at the end
+    with pytest.raises(VideoError, match='cannot be opened'):
+        VideoReader(path)
+
+
+def test_everything_is_written(video, tmp_path):
+    found = detect_video(RedFinder(), video, out=tmp_path / 'out.mp4', batch_size=4,
+                         out_predictions=tmp_path / 'out.jsonl')
+    assert (found.frames, found.broken, dict(found.boxes)) == (COUNT, 0, {'red box': COUNT})
+    lines = rows(tmp_path / 'out.jsonl')
+    assert [line['frame'] for line in lines] == list(range(COUNT))
+    assert lines[12]['seconds'] == 1.2 and lines[12]['names'] == ['red box']
+    assert abs(lines[12]['boxes'][0][0] - 12) <= 1 and 'tracks' not in lines[0]
+    reader = VideoReader(tmp_path / 'out.mp4')
+    # small frames are enlarged so that names can be read
+    assert (reader.count, reader.rate, reader.size) == (COUNT, RATE, (320, 240))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['out.jsonl', 'out.mp4']
+
+
+def test_frames_that_fail_are_lost_alone(video, tmp_path, caplog):
+    found = detect_video(RedFinder(fail=(5, 6, 20)), video, out=tmp_path / 'out.mp4', batch_size=4,
+                         out_predictions=tmp_path / 'out.jsonl')
+    assert found.frames == COUNT and 2 <= found.broken <= 3
+    assert len(rows(tmp_path / 'out.jsonl')) == COUNT - found.broken
+    assert VideoReader(tmp_path / 'out.mp4').count == COUNT  # they are there, without boxes
+    with pytest.raises(VideoError, match='none of 30 frames .*no luck'):
+        detect_video(RedFinder(fail=range(64)), video, batch_size=4)
+
+
+def test_nothing_above_the_threshold(video):
+    found = detect_video(RedFinder(), video, score_thr=.95, every=10)
+    assert (found.frames, dict(found.boxes), found.best) == (3, {}, .9)
+
+
+def test_an_interruption_keeps_what_was_found(video, tmp_path):
+    class Interrupted(RedFinder):
+        def __call__(self, *args, **kwargs):
+            if len(self.batches) == 8:
+                raise KeyboardInterrupt
+            return super().__call__(*args, **kwargs)
+
+    with pytest.raises(KeyboardInterrupt):
+        detect_video(Interrupted(), video, out=tmp_path / 'out.mp4',
+                     out_predictions=tmp_path / 'out.jsonl')
+    assert len(rows(tmp_path / 'out.jsonl')) == 8 == VideoReader(tmp_path / 'out.mp4').count
+    with pytest.raises(RuntimeError):  # but a failure does not replace a file that was there
+        detect_video(RedFinder(), video, out=tmp_path / 'out.mp4', show=fail)
+    assert VideoReader(tmp_path / 'out.mp4').count == 8
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['out.jsonl', 'out.mp4']
+
+
+def fail(picture):
+    raise RuntimeError
+
+
+def test_the_file_is_complete_or_absent(tmp_path):
+    with pytest.raises(ValueError, match='must end in .mp4'):
+        VideoWriter(tmp_path / 'a.avi', RATE)
+    (tmp_path / '.a.parts').mkdir()
+    (tmp_path / '.a.parts/silent.mp4').write_bytes(b'of a killed process')
+    with VideoWriter(tmp_path / 'a.mp4', RATE) as writer:
+        for shape in ((31, 41), (62, 80)):  # another size than the first, and odd ones
+            writer.write(np.zeros((*shape, 3), np.uint8))
+    reader = VideoReader(tmp_path / 'a.mp4')
+    assert (reader.count, reader.size) == (2, (40, 30))
+    assert [p.name for p in tmp_path.iterdir()] == ['a.mp4']
+
+
+def test_memory_does_not_depend_on_the_length(tmp_path):
+    path = write_video(tmp_path / 'long.mp4', 400, (640, 480))  # 370 MB of pixels
+    detect_video(RedFinder(), path, every=40)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert detect_video(RedFinder(), path, score_thr=1.).frames == 400
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown < 60
+
+
+@pytest.fixture
+def byte_track(monkeypatch):
+    """Stand in for the package: the number of a track is the half of the screen it is in."""
+    class ByteTrackTracker:
+        def __init__(self, **settings):
+            assert settings['frame_rate'] == RATE and settings['track_activation_threshold'] == .3
+
+        def update(self, found):
+            found.tracker_id = np.where(found.confidence < .3, -1, found.xyxy[:, 0] >= 20)
+            order = found.class_id[::-1]  # it may return them in another order
+            return SimpleNamespace(class_id=order, tracker_id=found.tracker_id[::-1])
+
+    monkeypatch.setitem(sys.modules, 'trackers', SimpleNamespace(ByteTrackTracker=ByteTrackTracker))
+    monkeypatch.setitem(sys.modules, 'supervision', SimpleNamespace(Detections=SimpleNamespace))
+
+
+def test_tracks(video, tmp_path, byte_track):
+    found = detect_video(RedFinder(), video, track=True, out_predictions=tmp_path / 'out.jsonl')
+    assert dict(found.tracks) == {'red box': 2}
+    numbers = [line['tracks'] for line in rows(tmp_path / 'out.jsonl')]
+    assert numbers[:15] == [[0]] * 15 and numbers[25:] == [[1]] * 5
+
+
+def test_tracks_need_a_package(video, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'trackers', None)
+    monkeypatch.setitem(sys.modules, 'supervision', None)
+    with pytest.raises(ImportError, match='pip install trackers'):
+        detect_video(RedFinder(), video, track=True)
+
+
+def test_the_real_tracker():
+    pytest.importorskip('trackers')
+    tracker = Tracker(RATE, .3)
+    first = tracker(np.array([[0, 0, 20, 20], [50, 50, 80, 80]]), np.array([.9, .8]))
+    assert first == [None, None]  # what is seen once is no track
+    second = tracker(np.array([[51, 50, 81, 80], [2, 0, 22, 20]]), np.array([.9, .8]))
+    third = tracker(np.array([[4, 0, 24, 20], [52, 50, 82, 80]]), np.array([.9, .8]))
+    assert third == second[::-1] and sorted(second) == [0, 1]
+    assert tracker(np.zeros((0, 4)), np.zeros(0)) == []
+
+
+def test_the_demo(video, config, checkpoint, tmp_path):
+    config.dump(tmp_path / 'nano.py')
+    common = [tmp_path / 'nano.py', checkpoint, '-c', '--texts', 'red circle. box',
+              '--device', 'cpu']
+    env = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
+    demo = REPOSITORY / 'demo' / 'video_demo.py'
+    run = forked.run(demo, video, *common, '--every', 10, '--batch-size', 2, '--score-thr', 0,
+                     '--out', tmp_path / 'o/out.mp4', '--out-predictions', tmp_path / 'out.jsonl',
+                     env=env)
+    assert run.returncode == 0, run.stderr
+    assert [row['frame'] for row in rows(tmp_path / 'out.jsonl')] == [0, 10, 20]
+    assert VideoReader(tmp_path / 'o/out.mp4').rate == 1 and '3 frames: ' in run.stderr
+    for words, message in ((['--score-thr', 1.01, '--out', tmp_path / 'b.mp4'],
+                            'nothing scored 1.01 or more, the best box 0.'),
+                           ([], 'nothing would be kept'),
+                           (['--out', tmp_path / 'b.avi'], 'must end in .mp4')):
+        run = forked.run(demo, video, *common, '--every', 15, *words, env=env)
+        assert message in run.stderr and 'Traceback' not in run.stderr, run.stderr
+
+
+def test_sound_is_kept_where_ffmpeg_is(video, tmp_path):
+    if shutil.which('ffmpeg') is None:
+        pytest.skip('no ffmpeg')
+    loud = tmp_path / 'loud.mp4'
+    subprocess.run(['ffmpeg', '-v', 'error', '-i', str(video), '-f', 'lavfi', '-i', 'sine',
+                    '-shortest', str(loud)], check=True)
+    detect_video(RedFinder(), loud, out=tmp_path / 'out.mp4')
+    streams = subprocess.run(['ffmpeg', '-i', str(tmp_path / 'out.mp4')], capture_output=True,
+                             text=True, check=False).stderr
+    assert 'Audio:' in streams and 'Video:' in streams
