@@ -6,6 +6,7 @@ convolution with a 1x1 kernel: the same sums, about twice as fast on an AMD proc
 AVX-512 and no slower elsewhere. Everything that is not float32 on a CPU goes to PyTorch.
 """
 
+from types import MethodType
 
 import torch
 import torch.nn.functional as F
@@ -56,15 +57,27 @@ def transposed_product(a: Tensor, b: Tensor) -> Tensor:
     return F.conv2d(image, b.t()[:, :, None, None]).view(-1, columns).t()
 
 
-class _Linear(nn.Linear):
-    """``nn.Linear`` that multiplies by :func:`linear`."""
+class Float32Linear(nn.Linear):
+    """``nn.Linear`` in float32, whatever the type of its input and weights, under autocast too.
+
+    For layers whose weights are read by others: dynamic quantisation, which replaces ``nn.Linear``
+    alone, leaves them as they are.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight, self.bias)
+        with torch.autocast(x.device.type, enabled=False):
+            return linear(x.float(), self.weight.float(), self.bias.float())
+
+
+def _forward(layer: nn.Linear, x: Tensor) -> Tensor:
+    return linear(x, layer.weight, layer.bias)
 
 
 def speed_up_linear(module: nn.Module) -> nn.Module:
-    """Let every ``nn.Linear`` of a module multiply by :func:`linear`; names stay as they are.
+    """Let every ``nn.Linear`` of a module multiply by :func:`linear`.
+
+    Names and types stay as they are, so that whatever replaces ``nn.Linear`` (quantisation,
+    adapters) finds them; MMCV's own, a workaround for a PyTorch long past, become ``nn.Linear``.
 
     Args:
         module: Any module; changed in place.
@@ -74,5 +87,6 @@ def speed_up_linear(module: nn.Module) -> nn.Module:
     """
     for child in module.modules():
         if type(child) in (nn.Linear, MMCVLinear):
-            child.__class__ = _Linear
+            child.__class__ = nn.Linear
+            child.forward = MethodType(_forward, child)  # type: ignore[method-assign]
     return module

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -6,7 +8,12 @@ from torch import nn
 
 from glip_mm.ops import matrix_products
 from glip_mm.ops.fast_paths import FAST_PATHS, is_fast, plain
-from glip_mm.ops.matrix_products import linear, speed_up_linear, transposed_product
+from glip_mm.ops.matrix_products import (
+    Float32Linear,
+    linear,
+    speed_up_linear,
+    transposed_product,
+)
 
 
 @pytest.fixture
@@ -62,6 +69,23 @@ def test_layers_keep_their_names(convolutions):
     assert list(model.state_dict()) == names
     torch.testing.assert_close(model[1](model[0](x)), wanted)
     assert len(convolutions) == 2
+    assert {type(module) for module in (model[0], model[1][0])} == {nn.Linear}
+
+
+def test_a_copy_of_a_fast_layer_multiplies_by_its_own_weights(convolutions):
+    layer, x = speed_up_linear(nn.Linear(24, 10)), torch.randn(40, 24)
+    other = copy.deepcopy(layer)
+    nn.init.zeros_(layer.weight)
+    assert not torch.equal(other(x), layer(x))
+    assert len(convolutions) == 2
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float32])
+def test_float32_whatever_the_type_of_weights_and_autocast(dtype):
+    layer, x = Float32Linear(24, 10).to(dtype), torch.randn(40, 24).to(dtype)
+    wanted = F.linear(x.float(), layer.weight.float(), layer.bias.float())
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        torch.testing.assert_close(layer(x), wanted)
 
 
 def test_switches():

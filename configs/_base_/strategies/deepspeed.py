@@ -1,5 +1,5 @@
 # ZeRO stage 2: gradients and optimizer state sharded. Parameters stay float32 and no autocast is
-# on: DeepSpeed's bf16 would cast the region-word logits' weights, too, which must not be.
+# on: bf16=dict(enabled=True) would round all weights, those of the region-word logits, too.
 runner_type = 'glip_mm.ScreenFlexibleRunner'
 strategy = dict(
     type='DeepSpeedStrategy',

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from glip_mm.models.layers.dynamic_conv import flatten_levels
 from glip_mm.models.layers.text_layer import clamp
 from glip_mm.models.losses import centerness_target, mean_over_ranks
+from glip_mm.ops.matrix_products import Float32Linear
 from glip_mm.registry import MODELS, TASK_UTILS
 
 from .detection_selection import LevelOutput, select_detections
@@ -106,7 +107,7 @@ class ATSSGroundingHead(BaseModule):
             nn.init.normal_(conv.weight, std=0.01)
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # it has one
         self.scales = nn.ModuleList(Scale(1.0) for _ in range(num_levels))
-        self.text_projection = nn.Linear(language_dim, in_channels)
+        self.text_projection = Float32Linear(language_dim, in_channels)
         self.log_scale = nn.Parameter(torch.zeros(1))
         self.bias_lang = nn.Parameter(torch.zeros(language_dim))
         self.bias0 = nn.Parameter(torch.tensor([-math.log((1 - prior_prob) / prior_prob)]))
@@ -166,8 +167,8 @@ class ATSSGroundingHead(BaseModule):
         """
         with torch.autocast(text.device.type, enabled=False):
             text = F.normalize(text.float(), dim=-1)
-            projected = self.text_projection(text / 2) / self.log_scale.exp()
-            bias = text @ self.bias_lang + self.bias0
+            projected = self.text_projection(text / 2) / self.log_scale.float().exp()
+            bias = text @ self.bias_lang.float() + self.bias0.float()
         return projected, bias[:, None]
 
     def match_words(self, visual: Tensor, projected: Tensor, bias: Tensor) -> Tensor:

@@ -187,6 +187,8 @@ class GLIP(BaseDetector):
         Raises:
             ValueError: If the maps of the first images do not have the strides of the anchors.
         """
+        # after half() or bfloat16() images alone are still float32
+        batch_inputs = batch_inputs.to(self.bbox_head.bbox_pred.weight.dtype)
         feats = list(self.neck(self.backbone(batch_inputs)))
         if not self._strides_fit and not torch.compiler.is_compiling():
             check_strides(feats, batch_inputs.shape[-2:], self.bbox_head.anchor_generator.strides)

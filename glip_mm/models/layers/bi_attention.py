@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from glip_mm.ops.fast_paths import is_fast
+from glip_mm.ops.matrix_products import Float32Linear
 
 from .shared_image import once
 from .text_layer import clamp
@@ -40,12 +41,12 @@ class BiAttention(nn.Module):
         self.head_dim = embed_dim // num_heads
         self.layer_norm_v = nn.LayerNorm(visual_dim)
         self.layer_norm_l = nn.LayerNorm(language_dim)
-        self.v_proj = nn.Linear(visual_dim, embed_dim)
-        self.l_proj = nn.Linear(language_dim, embed_dim)
-        self.values_v_proj = nn.Linear(visual_dim, embed_dim)
-        self.values_l_proj = nn.Linear(language_dim, embed_dim)
-        self.out_v_proj = nn.Linear(embed_dim, visual_dim)
-        self.out_l_proj = nn.Linear(embed_dim, language_dim)
+        self.v_proj = Float32Linear(visual_dim, embed_dim)
+        self.l_proj = Float32Linear(language_dim, embed_dim)
+        self.values_v_proj = Float32Linear(visual_dim, embed_dim)
+        self.values_l_proj = Float32Linear(language_dim, embed_dim)
+        self.out_v_proj = Float32Linear(embed_dim, visual_dim)
+        self.out_l_proj = Float32Linear(embed_dim, language_dim)
         self.gamma_v = nn.Parameter(torch.full((visual_dim,), init_scale))
         self.gamma_l = nn.Parameter(torch.full((language_dim,), init_scale))
         self.dropout = nn.Dropout(dropout)
@@ -79,7 +80,7 @@ class BiAttention(nn.Module):
         else:
             update, pooled, mass = self._at_once(visual, keys, key_bias, values, mask)
             visual = visual + self.gamma_v * (update + self.out_v_proj.bias)
-        return visual, text + self.gamma_l * self._project_pooled(pooled, mass)
+        return visual, text + self.gamma_l * self._project_pooled(pooled, mass).to(self.gamma_l)
 
     def _at_once(self, visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
                  mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,23 +99,24 @@ class BiAttention(nn.Module):
     def _text_side(self, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute keys ``[B, HL, C]``, bias ``[B, HL]`` and values ``[B, HL, C]``; float32."""
         split = (self.num_heads, self.head_dim)
+        key, bias, value = (weights.float() for weights in (
+            self.v_proj.weight, self.v_proj.bias, self.out_v_proj.weight))
         with torch.autocast(text.device.type, enabled=False):
-            text = text.float()
             scaled = self.l_proj(text).unflatten(-1, split) * self.head_dim**-0.5  # [B, L, H, d]
-            keys = torch.einsum('blhd,hdc->bhlc', scaled, self.v_proj.weight.unflatten(0, split))
-            bias = torch.einsum('blhd,hd->bhl', scaled, self.v_proj.bias.unflatten(0, split))
+            keys = torch.einsum('blhd,hdc->bhlc', scaled, key.unflatten(0, split))
+            bias = torch.einsum('blhd,hd->bhl', scaled, bias.unflatten(0, split))
             values = torch.einsum('blhd,chd->bhlc',
                                   self.values_l_proj(text).unflatten(-1, split),
-                                  self.out_v_proj.weight.unflatten(1, split))
+                                  value.unflatten(1, split))
         return keys.flatten(1, 2), bias.flatten(1, 2), values.flatten(1, 2)
 
     def _project_pooled(self, pooled: Tensor, mass: Tensor) -> Tensor:
         """Project what was read, ``[B, HL, C]``, with its weights to an update ``[B, L, D]``."""
-        heads = (self.num_heads, -1)
+        heads, split = (self.num_heads, -1), (self.num_heads, self.head_dim)
+        weight, bias = self.values_v_proj.weight.float(), self.values_v_proj.bias.float()
         with torch.autocast(pooled.device.type, enabled=False):
-            weight = self.values_v_proj.weight.unflatten(0, (self.num_heads, self.head_dim))
-            read = torch.einsum('bhlc,hdc->blhd', pooled.float().unflatten(1, heads), weight)
+            read = torch.einsum('bhlc,hdc->blhd', pooled.float().unflatten(1, heads),
+                                weight.unflatten(0, split))
             # a row of weights sums to 1 but for dropout
             mass = mass.unflatten(1, heads).transpose(1, 2)[..., None]  # [B, L, H, 1]
-            bias = self.values_v_proj.bias.unflatten(0, (self.num_heads, self.head_dim))
-            return self.out_l_proj((read + mass * bias).flatten(2))
+            return self.out_l_proj((read + mass * bias.unflatten(0, split)).flatten(2))

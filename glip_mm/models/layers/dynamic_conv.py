@@ -38,7 +38,7 @@ class DeformBranch(nn.Module):
         return modulated_deform_conv2d(
             x, offset, mask, self.conv.weight,
             self.conv.bias,  # type: ignore[arg-type]  # it has one
-            self.stride, self.implementation)
+            self.stride, self.implementation).to(self.conv.weight.dtype)
 
 
 class DyConv(nn.Module):

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather, get_rank
 from torch import Tensor, nn
 
+from glip_mm.ops.matrix_products import Float32Linear
 from glip_mm.registry import MODELS
 
 
@@ -44,8 +45,8 @@ class ContrastiveAlignLoss(nn.Module):
                  loss_weight: float = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
-        self.visual_projection = nn.Linear(visual_dim, hidden_dim)
-        self.text_projection = nn.Linear(language_dim, hidden_dim)
+        self.visual_projection = Float32Linear(visual_dim, hidden_dim)
+        self.text_projection = Float32Linear(language_dim, hidden_dim)
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     def forward(self, visual: Tensor, text: Tensor, mask: Tensor, positives: Tensor) -> Tensor:
@@ -60,9 +61,9 @@ class ContrastiveAlignLoss(nn.Module):
         Returns:
             Scalar, to be divided by the number of positive anchors.
         """
-        visual = F.normalize(self.visual_projection(visual).float(), dim=-1)
-        text = F.normalize(self.text_projection(text).float(), dim=-1)
-        logits = visual @ text.transpose(1, 2) / self.log_scale.exp()
+        visual = F.normalize(self.visual_projection(visual), dim=-1)
+        text = F.normalize(self.text_projection(text), dim=-1)
+        logits = visual @ text.transpose(1, 2) / self.log_scale.float().exp()
         logits = logits.masked_fill(~mask[:, None], -1e4)
         return self.loss_weight * contrastive_align(logits, positives & mask[:, None])
 
@@ -86,8 +87,8 @@ class InterImageContrastiveLoss(nn.Module):
                  max_regions: int = 100, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.max_regions, self.loss_weight = max_regions, loss_weight
-        self.visual_projection = nn.Linear(visual_dim, hidden_dim)
-        self.text_projection = nn.Linear(language_dim, hidden_dim)
+        self.visual_projection = Float32Linear(visual_dim, hidden_dim)
+        self.text_projection = Float32Linear(language_dim, hidden_dim)
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     def forward(self, regions: Tensor, text: Tensor, mask: Tensor, positives: Tensor) -> Tensor:
@@ -102,11 +103,11 @@ class InterImageContrastiveLoss(nn.Module):
         Returns:
             Scalar, to be divided by the number of positive anchors.
         """
-        visual = F.normalize(self.visual_projection(regions).float(), dim=-1)
-        words = F.normalize(self.text_projection(text).float(), dim=-1)[mask]  # [W, d]
+        visual = F.normalize(self.visual_projection(regions), dim=-1)
+        words = F.normalize(self.text_projection(text), dim=-1)[mask]  # [W, d]
         positives = positives[:, mask]  # [R, W]
         visual, words, positives = self._gather(visual, words, positives)
-        logits = visual @ words.t() / self.log_scale.exp()
+        logits = visual @ words.t() / self.log_scale.float().exp()
         return self.loss_weight * contrastive_align(logits[None], positives[None])
 
     @staticmethod

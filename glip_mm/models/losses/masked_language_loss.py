@@ -42,7 +42,7 @@ class MaskedLanguageHead(nn.Module):
         Returns:
             ``[..., V]`` logits.
         """
-        return self.decoder(self.norm(F.gelu(self.dense(text))))
+        return self.decoder(self.norm(F.gelu(self.dense(text.to(self.norm.weight.dtype)))))
 
     def loss(self, text: Tensor, labels: Tensor) -> Tensor:
         """Average the cross-entropy over the tokens to learn, of all processes; 0 without any.
