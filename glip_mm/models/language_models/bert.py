@@ -1,15 +1,16 @@
 """BERT-family tokenizer and encoder."""
 
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from torch import Tensor
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from glip_mm.compat import load_tokenizer, quiet_transformers
 from glip_mm.models.bounded_cache import BoundedCache
@@ -25,9 +26,22 @@ SAMPLED_VALUES = 64
 _tokenizing = threading.Lock()
 
 
+def without_pooler(make: Callable[..., PreTrainedModel], source: Any) -> PreTrainedModel:
+    """Make an encoder by ``AutoModel``, without the pooler that some of the family have."""
+    try:
+        return make(source, add_pooling_layer=False)
+    except TypeError as error:
+        if 'add_pooling_layer' not in str(error):
+            raise
+        return make(source)
+
+
 @MODELS.register_module()
 class BertLanguageModel(BaseModule):
-    """Encodes captions token by token with any BERT-family encoder.
+    """Encodes captions token by token with an encoder of the BERT family.
+
+    That is a model of ``transformers`` which reads a text in both directions and was trained to
+    fill in masked words: BERT, DistilBERT, ELECTRA, RoBERTa, XLM-R, MPNet, ALBERT, DeBERTa.
 
     Args:
         name: Folder or hub name; sets tokenizer, encoder and, through :attr:`layer_config`, the
@@ -45,6 +59,10 @@ class BertLanguageModel(BaseModule):
         with_cp: Gradient checkpointing of the encoder.
         cache_tokens: Most tokens kept in the cache (float32: ``4 D`` bytes each).
 
+    Raises:
+        OSError: If the model or its tokenizer cannot be loaded.
+        ValueError: If it is no such encoder, or has fewer layers or positions than asked for.
+
     Text is cropped to its longest real length: padded tokens change nothing for the others.
     """
 
@@ -61,12 +79,26 @@ class BertLanguageModel(BaseModule):
             config = AutoConfig.from_pretrained(source)
             available = config.num_hidden_layers
             config.num_hidden_layers = min(depth or available, available)
-            self.encoder = AutoModel.from_config(config, add_pooling_layer=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, AttributeError) as error:
             raise self._not_found(error) from error
+        if config.is_encoder_decoder or self.tokenizer.mask_token_id is None:
+            raise ValueError(
+                f"language_model.name '{name}' is of type '{config.model_type}', which "
+                f"{'has a decoder' if config.is_encoder_decoder else 'has no [MASK] token'}: each "
+                'word must see all others, as in encoders of the BERT family (BERT, DistilBERT, '
+                'ELECTRA, RoBERTa, XLM-R, MPNet, ALBERT, DeBERTa)')
+        self.encoder = without_pooler(AutoModel.from_config, config)
         if depth is not None and not 1 <= depth <= available:
             raise ValueError(f"language_model.depth={depth} of '{name}', which has {available} "
                              f'layers: choose 1 to {available}, or leave it out')
+        positions = getattr(getattr(self.encoder, 'embeddings', None), 'position_embeddings', None)
+        if isinstance(positions, torch.nn.Embedding):
+            # RoBERTa and its kin begin to count behind the padding's id
+            room = positions.num_embeddings - (
+                0 if positions.padding_idx is None else positions.padding_idx + 1)
+            if max_tokens > room:
+                raise ValueError(f"language_model.max_tokens={max_tokens} of '{name}', which has "
+                                 f'{room} positions: choose at most that many')
         self.encoder.float()
         if with_cp:
             self.encoder.gradient_checkpointing_enable(
@@ -93,7 +125,7 @@ class BertLanguageModel(BaseModule):
             source = self.name if Path(folder).parent == ASSETS else folder
             try:
                 with quiet_transformers():
-                    weights = AutoModel.from_pretrained(source, add_pooling_layer=False)
+                    weights = without_pooler(AutoModel.from_pretrained, source)
             except (OSError, ValueError) as error:
                 raise self._not_found(error) from error
             wanted = self.encoder.state_dict()
@@ -117,9 +149,16 @@ class BertLanguageModel(BaseModule):
     def layer_config(self) -> dict[str, object]:
         """Arguments of a fusion text layer shaped like one layer of this encoder."""
         config = self.encoder.config
+
+        def value(default: float, *names: str) -> float:
+            return next((getattr(config, name) for name in names if hasattr(config, name)), default)
+
+        # the second names are DistilBERT's, whose norms are all BERT's
         return dict(language_dim=config.hidden_size, num_heads=config.num_attention_heads,
-                    intermediate_dim=config.intermediate_size,
-                    dropout=config.hidden_dropout_prob, eps=config.layer_norm_eps)
+                    intermediate_dim=value(4 * config.hidden_size, 'intermediate_size',
+                                           'hidden_dim'),
+                    dropout=value(0.1, 'hidden_dropout_prob', 'dropout'),
+                    eps=value(1e-12, 'layer_norm_eps'))
 
     def train(self, mode: bool = True) -> 'BertLanguageModel':
         """Set the mode, and forget cached features that the coming steps may change.
