@@ -32,6 +32,27 @@ def command(*words, code=CODE, cwd=ROOT):
                           text=True, env={'PYTHONPATH': str(ROOT)})
 
 
+def as_module(*words):
+    return subprocess.run([sys.executable, '-X', 'importtime', '-m', 'glip_mm', *words], cwd=ROOT,
+                          capture_output=True, text=True, env={'PYTHONPATH': str(ROOT)})
+
+
+def test_the_module_answers_without_pytorch():
+    for words in (['--version'], ['--help'], ['train', '--help']):
+        done = as_module(*words)
+        assert done.returncode == 0 and done.stdout, done.stderr
+        assert ' torch\n' not in done.stderr and ' mmdet\n' not in done.stderr
+
+
+def test_tools_that_the_module_runs_have_the_whole_package():
+    done = as_module('convert', 'weights', 'no-such.pth', 'out.pth')
+    assert done.returncode and 'no-such.pth' in done.stderr and 'Traceback' not in done.stderr
+    done = subprocess.run(
+        [sys.executable, '-c', 'import sys; sys.argv = ["-m"]; import glip_mm; glip_mm.registry'],
+        cwd=ROOT, env={'PYTHONPATH': str(ROOT)})
+    assert done.returncode == 0
+
+
 def test_every_command_is_a_tool():
     for each in (*COMMANDS.values(), *CONVERTERS.values()):
         assert (ROOT / each.tool).is_file(), each
