@@ -1,0 +1,9 @@
+"""Kinds of tries, a module each: ``TITLE``, ``prepare(world)`` and ``make(place)``."""
+
+import importlib
+from types import ModuleType
+
+_NAMES = ('odvg', 'coco')
+#: Name -> module.
+KINDS: dict[str, ModuleType] = {
+    name: importlib.import_module(f'{__name__}.{name}') for name in _NAMES}
