@@ -88,9 +88,10 @@ def judge(one: Try) -> tuple[str, str]:
 
 
 def _judge_error(one: Try, text: str) -> tuple[str, str]:
-    if one.named is None:
+    broken = 'Traceback (most recent call last)' in text
+    if one.named is None and not broken:
         return REFUSED, text[-600:]
-    missing = [word for word in one.named if word not in text]
-    if 'Traceback (most recent call last)' in text or missing or len(text) > LONGEST_ERROR:
+    missing = [word for word in one.named or () if word not in text]
+    if broken or missing or len(text) > LONGEST_ERROR:
         return TRACEBACK, f'{f"{missing} not named in: " if missing else ""}{text[-1500:]}'
     return CLEAR, ''

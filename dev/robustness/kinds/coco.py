@@ -131,10 +131,11 @@ def _box(row: Any, images: dict, names: dict, clip: bool) -> tuple | None:
 
 # ------------------------------------------------- attacks
 
-def _notation(place: Place, content: dict) -> tuple[str, bytes]:
+def _notation(place: Place, content: dict, use: Any) -> tuple[str, bytes]:
     what = place.rng.choice(['order and more keys', 'ids as texts', 'ids as floats', 'UTF-16',
-                             'byte order mark', 'CRLF', 'gzip', 'boxes as texts', 'null area',
-                             'backslashes', 'repeated image', 'leading zeros'])
+                             'byte order mark', 'CRLF', 'boxes as texts', 'null area',
+                             'backslashes', 'repeated image', 'leading zeros',
+                             *(['gzip'] if use is _converter else [])])
     text = None
     for section in ('images', 'annotations', 'categories'):
         for row in content[section]:
@@ -161,11 +162,11 @@ def _notation(place: Place, content: dict) -> tuple[str, bytes]:
     return f'notation: {what}', gzip.compress(data) if what == 'gzip' else data
 
 
-def _attacked(place: Place, content: dict) -> tuple[str, bytes, Any]:
+def _attacked(place: Place, content: dict, use: Any) -> tuple[str, bytes, Any]:
     """Return an attack in words, the bytes of the file, and the content it must be read as."""
     rng, drawn = place.rng, place.rng.random()
     if drawn < .25:
-        return *_notation(place, json.loads(json.dumps(content))), content
+        return *_notation(place, json.loads(json.dumps(content)), use), content
     if drawn < .35:
         cause = rng.choice(sorted(DAMAGE))
         return f'damage: {cause}', DAMAGE[cause](rng, json.dumps(content).encode()), None
@@ -197,8 +198,8 @@ def _attacked(place: Place, content: dict) -> tuple[str, bytes, Any]:
 def make(place: Place) -> Try:
     """Write a file, and read it in one of three ways."""
     content = valid(place)
-    what, data, meant = _attacked(place, content)
-    use = place.rng.choice([_converter, _folder, _finetuning])
+    use = place.rng.choice([_converter, _folder, _folder_to_odvg, _finetuning])
+    what, data, meant = _attacked(place, content, use)
     folder = place.folder / 'data'
     for number in range(3):
         place.world.link(number, folder / f'{number}.png')
@@ -230,15 +231,29 @@ def _converter(what: str, folder: Path, meant: Any) -> Try:
 
     def act() -> dict:
         run_tool('tools/dataset_converters/coco2odvg.py', file, '-o', 'out.jsonl')
-        lines = Path('out.jsonl').read_text().splitlines()
-        labels = json.loads(Path('out_label_map.json').read_text())
-        return {row['filename']: [(box['bbox'], labels[str(box['label'])])
-                                  for box in row['detection']['instances']]
-                for row in map(json.loads, lines)}
+        return detected(Path('out.jsonl'))
 
     expected = right(meant, False, True)
     return Try(f'converter: {what}', act, _compare(expected),
                ('_annotations.coco.json', ) if expected is None else None)
+
+
+def detected(file: Path) -> dict[str, list]:
+    """Read the boxes and class names of each image from ODVG lines."""
+    labels = json.loads(file.with_name(f'{file.stem}_label_map.json').read_text())
+    return {row['filename']: [(box['bbox'], labels[str(box['label'])])
+                              for box in row['detection']['instances']]
+            for row in map(json.loads, file.read_text().splitlines())}
+
+
+def _folder_to_odvg(what: str, folder: Path, meant: Any) -> Try:
+    def act() -> dict:
+        run_tool('tools/dataset_converters/convert_folder.py', folder, '-o', 'out')
+        return detected(Path('out/all.jsonl'))
+
+    expected = right(meant, True, True)
+    return Try(f'folder to ODVG: {what}', act, _compare(expected),
+               ('data', ) if expected is None else None)
 
 
 def _folder(what: str, folder: Path, meant: Any) -> Try:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from glip_mm.atomic_files import write_atomically
-from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
+from glip_mm.datasets.boxes import LARGEST, MALFORMED, fit_box, four_numbers
+from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.report import Report
 from glip_mm.image_decoding import open_image
@@ -27,8 +28,10 @@ def parse_size(cell: str) -> tuple[int, int] | None:
     """Parse height and width from the second cell of an ``hw`` row, in any of its three forms."""
     try:
         content = json.loads(cell)
-    except json.JSONDecodeError:
+    except ValueError:
         content = cell.split()
+    except RecursionError:
+        return None
     if isinstance(content, list) and len(content) == 1:
         content = content[0]
     try:
@@ -36,9 +39,9 @@ def parse_size(cell: str) -> tuple[int, int] | None:
             height, width = int(content['height']), int(content['width'])
         else:
             height, width = (int(side) for side in content)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
-    return (height, width) if height >= 1 and width >= 1 else None
+    return (height, width) if 1 <= height < LARGEST and 1 <= width < LARGEST else None
 
 
 def detection_of(objects: list, height: int, width: int, bundle: TSVBundle, extra: int,
@@ -154,7 +157,11 @@ class ImageRows:
         self.rows = RowFile(bundle.paths['img'])
         self.by_id = None
         if 'imageid2idx' in bundle.paths:
-            self.by_id = json.loads(bundle.paths['imageid2idx'].read_text(encoding='utf-8-sig'))
+            path = bundle.paths['imageid2idx']
+            self.by_id = read_json(path)
+            if not isinstance(self.by_id, dict) or not all(
+                    type(row) is int for row in self.by_id.values()):
+                raise DataError(f"'{path}' is no index of images: it must be {{id: row}}")
 
     def find(self, row: int, key: str, content: object) -> tuple[int, int] | None:
         """Find offset and length in bytes of a row's encoded image; None if it has none."""

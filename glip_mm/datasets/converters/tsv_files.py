@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_error import DataError, read_text
 from glip_mm.datasets.data_paths import below
 from glip_mm.text.safe_yaml import load_yaml
 
@@ -100,16 +100,18 @@ class RowFile:
 
 def _label_map(path: Path) -> dict[int, str]:
     """Read index -> name in the file's own numbering, without ``__background__``."""
-    text = path.read_text(encoding='utf-8-sig')
+    text = read_text(path)
     try:
         content = json.loads(text)
     except json.JSONDecodeError:
         names = [line.split('\t')[0].strip() for line in text.splitlines() if line.strip()]
         content = {name: i for i, name in enumerate(names, 1)}
+    except (ValueError, RecursionError):  # numbers without end, lists without end
+        content = None
     if isinstance(content, dict) and isinstance(content.get('label_to_idx'), dict):
         content = content['label_to_idx']
     if not isinstance(content, dict) or not all(isinstance(i, int) for i in content.values()):
-        raise ValueError(f"'{path}' is no label map: it must be {{name: index}}, with or without "
+        raise DataError(f"'{path}' is no label map: it must be {{name: index}}, with or without "
                          "'label_to_idx' around it, or one name a line")
     return {i: name for name, i in sorted(content.items(), key=lambda item: item[1])
             if name != '__background__'}
@@ -136,7 +138,7 @@ class TSVBundle:
         self.yaml_file = Path(yaml_file)
         self.folder = self.yaml_file.parent
         try:
-            content = load_yaml(self.yaml_file.read_text(encoding='utf-8-sig'))
+            content = load_yaml(read_text(self.yaml_file))
         except yaml.YAMLError as error:
             raise DataError(f"'{yaml_file}' is no YAML: {' '.join(str(error).split())}") from None
         if not isinstance(content, dict) or not content.get('label'):
@@ -179,9 +181,9 @@ class TSVBundle:
         if path is None:
             return None
         rows = []
-        for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
+        for number, line in enumerate(read_text(path).splitlines(), 1):
             row = line.split('\t')[0].strip()
-            if row and not row.isdecimal():
+            if row and not (row.isdecimal() and len(row) < 19):
                 raise DataError(f"'{path}' line {number} is {line!r:.80}, but must be the number "
                                 'of a row')
             rows += [int(row)] if row else []

@@ -10,6 +10,7 @@ from PIL import Image
 from glip_mm.datasets.converters import TSVBundle, tsv_records
 from glip_mm.datasets.converters.tsv import parse_size
 from glip_mm.datasets.converters.tsv_files import RowFile
+from glip_mm.datasets.data_error import DataError
 
 
 def write_rows(path, rows, index=True):
@@ -177,9 +178,22 @@ def test_label_maps_and_missing_files(tmp_path):
         tsv_records(path, pattern='a.jpg')
 
 
+@pytest.mark.parametrize('name, content', [
+    ('map.json', b'\xff\xfe\0'), ('map.json', b'{"cat": ' + b'1' * 5000 + b'}'),
+    ('map.json', b'[' * 100_000), ('lines.tsv', b'\xff'), ('lines.tsv', b'9' * 5000),
+    ('lines.tsv', b'9' * 40), ('ids.json', b'[7]'), ('ids.json', b'{"7": "x"}')])
+def test_files_that_are_none_are_named(bundle, name, content):
+    bundle.write_text(bundle.read_text() + 'imageid2idx: ids.json\n')
+    (bundle.parent / 'ids.json').write_text('{}')
+    (bundle.parent / name).write_bytes(content)
+    with pytest.raises(DataError, match=name):
+        tsv_records(bundle, in_place=True)
+
+
 @pytest.mark.parametrize('cell, size', [
     ('{"height": 3, "width": 4}', (3, 4)), ('[{"height": 3, "width": 4}]', (3, 4)),
     ('3 4', (3, 4)), ('[3, 4]', (3, 4)), ('3', None), ('', None), ('{"height": 3}', None),
-    ('0 4', None), ('x y', None)])
+    ('0 4', None), ('x y', None), ('[1e400, 4]', None), ('3e9 4', None), ('1' * 5000, None),
+    ('[' * 100_000 + ']' * 100_000, None), ('[4000000000, 4]', None)])
 def test_sizes(cell, size):
     assert parse_size(cell) == size
