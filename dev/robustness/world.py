@@ -1,7 +1,7 @@
 """What all tries read: a tiny model, its config and checkpoint, and pictures."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ class World:
 
     Attributes:
         folder: where they are.
+        kept: what a kind of tries has made of them.
     """
 
     folder: Path
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def make(cls, folder: Path) -> 'World':

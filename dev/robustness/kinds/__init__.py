@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-_NAMES = ('odvg', 'coco', 'tsv')
+_NAMES = ('odvg', 'coco', 'tsv', 'labelling', 'images', 'prompts')
 #: Name -> module.
 KINDS: dict[str, ModuleType] = {
     name: importlib.import_module(f'{__name__}.{name}') for name in _NAMES}
