@@ -18,6 +18,8 @@ from PIL import Image
 
 #: Last bytes of complete files, by Pillow's name of the format; other formats have no mark.
 ENDS = {'JPEG': b'\xff\xd9', 'MPO': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'GIF': b';'}
+#: Pillow's names of the formats that it lets another program draw.
+PROGRAMS = ('EPS', )
 #: 16-bit images whose brightest value is below this one are nearly black when read.
 DARK = 1 << 13
 # number of pixels that an image may have; Pillow, whose own limit it replaces, warns above half
@@ -63,12 +65,15 @@ def open_image(source: bytes | str | PathLike) -> Image.Image:
     Raises:
         FileNotFoundError: If there is no such file.
         OSError: If it cannot be read.
-        ValueError: If it has too many pixels or an unknown format, or is no file.
+        ValueError: If it has too many pixels or an unknown format, or is a program or no file.
     """
     if not isinstance(source, bytes):
         require_regular_file(source)
     try:
-        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        if image.format not in PROGRAMS:
+            return image
+        image.close()
     except Image.UnidentifiedImageError:  # Pillow's own message shows the address of a buffer
         raise ValueError(f'unknown format; {_DAMAGED}') from None
     except Image.DecompressionBombError as error:
@@ -84,6 +89,7 @@ def open_image(source: bytes | str | PathLike) -> Image.Image:
         if lean is source:
             raise
         return open_image(lean)
+    raise ValueError('it is a program in PostScript, which is not run: convert it to PNG or JPEG')
 
 
 def without_large_texts(content: bytes) -> bytes:

@@ -81,21 +81,22 @@ def _plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     if not pipeline:
         pipeline = next(_pipelines(config.get('test_dataloader')), None)
     if pipeline:
-        kept['test_pipeline'] = check(pipeline, 'test_pipeline', part='pipeline')
-    trained = [dict(pipeline=check(steps, 'train_dataloader.dataset.pipeline', part='pipeline'))
+        kept['test_pipeline'] = check_steps(pipeline, 'test_pipeline', source, scope)
+    trained = [dict(pipeline=check_steps(steps, 'train_dataloader.dataset.pipeline', source, scope))
                for steps in _pipelines(config.get('train_dataloader'))]
     if trained:
         kept['train_dataloader'] = dict(dataset=dict(datasets=trained))
     return kept
 
 
-def check_steps(steps: Any, key: str, source: str) -> list[dict[str, Any]]:
+def check_steps(steps: Any, key: str, source: str, scope: str = SCOPE) -> list[dict[str, Any]]:
     """Return a copy of an image pipeline, if all of its steps are of :data:`STEPS`.
 
     Args:
         steps: Plain values.
         key: Where they stand, for messages.
         source: What they are of, for messages.
+        scope: Default scope of the config.
 
     Raises:
         ValueError: If a step is another, or they are no list of dicts.
@@ -103,7 +104,7 @@ def check_steps(steps: Any, key: str, source: str) -> list[dict[str, Any]]:
     if not isinstance(steps, (list, tuple)) or not all(
             isinstance(step, Mapping) and 'type' in step for step in steps):
         raise _refused(source, key, steps, 'is no list of steps')
-    return list(_checked(steps, key, 'pipeline', source, SCOPE))
+    return list(_checked(steps, key, 'pipeline', source, scope))
 
 
 def _pipelines(node: Any, depth: int = 0) -> Iterator[Sequence]:

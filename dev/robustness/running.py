@@ -10,6 +10,7 @@ import select
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -72,8 +73,9 @@ class Guard:
                 self._change(event, args[position])
         elif event in _PROGRAMS:
             words = args[1] if event == 'subprocess.Popen' else args[0]
-            first = words if isinstance(words, (str, bytes)) else next(iter(words), '')
-            if os.path.basename(str(first)).split(' ')[0] not in _HARMLESS:
+            text = words if isinstance(words, str) else ' '.join(map(str, words))
+            first = text.removeprefix('/bin/sh -c ').split(' ')[0]
+            if os.path.basename(first) not in _HARMLESS:
                 self.found.append(f'{event} {words!r:.200}')
 
     def _open(self, path: Any, mode: Any, flags: int) -> None:
@@ -183,6 +185,7 @@ def _begin(make: Callable[[Place], Try], place: Place, writing: int) -> None:
         os.setsid()
         os.chdir(place.folder)
         os.environ.update(TMPDIR=str(place.folder), HOME=str(place.folder))
+        tempfile.tempdir = str(place.folder)
         sys.dont_write_bytecode = True
         for number in (0, 1, 2):
             descriptor = os.open(os.devnull, os.O_RDWR)

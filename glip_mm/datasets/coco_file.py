@@ -230,9 +230,10 @@ def _written_otherwise(row: dict, where: str, report: Report) -> tuple | None:
 
 def _category(row: Any, where: str, report: Report) -> dict:
     name = row.get('name') if isinstance(row, dict) else None
-    if type(name) in (int, float):
+    number = None if isinstance(name, str) else plain_number(name)
+    if number is not None:
         report.change('number as the name of a category', where)
-        name = f'{name:g}'
+        name = f'{number:g}'
     if not isinstance(row, dict) or not isinstance(plain_id(row.get('id')), int) or not (
             isinstance(name, str) and name.strip()):
         raise DataError(f"'{report.source}': {where} is {row!r:.200}, but needs a whole number "

@@ -18,7 +18,7 @@ from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.formats import OpenFolder, SplitFiles, open_folder, records_of
 from glip_mm.datasets.formats.image_annotations import is_image, walk
 from glip_mm.evaluation.preflight.findings import Findings
-from glip_mm.image_decoding import orientation, stored_size
+from glip_mm.image_decoding import open_image, orientation, stored_size
 from glip_mm.visualization.files import save_image
 from glip_mm.visualization.grounding import draw_grounding
 from glip_mm.visualization.sheet import make_sheet
@@ -162,7 +162,7 @@ def _look(opened: OpenFolder, split: str, findings: Findings, progress: bool
             if not path.is_file():
                 wrong.setdefault('are missing', []).append(f"'{path}'")
                 continue
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 size, turned = stored_size(image), orientation(image) >= 5
                 image.draft('L', (4 * GRID, 4 * GRID))
                 grey = ImageOps.exif_transpose(image.convert('L')).resize((GRID, GRID))
@@ -233,7 +233,7 @@ def _pictures(opened: OpenFolder) -> Iterator[np.ndarray]:
         name_of = {row['id']: row['name'] for row in content['categories']}
         for row in random.Random(0).sample(content['images'], min(each, len(content['images']))):
             try:
-                with Image.open(below(files.images, row['file_name'])) as image:
+                with open_image(below(files.images, row['file_name'])) as image:
                     picture = np.asarray(image.convert('RGB'))
             except Exception:  # _look() has named it
                 continue

@@ -62,7 +62,12 @@ def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple
         if not path.is_file():
             raise FileNotFoundError(f"--config '{config}' is not a file{similar_files(config)}")
         return path, weights
-    kept = None if '://' in weights else stored_config(read_checkpoint(weights))
+    try:
+        kept = None if '://' in weights else stored_config(read_checkpoint(weights))
+    except ValueError as error:
+        # what is no checkpoint names itself
+        where = '' if checkpoint in str(error) else f"--checkpoint '{checkpoint}': "
+        raise ValueError(f'{where}{error}') from error
     if kept is None or 'model' not in kept:
         raise ValueError(f"--checkpoint '{checkpoint}' does not say what model it is of: give "
                          '--config, such as configs/glip/glip_swin-t_o365-goldg.py')

@@ -149,3 +149,8 @@ def test_a_category_that_only_groups_the_others_is_no_class(tmp_path):
     path = write(tmp_path, categories=(None, rows), annotations=(0, dict(category_id=0)))
     assert categories_of(read_coco(path), path)[0] == (0, 1, 2)
     assert len(coco_records(path, progress=False).label_map) == 3
+
+
+def test_a_number_without_end_is_no_name(tmp_path):
+    with pytest.raises(DataError, match=r"categories\[0\] is .* needs a whole number 'id' and a text"):
+        read_coco(write(tmp_path, categories=(0, dict(name=10 ** 400))))

@@ -71,6 +71,9 @@ def test_what_is_not_there(tiny, tmp_path):
     (tmp_path / 'junk.pth').write_bytes(b'abc')
     with pytest.raises(ValueError, match='cannot be read safely'):
         find_start(str(tmp_path / 'junk.pth'), None, tmp_path)
+    torch.save(dict(w=torch.zeros(1), meta=dict(cfg='import os')), tmp_path / 'code.pth')
+    with pytest.raises(ValueError, match="code.pth': the config in the checkpoint is not one of"):
+        find_start(str(tmp_path / 'code.pth'), None, tmp_path)
 
 
 def test_weights_of_another_model(tiny, tmp_path):

@@ -190,6 +190,18 @@ def test_what_is_no_image(content, said):
         decode_image(content)
 
 
+def test_a_program_is_not_run(monkeypatch, tmp_path):
+    # Pillow hands PostScript to Ghostscript
+    monkeypatch.setattr('PIL.EpsImagePlugin.Ghostscript', lambda *words, **options: 1 / 0)
+    content = (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n'
+               b'(a.txt) (w) file closefile\nshowpage\n%%EOF\n')
+    (tmp_path / 'a.jpg').write_bytes(content)
+    for read in (lambda: decode_image(content), lambda: decode_image(content, backend='cv2'),
+                 lambda: open_image(tmp_path / 'a.jpg')):
+        with pytest.raises(ValueError, match='it is a program in PostScript, which is not run'):
+            read()
+
+
 def test_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / 'a.jpg')
     with pytest.raises(ValueError, match='it is a pipe, not a file'):

@@ -62,6 +62,10 @@ def test_curve_and_what_is_done(call, tiny, tuned, tmp_path, monkeypatch, capsys
 
 def test_errors(call, tiny, tuned, tmp_path, capsys):
     torch.save(dict(state_dict=dict(w=torch.zeros(1))), tmp_path / 'other.pth')
+    torch.save(dict(state_dict=[]), tmp_path / 'none.pth')
+    with pytest.raises(SystemExit, match='2'):
+        call(tmp_path / 'none.pth', tuned, '--out', tmp_path / 'out')
+    assert "none.pth': no state dict found" in capsys.readouterr().err
     for arguments, message in (
             ((tuned, ), 'the checkpoints are not of one model'),
             ((tuned, '--config', tiny[0], tiny[0]), 'write NAME=CONFIG'),

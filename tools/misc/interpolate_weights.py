@@ -14,6 +14,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import DictAction
 
@@ -59,6 +60,20 @@ from glip_mm.checkpoints.reading import read_checkpoint, write_checkpoint
 from glip_mm.visualization.retention_chart import draw_alpha_curves
 
 
+def read_weights(path: str) -> dict[str, Any]:
+    """Read the weights of a checkpoint.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no weights.
+    """
+    checkpoint = read_checkpoint(path)
+    try:
+        return normalise_state_dict(checkpoint)[0]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"checkpoint '{path}': {error.args[0]}") from error
+
+
 def main() -> None:
     """Interpolate and test."""
     parser = make_parser()
@@ -73,8 +88,7 @@ def main() -> None:
         alphas = parse_alphas(args.alphas)
         tasks = [read_task(text, metric, args.cfg_options) for text, metric in zip(
             args.config, args.metric or [None] * len(args.config))]
-        base, tuned = (normalise_state_dict(read_checkpoint(path))[0]
-                       for path in (args.base, args.tuned))
+        base, tuned = map(read_weights, (args.base, args.tuned))
         check_same_model(base, tuned)
     except (ValueError, KeyError, FileNotFoundError) as error:
         parser.error(str(error.args[0]))

@@ -3,7 +3,8 @@
 import importlib
 from types import ModuleType
 
-_NAMES = ('odvg', 'coco', 'tsv', 'labelling', 'images', 'prompts')
+_NAMES = ('odvg', 'coco', 'tsv', 'labelling', 'images', 'prompts', 'checkpoints', 'stored_configs',
+          'predictions', 'labels', 'configs', 'names', 'disks')
 #: Name -> module.
 KINDS: dict[str, ModuleType] = {
     name: importlib.import_module(f'{__name__}.{name}') for name in _NAMES}

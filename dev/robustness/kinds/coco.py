@@ -76,8 +76,8 @@ def right(content: Any, sizes: bool, clip: bool) -> dict[str, list] | None:
     names: dict[Any, str] = {}
     for row in content['categories']:
         name = row.get('name') if isinstance(row, dict) else None
-        if type(name) in (int, float):
-            name = f'{name:g}' if abs(name) < 1e300 else 'unknown'
+        if type(name) in (int, float) and abs(name) < 1 << 63:
+            name = f'{name:g}'
         number = _id(row.get('id')) if isinstance(row, dict) else None
         if type(number) is not int or not isinstance(name, str) or not name.strip():
             return None
