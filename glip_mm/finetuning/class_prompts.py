@@ -41,7 +41,7 @@ def read_class_prompts(path: str | Path | None, classes: Sequence[str]) -> Class
         content = json.loads(Path(path).read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise FileNotFoundError(f"prompts '{path}' is missing") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"prompts '{path}' is not valid JSON ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"prompts '{path}' must be {{class: {{phrase, prefix, suffix, synonyms}}}}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 from terminaltables import AsciiTable
 from tqdm import tqdm
 

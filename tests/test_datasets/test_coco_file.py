@@ -152,5 +152,5 @@ def test_a_category_that_only_groups_the_others_is_no_class(tmp_path):
 
 
 def test_a_number_without_end_is_no_name(tmp_path):
-    with pytest.raises(DataError, match=r"categories\[0\] is .* needs a whole number 'id' and a text"):
+    with pytest.raises(DataError, match=r"categories\[0\] is .* a text 'name'"):
         read_coco(write(tmp_path, categories=(0, dict(name=10 ** 400))))
