@@ -49,7 +49,8 @@ class ScoreOfTable(BaseMetric):
         self.results += [round(s.item()) for s in data_samples]
 
     def compute_metrics(self, results):
-        return dict(score=SCORES[results[0] // 2 - 1])
+        score = SCORES[results[0] // 2 - 1]
+        return dict(seen=len(results)) if score is None else dict(score=score)
 
 
 def runner(folder, epochs=4, keep=1, patience=9, **options):
@@ -161,3 +162,15 @@ def test_early_stopping_counts_on_after_an_interruption(tmp_path):
         assert validations(resumed(tmp_path / 'part', epochs=7, patience=2)) == [5, 6]
     finally:
         SCORES[4:6] = [0.6, 0.6]
+
+
+def test_a_validation_without_the_metric_is_not_the_best(tmp_path, monkeypatch, logged):
+    monkeypatch.setitem(globals(), 'SCORES', [None, 0.5, None])
+    training = runner(tmp_path, epochs=3)
+    training.logger.warning = lambda text, *words: logged.append(text)
+    training._hooks = [h for h in training.hooks if type(h).__name__ != 'EarlyStoppingHook']
+    training.train()
+    assert names(tmp_path) == ['best_score_epoch_2.pth', 'epoch_3.pth']
+    assert [text for text in logged if "gave no 'score'" in text] == [
+        f"the validation of iteration {step} gave no 'score' (save_best), and is not the best so "
+        "far; it gave ['seen']" for step in (2, 6)]

@@ -99,9 +99,14 @@ class CheckpointHook(MMEngineCheckpointHook):
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         if not self.save_best:
             return
+        absent = dict.fromkeys(k for k in self.key_indicators if k not in {*metrics, 'auto'})
+        if absent:  # CocoMetric gives nothing where nothing was found
+            runner.logger.warning(f'the validation of iteration {runner.iter} gave no '
+                                  f"{', '.join(map(repr, absent))} (save_best), and is not the "
+                                  f'best so far; it gave {list(metrics)}')
         before = self._best
         self._best = dict.fromkeys(before)  # MMEngine deletes what it knows of
-        super()._save_best_checkpoint(runner, metrics)
+        super()._save_best_checkpoint(runner, {**metrics, **absent})
         now = self._best
         self._best = {key: now.get(key) or path for key, path in before.items()} | {
             key: path for key, path in now.items() if path}
