@@ -8,11 +8,9 @@ program that does not import what it uses of it fails here too.
 
 import multiprocessing
 import os
-import runpy
 import subprocess
 import sys
 import tempfile
-import types
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
@@ -21,11 +19,12 @@ from typing import Any
 
 import pytest
 
+from dev.scripts import Word, execute
+
 ROOT = Path(__file__).parents[1]
 IMPORTED = ['glip_mm', 'mmengine.runner', 'mmdet.apis', 'mmdet.datasets.transforms',
             'mmdet.evaluation', 'mmdet.models', 'mmdet.visualization', 'matplotlib.pyplot',
             'transformers.models.bert.modeling_bert', 'transformers.models.auto.modeling_auto']
-Word = str | Path | int | float
 
 
 def context() -> BaseContext:
@@ -97,30 +96,4 @@ def _begin(words: Sequence[str], cwd: str, env: Mapping[str, str], streams: str)
     outside = [path for path in sys.path if ROOT not in (Path(path), *Path(path).parents)
                or Path(sys.prefix) in Path(path).parents]  # an environment inside the clone
     sys.path[:] = ['', *filter(None, env.get('PYTHONPATH', '').split(os.pathsep)), *outside]
-    subprocess.run = _run_forked
-    _execute(words)
-
-
-def _execute(words: Sequence[str]) -> None:
-    sys.argv = list(words)
-    if words[0] == '-c':
-        sys.argv[:2] = ['-c']
-        main = sys.modules['__main__'] = types.ModuleType('__main__')
-        exec(words[1], main.__dict__)
-    else:
-        sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
-        runpy.run_path(words[0], run_name='__main__')
-
-
-_run_outside = subprocess.run
-
-
-def _run_forked(command: Sequence[Word], **options: Any) -> subprocess.CompletedProcess:
-    """Run the scripts that a script runs as it was run itself."""
-    words = [str(word) for word in command]
-    if options or words[0] != sys.executable or not words[1].endswith('.py'):
-        return _run_outside(command, **options)
-    process = multiprocessing.get_context('fork').Process(target=_execute, args=(words[1:],))
-    process.start()
-    process.join()
-    return subprocess.CompletedProcess(command, process.exitcode)
+    execute(words)
