@@ -134,10 +134,11 @@ def test_a_validation_that_was_missed_is_repeated(tmp_path, step):
     begin = int(step[-5])
     assert validations(training) == list(range(begin, 5))
     assert names(tmp_path / 'part') == names(tmp_path / 'whole')
-    whole, part = (torch.load(tmp_path / f / 'epoch_4.pth')['message_hub']['runtime_info']
-                   for f in ('whole', 'part'))
-    for key in ('best_score', 'validated_iter', 'keep_ckpt_ids', 'early_stopping'):
-        assert part[key] == whole[key]
+    for file in names(tmp_path / 'whole'):
+        whole, part = (torch.load(tmp_path / f / file)['message_hub']['runtime_info']
+                       for f in ('whole', 'part'))
+        for key in ('best_score', 'validated_iter', 'keep_ckpt_ids', 'early_stopping'):
+            assert part[key] == whole[key], (file, key)
 
 
 def test_a_validation_is_not_repeated_without_need(tmp_path):

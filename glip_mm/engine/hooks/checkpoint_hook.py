@@ -95,6 +95,8 @@ class CheckpointHook(MMEngineCheckpointHook):
             for old in outdated:
                 self._remove(self.file_backend.join_path(self.out_dir,
                                                          self.filename_tmpl.format(old)))
+        if outdated:  # they are gone for the checkpoints that follow, as for a resumed training
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         if not self.save_best:
