@@ -1,1 +1,1 @@
-"""Attacks on what reads data of users, and what is right in each of them."""
+"""Attacks, kills and long runs: what no bug report should have to find."""

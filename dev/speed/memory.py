@@ -13,13 +13,14 @@ from glip_mm.peak_memory import peak_rss
 from .running import Runner
 
 MIB = 2**20
-_STATUS, _CLEAR = Path('/proc/self/status'), Path('/proc/self/clear_refs')
+_CLEAR = Path('/proc/self/clear_refs')
 
 
-def _status(field: str) -> int:
-    """Read a size from the kernel's status of this process, in bytes; 0 if it is missing."""
-    if _STATUS.exists():
-        for line in _STATUS.read_text(encoding='utf-8').splitlines():
+def status(field: str, process: int | str = 'self') -> int:
+    """Read a size from the kernel's status of a process, in bytes; 0 if it is missing."""
+    path = Path(f'/proc/{process}/status')
+    if path.exists():
+        for line in path.read_text(encoding='utf-8').splitlines():
             if line.startswith(f'{field}:'):
                 return int(line.split()[1]) * 1024
     return 0
@@ -27,12 +28,12 @@ def _status(field: str) -> int:
 
 def resident() -> int:
     """Return the resident set size in bytes."""
-    return _status('VmRSS')
+    return status('VmRSS')
 
 
 def peak_resident() -> int:
     """Return the peak resident set size since the start or :func:`reset_peak`, in bytes."""
-    return _status('VmHWM') or peak_rss() or 0
+    return status('VmHWM') or peak_rss() or 0
 
 
 def reset_peak() -> bool:
