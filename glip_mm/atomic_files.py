@@ -46,14 +46,30 @@ def _beside(path: Path) -> Path:
 def remove_temporary(folder: str | Path, names: str) -> None:
     """Delete the temporary files that killed processes left in a folder.
 
+    Those of other processes that live on this machine stay.
+
     Args:
-        folder: Folder that no other process writes such files into.
+        folder: Folder that no process on another machine writes such files into.
         names: Pattern of the names of the files that they were to become.
     """
-    begun = re.compile(rf'\.(?:{names})\.\d+\.tmp')
+    begun = re.compile(rf'\.(?:{names})\.(\d+)\.tmp')
     for path in Path(folder).glob('.*.tmp'):
-        if begun.fullmatch(path.name) and path.is_file():
+        found = begun.fullmatch(path.name)
+        # in a container the killed process had the number of this one
+        if found and path.is_file() and (int(found[1]) == os.getpid() or not _lives(int(found[1]))):
             path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    if os.name != 'posix':  # elsewhere a signal of 0 is one
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write_atomically(path: str | Path, content: bytes | memoryview, durable: bool = True) -> Path:

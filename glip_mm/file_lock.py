@@ -11,6 +11,8 @@ from pathlib import Path
 
 from filelock import lock_descriptor, unlock_descriptor
 
+from glip_mm.atomic_files import remove_temporary
+
 
 @contextmanager
 def exclusive(path: Path, wait: bool = True) -> Iterator[bool]:
@@ -59,7 +61,7 @@ def writing_into(folder: str | Path, launcher: str = 'none') -> Iterator[None]:
 
     Two tests in one work directory would score each other's predictions, and two trainings replace
     each other's checkpoints. The first process of a job holds the lock for all. A block inside a
-    block for the same folder has no effect.
+    block for the same folder has no effect. Temporary files that a killed job left are deleted.
 
     Args:
         folder: Work directory; created if missing.
@@ -77,6 +79,7 @@ def writing_into(folder: str | Path, launcher: str = 'none') -> Iterator[None]:
     descriptor = _held[path] = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         _claim(descriptor, folder)
+        remove_temporary(path.parent, '.+')
         yield
     finally:
         if _held.pop(path, None) is not None:  # a forked child has none

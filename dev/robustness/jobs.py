@@ -23,11 +23,11 @@ ROOT = Path(__file__).parents[2]
 CONFIG = """_base_ = {base!r}
 model = dict(
     backbone=dict(base_channels=4, stem_channels=4),
-    neck=dict(in_channels=[8, 16], out_channels=16),
+    neck=dict(in_channels=[8, 16], out_channels=32),
     language_model=dict(name={bert!r}, depth=1, pretrained=False, cache_tokens=4096),
-    fusion_neck=dict(in_channels=16, embed_dim=16, num_heads=2, text_layer=dict(
+    fusion_neck=dict(in_channels=32, embed_dim=16, num_heads=2, text_layer=dict(
         intermediate_dim=16)),
-    bbox_head=dict(in_channels=16),
+    bbox_head=dict(in_channels=32),
     test_cfg=dict(score_thr=0., nms_pre=20, max_per_img=5))
 max_epochs = 2
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
@@ -49,6 +49,8 @@ custom_hooks = [
 #: Program that opens data sets of three formats: their indices are written into a folder.
 INDEX = """import sys
 from glip_mm.datasets import GroundingDataset
+from glip_mm_cli.ending import end_clearly
+end_clearly()
 for kind, file in dict(odvg='grounding_world/annotations/train_grounding.jsonl',
                        coco='squares/train/_annotations.coco.json',
                        tsv='bundle/bundle.yaml').items():

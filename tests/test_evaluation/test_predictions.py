@@ -233,7 +233,9 @@ def test_parts_of_another_run_are_found(tmp_path):
 
 
 def test_what_a_killed_process_began_is_deleted(tmp_path):
-    for name in ('.part-0-000003.npz.77.tmp', '.part-1-000003.npz.78.tmp', '.mine.tmp'):
+    for name in ('.part-0-000003.npz.99999977.tmp', '.part-1-000003.npz.99999978.tmp',
+                 '.mine.tmp'):
         (tmp_path / name).touch()
     PredictionWriter(tmp_path, {})
-    assert sorted(os.listdir(tmp_path)) == ['.mine.tmp', '.part-1-000003.npz.78.tmp', 'meta.json']
+    assert sorted(os.listdir(tmp_path)) == ['.mine.tmp', '.part-1-000003.npz.99999978.tmp',
+                                            'meta.json']

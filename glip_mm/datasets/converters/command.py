@@ -1,7 +1,9 @@
 """Shared parts of the converters' command lines."""
 
+import re
 from pathlib import Path
 
+from glip_mm.atomic_files import remove_temporary
 from glip_mm.datasets.label_map import write_label_map
 
 from .records import Records, write_jsonl
@@ -28,6 +30,8 @@ def convert(records: Records, out: str | Path, label_map_file: str | Path | None
     Raises:
         ValueError: If no box can be used; no file is written then.
     """
+    for path in map(Path, filter(None, (out, label_map_file))):
+        remove_temporary(path.parent, re.escape(path.name))
     lines = write_jsonl(records, out)
     written = f"wrote {lines} lines to '{out}'"
     if label_map_file is not None and records.label_map is not None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from glip_mm.atomic_files import write_atomically
+from glip_mm.atomic_files import remove_temporary, write_atomically
 from glip_mm.datasets.boxes import LARGEST, MALFORMED, fit_box, four_numbers
 from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.data_paths import below
@@ -197,6 +197,7 @@ class ImageWriter:
 
     def __init__(self, images: ImageRows, folder: str | Path) -> None:
         self.images, self.folder = images, Path(folder)
+        remove_temporary(self.folder, '.+')
 
     def __call__(self, row: int, key: str, content: object, name: str) -> tuple[int, int] | None:
         """Write the image of a row; return height and width, None if it is missing or broken."""

@@ -12,6 +12,7 @@ searched for, only numbered.
 import errno
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from glip_mm.atomic_files import replacing
+from glip_mm.atomic_files import remove_temporary, replacing
 from glip_mm.file_lock import exclusive
 
 from .file_identity import digest, fingerprint
@@ -102,6 +103,7 @@ def writing(path: Path) -> Iterator[None]:
     """
     try:
         with exclusive(path.with_name(f'.{path.name}.lock')):
+            remove_temporary(path.parent, re.escape(path.name))
             yield
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
