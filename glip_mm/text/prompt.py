@@ -18,6 +18,10 @@ class Entity(NamedTuple):
     spans: tuple[Span, ...]
 
 
+#: Holds the place of a label that no phrase has, see :meth:`Prompt.from_data_sample`.
+GAP = Entity('', ())
+
+
 @dataclass(frozen=True)
 class Prompt:
     """A caption and the entities in it; a label is an index into ``entities``.
@@ -235,7 +239,7 @@ class Prompt:
             return cls(caption, ())
         labels = sorted(known)
         found = dict(zip(labels, cls.from_caption(caption, [known[i] for i in labels]).entities))
-        return cls(caption, tuple(found.get(i, Entity('', ())) for i in range(labels[-1] + 1)))
+        return cls(caption, tuple(found.get(i, GAP) for i in range(labels[-1] + 1)))
 
     def select(self, indices: Sequence[int]) -> 'Prompt':
         """Select some of the entities, each with its own prefix and suffix, as a new prompt.

@@ -307,3 +307,31 @@ def test_a_picture_of_what_the_network_will_see(bert, model, tmp_path, caplog):
         save_training_sample(dataset, path)
         pictures.append(np.asarray(Image.open(path), dtype=int))
     assert np.abs(pictures[0] - pictures[1]).max() > 50
+
+
+def test_mmdetections_own_rows_and_sampling_train_without_a_warning(bert, model, tmp_path, logged):
+    """The labels that its sampling leaves out between others are no nameless entities."""
+    names = dict(zip('0123456789', 'ant bee cat cow dog elk fox hen pig rat'.split()))
+    folder = write(tmp_path / 'a', images=1)
+    (folder / 'map.json').write_text(json.dumps(names))
+    (folder / 'a.json').write_text(json.dumps(dict(
+        filename='0.png', width=SIZE[0], height=SIZE[1], detection=dict(instances=[
+            dict(label=label, bbox=[2, 3, 20, 15]) for label in (2, 7)]))))
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True),
+                dict(type='RandomSamplingNegPos', tokenizer_name=bert, full_sampling_prob=1.0),
+                dict(type='PackDetInputs', meta_keys=(*KEYS, 'tokens_positive'))]
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = DATASETS.build(dict(
+            type='ODVGDataset', data_root=str(folder), ann_file='a.json', return_classes=True,
+            label_map_file='map.json', data_prefix=dict(img=''), pipeline=pipeline))
+    findings = Findings()
+    for each in datasets_of(dataset):
+        check_training_set(each, model, findings)
+    assert findings.errors == [] and 'a prompt of the first: 2 names' in findings.notes[-1]
+    # eight classes have no box in this one image
+    assert all('have no boxes in training' in text for text in findings.warnings)
+    sample = dataset[0]
+    data = model.data_preprocessor(dict(inputs=[sample['inputs']],
+                                        data_samples=[sample['data_samples']]), True)
+    assert all(loss.isfinite() for loss in model(**data, mode='loss').values())
+    assert logged == []

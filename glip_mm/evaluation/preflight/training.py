@@ -13,6 +13,7 @@ from glip_mm.datasets.stream.grounding_stream import seeded
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.evaluation.tested_datasets import TestedDataset
 from glip_mm.text import Prompt
+from glip_mm.text.prompt import GAP
 
 from .annotations import check_annotations, read_annotations
 from .box_positions import check_positions
@@ -63,10 +64,11 @@ def check_training_set(dataset: TestedDataset, model: nn.Module, findings: Findi
     except ValueError as error:
         findings.errors.append(f'{dataset.name}: {error}')
         return
+    named = sum(entity != GAP for entity in prompt.entities)
     findings.notes.append(
         f'{dataset.name}: {dataset.num_images} training images, '
         + (f'{len(names)} classes' if names else 'each with its own phrases')
-        + f'; a prompt of the first: {len(prompt.entities)} names, {read[:400]}')
+        + f'; a prompt of the first: {named} names, {read[:400]}')
 
 
 def check_pipeline(dataset: TestedDataset, findings: Findings) -> None:

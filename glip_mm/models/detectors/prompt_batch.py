@@ -12,6 +12,7 @@ from glip_mm.models.bounded_cache import BoundedCache
 from glip_mm.models.language_models import BertLanguageModel, TextFeatures
 from glip_mm.text import Prompt, positive_map, split_prompt
 from glip_mm.text.name_checks import NameProblems, find_name_problems
+from glip_mm.text.prompt import GAP
 
 T = TypeVar('T')
 
@@ -106,7 +107,8 @@ class PromptBatcher:
         return batch
 
     def _warn_without_tokens(self, prompt: Prompt, labels: Sequence[int]) -> None:
-        names = [n for n in (prompt.names[i] for i in labels) if n not in self._warned]
+        names = [entity.name for entity in (prompt.entities[i] for i in labels)
+                 if entity != GAP and entity.name not in self._warned]
         if names:
             self._warned.update(names)
             MMLogger.get_current_instance().warning(
