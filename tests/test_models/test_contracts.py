@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from glip_mm.models.detectors.contracts import check_strides
+from glip_mm.models.detectors.contracts import check_maps, check_strides
 from glip_mm.registry import MODELS
 
 from .nano import data_sample, image, losses_of, nano_config, predict
@@ -15,7 +15,8 @@ FIVE = [8, 16, 32, 64, 128]
 def build(tiny_bert, drop=(), **changes):
     config = nano_config(tiny_bert)
     for part, keys in changes.items():
-        config[part].update(keys)
+        config[part] = keys if isinstance(keys, list) else {
+            **({} if keys.pop('_delete_', False) else config[part]), **keys}
     for part, key in drop:
         config[part].pop(key, None)
     with DefaultScope.overwrite_default_scope('glip_mm'):
@@ -45,10 +46,47 @@ def test_channels_and_levels_are_those_of_the_neck(tiny_bert):
      'model.neck.num_outs=5, model.bbox_head.num_levels=4 contradict each other: the pyramid '
      'levels are the same in all of them; leave out model.bbox_head.num_levels'),
     (dict(neck=dict(num_outs=4)),
-     'bbox_head.anchor_generator.strides are for 5 levels, the neck gives 4')])
+     'bbox_head.anchor_generator.strides are for 5 levels, the neck gives 4'),
+    # what classes of MMDetection refuse by a bare assertion
+    (dict(neck=dict(num_outs=2)),
+     'model.neck cannot be built from .*num_outs.*: assert num_outs >= self.num_ins'),
+    (dict(backbone=dict(out_indices=(1, 2, 7))),
+     'model.backbone cannot be built from .*: assert max.out_indices. < num_stages'),
+    (dict(neck=dict(out_channels=40), fusion_neck=dict(in_channels=40),
+          bbox_head=dict(in_channels=40)),
+     'model.neck.out_channels=40 is no multiple of model.fusion_neck.num_groups=16'),
+    (dict(neck=dict(_delete_=True, type='SSH', num_scales=3, in_channels=[8, 16, 32],
+                    out_channels=[32, 32, 64])),
+     r'model.neck.out_channels=\[32, 32, 64\]: fusion and head need the same number')])
 def test_numbers_that_contradict_each_other_are_named(tiny_bert, changes, message):
     with pytest.raises(ValueError, match=message):
         build(tiny_bert, **changes)
+
+
+def test_necks_follow_each_other(tiny_bert):
+    fpn = nano_config(tiny_bert)['neck']
+    model = build(tiny_bert, drop=[('fusion_neck', 'in_channels'), ('bbox_head', 'in_channels')],
+                  neck=[fpn, dict(type='BFP', in_channels=32, num_levels=5)])
+    assert model.bbox_head.bbox_pred.in_channels == 32
+    assert all(v.isfinite() for v in losses_of(model, [image()], [data_sample(('cat', ))]).values())
+
+
+@pytest.mark.parametrize('in_channels', [[8, 16, 64], [8, 16], [32, 16, 8]])
+def test_channels_that_are_not_those_of_the_backbone_stop_the_first_forward(tiny_bert,
+                                                                            in_channels):
+    model = build(tiny_bert, neck=dict(in_channels=in_channels))
+    with pytest.raises(ValueError, match=r'model.neck.in_channels=\[.*\], but model.backbone gives '
+                                         r'3 maps of \[8, 16, 32\] channels: set the former'):
+        predict(model, [image()], [data_sample(('cat', ))])
+
+
+def test_maps_of_other_channels_or_more_images_are_refused():
+    maps = [torch.empty(6, 32, size, size) for size in (8, 4)]
+    check_maps(maps, 6, 32)
+    with pytest.raises(ValueError, match=r'bbox_head.in_channels=64, .* have \[32, 32\] channels'):
+        check_maps(maps, 6, 64)
+    with pytest.raises(ValueError, match='makes maps of 6 images from 2'):
+        check_maps(maps, 2, 32)
 
 
 @pytest.mark.parametrize('strides', [[16, 32, 64, 128, 256], [8, 16, 16, 64, 128],

@@ -1,8 +1,54 @@
 """Contracts between the parts of a detector: channels, number of levels, strides."""
 
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+
+
+@contextmanager
+def building(key: str, config: Any) -> Iterator[None]:
+    """Say which config a class refused that only asserts, as most of MMDetection's do.
+
+    Args:
+        key: Config key of the part.
+        config: What is built.
+
+    Raises:
+        ValueError: In place of an ``AssertionError``, with its message or else its condition.
+    """
+    try:
+        yield
+    except AssertionError as error:
+        reason = str(error) or traceback.extract_tb(error.__traceback__)[-1].line
+        raise ValueError(f'{key} cannot be built from {config}: {reason}') from error
+
+
+def of_neck(key: str, neck: None | Mapping | Sequence[Mapping], built: nn.Module) -> int | None:
+    """Return a number that a neck tells, or the last of several that does: those behind keep it.
+
+    Args:
+        key: ``'out_channels'`` or ``'num_outs'``.
+        neck: Config of the neck, or of several in the order of their use.
+        built: The neck, or all of them in a ``Sequential``.
+
+    Raises:
+        ValueError: If it is a list of different numbers, as of a neck without a common width.
+    """
+    neck = neck or {}
+    pairs = ([(neck, built)] if isinstance(neck, Mapping) else list(zip(neck, built.children())))
+    for config, module in reversed(pairs):
+        told = config.get(key, getattr(module, key, None))
+        if isinstance(told, (list, tuple)):
+            if len(set(told)) != 1:
+                raise ValueError(f'model.neck.{key}={list(told)}: fusion and head need the same '
+                                 'number on all levels; let a ChannelMapper follow the neck')
+            told = told[0]
+        if told is not None:
+            return told
+    return None
 
 
 def agreed(what: str, told: Mapping[str, int | None]) -> int | None:
@@ -30,6 +76,53 @@ def agreed(what: str, told: Mapping[str, int | None]) -> int | None:
             f'other: the {what} are the same in all of them; leave out '
             f"{' and '.join(others)}, and {first} is taken")
     return next(iter(given.values()), None)
+
+
+def through_neck(neck: Callable, maps: Sequence[Tensor], in_channels: Any) -> list[Tensor]:
+    """Run the neck, and say so if the backbone's maps are not those that it is made for.
+
+    Args:
+        neck: Neck, or several one after another.
+        maps: Maps ``[B, C, h, w]`` of the backbone.
+        in_channels: What the first neck's config says: a number for each map, one for the last
+            map, or None.
+
+    Raises:
+        ValueError: If the neck fails, and the channels are others.
+    """
+    try:
+        return list(neck(maps))
+    except (AssertionError, IndexError, RuntimeError, ValueError) as error:
+        given = [x.shape[1] for x in maps]
+        if in_channels in (None, given[-1]) or list(in_channels) == given:
+            raise
+        raise ValueError(
+            f'model.neck.in_channels={in_channels}, but model.backbone gives {len(given)} maps of '
+            f'{given} channels: set the former to the latter, or change model.backbone.out_indices'
+        ) from error
+
+
+def check_maps(feats: Sequence[Tensor], num_images: int, channels: int) -> None:
+    """Refuse feature maps that fusion and head cannot read.
+
+    Args:
+        feats: Maps ``[B, C, h, w]``, finest first.
+        num_images: ``B``.
+        channels: ``C``.
+
+    Raises:
+        ValueError: If there are others.
+    """
+    given = [x.shape[1] for x in feats]
+    if set(given) != {channels}:
+        raise ValueError(
+            f'model.bbox_head.in_channels={channels}, which are those of model.neck.out_channels '
+            f'where it has any, but the maps of the neck have {given} channels: set '
+            'model.bbox_head.in_channels to theirs; levels of several widths need a ChannelMapper '
+            'behind them')
+    if len(feats[0]) != num_images:
+        raise ValueError(f'model.backbone makes maps of {len(feats[0])} images from {num_images}: '
+                         'a backbone with several branches for an image has no place here')
 
 
 def check_strides(feats: Sequence[Tensor], image_size: Sequence[int],

@@ -28,7 +28,7 @@ from glip_mm.registry import MODELS, SCOPE
 from glip_mm.text import Prompt
 
 from .class_text_batch import ClassTextBatcher
-from .contracts import agreed, check_strides
+from .contracts import agreed, building, check_maps, check_strides, of_neck, through_neck
 from .gradient_checkpointing import switch_checkpointing
 from .labels import last_labels, present_spans
 from .prompt_batch import PromptBatcher, by_chunk, by_padded_size, chunks_at_once, maps_of
@@ -62,7 +62,7 @@ class GLIP(BaseDetector):
 
     Args:
         backbone: Image encoder.
-        neck: Feature pyramid.
+        neck: Feature pyramid; a list of necks is run one after another.
         language_model: Text encoder; its width and layer shape are passed on to the fusion neck
             and all heads.
         fusion_neck: The tower; ``fuse=False`` for GLIP-T (A). Its channels are the neck's.
@@ -90,7 +90,7 @@ class GLIP(BaseDetector):
         init_cfg: initialisation, as everywhere in MMEngine.
     """
 
-    def __init__(self, backbone: dict, neck: dict | None, language_model: dict,
+    def __init__(self, backbone: dict, neck: dict | list[dict] | None, language_model: dict,
                  fusion_neck: dict, bbox_head: dict, mlm_head: dict | None = None,
                  prompt_table: dict | None = None, contrastive_loss: dict | None = None,
                  inter_image_loss: dict | None = None, class_texts: dict | None = None,
@@ -103,7 +103,8 @@ class GLIP(BaseDetector):
         self.test_cfg = test_cfg
         free_prefixes(strict_load)  # refuses what is no strictness
         self.strict_load = strict_load
-        self._strides_fit = False  # until the first forward pass shows that they do
+        self._first_neck = neck[0] if isinstance(neck, (list, tuple)) else neck or {}
+        self._maps_fit = False  # until the first forward pass shows that they do
         self.tuning = Tuning(tuning) if tuning else None
         if self.tuning is not None:
             prompt_table = self.tuning.prompt_table(prompt_table)
@@ -113,18 +114,18 @@ class GLIP(BaseDetector):
                 backbone, language_model, fusion_neck = (
                     switch_checkpointing(part, with_cp)
                     for part in (backbone, language_model, fusion_neck))
-            self.backbone = MODELS.build(backbone)
-            self.neck = MODELS.build(neck) if neck else nn.Identity()
+            with building('model.backbone', backbone):
+                self.backbone = MODELS.build(backbone)
+            with building('model.neck', neck):
+                self.neck = MODELS.build(neck) if neck else nn.Identity()
             self.language_model = MODELS.build(language_model)
             width = self.language_model.language_dim
-            told_by_neck = {key: (neck or {}).get(key, getattr(self.neck, key, None))
-                            for key in ('out_channels', 'num_outs')}
             channels = agreed('channels of the feature maps', {
-                'model.neck.out_channels': told_by_neck['out_channels'],
+                'model.neck.out_channels': of_neck('out_channels', neck, self.neck),
                 'model.fusion_neck.in_channels': fusion_neck.get('in_channels'),
                 'model.bbox_head.in_channels': bbox_head.get('in_channels')})
             levels = agreed('pyramid levels', {
-                'model.neck.num_outs': told_by_neck['num_outs'],
+                'model.neck.num_outs': of_neck('num_outs', neck, self.neck),
                 'model.bbox_head.num_levels': bbox_head.get('num_levels')})
             derived = {} if channels is None else dict(in_channels=channels)
             text_layer = dict(self.language_model.layer_config,
@@ -185,14 +186,18 @@ class GLIP(BaseDetector):
         """Extract the pyramid of images ``[B, 3, h, w]``: maps ``[B, C, h', w']``, finest first.
 
         Raises:
-            ValueError: If the maps of the first images do not have the strides of the anchors.
+            ValueError: If the maps of the first images do not have the channels that neck and head
+                are made for, or the strides of the anchors.
         """
         # after half() or bfloat16() images alone are still float32
         batch_inputs = batch_inputs.to(self.bbox_head.bbox_pred.weight.dtype)
-        feats = list(self.neck(self.backbone(batch_inputs)))
-        if not self._strides_fit and not torch.compiler.is_compiling():
-            check_strides(feats, batch_inputs.shape[-2:], self.bbox_head.anchor_generator.strides)
-            self._strides_fit = True
+        maps = self.backbone(batch_inputs)
+        if self._maps_fit or torch.compiler.is_compiling():
+            return list(self.neck(maps))
+        feats = through_neck(self.neck, maps, self._first_neck.get('in_channels'))
+        check_maps(feats, len(batch_inputs), self.bbox_head.bbox_pred.in_channels)
+        check_strides(feats, batch_inputs.shape[-2:], self.bbox_head.anchor_generator.strides)
+        self._maps_fit = True
         return feats
 
     def encode_text(self, prompts: Sequence[Prompt]) -> TextFeatures:

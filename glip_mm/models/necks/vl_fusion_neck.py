@@ -70,6 +70,9 @@ class VLFusionNeck(BaseModule):
         if fuse and not text_layer:
             raise ValueError('fusion_neck.text_layer is empty: the detector sets it from its '
                              'language model; give language_dim, num_heads, intermediate_dim')
+        if in_channels % num_groups:
+            raise ValueError(f'model.neck.out_channels={in_channels} is no multiple of '
+                             f'model.fusion_neck.num_groups={num_groups}: change one of them')
         self.fuse = fuse
         self.layers = nn.ModuleList()
         for _ in range(num_layers):
