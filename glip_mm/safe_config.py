@@ -46,8 +46,8 @@ _NO_CLASS = ('model.tuning', 'optim_wrapper.clip_grad')
 def plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Return the part of a config that says what the model is, if it names nothing else.
 
-    These are ``model``, ``optim_wrapper``, ``default_scope`` and the image pipelines of training
-    and test. Hooks, data sets, evaluators and imports are left out, and so are weights that the
+    These are ``model``, ``optim_wrapper``, ``default_scope``, the image pipelines of training and
+    test, and whether tests run in half precision. Hooks, data sets, evaluators and imports are left out, and so are weights that the
     model would start from: those of the checkpoint replace them.
 
     Args:
@@ -61,13 +61,13 @@ def plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     try:
         return _plain_part(config, source)
     except RecursionError:
-        raise ValueError(f'{source} is nested without end: give --config') from None
+        raise ValueError(f'{source} is nested without end: give its file') from None
 
 
 def _plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     model, scope = config.get('model'), config.get('default_scope') or SCOPE
     if not isinstance(model, Mapping):
-        raise ValueError(f'{source} has no model: give --config')
+        raise ValueError(f'{source} has no model: give its file')
     if scope not in SCOPES:
         raise _refused(source, 'default_scope', scope, f'is none of {", ".join(SCOPES)}')
     if _found(str(model.get('type')), 'model', scope) != f'{SCOPE}.GLIP':
@@ -86,7 +86,15 @@ def _plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:
                for steps in _pipelines(config.get('train_dataloader'))]
     if trained:
         kept['train_dataloader'] = dict(dataset=dict(datasets=trained))
+    if is_half(config):
+        kept['test_cfg'] = dict(fp16=True)
     return kept
+
+
+def is_half(config: Mapping[str, Any]) -> bool:
+    """Return whether a config tests in half precision."""
+    loop = config.get('test_cfg')
+    return isinstance(loop, Mapping) and loop.get('fp16') is True
 
 
 def check_steps(steps: Any, key: str, source: str, scope: str = SCOPE) -> list[dict[str, Any]]:
@@ -211,4 +219,4 @@ def packaged_language_models() -> list[str]:
 
 def _refused(source: str, key: str, value: Any, why: str) -> ValueError:
     return ValueError(f'{source} has {key}={str(value)[:80]!r}, which {why}, and is not used: if '
-                      'you trust it, save the config to a file and give it with --config')
+                      'you trust it, save the config to a file and give that')

@@ -1,8 +1,11 @@
 """Building of a model that is ready to predict from a config, a name or a model."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from os import PathLike
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
 
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
@@ -11,11 +14,15 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope, init_default_scope
 from torch import nn
 
-from glip_mm.checkpoints import load_glip_checkpoint
-from glip_mm.checkpoints.model_index import find_model
+from glip_mm.checkpoints import load_glip_checkpoint, read_checkpoint, stored_config
+from glip_mm.checkpoints.model_index import find_model, list_models
 from glip_mm.models import GLIP
 from glip_mm.registry import DATASETS, MODELS, SCOPE
+from glip_mm.safe_config import plain_part
 from glip_mm_cli.places import shared_file
+
+#: Suffixes of checkpoints.
+CHECKPOINTS = ('.pth', '.pt', '.ckpt')
 
 
 def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None
@@ -23,7 +30,8 @@ def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None
     """Find the config and the weights of a model.
 
     Args:
-        model: Path of a config, a name of the model index, or a config.
+        model: Path of a config, a name of the model index, a checkpoint with its config (or a
+            released one), or a config.
         weights: Checkpoint; default: the one that the model index names.
 
     Returns:
@@ -31,15 +39,17 @@ def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None
 
     Raises:
         FileNotFoundError: If there is no such config file.
-        ValueError: If the name is unknown, or no config can be read.
+        ValueError: If the name is unknown, or no config can be read; see :func:`config_of`, too.
     """
     weights = None if weights is None else str(weights)
     if isinstance(model, Config):
         return deepcopy(model), weights
     path = Path(model)
-    if path.suffix in ('.pth', '.pt', '.ckpt'):
-        raise ValueError(f"model='{model}' is a checkpoint; give its config (or a name of the "
-                         'model index) as model and the file as weights')
+    if path.suffix in CHECKPOINTS:
+        if weights is not None:
+            raise ValueError(f"model='{model}' and weights='{weights}' are both checkpoints; give "
+                             'a config, or a name of the model index, as model')
+        return config_of(str(model)), str(model)
     if path.suffix not in ('.py', '.json', '.yml', '.yaml'):
         found = find_model(str(model))
         path, weights = found.config, weights or found.weights
@@ -51,6 +61,59 @@ def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None
         raise FileNotFoundError(f"config '{path}' does not exist; give the path of a config or a "
                                 'name of the model index as model')
     return Config.fromfile(path), weights
+
+
+def config_of(checkpoint: str) -> Config:
+    """Find the config of a checkpoint: that of a released file, or the one stored in it.
+
+    Args:
+        checkpoint: Path or address.
+
+    Returns:
+        The config of the model index; or the model and the test pipeline of the stored one, which
+        is read as plain values, see :func:`glip_mm.safe_config.plain_part`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If there is no config, or it names anything but registered classes.
+    """
+    released = released_config(checkpoint)
+    if released is not None:
+        return Config.fromfile(released)
+    part = stored_part(checkpoint, f"the config in '{checkpoint}'")
+    if part is None:
+        raise ValueError(f"'{checkpoint}' does not say what model it is of: give its config (or a "
+                         'name of the model index) as model and the file as weights')
+    return plain_config(part)
+
+
+def plain_config(part: Mapping[str, Any]) -> Config:
+    """Return the config that inference needs of :func:`glip_mm.safe_config.plain_part`."""
+    kept = {key: part[key] for key in ('default_scope', 'model', 'test_cfg') if key in part}
+    return Config(dict(kept, test_dataloader=dict(dataset=dict(
+        pipeline=part.get('test_pipeline', [])))))
+
+
+def released_config(checkpoint: str) -> Path | None:
+    """Return the config of the model index whose published file has the name of a checkpoint."""
+    name = Path(urlparse(checkpoint).path).name
+    return next((model.config for model in list_models().values()
+                 if name in [each.name for each in model.downloads]), None)
+
+
+def stored_part(checkpoint: str, source: str) -> dict[str, Any] | None:
+    """Read what the config in a checkpoint says about its model; None if there is no config.
+
+    Args:
+        checkpoint: Path or address.
+        source: What the config is of, for messages.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the config names anything but registered classes.
+    """
+    kept = stored_config(read_checkpoint(checkpoint, mmap=True))
+    return None if kept is None or 'model' not in kept else plain_part(kept, source)
 
 
 def build_model(cfg: Config, weights: str | None = None) -> nn.Module:

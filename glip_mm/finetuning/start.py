@@ -4,19 +4,16 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
-from urllib.parse import urlparse
 
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
-from glip_mm.apis.building import build_model
+from glip_mm.apis.building import build_model, released_config, stored_part
 from glip_mm.atomic_files import write_atomically
-from glip_mm.checkpoints import read_checkpoint, stored_config
 from glip_mm.checkpoints.model_index import list_models
 from glip_mm.config_text import config_text
 from glip_mm.registry import SCOPE
-from glip_mm.safe_config import plain_part
 from glip_mm_cli.options import similar_files
 from glip_mm_cli.places import shared_file
 
@@ -54,24 +51,23 @@ def find_start(checkpoint: str, config: str | None, folder: str | Path) -> tuple
     if config in models:
         config = str(models[config].config)
     if config is None:
-        released = Path(urlparse(checkpoint).path).name
-        config = next((str(m.config) for m in models.values()
-                       if released in [each.name for each in m.downloads]), None)
+        released = released_config(checkpoint)
+        config = None if released is None else str(released)
     if config is not None:
         path = shared_file(config)
         if not path.is_file():
             raise FileNotFoundError(f"--config '{config}' is not a file{similar_files(config)}")
         return path, weights
     try:
-        kept = None if '://' in weights else stored_config(read_checkpoint(weights))
+        part = None if '://' in weights else stored_part(
+            weights, f"the config in --checkpoint '{checkpoint}'")
     except ValueError as error:
         # what is no checkpoint names itself
         where = '' if checkpoint in str(error) else f"--checkpoint '{checkpoint}': "
         raise ValueError(f'{where}{error}') from error
-    if kept is None or 'model' not in kept:
+    if part is None:
         raise ValueError(f"--checkpoint '{checkpoint}' does not say what model it is of: give "
                          '--config, such as configs/glip/glip_swin-t_o365-goldg.py')
-    part = plain_part(kept, f"the config in --checkpoint '{checkpoint}'")
     text = config_text(part).encode()
     path = Path(folder) / f'model_{hashlib.sha256(text).hexdigest()[:8]}.py'
     return write_atomically(path, text), weights

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from glip_mm import safe_config
 from glip_mm.apis import GLIPInferencer, find_model, list_models
 from glip_mm.apis.building import build_model, resolve_model
 from glip_mm.checkpoints import read_checkpoint
@@ -99,8 +100,11 @@ def test_wrong_paths(config, tmp_path):
     with pytest.raises(FileNotFoundError, match='none.py') as info:
         GLIPInferencer('none.py')
     message(info)
-    with pytest.raises(ValueError, match='is a checkpoint') as info:
+    with pytest.raises(FileNotFoundError, match='model.pth') as info:
         GLIPInferencer('model.pth')
+    message(info)
+    with pytest.raises(ValueError, match='both checkpoints') as info:
+        GLIPInferencer('model.pth', 'other.pth')
     message(info)
     with pytest.raises(FileNotFoundError, match='none.pth') as info:
         GLIPInferencer(config, tmp_path / 'none.pth', device='cpu')
@@ -125,6 +129,40 @@ def test_a_checkpoint_of_another_model(config, checkpoint, tmp_path):
     with pytest.raises(ValueError, match='bbox_head') as info:
         GLIPInferencer(config, tmp_path / 'foreign.pth', device='cpu')
     message(info)
+
+
+def test_a_checkpoint_that_carries_its_config(config, checkpoint, tmp_path, monkeypatch, pictures,
+                                              inferencer):
+    content = read_checkpoint(checkpoint)
+    path = tmp_path / 'own.pth'
+
+    def save(cfg):
+        torch.save(dict(content, meta=dict(cfg=cfg.pretty_text)), path)
+        return path
+    with pytest.raises(ValueError, match='does not say what model it is of: give its config'):
+        GLIPInferencer(checkpoint)
+    with pytest.raises(ValueError, match='language_model.name=.*and is not used') as info:
+        GLIPInferencer(save(config))  # a folder anywhere
+    message(info)
+    monkeypatch.setattr(safe_config, 'packaged_language_models',
+                        lambda: [config.model.language_model.name])
+    wrong = deepcopy(config)
+    wrong.model.neck.type = 'os.system'
+    with pytest.raises(ValueError, match='model.neck.type=.*and is not used'):
+        GLIPInferencer(save(wrong))
+    own = GLIPInferencer(save(config), device='cpu', show_progress=False)
+    image = f'{pictures}/0.png'
+    found, wanted = (each(image, ['box'])['predictions'][0] for each in (own, inferencer))
+    assert found.to_dict() == wanted.to_dict() and len(found) > 0
+
+
+def test_a_released_file_has_the_config_of_the_index(index, checkpoint, config, tmp_path):
+    metafile = index / 'configs/nano/metafile.yml'
+    metafile.write_text(metafile.read_text().replace(f'file://{checkpoint}',
+                                                     'https://example.org/nano_1.pth'))
+    shutil.copy(checkpoint, tmp_path / 'nano_1.pth')
+    found, weights = resolve_model(tmp_path / 'nano_1.pth')
+    assert found.model == config.model and weights == str(tmp_path / 'nano_1.pth')
 
 
 def test_nothing_but_the_checkpoint_is_read(tiny_bert, checkpoint):

@@ -50,6 +50,9 @@ def test_model_pipelines_and_optimizer_are_kept(config):
     del config['test_pipeline']
     config['test_dataloader'] = dict(dataset=dict(pipeline=PIPELINE))
     assert plain_part(config, 'it')['test_pipeline'] == pipeline
+    # of the loops, whose classes may be any, one flag is the model's matter
+    config['test_cfg'] = dict(type='os.system', fp16=True)
+    assert plain_part(config, 'it')['test_cfg'] == dict(fp16=True)
 
 
 CODE = dict(type='os.system', command='touch ran')
@@ -89,7 +92,7 @@ def test_what_names_code_or_files_is_refused(config, path, value):
     part[key] = value
     with pytest.raises(ValueError, match=f'^it has {path.split(".")[0]}.*and is not used') as error:
         plain_part(config, 'it')
-    assert '--config' in str(error.value) and len(str(error.value)) < 400
+    assert 'save the config to a file and give that' in str(error.value) and len(str(error.value)) < 400
 
 
 def test_configs_that_are_none():
