@@ -11,7 +11,7 @@ from glip_mm.text import Prompt
 from .caption import GREY, PAPER, draw_caption
 from .fonts import load_font
 from .palette import Color, entity_colors
-from .tags import Rect, draw_tag, place_tag, tag_size
+from .tags import TakenPlaces, draw_tag, place_tag, tag_size
 
 
 def draw_grounding(image: np.ndarray,
@@ -84,13 +84,13 @@ def draw_grounding(image: np.ndarray,
     order = sorted(keep, key=lambda index: -scores[index]) if scores is not None else list(keep)
     for index in reversed(order):
         _draw_box(picture, boxes[index], colors[labels[index]])
-    taken: list[Rect] = []
+    taken = TakenPlaces(picture.size)
     for index in order:
         score = None if scores is None else scores[index]
         text = _tag_text(names[index], score, picture.width // font_size)
         size = tag_size(text, font_size, font)
         place = place_tag(tuple(boxes[index]), size, picture.size, taken)
-        taken.append(place)
+        taken.add(place)
         draw_tag(picture, place, text, colors[labels[index]], font_size, font)
     strips = [np.asarray(picture)]
     if title:

@@ -1,7 +1,6 @@
 """Draw name tags of boxes, placed where they hide little."""
 
-from collections.abc import Sequence
-
+import numpy as np
 from PIL import Image, ImageDraw
 
 from .fonts import load_font
@@ -10,8 +9,32 @@ from .palette import Color, readable_on
 Rect = tuple[float, float, float, float]
 
 
+class TakenPlaces:
+    """How many tags cover each pixel of a picture.
+
+    Args:
+        canvas: Width and height of the picture.
+    """
+
+    def __init__(self, canvas: tuple[int, int]) -> None:
+        self._count = np.zeros(canvas[::-1], np.uint16)
+
+    def add(self, place: Rect) -> None:
+        """Add a tag."""
+        self._count[self._part(place)] += 1
+
+    def hidden(self, place: Rect) -> int:
+        """Return how many square pixels of the tags a new one would hide."""
+        return int(self._count[self._part(place)].sum())
+
+    @staticmethod
+    def _part(place: Rect) -> tuple[slice, slice]:
+        left, top, right, bottom = map(round, place)
+        return slice(top, bottom), slice(left, right)
+
+
 def place_tag(box: Rect, size: tuple[int, int], canvas: tuple[int, int],
-              taken: Sequence[Rect]) -> Rect:
+              taken: TakenPlaces) -> Rect:
     """Find a place for a tag at its box.
 
     Args:
@@ -33,7 +56,7 @@ def place_tag(box: Rect, size: tuple[int, int], canvas: tuple[int, int],
             top = min(max(y, 0), max(canvas[1] - height, 0))
             place = (left, top, left + width, top + height)
             # moved back into the picture, a tag covers the object: only if need be
-            cost = sum(_overlap(place, other) for other in taken) + abs(top - y) * 0.5
+            cost = taken.hidden(place) + abs(top - y) * 0.5
             found.append((cost, place))
     return min(found, key=lambda priced: priced[0])[1]
 
@@ -51,9 +74,3 @@ def tag_size(text: str, font_size: int, font: str | None = None) -> tuple[int, i
     """Return width and height of a tag in pixels."""
     length = load_font(font_size, font).getlength(text)
     return round(length + font_size * 0.7), round(font_size * 1.4)
-
-
-def _overlap(a: Rect, b: Rect) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return max(width, 0) * max(height, 0)

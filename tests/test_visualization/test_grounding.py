@@ -8,7 +8,7 @@ import pytest
 from glip_mm.text import Prompt
 from glip_mm.visualization import PALETTE, draw_grounding, make_sheet
 from glip_mm.visualization.caption import GREY, caption_pieces, draw_caption
-from glip_mm.visualization.tags import place_tag
+from glip_mm.visualization.tags import TakenPlaces, place_tag
 
 CAPTION = 'a red circle left of two blue stars'
 PROMPT = Prompt.from_caption(CAPTION, [[[0, 12]], [[21, 35]]])
@@ -119,14 +119,24 @@ def test_long_vocabularies_show_what_was_found():
 
 def test_tags_avoid_each_other():
     box, size, canvas = (50, 50, 120, 120), (60, 14), (400, 400)
-    taken = []
+    taken, places = [], TakenPlaces(canvas)
     for _ in range(4):
-        place = place_tag(box, size, canvas, taken)
+        place = place_tag(box, size, canvas, places)
         assert all(place[2] <= t[0] or t[2] <= place[0] or place[3] <= t[1] or t[3] <= place[1]
                    for t in taken)
         taken.append(place)
+        places.add(place)
     assert taken[0] == (50, 36, 110, 50)
-    assert place_tag((-20, -20, 500, 500), size, canvas, [])[:2] >= (0, 0)
+    assert place_tag((-20, -20, 500, 500), size, canvas, TakenPlaces(canvas))[:2] >= (0, 0)
+
+
+def test_tags_hide_what_they_cover():
+    places = TakenPlaces((100, 50))
+    places.add((10, 10, 30, 20))
+    places.add((20, 10, 40, 20))
+    assert places.hidden((0, 0, 100, 50)) == 400
+    assert places.hidden((25.2, 15, 26.4, 60)) == 2 * 5
+    assert places.hidden((40, 0, 300, 50)) == 0
 
 
 def test_sheet():
