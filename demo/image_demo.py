@@ -14,6 +14,16 @@ Examples:
     # all classes of a data set, 40 in a prompt
     python demo/image_demo.py FOLDER CONFIG --weights FILE.pth --texts '$: lvis' --chunked-size 40
 
+    # names from a file, a model in one file, subfolders, a name with a threshold of its own
+    python demo/image_demo.py PHOTOS FILE.pth --recursive --texts-file names.txt \\
+        --pred-score-thr 0.3 'coffee maker=0.5'
+
+    # names that compete and are not returned; large images in tiles
+    python demo/image_demo.py street.jpg FILE.pth -c --texts 'car' --negatives 'red car' --tile 800
+
+    # thresholds at the best F1 (or a precision) on annotated images, kept beside the model
+    python demo/image_demo.py PHOTOS FILE.pth -c --texts 'cup' --calibrate VAL --precision 0.9
+
     # class names with definitions from a file (models without fusion)
     python demo/image_demo.py kitchen.jpg CONFIG --weights FILE.pth -c --texts 'cup. trivet' \\
         --cfg-options model.class_texts.knowledge=knowledge.yaml
@@ -23,6 +33,8 @@ import argparse
 import ast
 import json
 import sys
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import DictAction
@@ -33,21 +45,37 @@ from glip_mm_cli.options import parse_early
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('inputs', help='image file, address or folder')
-    parser.add_argument('model', help='config file or name of the model index')
+    parser.add_argument('inputs', help='image file, address, folder, or a .txt file of image names')
+    parser.add_argument('model', help='config file, name of the model index, checkpoint with its '
+                        'config, or folder of save_pretrained() or its id on the hub')
     parser.add_argument('--weights', help='checkpoint; default: the one the model index names')
     parser.add_argument('--out-dir', default='outputs', help='folder of pictures and predictions')
-    parser.add_argument(
-        '--texts', required=True,
-        help="what to look for: a caption; names separated by '. ' with -c; '$: coco' for the "
-        'classes of a data set')
+    parser.add_argument('--recursive', action='store_true', help='also images in subfolders')
+    texts = parser.add_mutually_exclusive_group(required=True)
+    texts.add_argument(
+        '--texts', help="what to look for: a caption; names separated by '. ' with -c; '$: coco' "
+        'for the classes of a data set')
+    texts.add_argument('--texts-file', type=Path, help='text file of names, one a line')
+    parser.add_argument('--negatives', nargs='+', default=(), metavar='NAME',
+                        help='names that compete for boxes and are not returned')
     parser.add_argument('--device', help='default: the accelerator if there is one')
-    parser.add_argument('--pred-score-thr', type=float, default=0.3,
-                        help='boxes below are not drawn')
-    parser.add_argument('--batch-size', type=int, default=1)
+    parser.add_argument('--pred-score-thr', nargs='+', metavar='SCORE',
+                        help='boxes below are not drawn: a number, NAME=NUMBER for a name of its '
+                        "own, a JSON file of thresholds; default: the model's, else 0.3")
+    parser.add_argument('--calibrate', metavar='VAL',
+                        help='find the thresholds on annotated images, a folder or file in any '
+                        'known format, and keep them beside the checkpoint')
+    parser.add_argument('--precision', type=float, metavar='SHARE',
+                        help='with --calibrate: share of boxes to be right; default: the best F1')
+    parser.add_argument('--batch-size', type=int, default=1, help='images, or tiles, at a time')
+    parser.add_argument('--tile', type=int, metavar='PIXELS',
+                        help='look at larger images in tiles of this size, too')
+    parser.add_argument('--overlap', type=float, default=0.2, metavar='SHARE',
+                        help='share of a tile that its neighbours show, too (default: 0.2)')
     parser.add_argument('--show', action='store_true', help='show pictures in a window')
     parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
     parser.add_argument('--no-save-pred', action='store_true', help='write no predictions')
+    parser.add_argument('--coco', metavar='FILE', help='write the boxes that are drawn as COCO')
     parser.add_argument('--print-result', action='store_true',
                         help='print predictions to stdout, one JSON line for each image')
     parser.add_argument('--palette', default='none',
@@ -63,7 +91,10 @@ def parse_args() -> argparse.Namespace:
                         '-1: the whole caption is one phrase')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings of the config')
-    return parse_early(parser, ['model'], ['weights'])
+    args = parse_early(parser, ['model'], ['weights'])
+    if args.precision is not None and args.calibrate is None:
+        parser.error('--precision is of --calibrate: give VAL there')
+    return args
 
 
 def spans(text: str) -> Any:
@@ -77,31 +108,48 @@ def spans(text: str) -> Any:
 
 def main() -> None:
     args = parse_args()
+    with redirect_stdout(sys.stderr):  # the log, too: stdout is for results
+        results = detect(args)
+    if args.print_result:
+        for result in results.found:
+            sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
+            print(json.dumps(result.to_dict(), ensure_ascii=False))
+    if args.out_dir and not (args.no_save_vis and args.no_save_pred):
+        print(f'results are in {args.out_dir}', file=sys.stderr)
+    print(results.summary(), file=sys.stderr)
+
+
+def detect(args: argparse.Namespace) -> Any:
+    """Detect as the command line says."""
     # after parsing: --help need not wait for torch
-    from glip_mm.apis import GLIPInferencer
+    from glip_mm.apis import GLIPInferencer, Thresholds
     from glip_mm.apis.building import resolve_model
+    thresholds = None if args.pred_score_thr is None else Thresholds.parse(args.pred_score_thr)
     config, weights = resolve_model(args.model, args.weights)
     config.merge_from_dict(args.cfg_options or {})
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette)
-    output = inferencer(
+    if args.calibrate:
+        found = inferencer.calibrate(args.calibrate, args.precision, args.batch_size)
+        print(f'thresholds: {found}', file=sys.stderr)
+    results = inferencer(
         args.inputs,
-        texts=args.texts,
+        texts=args.texts_file or args.texts,
         spans=args.tokens_positive,
         custom_entities=args.custom_entities,
         batch_size=args.batch_size,
         chunked_size=args.chunked_size,
-        pred_score_thr=args.pred_score_thr,
+        pred_score_thr=thresholds,
         out_dir=args.out_dir,
         no_save_vis=args.no_save_vis,
         no_save_pred=args.no_save_pred,
-        show=args.show)
-    if args.print_result:
-        for result in output['predictions']:
-            if result is not None:
-                sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
-                print(json.dumps(result.to_dict(), ensure_ascii=False))
-    if args.out_dir and not (args.no_save_vis and args.no_save_pred):
-        print(f'results are in {args.out_dir}', file=sys.stderr)
+        show=args.show,
+        negatives=args.negatives,
+        tile=args.tile,
+        overlap=args.overlap,
+        recursive=args.recursive)
+    if args.coco:
+        results.save_coco(args.coco)
+    return results
 
 
 if __name__ == '__main__':

@@ -225,6 +225,19 @@ def decode_image(content: bytes, color_type: str = 'color', backend: str = 'pill
     return pixels if ignore else _turn(pixels, turned)
 
 
+def pixels_of(image: Image.Image) -> np.ndarray:
+    """Return the pixels of an opened image, upright, by the rules of :func:`decode_image`.
+
+    Returns:
+        ``[height, width, 3]`` uint8 BGR.
+
+    Raises:
+        ValueError: If it cannot be shown in 8 bits.
+    """
+    image.load()
+    return _turn(_eight_bits(image, False, ''), orientation(image))
+
+
 def _check_pixels(content: bytes) -> None:
     try:
         open_image(content).close()

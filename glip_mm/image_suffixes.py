@@ -10,6 +10,9 @@ IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.g
                   '.jpe', '.ppm', '.pgm', '.pbm', '.pnm', '.avif', '.jp2', '.dib', '.mpo', '.apng',
                   '.tga')
 
+#: Suffixes of videos, which are no images.
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv')
+
 
 class FolderImages:
     """Images of a folder, in order of name, and a count of what else lies there.

@@ -47,8 +47,9 @@ def plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Return the part of a config that says what the model is, if it names nothing else.
 
     These are ``model``, ``optim_wrapper``, ``default_scope``, the image pipelines of training and
-    test, and whether tests run in half precision. Hooks, data sets, evaluators and imports are left out, and so are weights that the
-    model would start from: those of the checkpoint replace them.
+    test, and whether tests run in half precision. Hooks, data sets, evaluators and imports are
+    left out, and so are weights that the model would start from: those of the checkpoint replace
+    them.
 
     Args:
         config: Plain values, such as :func:`glip_mm.checkpoints.stored_config` reads.

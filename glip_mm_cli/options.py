@@ -85,7 +85,8 @@ def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('conf
     spelling = {action.dest: (*action.option_strings, action.dest)[0] for action in parser._actions}
     for name in (*configs, *checkpoints):
         value = getattr(args, name, None)
-        if value and Path(value).is_dir():
+        if value and Path(value).is_dir() and not (
+                name in configs and (Path(value) / 'model.safetensors').is_file()):
             parser.error(folder_for_file(spelling[name], value))
     for name in configs:
         value = getattr(args, name) or ''

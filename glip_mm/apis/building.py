@@ -21,8 +21,12 @@ from glip_mm.registry import DATASETS, MODELS, SCOPE
 from glip_mm.safe_config import plain_part
 from glip_mm_cli.places import shared_file
 
-#: Suffixes of checkpoints.
+from .pretrained import find_pretrained, is_hub_id, read_pretrained
+
+#: Suffixes of checkpoints and of configs.
 CHECKPOINTS = ('.pth', '.pt', '.ckpt')
+CONFIGS = ('.py', '.json', '.yml', '.yaml')
+KINDS = (*CHECKPOINTS, *CONFIGS)
 
 
 def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None
@@ -31,7 +35,7 @@ def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None
 
     Args:
         model: Path of a config, a name of the model index, a checkpoint with its config (or a
-            released one), or a config.
+            released one), a folder or hub id of :func:`.pretrained.save_pretrained`, or a config.
         weights: Checkpoint; default: the one that the model index names.
 
     Returns:
@@ -45,12 +49,17 @@ def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None
     if isinstance(model, Config):
         return deepcopy(model), weights
     path = Path(model)
+    if path.is_dir() or is_hub_id(str(model)) and not path.exists() and path.suffix not in KINDS:
+        if weights is not None:
+            raise ValueError(f"model='{model}' has weights of its own; leave out weights="
+                             f"'{weights}', or give a config")
+        return read_pretrained(find_pretrained(str(model)))
     if path.suffix in CHECKPOINTS:
         if weights is not None:
             raise ValueError(f"model='{model}' and weights='{weights}' are both checkpoints; give "
                              'a config, or a name of the model index, as model')
         return config_of(str(model)), str(model)
-    if path.suffix not in ('.py', '.json', '.yml', '.yaml'):
+    if path.suffix not in CONFIGS:
         found = find_model(str(model))
         path, weights = found.config, weights or found.weights
         if weights is None:

@@ -13,7 +13,8 @@ from glip_mm.deploy.checking import Difference
 from glip_mm.registry import SCOPE
 
 from .building import build_model, resolve_model
-from .images import ImagePipeline, Input, list_images, pipeline_cfg
+from .images import ImagePipeline, pipeline_cfg
+from .inputs import Input, list_images
 from .prompts import Texts, make_prompt, warn_of_names
 
 

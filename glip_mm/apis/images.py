@@ -1,65 +1,21 @@
 """Loading of users' images through the test pipeline of a config."""
 
 import os
-from collections.abc import Sequence
-from os import PathLike
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.logging import MMLogger
 
 from glip_mm.image_decoding import decode_image
-from glip_mm.image_suffixes import IMAGE_SUFFIXES, FolderImages
+from glip_mm.image_suffixes import VIDEO_SUFFIXES
 from glip_mm.text import Prompt
 
-Input = str | PathLike | np.ndarray | bytes
+from .inputs import ImageError, OneImage, to_bgr
 
 #: Transforms that turn annotations into ground truth and prompts; here nothing is annotated.
 _NEED_ANNOTATIONS = ('LoadAnnotations', 'BuildPrompt')
-
-
-class ImageError(ValueError):
-    """An image that cannot be used; the message names the image and the cause."""
-
-
-def list_images(inputs: Input | Sequence[Input]) -> list[str | np.ndarray | bytes]:
-    """Expand inputs to a flat list of images.
-
-    Args:
-        inputs: A path, an address, an array ``[height, width, 3]`` (uint8 BGR), an encoded image
-            (bytes), a folder (its images in order of name, without subfolders), or a list of these.
-            What a folder holds besides images is counted in the log.
-
-    Raises:
-        TypeError: If an input has another type.
-        ValueError: If there is no image in a folder, or the list is empty.
-    """
-    if isinstance(inputs, (list, tuple)):
-        if not inputs:
-            raise ValueError('inputs is an empty list; give at least one image')
-        return [image for entry in inputs for image in list_images(entry)]
-    if isinstance(inputs, (np.ndarray, bytes)):
-        return [inputs]
-    if not isinstance(inputs, (str, PathLike)):
-        raise TypeError('inputs must be paths, addresses, folders, uint8 BGR arrays or encoded '
-                        f'images (bytes), got {type(inputs).__name__}')
-    path = str(inputs)
-    if path.startswith('file://'):
-        path = unquote(urlparse(path).path)
-    if '://' in path or not Path(path).is_dir():
-        return [path]
-    found = FolderImages(path)
-    if not found.files:
-        raise ValueError(f"inputs: the folder '{path}' holds no image "
-                         f"({' '.join(IMAGE_SUFFIXES)}){found.summary()[len(path) + 2:]}")
-    if found.left_out:
-        MMLogger.get_current_instance().warning(found.summary())
-    return [str(file) for file in found.files]
 
 
 class ImagePipeline:
@@ -84,12 +40,14 @@ class ImagePipeline:
         self.loader = LoadImage.like(transforms[loaders[0]])
         self.before, self.after = transforms[:loaders[0]], transforms[loaders[0] + 1:]
 
-    def load(self, image: str | np.ndarray | bytes, index: int) -> dict[str, Any]:
+    def load(self, image: OneImage, index: int, channel_order: str = 'bgr') -> dict[str, Any]:
         """Read one image.
 
         Args:
-            image: Path, address, array or encoded image, see :func:`list_images`.
+            image: Path, address, array, tensor, PIL image or encoded image, see
+                :func:`.inputs.list_images`.
             index: Value of ``img_id``.
+            channel_order: See :func:`.inputs.to_bgr`.
 
         Returns:
             The pipeline's results after loading; ``results['img']`` is ``[h, w, 3]`` BGR.
@@ -100,11 +58,14 @@ class ImagePipeline:
         """
         results: dict[str, Any] = {'img_id': index, 'instances': []}
         if not isinstance(image, str):
-            return {**results, 'img_path': None, **self._pixels(image)}
+            return {**results, 'img_path': None, **self._pixels(image, channel_order)}
         results['img_path'] = image
         remote = '://' in image
         if not remote and not os.path.lexists(image):
             raise FileNotFoundError(f"image '{image}' does not exist; check the path")
+        if image.lower().endswith(VIDEO_SUFFIXES):
+            raise ImageError(f"image '{image}' is a video: give its frames as images, for example "
+                             'those of ffmpeg -i VIDEO %06d.png, or a generator of arrays')
         try:
             for step in (*self.before, self.loader):
                 results = step(results)
@@ -115,14 +76,34 @@ class ImagePipeline:
             raise ImageError(f"image '{image}' can not be {what}: {_reason(error)}") from error
         return results
 
-    def _pixels(self, image: np.ndarray | bytes) -> dict[str, Any]:
+    def rgb(self, image: OneImage, channel_order: str = 'bgr') -> np.ndarray:
+        """Return the pixels of an image, ``[height, width, 3]`` uint8 RGB, see :meth:`load`."""
+        return self.load(image, 0, channel_order)['img'].astype(np.uint8)[..., ::-1]
+
+    @staticmethod
+    def part(loaded: dict[str, Any], box: tuple[int, int, int, int]) -> dict[str, Any]:
+        """Cut a loaded image.
+
+        Args:
+            loaded: Results of :meth:`load`.
+            box: ``x1, y1, x2, y2`` in pixels, half open.
+
+        Returns:
+            The results of an image that is this part.
+        """
+        x1, y1, x2, y2 = box
+        pixels = np.ascontiguousarray(loaded['img'][y1:y2, x1:x2])
+        return {**loaded, 'img': pixels, 'img_shape': pixels.shape[:2],
+                'ori_shape': pixels.shape[:2]}
+
+    def _pixels(self, image: Any, channel_order: str) -> dict[str, Any]:
         if isinstance(image, bytes):
             try:
                 pixels = decode_image(image, self.loader.color_type, self.loader.imdecode_backend)
             except ValueError as error:
                 raise ImageError(f'the image given as bytes can not be decoded: {error}') from error
         else:
-            pixels = _check_array(image)
+            pixels = to_bgr(image, channel_order)
         return {'img': pixels.astype(np.float32) if self.loader.to_float32 else pixels,
                 'img_shape': pixels.shape[:2], 'ori_shape': pixels.shape[:2]}
 
@@ -162,16 +143,3 @@ def pipeline_cfg(cfg: Config) -> list[dict]:
         raise ValueError('the config has no test_dataloader.dataset.pipeline; inference prepares '
                          'images as testing does, so add one')
     return [dict(step) for step in dataset['pipeline']]
-
-
-def _check_array(image: np.ndarray) -> np.ndarray:
-    shape = image.shape
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in shape or (
-            image.ndim == 3 and shape[2] not in (1, 3, 4)):
-        raise ImageError(f'an image array must be uint8 of shape [height, width, 3] in BGR, got '
-                         f'{image.dtype} of shape {list(shape)}')
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.shape[2] == 1:
-        image = image.repeat(3, axis=2)
-    return np.ascontiguousarray(image[..., :3])

@@ -1,6 +1,7 @@
 """Inference on images with an exported model."""
 
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike, fspath
 
 from mmengine.config import Config
@@ -9,8 +10,10 @@ from mmengine.registry import DefaultScope
 from glip_mm.deploy import ONNXDetector
 from glip_mm.registry import SCOPE
 
-from .images import ImagePipeline, Input, list_images
+from .images import ImagePipeline
+from .inputs import Input, list_images
 from .result import GroundingResult
+from .results import Results
 
 
 class ONNXInferencer:
@@ -41,14 +44,14 @@ class ONNXInferencer:
             self.pipeline = ImagePipeline(
                 Config(dict(test_dataloader=dict(dataset=dict(pipeline=[loader])))))
 
-    def __call__(self, inputs: Input | Sequence[Input]) -> dict[str, list[GroundingResult]]:
+    def __call__(self, inputs: Input | Sequence[Input]) -> Results:
         """Detect the exported vocabulary in images.
 
         Args:
-            inputs: Path, address, folder, uint8 BGR array, encoded image, or a list of these.
+            inputs: See :func:`.inputs.list_images`; arrays and tensors are BGR.
 
         Returns:
-            ``predictions``: a :class:`GroundingResult` for each image, in order.
+            A :class:`GroundingResult` for each image, in order.
 
         Raises:
             FileNotFoundError: If an image does not exist.
@@ -59,5 +62,6 @@ class ONNXInferencer:
             loaded = self.pipeline.load(image, index)
             height, width = loaded['img'].shape[:2]
             results.append(GroundingResult(*self.detector(loaded['img']), None,
-                                           loaded['img_path'], (width, height)))
-        return {'predictions': results}
+                                           loaded['img_path'], (width, height),
+                                           read=partial(self.pipeline.rgb, image)))
+        return Results(results)

@@ -1,14 +1,18 @@
 """Prompts of images from the texts that users write."""
 
 from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MMLogger
 
 from glip_mm.text import Prompt
 
+from .inputs import read_names
+
 #: Types that :func:`make_prompt` accepts.
-Texts = str | Sequence[str] | Prompt
+Texts = str | Sequence[str] | PathLike | Prompt
 
 
 def make_prompt(texts: Texts,
@@ -19,7 +23,8 @@ def make_prompt(texts: Texts,
     Args:
         texts: A list of class names; a caption; with ``custom_entities``, names in one
             string (``'cat. remote control'``); ``'$: coco'``, the class names of a data set
-            that MMDetection knows; or a prompt, returned as it is.
+            that MMDetection knows; a ``Path`` of a text file with one name a line; or a prompt,
+            returned as it is.
         spans: Phrases of a caption: for each a list of ``[begin, end)`` characters, or -1 for the
             whole caption as one phrase. Default: its noun phrases are looked up.
         custom_entities: Whether a string holds names.
@@ -33,6 +38,8 @@ def make_prompt(texts: Texts,
             raise ValueError(f'spans={spans!r} were given together with a Prompt, which has its '
                              'own; give a caption and spans, or the Prompt alone')
         return texts
+    if isinstance(texts, PathLike):
+        texts = read_names(Path(texts))
     if not isinstance(texts, (str, list, tuple)):
         raise TypeError(f'texts must be a list of names, a caption or a Prompt, got {texts!r}')
     if isinstance(texts, str) and not texts.strip():
@@ -44,7 +51,7 @@ def make_prompt(texts: Texts,
         'text': texts, 'tokens_positive': spans, 'custom_entities': custom_entities})
 
 
-def make_prompts(texts: Any, count: int, spans: Any = None, custom_entities: bool = False,
+def make_prompts(texts: Any, count: int | None, spans: Any = None, custom_entities: bool = False,
                  per_image: bool = False) -> list[Prompt]:
     """Make one prompt for each of several images.
 
@@ -52,7 +59,7 @@ def make_prompts(texts: Any, count: int, spans: Any = None, custom_entities: boo
         texts: Texts of all images, see :func:`make_prompt`. A list that holds a
             :class:`Prompt`, or a list of names, is taken as one entry for each image; a plain list
             of strings is one list of class names, unless ``per_image``.
-        count: Number of images.
+        count: Number of images; None if nobody knows: then one prompt is for all.
         spans: Phrases of a caption; with ``per_image`` a list of one entry (or ``None``) per image.
         custom_entities: Whether a string holds names, see :func:`make_prompt`.
         per_image: Whether ``texts`` has one entry for each image.
@@ -62,7 +69,10 @@ def make_prompts(texts: Any, count: int, spans: Any = None, custom_entities: boo
     """
     nested = isinstance(texts, (list, tuple)) and any(not isinstance(t, str) for t in texts)
     if not (per_image or nested):
-        return [make_prompt(texts, spans, custom_entities)] * count
+        return [make_prompt(texts, spans, custom_entities)] * (count or 1)
+    if count is None:
+        raise ValueError('texts has one entry for each image, but nobody knows how many a '
+                         'generator gives; give one prompt for all, or a list of images')
     if not isinstance(texts, (list, tuple)) or len(texts) != count:
         given = len(texts) if isinstance(texts, (list, tuple)) else repr(texts)
         raise ValueError(f'texts must have one entry for each of the {count} images, got {given}; '

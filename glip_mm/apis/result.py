@@ -3,17 +3,24 @@
 Shapes: ``K`` boxes.
 """
 
+import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from glip_mm.atomic_files import write_atomically
 from glip_mm.text import Prompt
 from glip_mm.text.names import listed
-from glip_mm.visualization import write_atomically
+from glip_mm.thresholds import Thresholds
+from glip_mm.visualization import draw_grounding
+
+from . import exports
+from .window import show_picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +36,8 @@ class GroundingResult:
         prompt: Prompt of the image.
         path: File or address of the image; ``None`` for an array.
         size: Width and height of the image in pixels.
+        thresholds: Scores from which boxes are shown, those of the call.
+        read: Function that reads the image again, ``[height, width, 3]`` uint8 RGB.
     """
 
     boxes: np.ndarray
@@ -38,6 +47,8 @@ class GroundingResult:
     prompt: Prompt | None = None
     path: str | None = None
     size: tuple[int, int] | None = None
+    thresholds: Thresholds = field(default=Thresholds(), repr=False)
+    read: Callable[[], np.ndarray] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -84,8 +95,93 @@ class GroundingResult:
         order = np.argsort(-self.scores, kind='stable')
         keep = [i for i in order if self.scores[i] >= score_thr
                 and (wanted is None or self.names[i] in wanted)][:top_k]
-        return replace(self, boxes=self.boxes[keep], scores=self.scores[keep],
-                       labels=self.labels[keep], names=[self.names[i] for i in keep])
+        return self.take(keep)
+
+    def take(self, rows: Sequence[int] | np.ndarray, **changes: Any) -> 'GroundingResult':
+        """Return a result of some of the boxes, in the given order.
+
+        Args:
+            rows: Indices of the boxes.
+            changes: Fields with new values.
+        """
+        rows = np.asarray(rows, int)
+        return replace(self, boxes=self.boxes[rows], scores=self.scores[rows],
+                       labels=self.labels[rows], names=[self.names[i] for i in rows], **changes)
+
+    @property
+    def shown(self) -> 'GroundingResult':
+        """The boxes that reach the threshold of their name, best first."""
+        order = np.argsort(-self.scores, kind='stable')
+        return self.take(order[self.scores[order] >= self.thresholds.at(self.names)[order]])
+
+    @property
+    def image(self) -> np.ndarray:
+        """The image, ``[height, width, 3]`` uint8 RGB; a file is read again.
+
+        Raises:
+            FileNotFoundError, ImageError: If it is gone.
+            ValueError: If the result was made without an image.
+        """
+        if self.read is None:
+            raise ValueError('this result knows no image: only those of an inferencer do')
+        return self.read()
+
+    def plot(self, **style: Any) -> np.ndarray:
+        """Draw the boxes that are :attr:`shown`.
+
+        Args:
+            style: Options of :func:`glip_mm.visualization.draw_grounding`, such as ``palette`` and
+                ``caption``.
+
+        Returns:
+            ``[height + caption, width, 3]`` uint8 RGB.
+        """
+        return draw_grounding(self.image, self.shown, score_thr=0, **style)
+
+    def show(self, wait_time: float = 0, **style: Any) -> None:
+        """Show :meth:`plot` in a window.
+
+        Args:
+            wait_time: Seconds that it stays; 0: until a key is pressed.
+            style: Options of :meth:`plot`.
+
+        Raises:
+            ValueError: If there is no display.
+        """
+        show_picture(self.plot(**style), Path(self.path or 'array').name, wait_time)
+
+    def _repr_png_(self) -> bytes | None:
+        """Return :meth:`plot` as a PNG file, which notebooks show."""
+        if self.read is None:
+            return None
+        buffer = io.BytesIO()
+        Image.fromarray(self.plot()).save(buffer, format='PNG')
+        return buffer.getvalue()
+
+    def crop(self) -> list[np.ndarray]:
+        """Cut the boxes that are :attr:`shown` out of the image.
+
+        Returns:
+            A uint8 RGB array for each, in the order of :attr:`shown`; its box is rounded outwards
+            and has at least one pixel.
+        """
+        image = self.image
+        height, width = image.shape[:2]
+        crops = []
+        for x1, y1, x2, y2 in self.shown.boxes:
+            left, top = int(np.clip(x1, 0, width - 1)), int(np.clip(y1, 0, height - 1))
+            right = int(np.clip(np.ceil(x2), left + 1, width))
+            bottom = int(np.clip(np.ceil(y2), top + 1, height))
+            crops.append(image[top:bottom, left:right].copy())
+        return crops
+
+    def to_supervision(self) -> Any:
+        """Convert all boxes to ``supervision.Detections``, see :func:`.exports.to_supervision`."""
+        return exports.to_supervision(self)
+
+    def to_pandas(self) -> Any:
+        """Convert all boxes to a ``pandas.DataFrame``, see :func:`.exports.to_pandas`."""
+        return exports.to_pandas(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain lists, numbers and strings, ready for JSON.

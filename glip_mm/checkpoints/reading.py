@@ -21,7 +21,8 @@ def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
     """Read a checkpoint file; only plain data is unpickled.
 
     Args:
-        path: A file, a name of the model index or an address; see :func:`checkpoint_file`.
+        path: A file (also ``.safetensors``), a name of the model index or an address; see
+            :func:`checkpoint_file`.
         mmap: Map the tensors instead of reading them, where the file allows it.
 
     Returns:
@@ -35,6 +36,9 @@ def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
     path = checkpoint_file(path)
     try:
         allow_resume_checkpoints()  # plain data that MMEngine saves beside the weights
+        if path.suffix == '.safetensors':
+            from safetensors.torch import load_file
+            return load_file(path)
         check_bits(path)
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', message='Detected pickle protocol')

@@ -271,3 +271,26 @@ class Prompt:
             pieces.append((start + shift, stop + shift))
             caption += self.caption[start:stop]
         return Prompt(caption, tuple(entities), tuple(pieces), self.separator)
+
+    def with_names(self, names: Sequence[str]) -> 'Prompt':
+        """Append class names; they are the last entities of the new prompt.
+
+        Args:
+            names: Class names.
+
+        Raises:
+            TypeError, ValueError: See :meth:`from_names`.
+
+        Example:
+            >>> Prompt.from_names(['car']).with_names(['red car']).caption
+            'car. red car'
+        """
+        more = Prompt.from_names(names, self.separator)
+        shift = len(self.caption) + len(self.separator)
+
+        def moved(spans: Sequence[Span]) -> tuple[Span, ...]:
+            return tuple((begin + shift, end + shift) for begin, end in spans)
+        entities = tuple(Entity(name, moved(spans)) for name, spans in more.entities)
+        return Prompt(self.caption + self.separator + more.caption, self.entities + entities,
+                      None if self.pieces is None else self.pieces + moved(more.pieces or ()),
+                      self.separator)

@@ -3,12 +3,14 @@
 import json
 import os
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from glip_mm.apis import Thresholds
 from tests import forked
 
 REPOSITORY = Path(__file__).parents[2]
@@ -34,7 +36,8 @@ def test_folder_with_a_bad_image(config_file, checkpoint, pictures, inferencer, 
     run = forked.run(DEMO, *args, env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
     assert run.returncode == 0, run.stderr
     assert 'bad.jpg' in run.stdout + run.stderr
-    found = [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{')]
+    found = [json.loads(line) for line in run.stdout.splitlines()]  # nothing else is there
+    assert run.stderr.splitlines()[-1].endswith(' in 4 images')
     expected = inferencer(pictures, ['red circle', 'box'])['predictions']
     assert [row['names'] for row in found] == [result.names for result in expected]
     names = sorted(str(p.relative_to(tmp_path / 'out')) for p in (tmp_path / 'out').rglob('*.*'))
@@ -77,15 +80,50 @@ def test_settings_of_the_config(config, checkpoint, pictures, tmp_path, monkeypa
     (['IMAGE', 'glip_none', '--texts', 'box', '-c'], 'glip_swin-t_o365'),
     (['IMAGE', 'CONFIG', '--texts', '', '-c'], 'empty'),
     (['IMAGE', 'CONFIG', '--texts', 'a box', '-p', '[[[0, 9]]]'], r'[0, 9]'),
+    (['clip.mp4', 'CONFIG', '--texts', 'box', '-c'], 'is a video: give its frames'),
+    (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--device', 'cuda:77'],
+     "device='cuda:77' can not be used"),
+    (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--show'], 'show needs a display'),
+    (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--tile', '3'], 'tile=3'),
+    (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--pred-score-thr', 'box'], "'box' is no thresh"),
+    (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--negatives', 'box'], 'looked for, too'),
+    (['IMAGE', 'CONFIG', '--texts-file', 'none.txt'], "'none.txt' does not exist"),
 ])
-def test_bad_input_is_one_line(args, words, config_file, pictures, monkeypatch):
-    places = {'CONFIG': config_file, 'IMAGE': f'{pictures}/0.png'}
-    args = [places.get(arg, arg) for arg in args] + ['--device', 'cpu', '--out-dir', '']
+def test_bad_input_is_one_line(args, words, config_file, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr('matplotlib.pyplot.get_backend', lambda: 'agg')
+    (tmp_path / 'clip.mp4').write_bytes(b'video')
+    places = {'CONFIG': config_file, 'IMAGE': f'{pictures}/0.png',
+              'clip.mp4': str(tmp_path / 'clip.mp4')}
+    args = ['--device', 'cpu', '--out-dir', '', *(places.get(arg, arg) for arg in args)]
     monkeypatch.setattr(sys, 'argv', ['image_demo.py', *args])
     with pytest.raises(SystemExit) as info:
         runpy.run_path(str(DEMO), run_name='__main__')
     # a string as exit code: Python prints it to stderr and exits with 1
     assert words in info.value.code and '\n' not in info.value.code
+
+
+def test_all_options_together(inferencer, pictures, tmp_path, monkeypatch, capsys):
+    """A model in a folder, names in a file, subfolders, thresholds, negatives, tiles, COCO."""
+    inferencer.save_pretrained(tmp_path / 'model')
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'deep').symlink_to(pictures)
+    shutil.copytree(pictures, tmp_path / 'in' / 'copy')
+    (tmp_path / 'names.txt').write_text('red circle\nbox\n')
+    options = dict(negatives=['blue star'], tile=64, overlap=0.5, batch_size=4)
+    monkeypatch.setattr(sys, 'argv', [
+        'image_demo.py', str(tmp_path / 'in'), str(tmp_path / 'model'), '--device', 'cpu',
+        '--recursive', '--texts-file', str(tmp_path / 'names.txt'), '--negatives', 'blue star',
+        '--tile', '64', '--overlap', '0.5', '--batch-size', '4', '--pred-score-thr', '0.5',
+        'red circle=0.6', '--coco', str(tmp_path / 'found.json'), '--out-dir', ''])
+    runpy.run_path(str(DEMO), run_name='__main__')
+    said = capsys.readouterr()
+    wanted = inferencer(pictures, ['red circle', 'box'], **options,
+                        pred_score_thr=Thresholds(0.5, {'red circle': 0.6}))
+    assert said.out == '' and said.err.splitlines()[-1] == wanted.summary()
+    assert wanted.summary().endswith(' in 3 images')
+    content = json.loads((tmp_path / 'found.json').read_text())
+    assert [a['bbox'] for a in content['annotations']] == [
+        a['bbox'] for a in wanted.to_coco()['annotations']]
 
 
 def test_spans_that_are_no_list(config_file, monkeypatch, capsys):

@@ -10,7 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from glip_mm.apis import ImageError
-from glip_mm.apis.images import ImagePipeline, list_images
+from glip_mm.apis.images import ImagePipeline
+from glip_mm.apis.inputs import list_images
 from glip_mm.apis.outputs import OutputNames
 from glip_mm.text import Prompt
 from glip_mm.visualization import save_image

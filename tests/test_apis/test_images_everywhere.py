@@ -14,7 +14,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from glip_mm.apis import GLIPInferencer, ONNXInferencer, onnx_inferencer
-from glip_mm.apis.images import ImagePipeline, list_images
+from glip_mm.apis.images import ImagePipeline
+from glip_mm.apis.inputs import list_images
 from glip_mm.datasets import GroundingDataset, ZeroShotDataset
 from glip_mm.deploy import Metadata
 from glip_mm.evaluation.analysis.results import TestImage

@@ -327,10 +327,10 @@ def test_a_bad_image_ends_no_run_wherever_it_fails(inferencer, pictures, tmp_pat
             raise IndexError('of the model')
         return predict(samples, settings)
 
-    def draw_some(pixels, result, threshold):
+    def draw_some(pixels, result):
         if 'draw.jpg' in result.path:
             raise ZeroDivisionError
-        return draw(pixels, result, threshold)
+        return draw(pixels, result)
 
     def save_some(path, picture):
         if path.name == 'a.jpg':

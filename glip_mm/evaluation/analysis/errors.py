@@ -68,21 +68,33 @@ class Errors:
         return _share(self.correct, self.correct + len(self.missed))
 
 
-def best_threshold(result: DatasetResult, matches: Matches) -> float:
-    """Find the score at which F1 over all detections of a data set is highest.
+def best_threshold(result: DatasetResult, matches: Matches, label: int | None = None,
+                   precision: float | None = None) -> float:
+    """Find the score at which F1 over the detections of a data set is highest.
+
+    Args:
+        result: Detections of the run.
+        matches: Matches of the detections.
+        label: Label of the detections; default: all.
+        precision: Find the lowest score instead from which this share of detections is true.
 
     Returns:
-        The score; 1 if nothing is true.
+        The score; 1 if nothing is true, or the precision is not reached.
     """
-    judged = np.flatnonzero((matches.status == TRUE) | (matches.status == FALSE))
-    order = judged[np.argsort(-result.scores[judged], kind='stable')]
+    judged = (matches.status == TRUE) | (matches.status == FALSE)
+    boxes = matches.counted.sum() if label is None else matches.boxes[label]
+    rows = np.flatnonzero(judged if label is None else judged & (result.labels == label))
+    order = rows[np.argsort(-result.scores[rows], kind='stable')]
     true = np.cumsum(matches.status[order] == TRUE)
     if not len(true) or not true[-1]:
         return 1.
-    f1 = 2 * true / (np.arange(1, len(order) + 1) + matches.counted.sum())
+    count = np.arange(1, len(order) + 1)
     # detections of one score come and go together
     last = np.append(np.diff(result.scores[order]) != 0, True)
-    return float(result.scores[order][np.where(last, f1, -1).argmax()])
+    if precision is None:
+        return float(result.scores[order][np.where(last, 2 * true / (count + boxes), -1).argmax()])
+    enough = np.flatnonzero(last & (true >= precision * count))
+    return float(result.scores[order][enough[-1]]) if len(enough) else 1.
 
 
 def find_errors(result: DatasetResult, truth: GroundTruth, matches: Matches,

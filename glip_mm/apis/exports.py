@@ -1,0 +1,44 @@
+"""Results in the forms of other libraries, which are imported when they are asked for."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .result import GroundingResult
+
+
+def to_supervision(result: 'GroundingResult') -> Any:
+    """Convert to ``supervision.Detections``; names are in ``data['class_name']``.
+
+    Raises:
+        ImportError: If supervision is missing.
+    """
+    supervision = _needed('supervision')
+    return supervision.Detections(
+        xyxy=result.boxes.astype(np.float32).reshape(-1, 4),
+        confidence=result.scores, class_id=result.labels,
+        data={'class_name': np.array(result.names, dtype=str)})
+
+
+def to_pandas(result: 'GroundingResult') -> Any:
+    """Convert to a ``pandas.DataFrame`` with a row for each box.
+
+    Raises:
+        ImportError: If pandas is missing.
+    """
+    pandas = _needed('pandas')
+    frame = pandas.DataFrame(result.boxes.reshape(-1, 4), columns=['x1', 'y1', 'x2', 'y2'])
+    frame.insert(0, 'path', result.path)
+    frame.insert(1, 'name', result.names)
+    frame.insert(2, 'label', result.labels)
+    frame.insert(3, 'score', result.scores)
+    return frame
+
+
+def _needed(package: str) -> Any:
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ImportError(f'to_{package}() needs {package}: pip install {package}') from error
