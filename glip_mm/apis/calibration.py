@@ -44,7 +44,7 @@ def calibrate(inferencer: 'GLIPInferencer', data: str | PathLike, precision: flo
     """
     if precision is not None and not 0 < precision <= 1:
         raise ValueError(f'precision={precision!r}: give a share above 0, up to 1')
-    folder = open_folder(data)
+    folder = open_folder(Path(data))
     split = next(iter(folder.splits)) if len(folder.splits) == 1 else 'val'
     if split not in folder.splits:
         raise ValueError(f"'{data}' has the splits {', '.join(folder.splits)}, and none is val: "

@@ -62,7 +62,7 @@ def save_pretrained(folder: str | PathLike, model: Any, cfg: Config,
     if _decoded(json.loads(json.dumps(encoded))) != part:
         raise ValueError('the config of the model has keys or values that JSON does not keep: '
                          'text, numbers, lists and dicts by text do')
-    with new_folder(folder) as new:
+    with new_folder(Path(folder)) as new:
         text = json.dumps(dict(architectures=['GLIP'], model_type='glip', library_name='glip_mm',
                                glip_mm_version=__version__, **encoded), indent=1)
         (new / CONFIG).write_text(text + '\n', encoding='utf-8')

@@ -1,4 +1,5 @@
 import copy
+import pickle
 
 import pytest
 import torch
@@ -72,9 +73,10 @@ def test_layers_keep_their_names(convolutions):
     assert {type(module) for module in (model[0], model[1][0])} == {nn.Linear}
 
 
-def test_a_copy_of_a_fast_layer_multiplies_by_its_own_weights(convolutions):
+@pytest.mark.parametrize('copied', [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_a_copy_of_a_fast_layer_multiplies_by_its_own_weights(convolutions, copied):
     layer, x = speed_up_linear(nn.Linear(24, 10)), torch.randn(40, 24)
-    other = copy.deepcopy(layer)
+    other = copied(layer)
     nn.init.zeros_(layer.weight)
     assert not torch.equal(other(x), layer(x))
     assert len(convolutions) == 2

@@ -30,7 +30,7 @@ def convert(records: Records, out: str | Path, label_map_file: str | Path | None
     Raises:
         ValueError: If no box can be used; no file is written then.
     """
-    for path in map(Path, filter(None, (out, label_map_file))):
+    for path in (Path(name) for name in (out, label_map_file) if name):
         remove_temporary(path.parent, re.escape(path.name))
     lines = write_jsonl(records, out)
     written = f"wrote {lines} lines to '{out}'"
