@@ -1,0 +1,1 @@
+"""Every backbone and neck that MMDetection registers, under GLIP's fusion and head."""
