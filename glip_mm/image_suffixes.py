@@ -14,6 +14,15 @@ IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.g
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv')
 
 
+def is_image(name: str) -> bool:
+    """Return whether a file has the suffix of an image.
+
+    Files such as ``._a.jpg`` are none: macOS keeps what it knows of ``a.jpg`` in them.
+    """
+    return (os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+            and not os.path.basename(name).startswith('._'))
+
+
 class FolderImages:
     """Images of a folder, in order of name, and a count of what else lies there.
 
@@ -34,7 +43,9 @@ class FolderImages:
         self.left_out: Counter[str] = Counter()
         for entry in _entries(self.folder, recursive):
             suffix = os.path.splitext(entry.name)[1].lower()
-            if suffix in IMAGE_SUFFIXES:
+            if entry.name.startswith('._'):
+                self.left_out['of macOS (._*)'] += 1
+            elif is_image(entry.name):
                 # a pipe would be waited for, and a folder or broken link is no image
                 if entry.is_file():
                     self.files.append(Path(entry.path))

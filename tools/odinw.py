@@ -22,6 +22,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from glip_mm.datasets.data_error import read_json
 from glip_mm_cli.options import parse_early
 from glip_mm_cli.training_options import add_training_options
 
@@ -105,7 +106,7 @@ def run_options(argv: list[str]) -> list[str]:
 
 def read_summary(path: Path) -> dict[str, Any]:
     """Read the results of a run; unknown metrics are nan."""
-    content = json.loads(path.read_text(encoding='utf-8'))
+    content = read_json(path)
     content['runs'] = {name: {k: math.nan if v is None else v for k, v in run.items()}
                        for name, run in content['runs'].items()}
     return content

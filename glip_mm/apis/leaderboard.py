@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.json_container import iterate_container
 from glip_mm.evaluation.predictions import PredictionStore
 
 
@@ -80,8 +81,8 @@ def _category_ids(dataset: dict[str, Any]) -> list[int]:
     if path.suffix != '.json' or not path.is_file():
         raise ValueError(f"data set '{dataset['name']}' has no annotation file here ('{path}'): "
                          'its category ids are not known')
-    content = json.loads(path.read_text(encoding='utf-8-sig'))
-    by_name = {c['name']: c['id'] for c in content['categories']}
+    rows = iterate_container(path, ('categories', ), progress=False)
+    by_name = {c['name']: c['id'] for _, c in rows}
     if all(c in by_name for c in dataset['classes']):
         return [by_name[c] for c in dataset['classes']]
     # classes under other names keep the order of the category ids

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.data_error import read_json
 from glip_mm.file_lock import writing_into
 
 from .launch import build_runner
@@ -37,7 +38,7 @@ def test_once(config: Config, checkpoint: str, folder: Path,
     key = hashlib.sha256(f'{config.pretty_text}\n{identity or identity_of(checkpoint)}'.encode())
     done = folder / 'test_once.json'
     if done.is_file():
-        content = json.loads(done.read_text(encoding='utf-8'))
+        content = read_json(done)
         if content['key'] == key.hexdigest():
             return content['metrics']
     config.update(work_dir=str(folder), load_from=str(checkpoint), resume=False,

@@ -1,6 +1,5 @@
 """Test suites of annotated folders: finding the data sets, and the config that tests them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
+from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.formats import OpenFolder, open_folder, recognise
 from glip_mm.datasets.formats.opening import CERTAIN
 from glip_mm.datasets.meta_keys import TEST_META_KEYS
@@ -195,9 +195,12 @@ def _read_prompts(path: str | None, datasets: Sequence[FoundDataset]) -> dict:
     if path is None:
         return {}
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f"prompts '{path}' is not valid JSON ({error})") from error
+        content = read_json(path)
+    except DataError as error:
+        raise DataError(f'prompts {error}') from error
+    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+        raise DataError(f"prompts '{path}' must be {{data set: {{class: {{name, prefix, suffix}}}}"
+                        f'}}, got {str(content)[:80]}')
     known = {d.name: d.classes for d in datasets}
     for name, classes in content.items():
         if name not in known:

@@ -29,6 +29,8 @@ NO_CATEGORY = 'box of a category that is not listed'
 TWICE = 'image listed twice'
 SIZE_READ = 'size read from the image, as the file has none'
 IGNORED = 'box marked "ignore", read as iscrowd: neither learned nor scored'
+SAME_FILE = 'image under a second id, kept: it counts twice'
+REPEATED = 'box like another of its image and class, kept: it counts twice'
 PLACEHOLDER = 'super-category without boxes, as RoboFlow writes it'
 
 #: Section, place and row.
@@ -101,6 +103,9 @@ def iterate_coco(path: str | Path, report: Report,
         DataError: If it is not JSON with these lists, or a category has no id or no name.
     """
     path = Path(path)
+    if path.is_dir():
+        raise DataError(f"'{path}' is a folder, not an annotation file: give the file in it, or "
+                        'convert the folder with tools/dataset_converters/convert_folder.py')
     if not path.is_file():
         raise FileNotFoundError(f"annotation file '{path}' is missing: check data_root and "
                                 'ann_file; docs/evaluation.md says where data go')
@@ -381,6 +386,7 @@ def collect(rows: Iterable[Placed], report: Report,
     content: dict[str, list[dict]] = dict(images=[], annotations=[], categories=[])
     places: list[str] = []
     images: dict[Any, dict] = {}
+    files: set[str] = set()
     for section, where, row in rows:
         if section == 'images':
             first = images.setdefault(row['id'], row)
@@ -388,6 +394,10 @@ def collect(rows: Iterable[Placed], report: Report,
                 check_image_twice(first, row, path)
                 report.drop(TWICE, where)
                 continue
+            if row['file_name'] in files:
+                report.change(SAME_FILE, where)
+            if row['file_name']:
+                files.add(row['file_name'])
         elif section == 'annotations':
             places.append(where)
         content[section].append(row)
@@ -413,7 +423,7 @@ def _listed(rows: list[dict], places: list[str], images: Mapping[Any, dict],
     meant = match_ids({r['image_id'] for r in rows} - set(images), images)
     ids = Counter(plain_id(row.get('id')) for row in rows)
     free = max((i for i in ids if isinstance(i, int)), default=0)
-    kept = []
+    kept, seen = [], set[int]()
     for row, where in zip(rows, places):
         if row['image_id'] in meant:
             row['image_id'] = meant[row['image_id']]
@@ -432,6 +442,10 @@ def _listed(rows: list[dict], places: list[str], images: Mapping[Any, dict],
                 report.drop(cause, where)
                 continue
             _set_area(row, w, h, where, report)
+        same = hash((row['image_id'], row.get('category_id'), *row['bbox']))
+        if same in seen:
+            report.change(REPEATED, where)
+        seen.add(same)
         row['id'] = plain_id(row.get('id'))
         if row['id'] is None:
             free += 1

@@ -1,31 +1,47 @@
 """Error of data that a user has to correct, and reading of small files of users."""
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from glip_mm.limits import JSON_BYTES
+from glip_mm.text.safe_json import load_json
+
+#: Encodings of old programs; the last fits anything.
+LEGACY = ('cp1252', 'latin-1')
 
 
 class DataError(ValueError):
     """Data that cannot be used as they are. Tools print only the message, so it must say all."""
 
 
-def read_text(path: str | Path) -> str:
-    """Read a text file in UTF-8, with a byte order mark or without.
+def read_text(path: str | Path, encodings: Sequence[str] = ()) -> str:
+    """Read a text file in UTF-8, or in UTF-16 if it says so.
+
+    Args:
+        path: Path of the file; a byte order mark is no part of the text.
+        encodings: Encodings to try if it is neither.
 
     Raises:
         FileNotFoundError: If there is no such file.
         DataError: If it has another encoding.
     """
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(f"'{path}' is missing, or no regular file")
-    try:
-        return Path(path).read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise DataError(f"'{path}' is not in UTF-8 ({error}): save it in that encoding") from error
+    content = Path(path).read_bytes()
+    own = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+    for encoding in (own, *encodings):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError as error:
+            reason = error
+    raise DataError(f"'{path}' is not in UTF-8 ({reason}): save it in that encoding")
 
 
 def read_json(path: str | Path, **options: Any) -> Any:
-    """Read a JSON file of a user.
+    """Read a JSON file that may come from anywhere.
 
     Args:
         path: Path of the file.
@@ -33,11 +49,17 @@ def read_json(path: str | Path, **options: Any) -> Any:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        DataError: If it is not JSON in UTF-8.
+        DataError: If it is not JSON in UTF-8, too large, or nested too deeply; names the line.
     """
+    if os.path.isfile(path) and os.path.getsize(path) > JSON_BYTES.value:
+        raise DataError(f"'{path}' has {os.path.getsize(path):,} bytes, more than {JSON_BYTES}")
     try:
-        return json.loads(read_text(path), **options)
+        return load_json(read_text(path), **options)
     except DataError:
         raise
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"'{path}' is no JSON ({error}): write it again") from error
+    except json.JSONDecodeError as error:
+        raise DataError(f"'{path}' line {error.lineno} is no JSON ({error.msg}): write or export "
+                        'it again') from error
+    except ValueError as error:
+        raise DataError(f"'{path}' is no JSON that can be read ({error}): write or export it "
+                        'again') from error

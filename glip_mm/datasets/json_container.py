@@ -18,11 +18,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from glip_mm.limits import JSON_ELEMENT
+
 from .data_error import DataError
 
 _WINDOW = 1 << 22
-#: Characters; no element of these formats comes near, a larger one means a broken file.
-_LARGEST_ELEMENT = 1 << 26
 _SPACE = re.compile(r'[ \t\r\n]*')
 
 
@@ -113,7 +113,10 @@ class _Window:
                 raise DataError(f"'{self.path}' is nested too deeply near {self.at}: it is not of "
                                 'the format it is read as') from None
             except ValueError:
-                if self.ended or len(self.text) - self.position > _LARGEST_ELEMENT:
+                # no element of these formats comes near: a larger one means a broken file
+                if len(self.text) - self.position > JSON_ELEMENT.value:
+                    raise self.broken(f'a value of fewer characters than {JSON_ELEMENT}') from None
+                if self.ended:
                     raise self.broken('a value') from None
             self.grow()
 

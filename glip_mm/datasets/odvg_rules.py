@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeGuard
 
+from glip_mm.limits import CAPTION
+
 MIXED_UP = 'category of another label'
 #: Cause -> remedy. Causes are short, so that they can be counted.
 REMEDIES = {
@@ -45,8 +47,6 @@ HARMLESS = frozenset({'box sticks out', 'wrong category', 'phrase differs', 'lon
                       'duplicate row'})
 #: Bound of sides, coordinates, labels and scores: what an index and float32 can hold.
 LIMIT = 1 << 31
-#: Bound of the characters of a caption: tokenizing a whole file of text takes minutes.
-MAX_CAPTION = 1 << 16
 
 _NUMBERS = frozenset({int, float})
 _shown = reprlib.Repr()  # of any value: neither long nor deep
@@ -335,9 +335,9 @@ def _clean_grounding(check: RowCheck, content: object, width: int, height: int) 
         check.fatal('grounding.caption', 'missing field' if caption is None else 'wrong type',
                     f'caption is {_shown.repr(caption)}, not text')
         return None
-    if len(caption) > MAX_CAPTION:
+    if len(caption) > CAPTION.value:
         check.fatal('grounding.caption', 'long caption',
-                    f'caption has {len(caption)} characters, more than {MAX_CAPTION}')
+                    f'caption has {len(caption):,} characters, more than {CAPTION}')
         return None
     if not isinstance(content.get('regions'), list):
         check.fatal('grounding.regions', 'wrong type',

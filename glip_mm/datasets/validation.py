@@ -1,7 +1,6 @@
 """Validation of whole ODVG files, in several processes."""
 
 import hashlib
-import json
 import os
 from array import array
 from collections import Counter
@@ -17,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from glip_mm.image_decoding import decode_image, open_image, require_regular_file
+from glip_mm.text.safe_json import load_json
 
 from .label_map import checked_label_map
 from .odvg_rules import REMEDIES, Problem, RowCheck, check_row
@@ -168,9 +168,9 @@ def _check_part(begin: int, path: str, end: int, label_map: Mapping[int, str] | 
         number += 1
         key = 0
         try:
-            row = json.loads(line)
+            row = load_json(line)
             check = check_row(row, label_map)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             check = RowCheck().fatal('line', 'not JSON', str(error))
         if check.record is not None:
             key = _key(check.record)

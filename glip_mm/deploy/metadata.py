@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from glip_mm.safe_config import check_steps
+from glip_mm.text.safe_json import load_json
 from glip_mm.version import __version__
 
 from .detector import FixedVocabularyDetector
@@ -93,8 +94,8 @@ class Metadata:
         if KEY not in strings:
             raise ValueError(f"the file has no metadata '{KEY}': export.py did not make it")
         try:
-            content = json.loads(strings[KEY])
-        except (ValueError, RecursionError) as error:
+            content = load_json(strings[KEY])
+        except ValueError as error:
             raise ValueError(f"the file's metadata '{KEY}' is no JSON ({error}): export the model "
                              'again') from None
         if not isinstance(content, dict):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from glip_mm.text.safe_json import load_json
+
 from .detector import FixedVocabularyDetector
 from .metadata import KEY, Metadata
 
@@ -46,7 +48,7 @@ def load_pt2(content: bytes | str | Path) -> tuple[Callable, Metadata]:
     extra = {KEY: ''}
     source = io.BytesIO(content) if isinstance(content, bytes) else str(content)
     program = torch.export.load(source, extra_files=extra)
-    return program.module(), Metadata.from_strings(json.loads(extra[KEY]))
+    return program.module(), Metadata.from_strings(load_json(extra[KEY]))
 
 
 def to_aot(program: torch.export.ExportedProgram, metadata: Metadata) -> bytes:

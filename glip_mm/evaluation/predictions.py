@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glip_mm.atomic_files import remove_temporary, write_atomically
+from glip_mm.datasets.data_error import read_json
+from glip_mm.limits import EXPANSION
+from glip_mm.text.safe_json import load_json
 
 from .stored_values import decode, encode
 
@@ -185,7 +188,7 @@ class _Part:
     def __init__(self, path: Path) -> None:
         with _reading(path) as content:
             self.arrays = {k: content[k] for k in content.files}
-        text = json.loads(self.arrays.pop('records').tobytes())
+        text = load_json(self.arrays.pop('records').tobytes())
         self.records, self.values = text['records'], [decode(t) for t in text['texts']]
         self.ends = np.cumsum(self.arrays['counts'])
         self.truth_ends = np.cumsum(np.maximum(self.arrays['gt_counts'], 0))
@@ -228,8 +231,9 @@ def _reading(path: Path) -> Iterator[Any]:
     size = path.stat().st_size
     with zipfile.ZipFile(path) as archive:
         claimed = sum(member.file_size for member in archive.infolist())
-    if claimed > size:
-        raise ValueError(f'its {size:,} bytes stand for {claimed:,}')
+    if claimed > EXPANSION.value * size:
+        raise ValueError(f'its {size:,} bytes stand for {claimed:,}, more times their number than '
+                         f'{EXPANSION}')
     with np.load(path) as content:
         for name in content.files:
             _check_size(content.zip, name)
@@ -278,11 +282,11 @@ def _damage_named(path: Path) -> Iterator[None]:
 
 def _read_meta(path: Path) -> dict[str, Any]:
     try:
-        meta = json.loads(path.read_text(encoding='utf-8'))
+        meta = read_json(path)
         if not isinstance(meta, dict) or not isinstance(meta.get('fingerprint', {}), dict):
             raise ValueError(f'it holds {str(meta)[:60]}')
         return meta
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"'{path}' is damaged ({error}): delete the folder '{path.parent}' and "
                          'run the test again') from error
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from glip_mm.text.safe_json import load_json
+
 
 def encode(value: Any) -> str:
     """Encode a value as JSON text for :func:`decode`.
@@ -19,7 +21,7 @@ def encode(value: Any) -> str:
 
 def decode(text: str) -> Any:
     """Decode the text of :func:`encode`; tensors become arrays, paths become text."""
-    return _rich(json.loads(text))
+    return _rich(load_json(text))
 
 
 def _plain(value: Any) -> Any:

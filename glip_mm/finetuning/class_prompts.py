@@ -1,9 +1,10 @@
 """Wordings of classes in the prompt, from a user's JSON file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from glip_mm.datasets.data_error import DataError, read_json
 
 KEYS = ('phrase', 'prefix', 'suffix', 'synonyms')
 
@@ -38,11 +39,11 @@ def read_class_prompts(path: str | Path | None, classes: Sequence[str]) -> Class
     if path is None:
         return ClassPrompts({}, {})
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        content = read_json(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"prompts '{path}' is missing") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"prompts '{path}' is not valid JSON ({error})") from error
+    except DataError as error:
+        raise DataError(f'prompts {error}') from error
     if not isinstance(content, dict):
         raise ValueError(f"prompts '{path}' must be {{class: {{phrase, prefix, suffix, synonyms}}}}"
                          f', got a {type(content).__name__}')

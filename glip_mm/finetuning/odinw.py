@@ -1,10 +1,11 @@
 """Data sets of ODinW, as described in ``configs/_base_/datasets/odinw.json``."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from glip_mm.datasets.data_error import read_json
 
 from .splits import Split, Splits, check_splits
 
@@ -21,7 +22,7 @@ def odinw_rows(path: str | Path, subset: str | None = None) -> list[dict[str, An
         ValueError: If it is not of this form.
     """
     try:
-        rows = json.loads(Path(path).read_text(encoding='utf-8'))['odinw']
+        rows = read_json(path)['odinw']
     except FileNotFoundError:
         raise FileNotFoundError(f"list of data sets '{path}' is missing: check --sets") from None
     except (ValueError, KeyError, TypeError) as error:

@@ -1,6 +1,5 @@
 """Candidate wordings of classes, from a user's file and from templates."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import yaml
 
 from glip_mm.text import clean_name
+from glip_mm.text.safe_json import load_json
 from glip_mm.text.safe_yaml import load_yaml
 
 from .class_prompts import as_override, check_entry, has_words
@@ -66,10 +66,10 @@ def read_candidates(path: str | Path, classes: Sequence[str]) -> dict[str, list[
     path, where = Path(path), f"candidates '{path}'"
     try:
         text = path.read_text(encoding='utf-8')
-        content = load_yaml(text) if path.suffix in ('.yml', '.yaml') else json.loads(text)
+        content = load_yaml(text) if path.suffix in ('.yml', '.yaml') else load_json(text)
     except FileNotFoundError:
         raise FileNotFoundError(f'{where} is missing') from None
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         kind = 'YAML' if path.suffix in ('.yml', '.yaml') else 'JSON'
         raise ValueError(f'{where} is not valid {kind} ({error})') from error
     if not isinstance(content, dict) or not content:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.image_suffixes import is_image
 
 from .caption_rows import CaptionRows, Start
 from .sample import Sample
@@ -52,21 +52,22 @@ class FolderList:
             files = {entry.name: entry for entry in entries}
         stems = {name: os.path.splitext(name) for name in files}
         captions = {stem: name for name, (stem, suffix) in stems.items()
-                    if suffix.lower() == _CAPTION_SUFFIX and not _is_folder(files[name])}
+                    if suffix.lower() == _CAPTION_SUFFIX and not _is_folder(files[name])
+                    and not name.startswith('._')}
         used = set()
         alone = 0
         for name in sorted(files):
             stem, suffix = stems[name]
             if _is_folder(files[name]):
                 yield from self._walk(files[name].path, f'{prefix}{name}/', parents | {identity})
-            elif suffix.lower() in IMAGE_SUFFIXES:
+            elif is_image(name):
                 caption = captions.get(stem)
                 self._add(prefix, files[name])
                 if caption is not None:
                     used.add(caption)
                     self._add(prefix, files[caption])
                 yield prefix + name, caption and prefix + caption
-            elif suffix.lower() == _CAPTION_SUFFIX:
+            elif suffix.lower() == _CAPTION_SUFFIX and not name.startswith('._'):
                 alone += 1
             else:
                 self.left_out[f'{suffix.lower() or "other"} files'] += 1

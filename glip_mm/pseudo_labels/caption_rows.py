@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.text.safe_json import load_json
 
 from .sample import Sample
 
@@ -138,8 +138,8 @@ class CaptionRows:
                           f'line {where.line}: {detail}')
         if self.separator is None:
             try:
-                row = json.loads(record)
-            except (ValueError, RecursionError) as error:
+                row = load_json(record)
+            except ValueError as error:
                 return fault('not JSON', str(error))
             if not isinstance(row, dict):
                 return fault('not JSON', f'an object is expected, found a {type(row).__name__}')
@@ -150,6 +150,8 @@ class CaptionRows:
         else:
             row = dict(zip(self.columns, record))
         name = next((row[k] for k in FILE_KEYS if row.get(k)), None)
+        if isinstance(name, str):  # written on Windows
+            name = name.replace('\\', '/')
         caption = next((row[k] for k in CAPTION_KEYS if row.get(k)), None)
         try:
             # names in a file without --images may be absolute

@@ -17,12 +17,13 @@ from typing import Any
 from mmengine.logging import MMLogger
 
 from glip_mm.atomic_files import replacing, write_atomically
-from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.storage.file_identity import identify, place
 from glip_mm.datasets.storage.tar_members import BrokenTar, tar_members
 from glip_mm.file_lock import exclusive
-from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.image_suffixes import IMAGE_SUFFIXES, is_image
+from glip_mm.text.safe_json import load_json
 
 from .caption_folder import FolderList, ListedFolder
 from .caption_rows import SEPARATORS, CaptionRows, Start
@@ -191,7 +192,7 @@ def _tar_shards(path: Path, tars: Sequence[Path], folder: Path) -> list[Shard]:
     begun = _read_record(folder)
     if begun is None:
         others = Counter('images beside .tar files' for file in (path.iterdir() if path.is_dir()
-                         else ()) if file.suffix.lower() in IMAGE_SUFFIXES)
+                         else ()) if is_image(file.name))
         _report_left_out(path, others)
     elif begun['source'] != now:
         for name, before in begun['source'].items():
@@ -216,7 +217,7 @@ def _identity(tar: Path) -> dict[str, Any]:
 
 def _read_record(folder: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((folder / RECORD).read_text(encoding='utf-8'))
+        return read_json(folder / RECORD)
     except FileNotFoundError:
         return None
 
@@ -261,8 +262,8 @@ def _tar_samples(path: Path) -> Iterator[Sample]:
 def _tar_sample(key: str, parts: dict[str, bytes]) -> Sample:
     suffix = next((s[1:] for s in IMAGE_SUFFIXES if s[1:] in parts), None)
     try:
-        fields = dict(json.loads(parts.get('json', b'{}')))
-    except (ValueError, TypeError, RecursionError):
+        fields = dict(load_json(parts.get('json', b'{}')))
+    except (ValueError, TypeError):
         fields = {}
     sample = Sample(f'{key}.{suffix}' if suffix else key, None,
                     parts[suffix] if suffix else None, fields)

@@ -17,6 +17,7 @@ from glip_mm.atomic_files import replacing, write_atomically
 from glip_mm.datasets.converters.records import json_line
 from glip_mm.datasets.data_error import DataError
 from glip_mm.file_lock import exclusive
+from glip_mm.text.safe_json import load_json
 
 from .captioned_images import Shard, UnreadableShard
 from .sample import Sample
@@ -203,7 +204,7 @@ def finish(shards: Sequence[Shard], folder: Path, lost: Mapping[str, str]) -> No
     with replacing(folder / 'rejects.jsonl') as out:
         for _, files in done:
             for line in files.rejects.read_bytes().splitlines(keepends=True):
-                counts[json.loads(line)['cause']] += 1
+                counts[load_json(line)['cause']] += 1
                 out.write(line)
     for shard, files in done:
         if shard.is_tar:

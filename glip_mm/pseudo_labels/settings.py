@@ -9,7 +9,7 @@ from mmengine.config import Config
 from torch import nn
 
 from glip_mm.atomic_files import write_atomically
-from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.evaluation.fingerprint import weights_digest
 from glip_mm.version import __version__
 
@@ -56,7 +56,7 @@ def check_settings(folder: Path, facts: dict[str, Any]) -> None:
     if not path.exists():
         write_atomically(path, (json.dumps(facts, indent=1) + '\n').encode())
         return
-    refuse_changes(folder, 'made with other settings', json.loads(path.read_text(encoding='utf-8')),
+    refuse_changes(folder, 'made with other settings', read_json(path),
                    facts)
 
 

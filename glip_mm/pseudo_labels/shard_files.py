@@ -1,7 +1,8 @@
 """Result files of a shard."""
 
-import json
 from pathlib import Path
+
+from glip_mm.text.safe_json import load_json
 
 #: Cause of the reject that stands for the part of a shard which cannot be read.
 BROKEN_SHARD = 'broken shard'
@@ -26,5 +27,5 @@ class ShardFiles:
     def broken(self) -> str:
         """Return why the shard was not read to its end; empty if it was."""
         rejects = self.rejects.read_bytes().splitlines()
-        last = json.loads(rejects[-1]) if rejects else {}
+        last = load_json(rejects[-1]) if rejects else {}
         return last['detail'] if last.get('cause') == BROKEN_SHARD else ''

@@ -1,8 +1,9 @@
 """Knowledge files: definitions of classes that follow their names in a prompt."""
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from glip_mm.text.safe_json import load_json
 
 from .names import clean_name
 
@@ -115,8 +116,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError(f"knowledge '{path}' is not a text in UTF-8 ({error})") from error
     if path.suffix == '.json':
         try:
-            content = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            content = load_json(text)
+        except ValueError as error:
             raise ValueError(f"knowledge '{path}' is not valid JSON ({error})") from error
     elif path.suffix in ('.yaml', '.yml'):
         content = _load_yaml(path, text)

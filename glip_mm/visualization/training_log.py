@@ -1,7 +1,6 @@
 """Read the logs that MMEngine writes while it trains."""
 
 import difflib
-import json
 import logging
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 from mmengine.logging import print_log
+
+from glip_mm.text.safe_json import load_json
 
 
 class Series(NamedTuple):
@@ -165,7 +166,7 @@ def _read_file(file: Path) -> list[Row]:
         if not line.strip():
             continue
         try:
-            content = json.loads(line)
+            content = load_json(line)
             if not isinstance(content, dict):
                 raise ValueError(f'a {type(content).__name__}')
         except ValueError as error:

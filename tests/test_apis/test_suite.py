@@ -75,7 +75,7 @@ def test_config_of_a_suite(tmp_path):
     assert 'dataset_name' in first.pipeline[-1].meta_keys
     assert [s.type for s in first.pipeline] == [s.type for s in base.test_pipeline]
     assert 'train_dataloader' not in config and 'train_dataloader' in base
-    for text, match in (('{"c": {}}', "'c'"), ('{"a": {"cow": {}}}', "'cow'"), ('{', 'not valid')):
+    for text, match in (('{"c": {}}', "'c'"), ('{"a": {"cow": {}}}', "'cow'"), ('{', 'is no JSON')):
         prompts.write_text(text)
         with pytest.raises(ValueError, match=match):
             suite_config(base, datasets, str(prompts))

@@ -7,7 +7,6 @@ import tarfile
 
 import pytest
 
-from glip_mm.datasets.converters import text_file
 from glip_mm.datasets.converters.text_file import lines_of
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.json_container import iterate_container
@@ -34,17 +33,17 @@ def test_rows_without_end(tmp_path):
 
 
 def test_lines_of_compressed_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_file, 'LONGEST', 1 << 16)
+    monkeypatch.setenv('GLIP_MM_MAX_LINE_BYTES', str(1 << 16))
     with gzip.open(tmp_path / 'a.csv.gz', 'wb') as file:
         file.write(b'a,b\n' + b'x' * (1 << 17))
     found = lines_of(tmp_path / 'a.csv.gz')
     assert next(found) == b'a,b\n'
-    with pytest.raises(DataError, match='line 2 has more than 65,536 bytes'):
+    with pytest.raises(DataError, match='more bytes than 65,536 .GLIP_MM_MAX_LINE_BYTES'):
         next(found)
 
 
 def test_members_that_are_mostly_holes(tmp_path, monkeypatch):
-    monkeypatch.setattr(members, 'LARGEST_MEMBER', 1 << 16)
+    monkeypatch.setenv('GLIP_MM_MAX_TAR_MEMBER', str(1 << 16))
     with tarfile.open(tmp_path / 's.tar.gz', 'w:gz') as tar:
         for name, size in (('a.jpg', 1 << 17), ('b.jpg', 1 << 10)):
             member = tarfile.TarInfo(name)
@@ -62,6 +61,9 @@ def test_members_that_are_mostly_holes(tmp_path, monkeypatch):
         tar.addfile(sparse, io.BytesIO(bytes(512)))
     (member, content), = members.tar_members(tmp_path / 's.tar', read=True)
     assert member.size == 1 << 15 and content == b''
+    monkeypatch.setenv('GLIP_MM_MAX_EXPANSION', '100')
+    (_, content), = members.tar_members(tmp_path / 's.tar', read=True)
+    assert len(content) == 1 << 15
 
 
 def test_images_that_are_lines():

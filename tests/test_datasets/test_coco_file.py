@@ -13,6 +13,8 @@ from glip_mm.datasets.coco_file import (
     NO_SIZE,
     NOT_AN_OBJECT,
     PLACEHOLDER,
+    REPEATED,
+    SAME_FILE,
     categories_of,
     read_coco,
     read_with_report,
@@ -154,3 +156,17 @@ def test_a_category_that_only_groups_the_others_is_no_class(tmp_path):
 def test_a_number_without_end_is_no_name(tmp_path):
     with pytest.raises(DataError, match=r"categories\[0\] is .* a text 'name'"):
         read_coco(write(tmp_path, categories=(0, dict(name=10 ** 400))))
+
+
+def test_repetitions_are_kept_and_said(tmp_path):
+    path = write(tmp_path, images=(1, dict(file_name='0.jpg')),
+                 annotations=(1, dict(image_id=0, id=9)))
+    content, report = read_with_report(path)
+    assert len(content['images']) == len(content['annotations']) == 3
+    assert report.changed == {SAME_FILE: 1, REPEATED: 1}
+    assert report.examples[REPEATED] == 'annotations[1]'
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(DataError, match='is a folder, not an annotation file.*convert_folder'):
+        coco_records(tmp_path)

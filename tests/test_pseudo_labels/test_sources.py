@@ -137,6 +137,26 @@ def test_images_of_rows_lie_elsewhere(data, find, tmp_path):
     assert [s.image for s in samples(find(path, data))] == [data / '0.jpg']
 
 
+def test_paths_as_windows_writes_them(data, find):
+    path = write_rows(data / 'rows.csv', [dict(filename='.\\sub\\0.jpg', caption='a dog')])
+    (data / 'sub').mkdir()
+    (data / 'sub/0.jpg').write_bytes(jpeg())
+    sample, = samples(find(path))
+    assert sample.image == data / 'sub/0.jpg' and not sample.fault
+
+
+def test_files_of_macos_are_no_images(data, find, tmp_path, logged):
+    folder = tmp_path / 'mac'
+    folder.mkdir()
+    for name in ('a.jpg', '._a.jpg'):
+        (folder / name).write_bytes(jpeg() if name == 'a.jpg' else b'Mac OS X')
+        (folder / name).with_suffix('.txt').write_text('a dog')
+    assert [s.name for s in samples(find(folder))] == ['a.jpg']
+    write_tar(tmp_path / 'mac.tar', [(name, path.read_bytes()) for path in sorted(folder.iterdir())
+                                     for name in [path.name]])
+    assert [s.name for s in samples(find(tmp_path / 'mac.tar'))] == ['a.jpg']
+
+
 def test_rows_that_say_nothing(data, find):
     (data / 'a.jsonl').write_text('{"image": "0.jpg", "text": "a dog"}\nbroken\n[]\n\n'
                                   '{"image": "2.jpg", "caption": 3}\n{"caption": "x", "url": 1}\n')

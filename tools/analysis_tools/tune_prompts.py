@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
+from glip_mm.datasets.data_error import read_json
 from glip_mm_cli.options import parse_early
 
 SETS = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'odinw.json'
@@ -109,7 +110,7 @@ def claim(work_dir: Path, now: dict[str, str]) -> None:
     """
     path = work_dir / 'run.json'
     if path.is_file():
-        found = differences(json.loads(path.read_text(encoding='utf-8')), now)
+        found = differences(read_json(path), now)
         if found:
             raise ValueError(f"'{work_dir}' is of a run with other settings: give another "
                              '--work-dir, or remove it\n  ' + '\n  '.join(found[:20]))

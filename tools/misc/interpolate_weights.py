@@ -18,6 +18,7 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from glip_mm.datasets.data_error import read_json
 from glip_mm_cli.ending import end_clearly
 from glip_mm_cli.options import check_checkpoint
 
@@ -101,7 +102,7 @@ def main() -> None:
         path = out / f'alpha_{alpha:g}.pth'
         note = out / f'alpha_{alpha:g}.json'
         current = (note.is_file()
-                   and json.loads(note.read_text(encoding='utf-8')).get('source') == source)
+                   and read_json(note).get('source') == source)
         if not (current and (path.is_file() or args.keep == 'none' and _tested(out, alpha, tasks))):
             write_checkpoint(dict(state_dict=interpolate_weights(base, tuned, alpha),
                                   meta=dict(alpha=alpha)), path)

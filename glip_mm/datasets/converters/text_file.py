@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from glip_mm.datasets.data_error import DataError
+from glip_mm.limits import LINE_BYTES
 
 #: Bytes of a file that are looked at to know its format.
 PIECE = 1 << 16
-#: Bytes of a line, at most: a gzip file of a megabyte can hold one of a gigabyte.
-LONGEST = 1 << 26
 
 
 def lines_of(path: str | Path) -> Iterator[bytes]:
@@ -28,13 +27,13 @@ def lines_of(path: str | Path) -> Iterator[bytes]:
     with open(path, 'rb') as raw:
         zipped = raw.read(2) == b'\x1f\x8b'
         raw.seek(0)
-        number = 0
+        number, longest = 0, LINE_BYTES.value
         try:
             file = gzip.open(raw, 'rb') if zipped else raw
-            for number, line in enumerate(iter(partial(file.readline, LONGEST + 1), b''), 1):
-                if len(line) > LONGEST:
-                    raise DataError(f"'{path}' line {number} has more than {LONGEST:,} bytes: it "
-                                    'is not of the format it is read as')
+            for number, line in enumerate(iter(partial(file.readline, longest + 1), b''), 1):
+                if len(line) > longest:
+                    raise DataError(f"'{path}' line {number} has more bytes than {LINE_BYTES}: "
+                                    'it is not of the format it is read as')
                 yield line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"'{path}' is a broken gzip file after line {number} ({error}): fetch "

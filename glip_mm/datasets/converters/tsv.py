@@ -1,20 +1,19 @@
 """The published TSV bundles to ODVG records: detection (Objects365 ...) and captions with boxes."""
 
 import base64
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from glip_mm.atomic_files import remove_temporary, write_atomically
 from glip_mm.datasets.boxes import LARGEST, MALFORMED, fit_box, four_numbers
-from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.report import Report
 from glip_mm.image_decoding import open_image
+from glip_mm.text.safe_json import load_json
 
 from .phrases import NO_SPAN, Regions, good_spans, pairs_of
 from .records import Records
-from .tsv_files import RowFile, TSVBundle
+from .tsv_files import RowFile, TSVBundle, read_row_numbers
 
 NO_SIZE = 'row without the size of its image'
 BAD_ROW = 'row that is not a key and JSON'
@@ -27,11 +26,9 @@ BAD_NAME = 'key that is no name of an image file'
 def parse_size(cell: str) -> tuple[int, int] | None:
     """Parse height and width from the second cell of an ``hw`` row, in any of its three forms."""
     try:
-        content = json.loads(cell)
+        content = load_json(cell)
     except ValueError:
         content = cell.split()
-    except RecursionError:
-        return None
     if isinstance(content, list) and len(content) == 1:
         content = content[0]
     try:
@@ -157,11 +154,7 @@ class ImageRows:
         self.rows = RowFile(bundle.paths['img'])
         self.by_id = None
         if 'imageid2idx' in bundle.paths:
-            path = bundle.paths['imageid2idx']
-            self.by_id = read_json(path)
-            if not isinstance(self.by_id, dict) or not all(
-                    type(row) is int for row in self.by_id.values()):
-                raise DataError(f"'{path}' is no index of images: it must be {{id: row}}")
+            self.by_id = read_row_numbers(bundle.paths['imageid2idx'])
 
     def find(self, row: int, key: str, content: object) -> tuple[int, int] | None:
         """Find offset and length in bytes of a row's encoded image; None if it has none."""
@@ -228,8 +221,8 @@ def _records(bundle: TSVBundle, lines: Sequence[int], labels: RowFile, sizes: Ro
         where = f'{labels.path.name} line {row + 1}'
         try:
             cells = labels.row(int(row))
-            key, content = cells[0], json.loads(cells[1])
-        except (IndexError, ValueError, RecursionError):
+            key, content = cells[0], load_json(cells[1])
+        except (IndexError, ValueError):
             report.drop(BAD_ROW, where)
             continue
         name = pattern.format(key=key)

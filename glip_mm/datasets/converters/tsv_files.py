@@ -1,13 +1,13 @@
 """TSV bundles on disk: files of rows with an offset index, listed in a YAML file."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from glip_mm.datasets.data_error import DataError, read_text
+from glip_mm.datasets.data_error import DataError, read_json, read_text
 from glip_mm.datasets.data_paths import below
+from glip_mm.datasets.odvg_rules import is_count
 from glip_mm.text.safe_yaml import load_yaml
 
 KEYS = ('img', 'label', 'hw', 'linelist', 'imageid2idx', 'labelmap', 'jsondict')
@@ -101,20 +101,31 @@ class RowFile:
 def _label_map(path: Path) -> dict[int, str]:
     """Read index -> name in the file's own numbering, without ``__background__``."""
     text = read_text(path)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError:
+    if text.lstrip()[:1] in ('{', '['):
+        content = read_json(path)
+    else:
         names = [line.split('\t')[0].strip() for line in text.splitlines() if line.strip()]
         content = {name: i for i, name in enumerate(names, 1)}
-    except (ValueError, RecursionError):  # numbers without end, lists without end
-        content = None
     if isinstance(content, dict) and isinstance(content.get('label_to_idx'), dict):
         content = content['label_to_idx']
-    if not isinstance(content, dict) or not all(isinstance(i, int) for i in content.values()):
+    if not isinstance(content, dict) or not all(map(is_count, content.values())):
         raise DataError(f"'{path}' is no label map: it must be {{name: index}}, with or without "
                          "'label_to_idx' around it, or one name a line")
     return {i: name for name, i in sorted(content.items(), key=lambda item: item[1])
             if name != '__background__'}
+
+
+def read_row_numbers(path: Path) -> dict[str, int]:
+    """Read ``{image id: row}``.
+
+    Raises:
+        DataError: If it is anything else.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not all(map(is_count, content.values())):
+        raise DataError(f"'{path}' (imageid2idx) must be {{image id: row number}}, got "
+                        f'{str(content)[:80]}')
+    return content
 
 
 class TSVBundle:

@@ -5,7 +5,6 @@ for one fixed layout each, stop at what :func:`~glip_mm.datasets.coco_file.plain
 do not count what they leave out.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,8 @@ from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.image_size import size_below
 from glip_mm.datasets.report import Report
-from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.image_suffixes import is_image
+from glip_mm.text.safe_json import load_json
 
 from .base import ALIASES, Sniffed, SplitFiles, split_name
 from .base import Format as _Format
@@ -84,7 +84,7 @@ def is_broken(path: Path) -> bool:
 
 def _is_json(content: bytes) -> bool:
     try:
-        return isinstance(json.loads(content), dict)
+        return isinstance(load_json(content), dict)
     except ValueError:
         return False
 
@@ -202,7 +202,7 @@ def find_images(names: Sequence[str], folder: Path, ann_file: Path, split: str
         found.
     """
     places = list(_places(folder, ann_file, split))
-    ways: list[Callable[[str], str]] = [_same, _last]
+    ways: list[Callable[[str], str]] = [_same, _last, _swapped, _last_swapped]
     best: tuple[int, int, Path, Callable[[str], str]] | None = None
     for rank, (way, place) in enumerate((w, p) for w in ways for p in places):
         hits = sum(_is_below(place, way(name)) for name in names if way(name))
@@ -236,6 +236,16 @@ def _last(name: str) -> str:
     return PurePosixPath(name).name
 
 
+def _swapped(name: str) -> str:
+    """Write the suffix in the other case: Windows and macOS find ``a.JPG`` as ``a.jpg``."""
+    stem, suffix = os.path.splitext(name)
+    return stem + suffix.swapcase()
+
+
+def _last_swapped(name: str) -> str:
+    return _swapped(_last(name))
+
+
 def _places(folder: Path, ann_file: Path, split: str) -> Iterator[Path]:
     bases = dict.fromkeys([ann_file.parent, folder])
     for base in bases:
@@ -253,7 +263,7 @@ def _all_images(folder: Path) -> Iterator[Path]:
     for base, _, names in os.walk(folder):
         for name in names:
             seen += 1
-            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
+            if is_image(name):
                 yield Path(base, name)
         if seen > LOOKED_AT:
             return

@@ -1,6 +1,5 @@
 """Formats with an annotation for each image: images of a folder, and their boxes as a split."""
 
-import json
 import math
 import os
 from collections import Counter
@@ -8,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from posixpath import basename, dirname, join, normpath, splitext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from glip_mm.datasets.coco_file import Placed, content_of
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.image_size import image_size
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
-from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.image_suffixes import is_image
 
 from .base import Sniffed, SplitFiles, split_name
 
@@ -58,26 +57,6 @@ class Annotated(NamedTuple):
     height: object = None
 
 
-def read_text(path: str | Path, encodings: Sequence[str] = ('utf-8-sig', 'cp1252', 'latin-1')
-              ) -> str:
-    """Read a text file in the first encoding that fits.
-
-    Raises:
-        FileNotFoundError: If it is no regular file.
-    """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"'{path}' is no regular file")
-    content = Path(path).read_bytes()
-    if content[:2] in (b'\xff\xfe', b'\xfe\xff'):
-        encodings = ('utf-16', *encodings)
-    for encoding in encodings:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return content.decode('latin-1')
-
-
 def head(path: str | Path, size: int = 1 << 16) -> bytes:
     """Return the beginning of a file; empty if it cannot be read."""
     try:
@@ -87,27 +66,6 @@ def head(path: str | Path, size: int = 1 << 16) -> bytes:
             return file.read(size)
     except OSError:
         return b''
-
-
-def read_json(path: str | Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        FileNotFoundError: If it is no regular file.
-        DataError: If it is not JSON; names the line.
-    """
-    try:
-        return json.loads(read_text(path, ('utf-8-sig',)))
-    except json.JSONDecodeError as error:
-        raise DataError(f"'{path}' line {error.lineno} is no JSON: {error.msg}; export it "
-                        'again') from None
-    except RecursionError:
-        raise DataError(f"'{path}' is nested too deeply to be of a labelling tool") from None
-
-
-def is_image(name: str) -> bool:
-    """Return whether a file has the suffix of an image."""
-    return splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def walk(folder: str | Path, depth: int = 32, most: int | None = None, each: int | None = None

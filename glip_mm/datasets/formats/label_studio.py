@@ -17,8 +17,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from glip_mm.datasets.boxes import MALFORMED
 from glip_mm.datasets.coco_file import plain_number
-from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.report import Report
+from glip_mm.image_suffixes import is_image
 
 from .base import Format, Sniffed, SplitFiles, split_name
 from .image_annotations import (
@@ -32,9 +33,7 @@ from .image_annotations import (
     head,
     hull,
     in_order,
-    is_image,
     names_in,
-    read_json,
     split_files,
     turned,
 )

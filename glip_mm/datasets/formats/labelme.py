@@ -16,7 +16,7 @@ from posixpath import join
 
 from glip_mm.datasets.boxes import MALFORMED
 from glip_mm.datasets.coco_file import plain_flag, plain_number
-from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.report import Report
 
 from .base import Format, Sniffed, SplitFiles
@@ -31,7 +31,6 @@ from .image_annotations import (
     head,
     hull,
     peek,
-    read_json,
     split_files,
     walk,
 )

@@ -1,6 +1,5 @@
 """ODVG JSON lines, of detection with a label map beside it, or of grounding."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -12,6 +11,7 @@ from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.label_map import read_label_map
 from glip_mm.datasets.odvg_rules import MIXED_UP, check_row
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
+from glip_mm.text.safe_json import load_json
 
 from .annotation_files import GUESSED, by_split, files_in, image_folder, root_of
 from .base import Format, Sniffed, SplitFiles
@@ -61,18 +61,20 @@ def label_map_beside(path: Path) -> Path | None:
     return found[0] if len(found) == 1 else named[-1] if named else None
 
 
-def odvg_records(path: Path, kind: str = '', label_map_file: Path | None = None) -> Records:
-    """Read ODVG lines as they are.
+def odvg_records(path: Path, kind: str = '', label_map_file: Path | None = None,
+                 clean: bool = True) -> Records:
+    """Read ODVG lines.
 
     Args:
         path: The file, plain or compressed by gzip.
         kind: ``'detection'`` or ``'grounding'``; rows of the other kind are left out. Default:
             that of the first line.
         label_map_file: Label map of detection data; default: the one beside the file, if any.
+        clean: Whether boxes that cannot be used are left out, and counted.
 
     Returns:
-        Records that have an image, its size and a list of boxes; boxes are not checked, but a
-        :class:`DataError` is raised if labels and names of classes contradict each other.
+        Records that have an image, its size and a list of boxes. A :class:`DataError` is raised if
+        labels and names of classes contradict each other.
     """
     kind = kind or _kind(_first_line(path))
     label_map = None
@@ -88,8 +90,8 @@ def odvg_records(path: Path, kind: str = '', label_map_file: Path | None = None)
             report.rows_read += 1
             where = f'line {number}'
             try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
+                record = load_json(line)
+            except ValueError:
                 report.drop('line that is not JSON', where)
                 continue
             check = check_row(record, label_map)
@@ -97,22 +99,25 @@ def odvg_records(path: Path, kind: str = '', label_map_file: Path | None = None)
             if mixed is not None:
                 raise DataError(f"'{path}' {where}: {mixed}")
             report.boxes_read += check.boxes
+            usable = check.record
             cause = (f'row of {check.problems[-1].field}: {check.problems[-1].cause}'
-                     if not check.usable else '' if kind in record else
+                     if usable is None else '' if kind in record else
                      f'row without {kind} in a file of {kind}')
-            if cause:
+            if cause or usable is None:
                 report.drop(cause, where)
                 report.drop(WITH_ITS_ROW, where, check.boxes)
                 continue
+            for fault in check.dropped if clean else ():
+                report.drop(f'box: {fault.cause}', f'{where}, {fault.field}')
             report.rows_written += 1
-            report.boxes_written += check.boxes
-            yield record
+            report.boxes_written += check.boxes - len(check.dropped) * clean
+            yield usable if clean else record
 
     return Records(records(), label_map, None, report)
 
 
 def _read(path: Path) -> tuple[dict, Report]:
-    return content_of_records(odvg_records(path, 'detection'), path)
+    return content_of_records(odvg_records(path, 'detection', clean=False), path)
 
 
 def splits(folder: Path) -> Sequence[SplitFiles]:

@@ -130,7 +130,15 @@ def recognise(path: str | Path, name: str | None = None) -> tuple[Format, Sniffe
             raise ValueError(f"format '{name}' is none of {', '.join(FORMATS)}")
         return FORMATS[name], FORMATS[name].sniff(path) or Sniffed(1, 'as was said')
     guesses = [(each, found) for each in FORMATS.values() if (found := each.sniff(path))]
-    return max(guesses, key=lambda guess: guess[1].confidence, default=None)
+    best = max(guesses, key=lambda guess: guess[1].confidence, default=None)
+    if best is None:
+        return None
+    # a format of several names, such as LVIS and COCO, is recognised by the same file
+    others = [f'{each.title} ({found.reason})' for each, found in guesses
+              if found.confidence >= CERTAIN and found.reason.split("'")[1:2] != (
+                  best[1].reason.split("'")[1:2])]
+    note = f'; not read are {" and ".join(others)}: give their path' if others else ''
+    return best[0], best[1]._replace(reason=best[1].reason + note)
 
 
 def open_folder(path: str | Path, name: str | None = None) -> OpenFolder:

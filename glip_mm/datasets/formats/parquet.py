@@ -3,7 +3,6 @@
 Read by PyArrow. The images lie in the files; ``SplitFiles.unpack`` writes them out.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.image_size import image_size, size_below
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.text.safe_json import load_json
 
 from .annotation_files import image_folder, root_of, split_in
 from .base import Format, Sniffed, SplitFiles
@@ -81,7 +81,7 @@ def table_of(path: Path) -> Table | None:
                       if name in schema.names), None)
         if boxes and classes and image:
             try:
-                info = json.loads((schema.metadata or {}).get(b'huggingface', b'{}'))
+                info = load_json((schema.metadata or {}).get(b'huggingface', b'{}'))
                 features = info['info']['features']
             except (ValueError, KeyError, TypeError):
                 features = {}

@@ -1,6 +1,5 @@
 """Tar shards as img2dataset writes them: images with captions, and ODVG records once labelled."""
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -11,7 +10,8 @@ from glip_mm.datasets.converters.records import Records
 from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
 from glip_mm.datasets.storage.tar_members import BrokenTar, tar_members
-from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.image_suffixes import is_image
+from glip_mm.text.safe_json import load_json
 
 from .annotation_files import root_of, split_in
 from .base import Format, Sniffed, SplitFiles
@@ -58,7 +58,7 @@ def samples(path: Path, images: bool = False) -> Iterator[tuple[str, dict, bytes
             if image and text:
                 yield image, text, data
             key, image, text, data = stem, '', {}, None
-        if f'.{suffix.lower()}' in IMAGE_SUFFIXES:
+        if is_image(member.name):
             image, data = Path(member.name).name, content if images else None
         elif suffix in ('json', 'txt'):
             text = _text(content, suffix, text)
@@ -72,8 +72,8 @@ def _text(content: bytes, suffix: str, known: dict) -> dict:
     if suffix == 'txt':
         return known or dict(caption=content.decode('utf-8', 'replace'))
     try:
-        parsed = json.loads(content)
-    except (ValueError, RecursionError):
+        parsed = load_json(content)
+    except ValueError:
         return known
     return parsed if isinstance(parsed, dict) else known
 

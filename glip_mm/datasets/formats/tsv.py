@@ -9,6 +9,7 @@ import yaml
 from glip_mm.datasets.converters.records import Records
 from glip_mm.datasets.converters.tsv import tsv_records
 from glip_mm.datasets.converters.tsv_files import RowFile, TSVBundle
+from glip_mm.datasets.data_error import read_text
 from glip_mm.datasets.report import Report
 from glip_mm.text.safe_yaml import load_yaml
 
@@ -19,7 +20,7 @@ from .records import NO_CLASSES, content_of_records, refusing
 
 def _is_bundle(path: Path) -> bool:
     try:
-        content = load_yaml(path.read_text(encoding='utf-8-sig'))
+        content = load_yaml(read_text(path))
     except (OSError, ValueError, yaml.YAMLError):
         return False
     return (isinstance(content, dict) and isinstance(content.get('label'), str)

@@ -18,8 +18,9 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from glip_mm.datasets.coco_file import plain_flag, plain_number
-from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_error import LEGACY, DataError, read_text
 from glip_mm.datasets.report import Report
+from glip_mm.image_suffixes import is_image
 
 from .base import Format, Sniffed, SplitFiles, split_name
 from .image_annotations import (
@@ -29,9 +30,7 @@ from .image_annotations import (
     by_split,
     guess,
     in_order,
-    is_image,
     peek,
-    read_text,
     split_files,
     walk,
 )
@@ -127,7 +126,7 @@ def half_open(corners: Corners, offsets: tuple[int, int]) -> tuple[float, float,
 def listed_names(path: str | Path) -> list[str]:
     """Return the names in a list of ``ImageSets``: without flags, comments and suffixes."""
     names = []
-    for line in read_text(path).splitlines():
+    for line in read_text(path, LEGACY).splitlines():
         if not line.strip() or line.lstrip().startswith('#'):
             continue
         name, _, flag = line.strip().rpartition(' ')

@@ -16,6 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.data_error import read_json
 
 from .annotations import (
     Picture,
@@ -127,7 +128,7 @@ def _is_complete(root: Path, options: Options) -> bool:
     for name, finished in ((MANIFEST, True), (f'{MANIFEST}.part', False)):
         path = root / name
         if path.exists():
-            found = json.loads(path.read_text(encoding='utf-8'))
+            found = read_json(path)
             if found != wanted:
                 differ = sorted(k for k in wanted if found.get(k) != wanted[k])
                 raise ValueError(

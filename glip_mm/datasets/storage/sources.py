@@ -23,9 +23,10 @@ from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.converters import FORMATS as CONTAINERS
 from glip_mm.datasets.converters import Records, TSVBundle, decode_cell, write_jsonl
-from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.label_map import write_label_map
-from glip_mm.image_suffixes import IMAGE_SUFFIXES
+from glip_mm.image_suffixes import is_image
+from glip_mm.text.safe_json import load_json
 from glip_mm.version import __version__
 
 from .file_identity import digest, fingerprint, place
@@ -137,8 +138,8 @@ def _summary(record: Any) -> tuple[int, int, int]:
 
 def _parse(content: bytes) -> Any:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return load_json(content)
+    except ValueError:
         return None
 
 
@@ -237,7 +238,7 @@ class Source:
 
         def is_current() -> bool:
             try:
-                return lines.is_file() and json.loads(stamp.read_text(encoding='utf-8')) == wanted
+                return lines.is_file() and read_json(stamp) == wanted
             except (OSError, ValueError):
                 return False
 
@@ -291,9 +292,9 @@ class Source:
             BadSample: If it cannot be read.
         """
         try:
-            return json.loads(read_bytes(str(self.files[row['file']]), row['offset'],
-                                         row['length']))
-        except (OSError, EOFError, ValueError, RecursionError) as error:
+            return load_json(read_bytes(str(self.files[row['file']]), row['offset'],
+                                        row['length']))
+        except (OSError, EOFError, ValueError) as error:
             raise BadSample('not JSON', self.where(row),
                             f'{error}; validate the file with tools/misc/validate_odvg.py'
                             ) from error
@@ -385,7 +386,7 @@ def _tar_rows(number: int, path: Path) -> Iterator[Row]:
         for member, _ in tqdm(tar_members(path), desc=f'indexing {path.name}', unit='file',
                               mininterval=1):
             key, _, suffix = member.name.rpartition('.')
-            kind = 'image' if f'.{suffix.lower()}' in IMAGE_SUFFIXES else suffix.lower()
+            kind = 'image' if is_image(member.name) else suffix.lower()
             members.setdefault(key, {})[kind] = member
     except BrokenTar as error:
         broken = error

@@ -13,9 +13,8 @@ from pathlib import Path
 from mmengine.logging import MMLogger
 
 from glip_mm.datasets.data_error import DataError
+from glip_mm.limits import EXPANSION, TAR_MEMBER
 
-#: Bytes of a member that is read, at most; captions and images are far below.
-LARGEST_MEMBER = 1 << 29
 _BLOCK = 512
 #: Zeros that programs may write behind the end mark; a download that reserved space leaves more.
 _PADDING = 1 << 20
@@ -31,8 +30,8 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
     Args:
         path: Path of the tar file.
         read: Whether to read the files; compressed archives can only be read so. Otherwise the
-            content is empty, as is that of a file of more than :data:`LARGEST_MEMBER` bytes or
-            with holes larger than the archive.
+            content is empty, as is that of a file beyond :data:`glip_mm.limits.TAR_MEMBER`, or
+            with holes that make it larger than the archive (``EXPANSION``).
 
     Raises:
         OSError: If the system cannot read it.
@@ -49,8 +48,8 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
         with tar:
             try:
                 for member in tar:
-                    if not member.isreg():
-                        continue
+                    if not member.isreg() or Path(member.name).name.startswith('._'):
+                        continue  # macOS keeps what it knows of a.jpg in ._a.jpg
                     stored = not (read and member.issparse())
                     if stored and tar.fileobj is raw and member.offset_data + member.size > size:
                         raise BrokenTar(f"cut off within '{member.name}'")
@@ -69,11 +68,14 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
 
 def _is_too_large(path: Path, member: tarfile.TarInfo, size: int) -> bool:
     """Return whether a member would fill the memory: its holes or its compression hide the size."""
-    if member.size <= LARGEST_MEMBER and not (member.issparse() and member.size > size):
+    if member.size > TAR_MEMBER.value:
+        why = f'more than {TAR_MEMBER}'
+    elif member.issparse() and member.size > EXPANSION.value * size:
+        why = f'with holes, more times the size of its archive than {EXPANSION}'
+    else:
         return False
-    MMLogger.get_current_instance().warning(
-        "'%s': '%s' is left empty, as it has %s bytes, more than %s and than its archive", path,
-        member.name, f'{member.size:,}', f'{LARGEST_MEMBER:,}')
+    MMLogger.get_current_instance().warning("'%s': '%s' is left empty, as it has %s bytes, %s",
+                                            path, member.name, f'{member.size:,}', why)
     return True
 
 

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.data_error import read_json
 from glip_mm.evaluation.tested_datasets import tested_datasets
 from glip_mm.registry import HOOKS
 
@@ -33,7 +34,7 @@ class ReplacedSamplesHook(Hook):
         path = Path(runner.work_dir) / self.file_name
         if is_main_process() and path.is_file():
             if runner.epoch or runner.iter:
-                self._before.update(json.loads(path.read_text(encoding='utf-8')))
+                self._before.update(read_json(path))
             else:
                 path.unlink()  # of a training that begins anew
 

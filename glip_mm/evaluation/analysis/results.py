@@ -1,6 +1,5 @@
 """Read what a test run left in its work directory."""
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmengine.logging import print_log
 
+from glip_mm.datasets.data_error import read_json
 from glip_mm.datasets.transforms.load_image import color_type_of
 from glip_mm.evaluation.predictions import Prediction, PredictionStore
 from glip_mm.text import CaptionPrompt
@@ -158,7 +158,7 @@ def _read_run(folder: Path, name: str | None = None, quiet: bool = False) -> Res
         raise FileNotFoundError(f"'{folder}' has no metrics.json; give the work directory of a "
                                 'finished tools/test.py')
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = read_json(path)
         metrics = {key: float(value) for key, value in content['metrics'].items()
                    if isinstance(value, (int, float))}
         entries = [dict(entry, num_images=int(entry['num_images']))
@@ -174,8 +174,7 @@ def _read_run(folder: Path, name: str | None = None, quiet: bool = False) -> Res
             seconds=float('nan') if seconds is None else float(seconds),
             config=config.read_text(encoding='utf-8') if config.is_file() else '',
             datasets=[], tolerance=float(content.get('tolerance') or Result.tolerance))
-    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError,
-            ValueError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"'{path}' is no metrics.json of tools/test.py "
                          f'({type(error).__name__}: {error})') from error
     return result if quiet else replace(

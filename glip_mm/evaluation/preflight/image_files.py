@@ -13,6 +13,7 @@ import PIL
 from tqdm import tqdm
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.datasets.data_error import read_json
 from glip_mm.image_decoding import (
     decode_image,
     decode_strictly,
@@ -157,7 +158,7 @@ def _in_threads(function: Callable[[str], ImageFacts], paths: Sequence[str], tit
 
 def _recall(cache: Path) -> None:
     try:
-        content = json.loads(cache.read_text(encoding='utf-8'))
+        content = read_json(cache)
         if content['version'] != _VERSION:
             return
         for path, (stamp, size, *rest) in content['files'].items():
@@ -169,7 +170,7 @@ def _recall(cache: Path) -> None:
 def _remember(cache: Path, found: dict[str, ImageFacts]) -> None:
     files: dict[str, list] = {}
     try:
-        before = json.loads(cache.read_text(encoding='utf-8'))
+        before = read_json(cache)
         files = before['files'] if before['version'] == _VERSION else {}
     except (OSError, ValueError, KeyError, TypeError):
         pass

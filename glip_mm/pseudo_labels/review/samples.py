@@ -1,11 +1,11 @@
 """Drawable samples of labels."""
 
-import json
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from glip_mm.datasets.bad_sample import BadSample
+from glip_mm.datasets.data_error import read_json
 from glip_mm.datasets.transforms.load_image import LoadImage, color_type_of
 from glip_mm.pseudo_labels.label_rows import (
     LabelRow,
@@ -47,7 +47,7 @@ def labelled_color_type(rows: LabelRows) -> str:
     path = rows.files[0].parent.parent / SETTINGS
     if not path.is_file():
         return 'color'
-    return color_type_of(json.loads(path.read_text(encoding='utf-8')).get('pipeline', ()))
+    return color_type_of(read_json(path).get('pipeline', ()))
 
 
 def read_label(row: LabelRow, images: Path | None, label_map: Mapping[int, str] | None = None,

@@ -1,6 +1,5 @@
 """Statistics of labels: scores, phrases, rejects."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from glip_mm.pseudo_labels.label_rows import (
     phrase_text,
     region_boxes,
 )
+from glip_mm.text.safe_json import load_json
 
 #: Number of score bins between 0 and 1, fine enough to choose a threshold.
 BINS = 100
@@ -130,8 +130,8 @@ def count_rejects(folder: Path) -> Counter:
         with open(path, 'rb') as file:
             for number, line in enumerate(file, 1):
                 try:
-                    causes[str(json.loads(line)['cause'])] += 1
-                except (ValueError, KeyError, TypeError, RecursionError) as error:
+                    causes[str(load_json(line)['cause'])] += 1
+                except (ValueError, KeyError, TypeError) as error:
                     raise DataError(f'{path}:{number} is no JSON object with a cause: {error}'
                                     ) from error
     return causes

@@ -162,3 +162,12 @@ def test_a_broken_file_of_a_split_is_named(tmp_path, text, name):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=f"{name}'"):
         open_folder(tmp_path).content('train')
+
+
+@pytest.mark.parametrize('written', ['{}.JPG', 'C:\\data\\{}.JPG'])
+def test_suffixes_in_another_case(tmp_path, written):
+    rows = content([written.format(n) for n in 'ab'])
+    write(tmp_path / 'result.json', tmp_path / 'images', rows)
+    split = open_folder(tmp_path).splits['']
+    assert [i['file_name'] for i in split.read()[0]['images']] == ['a.jpg', 'b.jpg']
+    assert split.images == tmp_path / 'images'

@@ -223,3 +223,16 @@ def test_images_in_bundles_of_the_same_keys(tmp_path):
         record, = records_of(files)
         assert Image.open(files.images / record['filename']).size == size
         assert files.read()[0]['images'][0]['file_name'] == record['filename']
+
+
+def test_boxes_that_cannot_be_used_are_left_out_of_odvg(tmp_path):
+    good = dict(bbox=[1, 1, 9, 9], label=0, category='cat')
+    lines(tmp_path / 'train_od.json', dict(filename='a.jpg', height=20, width=40, detection=dict(
+        instances=[good, dict(good, label=7, category='x'), dict(good, bbox=[3, 3, 3, 9])])))
+    (tmp_path / 'train_od_label_map.json').write_text('{"0": "cat"}')
+    image(tmp_path / 'a.jpg')
+    records = records_of(next(iter(open_folder(tmp_path).splits.values())))
+    record, = records
+    assert record['detection']['instances'] == [good]
+    assert records.report.boxes_written == 1 and records.report.boxes_read == 3
+    assert records.report.dropped == {'box: unknown label': 1, 'box: degenerate box': 1}

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from glip_mm.datasets.data_error import read_text
 from glip_mm.datasets.formats import image_annotations
 
 from .conftest import write_image
@@ -32,7 +33,7 @@ def test_pipes_are_no_images(tmp_path):
     assert image_annotations.image_size(tmp_path / 'a.jpg') is None
     assert image_annotations.head(tmp_path / 'a.jpg') == b''
     with pytest.raises(FileNotFoundError):
-        image_annotations.read_text(tmp_path / 'a.jpg')
+        read_text(tmp_path / 'a.jpg')
 
 
 def test_guesses_look_at_few_files(tree, monkeypatch):

@@ -80,3 +80,12 @@ def test_what_is_missing_is_said(folder):
     (folder / 'annotations/train-images-with-labels-with-rotation.csv').write_text('ImageID\n')
     with pytest.raises(ValueError, match='labels of whole images, but no file of boxes: fetch'):
         open_folder(folder)
+
+
+def test_another_data_set_in_the_folder_is_named(folder):
+    assert 'not read' not in open_folder(folder).reason
+    (folder / 'annotations/instances_train.json').write_text(
+        '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}')
+    opened = open_folder(folder)
+    assert opened.format.name == 'openimages'
+    assert "not read are COCO JSON" in opened.reason and 'instances_train.json' in opened.reason

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from glip_mm.datasets.formats import yolo
+from glip_mm.datasets.formats import yolo, yolo_config, yolo_labels
 from glip_mm.datasets.formats.image_annotations import NOT_FOUND
 
 from .conftest import write_image
@@ -33,15 +33,15 @@ def test_data_yaml(tree, read):
     ('[no, 1, null, "yes", été]', {0: 'no', 1: '1', 2: 'null', 3: 'yes', 4: 'été'})])
 def test_names_are_texts(tree, names, found):
     path = tree({'data.yaml': f'train: x\nnames: {names}\n'}) / 'data.yaml'
-    content = yolo.read_yaml(path)
-    assert yolo.class_names(content['names'], None, path, yolo.Report('')) == found
+    content = yolo_config.read_yaml(path)
+    assert yolo_config.class_names(content['names'], None, path, yolo_config.Report('')) == found
 
 
 def test_number_of_classes_alone(tree, read):
     folder = tree({'data.yaml': 'train: images/train\nnc: 2\n', **pair('train')})
     boxes, report = read(yolo, folder)['train']
     assert boxes == {'images/train/a.jpg': [('class 0', BOX)]}
-    assert report.changed == {yolo.NAMELESS: 2}
+    assert report.changed == {yolo_config.NAMELESS: 2}
 
 
 @pytest.mark.parametrize('text, message', [
@@ -144,18 +144,18 @@ def test_list_files_without_a_configuration(tree, read):
     ('0\t0.5  0.5 0.2 0.4\r', BOX, ''),
     ('\ufeff0 0.5 0.5 0.2 0.4', BOX, ''),
     ('0.0 0.5 0.5 0.2 0.4', BOX, ''),
-    ('0 0.5 0.5 0.2 0.4 0.93', BOX, yolo.CONFIDENCE),
-    ('0 .4 .3 .6 .3 .6 .7 .4 .7', BOX, yolo.OUTLINE),
-    ('0 .5 .3 .4 .7 .6 .7', BOX, yolo.OUTLINE),
-    ('0 50 25 20 20', None, yolo.NOT_A_SHARE),
-    ('0 nan 0.5 0.2 0.4', None, yolo.NOT_A_SHARE),
-    ('0 0.5 0.5 0.2', None, yolo.MALFORMED),
-    ('cat 0.5 0.5 0.2 0.4', None, yolo.MALFORMED),
-    ('0 .5 .5 .2 .4 .5 .5 2', None, yolo.COLUMNS),
+    ('0 0.5 0.5 0.2 0.4 0.93', BOX, yolo_labels.CONFIDENCE),
+    ('0 .4 .3 .6 .3 .6 .7 .4 .7', BOX, yolo_labels.OUTLINE),
+    ('0 .5 .3 .4 .7 .6 .7', BOX, yolo_labels.OUTLINE),
+    ('0 50 25 20 20', None, yolo_labels.NOT_A_SHARE),
+    ('0 nan 0.5 0.2 0.4', None, yolo_labels.NOT_A_SHARE),
+    ('0 0.5 0.5 0.2', None, yolo_labels.MALFORMED),
+    ('cat 0.5 0.5 0.2 0.4', None, yolo_labels.MALFORMED),
+    ('0 .5 .5 .2 .4 .5 .5 2', None, yolo_labels.COLUMNS),
     ('2 0.5 0.5 0.2 0.4', None, 'box of a category that is not listed'),
     ('-1 0.5 0.5 0.2 0.4', None, 'box of a category that is not listed'),
     ('0 0.5 0.5 0 0.4', None, 'box of no width or height'),
-    ('1 .1 .1 .1 .1', None, yolo.TWICE)])
+    ('1 .1 .1 .1 .1', None, yolo_labels.TWICE)])
 def test_lines(tree, read, line, box, cause):
     folder = tree({'data.yaml': YAML, **pair('val'),
                    **pair('train', text=f'{line}\n\n1 .1 .1 .1 .1\n')})
@@ -171,7 +171,7 @@ def test_keypoints(tree, read):
         'train', text='0 .5 .5 .2 .4 .1 .1 2 .9 .9 2\n1 .5 .5 .2 .4\n0 .1 .1 .2 .1 .2 .2 .1 .2')})
     boxes, report = read(yolo, folder)['train']
     assert boxes['images/train/a.jpg'] == [('cat', BOX), ('dog', BOX)]
-    assert report.dropped == {yolo.COLUMNS: 1}
+    assert report.dropped == {yolo_labels.COLUMNS: 1}
 
 
 def test_images_without_boxes(tree, read):
@@ -202,7 +202,7 @@ def test_several_indices_of_a_name(tree, read):
                    **pair('train', text='1 .5 .5 .2 .4')})
     boxes, report = read(yolo, folder)['train']
     assert boxes == {'images/train/a.jpg': CAT}
-    assert report.changed == {yolo.SAME_NAME: 1}
+    assert report.changed == {yolo_config.SAME_NAME: 1}
 
 
 def test_class_files_that_disagree(tree):
@@ -234,7 +234,7 @@ def test_labels_whose_image_is_missing_are_counted(tree, read):
                    'labels/train/classes.txt': 'cat\ndog\n'})
     boxes, report = read(yolo, folder)['train']
     assert boxes == {'images/train/a.jpg': CAT}
-    assert report.dropped == {yolo.NO_IMAGE: 1, yolo.WITH_ITS_ROW: 2, yolo.TWICE: 1}
+    assert report.dropped == {yolo.NO_IMAGE: 1, yolo.WITH_ITS_ROW: 2, yolo_labels.TWICE: 1}
     assert report.rows_read == 2 and report.boxes_read == 4
     assert 'lost.txt' in report.examples[yolo.NO_IMAGE]
     assert not read(yolo, folder)['val'][1].dropped
@@ -255,3 +255,11 @@ def test_configurations_that_contradict_each_other(tree, names, other):
 def test_utf_16_as_powershell_writes_it(tree, read):
     folder = tree({'data.yaml': YAML.encode('utf-16'), **pair('train'), **pair('val', 'b')})
     assert read(yolo, folder)['train'][0] == {'images/train/a.jpg': CAT}
+
+
+def test_a_number_of_classes_that_contradicts_the_names(tree, read):
+    folder = tree({'data.yaml': 'train: images/train\nnames: [cat, dog]\nnc: 3\n', **pair('train')})
+    boxes, report = read(yolo, folder)['train']
+    assert boxes == {'images/train/a.jpg': CAT}
+    assert report.changed == {yolo_config.OTHER_COUNT: 1}
+    assert report.examples[yolo_config.OTHER_COUNT].endswith('data.yaml: nc 3, 2 names')
