@@ -14,7 +14,7 @@ _WIDTH = 100
 #: Levels of dicts and lists; configs have about ten.
 _DEEPEST = 60
 #: Names that MMEngine or Python gives a meaning of its own at the top of a config.
-_RESERVED = ('_base_', 'filename', 'text', 'pretty_text', 'env_variables')
+_RESERVED = ('_base_', '_delete_', 'filename', 'text', 'pretty_text', 'env_variables')
 
 
 def config_text(content: Mapping[str, Any], strict: bool = True) -> str:
@@ -76,6 +76,9 @@ def _source(value: Any, where: str, depth: int, used: int, strict: bool) -> str:
     if isinstance(value, str):
         return text_literal(str(value))
     if isinstance(value, Mapping):
+        if strict and '_delete_' in value:  # MMEngine would empty what it is merged with
+            raise ValueError(f"{where} has the key '_delete_', which has a meaning of its own in "
+                             'configs: give it another name')
         plain = all(map(_is_name, value))
         opening, closing = ('dict(', ')') if plain else ('{', '}')
         items = [(f'{k}=' if plain else f'{_key(k, where)}: ', v, f'{where}.{k}')

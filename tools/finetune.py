@@ -97,7 +97,7 @@ def main() -> None:
     for doubt in splits.doubts:
         print(f'WARNING: {doubt}', flush=True)
     with folder:
-        run_seeds(args, work_dir, splits, configs, kept)
+        print(run_seeds(args, work_dir, splits, configs, kept))
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.fileio.backends import prefix_to_backends
 
 from glip_mm.image_decoding import decode_image
 from glip_mm.image_suffixes import VIDEO_SUFFIXES
@@ -61,6 +62,9 @@ class ImagePipeline:
             return {**results, 'img_path': None, **self._pixels(image, channel_order)}
         results['img_path'] = image
         remote = '://' in image
+        if remote and image.partition('://')[0] not in prefix_to_backends:
+            raise ImageError(f"image '{image}' can not be fetched: an address begins with http:// "
+                             'or https://')
         if not remote and not os.path.lexists(image):
             raise FileNotFoundError(f"image '{image}' does not exist; check the path")
         if image.lower().endswith(VIDEO_SUFFIXES):

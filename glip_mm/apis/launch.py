@@ -128,7 +128,7 @@ def build_runner(config: Config) -> Runner:
         config.resume = config.load_from is not None
     if config.get('load_from'):
         config.load_from = located(config.load_from)
-        if Path(config.load_from).is_file():
+        if Path(config.load_from).exists():
             try:
                 check_checkpoint(config.load_from, bool(config.get('resume')))
             except (OSError, ValueError) as error:

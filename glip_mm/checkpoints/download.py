@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
@@ -93,11 +94,31 @@ def _kept(choices: Sequence[Download], cache: Path) -> Path | None:
             path = folder / choice.name
             if not choice.name or not path.is_file():
                 continue
-            if choice.size in (None, _size(path)):  # hashing gigabytes every time costs seconds
+            try:
+                _check_once(choice, path, cache)
+            except ValueError as error:
+                MMLogger.get_current_instance().warning(f"'{path}' is not used: it {error}")
+            else:
                 return path
-            MMLogger.get_current_instance().warning(
-                f"'{path}' is not used: it has {_size(path)} bytes, the released one {choice.size}")
     return None
+
+
+def _check_once(choice: Download, path: Path, cache: Path) -> None:
+    """Compare a file with what is expected, reading it only if it has changed since the last time.
+
+    Raises:
+        ValueError: If it is another.
+    """
+    if choice.size not in (None, _size(path)) or not choice.sha256:
+        return _check(choice, path)
+    found = path.stat()
+    identity = [os.path.realpath(path), found.st_size, found.st_mtime_ns, choice.sha256]
+    verdict = cache / f'.{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}.verified'
+    if not verdict.is_file():
+        _check(choice, path)
+        with suppress(OSError):  # a folder that is read-only; it spares time alone
+            cache.mkdir(parents=True, exist_ok=True)
+            verdict.touch()
 
 
 def _get(choice: Download, target: Path) -> Path:
@@ -175,7 +196,7 @@ def _check(choice: Download, path: Path) -> None:
         ValueError: If they differ.
     """
     if choice.size is not None and _size(path) != choice.size:
-        raise ValueError(f'gave {_size(path)} bytes where the file has {choice.size}')
+        raise ValueError(f'has {_size(path)} bytes where the released file has {choice.size}')
     if not choice.sha256:
         return
     digest = hashlib.sha256()
@@ -183,7 +204,7 @@ def _check(choice: Download, path: Path) -> None:
         while block := file.read(BLOCK):
             digest.update(block)
     if not digest.hexdigest().startswith(choice.sha256):
-        raise ValueError(f'gave another file: its SHA-256 begins with {digest.hexdigest()[:8]}, '
+        raise ValueError(f'is another file: its SHA-256 begins with {digest.hexdigest()[:8]}, '
                          f'not {choice.sha256[:8]}')
 
 

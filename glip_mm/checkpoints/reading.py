@@ -65,13 +65,21 @@ def check_checkpoint(path: str | Path, resume: bool = False) -> None:
     """Check that a file is a checkpoint, before a model is built for it.
 
     Args:
-        path: The file.
+        path: The file, or a folder of DeepSpeed, whose files are compared with their checksums.
         resume: Whether a training is to go on from it.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no checkpoint, or none that a training can go on from.
     """
+    if Path(path).is_dir():  # of DeepSpeed: a file for each process
+        for part in sorted(Path(path).rglob('*.pt')):
+            try:
+                check_bits(part)
+            except (OSError, ValueError, zipfile.BadZipFile) as error:
+                raise ValueError(f"checkpoint '{path}' cannot be read: '{part.name}': {error}"
+                                 ) from error
+        return
     content = read_checkpoint(path, mmap=True)
     try:
         find_weights(content)

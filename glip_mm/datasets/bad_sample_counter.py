@@ -63,7 +63,25 @@ class SharedCauses:
         return ', '.join(f'{cause}: {count}' for cause, count in self.causes.items())
 
 
-class BadSampleCounter:
+class _Counter:
+    """Counts that all data loader workers of a data set share."""
+
+    def __init__(self, name: str, patience: int) -> None:
+        self.name, self.patience = name, patience
+        self._counts = SharedCauses()
+
+    @property
+    def read(self) -> int:
+        """Return the number of samples, or boxes, read."""
+        return self._counts.total
+
+    @property
+    def causes(self) -> dict[str, int]:
+        """Return the number of bad ones by cause."""
+        return self._counts.causes
+
+
+class BadSampleCounter(_Counter):
     """Counts of unusable samples, shared by all data loader workers of a data set.
 
     Args:
@@ -73,28 +91,18 @@ class BadSampleCounter:
     """
 
     def __init__(self, name: str, max_bad: float, patience: int = PATIENCE) -> None:
-        self.name, self.max_bad, self.patience = name, max_bad, patience
-        self._bad = SharedCauses()
+        super().__init__(name, patience)
+        self.max_bad = max_bad
         self._good = multiprocessing.Value('b', 0, lock=False)
 
     def __deepcopy__(self, memo: dict) -> 'BadSampleCounter':
         """Return itself: copies of a data set, such as subsets, count together."""
         return self
 
-    @property
-    def read(self) -> int:
-        """Return the number of samples read."""
-        return self._bad.total
-
-    @property
-    def causes(self) -> dict[str, int]:
-        """Return the number of bad samples by cause."""
-        return self._bad.causes
-
     def count_read(self) -> None:
         """Count a sample that is read."""
-        with self._bad.lock:
-            self._bad.add(1)
+        with self._counts.lock:
+            self._counts.add(1)
 
     def note_good(self) -> None:
         """Note that the pipeline can prepare a sample."""
@@ -114,9 +122,9 @@ class BadSampleCounter:
         """
         known = isinstance(error, BadSample)
         cause = error.cause if isinstance(error, BadSample) else type(error).__name__
-        with self._bad.lock:
-            again = self._bad.count(cause)
-            bad, read, summary = sum(self.causes.values()), self.read, str(self._bad)
+        with self._counts.lock:
+            again = self._counts.count(cause)
+            bad, read, summary = sum(self.causes.values()), self.read, str(self._counts)
         last = str(error) if known else f'{where}: {cause}: {error}'
         if not known and not self._good.value and bad >= MAX_FIRST_FAILURES:
             raise error
@@ -132,7 +140,7 @@ class BadSampleCounter:
             ) from error
 
 
-class DroppedBoxCounter:
+class DroppedBoxCounter(_Counter):
     """Counts of boxes that are dropped from samples, shared by all workers of a data set.
 
     Args:
@@ -141,18 +149,7 @@ class DroppedBoxCounter:
     """
 
     def __init__(self, name: str, patience: int = PATIENCE) -> None:
-        self.name, self.patience = name, patience
-        self._dropped = SharedCauses()
-
-    @property
-    def read(self) -> int:
-        """Return the number of boxes read."""
-        return self._dropped.total
-
-    @property
-    def causes(self) -> dict[str, int]:
-        """Return the number of dropped boxes by cause."""
-        return self._dropped.causes
+        super().__init__(name, patience)
 
     @property
     def share(self) -> float:
@@ -160,7 +157,7 @@ class DroppedBoxCounter:
         return sum(self.causes.values()) / max(self.read, 1)
 
     def __str__(self) -> str:
-        return f'{sum(self.causes.values())} of {self.read} boxes left out ({self._dropped})'
+        return f'{sum(self.causes.values())} of {self.read} boxes left out ({self._counts})'
 
     def count(self, boxes: int, dropped: Sequence[Problem], where: str) -> None:
         """Count the boxes of a row, and log dropped ones.
@@ -170,13 +167,13 @@ class DroppedBoxCounter:
             dropped: Fault of each dropped one.
             where: Place of the row.
         """
-        with self._dropped.lock:
-            self._dropped.add(boxes)
+        with self._counts.lock:
+            self._counts.add(boxes)
             if not dropped:
                 return
             before = sum(self.causes.values())
             for fault in dropped:
-                self._dropped.count(fault.cause)
+                self._counts.count(fault.cause)
             summary, now = str(self), before + len(dropped)
         if now.bit_length() > before.bit_length():
             MMLogger.get_current_instance().warning(

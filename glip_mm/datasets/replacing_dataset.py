@@ -1,6 +1,11 @@
 """Replacement of samples that cannot be used."""
 
+from collections.abc import Mapping
 from typing import Any
+
+from mmengine.config import Config
+
+from glip_mm.text.names import listed
 
 from .bad_sample import ends_the_run
 from .bad_sample_counter import BadSampleCounter
@@ -28,6 +33,13 @@ class ReplacingDataset:
     test_mode: bool
     ann_file: str
     counter: BadSampleCounter
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: Mapping | Config | None = None) -> dict:
+        found = super()._load_metainfo(metainfo)  # type: ignore[misc]  # of MMEngine's data sets
+        if 'classes' in found:  # one name, unless it was that of a file with names
+            found['classes'] = tuple(listed(found['classes']))
+        return found
 
     def where(self, index: int) -> str:
         """Return the place of a sample, for messages."""

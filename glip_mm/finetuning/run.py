@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mmengine.logging import MMLogger
+
 from glip_mm.apis.repeated_tests import Task, read_task
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import read_coco
+from glip_mm.datasets.data_error import read_json
 from glip_mm.engine.hooks.replaced_samples_hook import ReplacedSamplesHook
 from glip_mm.visualization.report import make_report
 from glip_mm_cli.places import shared_root
@@ -52,13 +55,13 @@ def empty_images(splits: Splits, kept: bool) -> dict[str, int]:
 def replaced_samples(folder: Path) -> dict[str, int]:
     """Return how often a sample of a training could not be read, by cause."""
     path = folder / ReplacedSamplesHook.file_name
-    return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def call_tool(name: str, *options: object) -> int:
     """Run a tool as a user would, and return its exit status; an interrupt ends this program."""
     command = [sys.executable, str((shared_root() or Path()) / 'tools' / name), *map(str, options)]
-    print('$ ' + shlex.join(command), flush=True)
+    MMLogger.get_current_instance().info('$ ' + shlex.join(command))
     try:
         return subprocess.run(command).returncode
     except KeyboardInterrupt as error:
@@ -170,7 +173,7 @@ def default_work_dir(args: argparse.Namespace) -> Path:
 
 
 def run_seeds(args: argparse.Namespace, work_dir: Path, splits: Splits, configs: dict[int, Path],
-              kept: Sequence[Task]) -> None:
+              kept: Sequence[Task]) -> str:
     """Train and test with each seed, and report.
 
     Args:
@@ -179,16 +182,19 @@ def run_seeds(args: argparse.Namespace, work_dir: Path, splits: Splits, configs:
         splits: Data of the last seed.
         configs: Seed -> written config, of :func:`prepare`.
         kept: Tests of ``--retention``.
+
+    Returns:
+        The table of results, and where they are.
     """
     runs = {f'seed {seed}': run_seed(args, config.parent, seed, config)
             for seed, config in configs.items()}
-    finish(args, work_dir, splits, runs, list(configs.values()), kept)
+    return finish(args, work_dir, splits, runs, list(configs.values()), kept)
 
 
 def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
            runs: dict[str, dict[str, float]], configs: Sequence[Path],
-           kept: Sequence[Task]) -> None:
-    """Write results.md, results.json, the retention table and the page."""
+           kept: Sequence[Task]) -> str:
+    """Write results.md, results.json, the retention table and the page; say what is in them."""
     table, name = results_table(runs), splits.name
     replaced = {run: replaced_samples(config.parent / 'train')
                 for run, config in zip(runs, configs)}
@@ -215,8 +221,7 @@ def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
                  f'{write_retention(values, work_dir)}'
     write_atomically(work_dir / 'results.md', (table + '\n').encode())
     write_atomically(work_dir / 'results.json', json.dumps(_finite(summary), indent=1).encode())
-    print(f'\n{table}\n')
-    print(f"results: '{work_dir / 'results.md'}' and results.json")
+    said = f"\n{table}\n\nresults: '{work_dir / 'results.md'}' and results.json"
     if not args.no_report:
         tests = [c.parent / 'test' for c in configs]
         names = list(runs)
@@ -224,7 +229,8 @@ def finish(args: argparse.Namespace, work_dir: Path, splits: Splits,
             tests += [model / task.name for task in kept]
             names += [f"{model.name.replace('_', ' ')}: {task.name}" for task in kept]
         page = make_report([str(t) for t in tests], work_dir / 'report', names)
-        print(f"report: '{page}'")
+        said += f"\nreport: '{page}'"
+    return said
 
 
 def _finite(value: object) -> object:

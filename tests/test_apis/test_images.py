@@ -1,6 +1,8 @@
 """Images through the test pipeline of a config."""
 
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from glip_mm.apis import ImageError
 from glip_mm.apis.images import ImagePipeline
 from glip_mm.apis.inputs import list_images
 from glip_mm.apis.outputs import OutputNames
+from glip_mm.datasets.transforms.load_image import fetch
 from glip_mm.text import Prompt
 from glip_mm.visualization import save_image
 
@@ -121,3 +124,44 @@ def test_every_output_has_its_name():
              'https://e.org']
     assert [names(path, index) for index, path in enumerate(paths)] == [
         'a.jpg', 'a_1.jpg', 'a_2.png', 'b c.webp', '00000004.jpg', 'd.png', 'image.png']
+
+
+def test_addresses_that_give_no_image():
+    pages = {'/page': b'<html>log in</html>', '/cut': b'x' * 9, '/large': b'x' * 2000}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path == '/file':
+                self.send_response(302)
+                self.send_header('Location', 'file:///etc/hostname')
+            else:
+                self.send_response(200)
+                self.send_header('Content-Type',
+                                 'text/html' if self.path == '/page' else 'image/png')
+                if self.path == '/cut':
+                    self.send_header('Content-Length', '99')
+            self.end_headers()
+            self.wfile.write(pages.get(self.path, b''))
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f'http://127.0.0.1:{server.server_port}'
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv('GLIP_MM_MAX_IMAGE_BYTES', '1000')
+            for path, message in (('page', 'a web page comes'), ('cut', 'ended after 9 of 99'),
+                                  ('large', 'than 1,000 .GLIP_MM_MAX_IMAGE_BYTES'),
+                                  ('file', 'file:///etc/hostname.* is not allowed')):
+                with pytest.raises((OSError, ValueError), match=message):
+                    fetch(f'{address}/{path}')
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_addresses_of_another_kind(config):
+    with pytest.raises(ImageError, match='an address begins with http://'):
+        ImagePipeline(config).load('gopher://x', 0)

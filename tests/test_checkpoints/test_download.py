@@ -149,7 +149,7 @@ def test_every_address_is_explained(server, cache):
     text = str(info.value)
     assert '\n' not in text
     for part in (f'{DEAD}: could not be reached (', 'answered 404 (Not Found)',
-                 f'gave another file: its SHA-256 begins with {sha(server)[:8]}, not 00000000',
+                 f'is another file: its SHA-256 begins with {sha(server)[:8]}, not 00000000',
                  f'offers {size} bytes where the file has 7', f'set {FOLDER} to its folder'):
         assert part in text, text
     assert not [path for path in cache.iterdir() if path.suffix != '.lock']
@@ -167,7 +167,7 @@ def test_a_folder_of_ones_own_comes_first(server, cache, tmp_path, monkeypatch):
 def test_a_transfer_of_unknown_length_is_not_trusted(server, cache):
     with pytest.raises(DownloadError, match='untold/weights.pth: does not say how long the file'):
         download([Download(server.address('untold'))])
-    with pytest.raises(DownloadError, match='gave another file'):
+    with pytest.raises(DownloadError, match='is another file'):
         download([Download(server.address('untold'), sha(server))])
     assert not list(cache.glob('weights*'))
 
@@ -181,6 +181,20 @@ def test_a_kept_file_of_another_size_is_not_used(server, cache, tmp_path, monkey
     path = download([Download(server.address('whole'), sha(server), len(server.content))])
     assert path == cache / 'weights.pth' and path.read_bytes() == server.content
     assert (own / 'weights.pth').read_bytes() == b'half'
+
+
+def test_a_kept_file_with_other_content_is_not_used(server, cache, tmp_path, monkeypatch):
+    own = tmp_path / 'own' / 'weights.pth'
+    own.parent.mkdir()
+    own.write_bytes(bytes(len(server.content)))
+    monkeypatch.setenv(FOLDER, str(own.parent))
+    choice = Download(server.address('whole'), sha(server), len(server.content))
+    assert download([choice]) == cache / 'weights.pth'
+    own.write_bytes(server.content)
+    assert download([choice]) == own
+    # what was looked at once is not read again
+    monkeypatch.setattr('glip_mm.checkpoints.download._check', None)
+    assert download([choice]) == own
 
 
 @pytest.mark.parametrize('path', ['', '/', '/models/'])

@@ -44,6 +44,8 @@ def test_other_errors_show_where_they_come_from():
 
 
 @pytest.mark.parametrize('words', [[ROOT / 'tools/analysis_tools/report.py', 'a'],
+                                   ['-m', 'dev.speed.caption_sources'],
+                                   [ROOT / 'tools/analysis_tools/benchmark.py'],
                                    [
     '-c', "from glip_mm_cli.main import main; main(['report', 'a'])"]])
 def test_ctrl_c_while_a_tool_is_imported(tmp_path, words):
@@ -61,4 +63,15 @@ def test_ctrl_c_while_a_tool_is_imported(tmp_path, words):
     tool.send_signal(signal.SIGINT)
     _, said = tool.communicate()
     assert tool.returncode == 130
-    assert said.endswith(': interrupted\n') and len(said.splitlines()) == 1, said
+    *before, last = said.splitlines()
+    assert last.endswith(': interrupted') and 'Traceback' not in said, said
+    assert all(line.startswith('warning: ') for line in before), said
+
+
+def test_ctrl_c_while_the_environment_is_checked(tmp_path):
+    code = ('import runpy, subprocess, sys; sys.argv = ["check_env.py"]\n'
+            'def run(*words, **options): raise KeyboardInterrupt\n'
+            'subprocess.run = run\n'
+            f'runpy.run_path({str(ROOT / "tools/misc/check_env.py")!r}, run_name="__main__")')
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, 'check_env.py: interrupted\n')

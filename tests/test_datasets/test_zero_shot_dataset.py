@@ -155,3 +155,8 @@ def test_nothing_usable_ends_the_training(tmp_path):
 def test_an_unknown_policy(tmp_path):
     with pytest.raises(ValueError, match="on_bad must be 'replace' or 'stop', got 'skip'"):
         training_set(tmp_path, on_bad='skip')
+
+
+def test_a_text_is_one_class(tmp_path):
+    dataset = build(write(tmp_path, [(7, 'tabby')]), metainfo=dict(classes='cat'))
+    assert dataset.metainfo['classes'] == ('cat', )

@@ -69,3 +69,10 @@ def test_objects_of_the_users_own_config(tmp_path):
     text = config_text(dict(a=Config, b=object, c={1, 2}), strict=False)
     assert text == "a = 'mmengine.config.config.Config'\nb = 'builtins.object'\nc = '{1, 2}'\n"
     assert config_text({'a-b\n': 1}, strict=False) == "# 'a-b\\n': 1\n"
+
+
+def test_keys_that_steer_are_refused():
+    with pytest.raises(ValueError, match="model.caption_prompt has the key '_delete_'"):
+        config_text(dict(model=dict(caption_prompt={'_delete_': dict(name='a')})))
+    with pytest.raises(ValueError, match="'_delete_' cannot be a key"):
+        config_text(dict(_delete_=True))

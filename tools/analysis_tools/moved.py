@@ -23,4 +23,6 @@ def run(file: str) -> None:
     if not (root / 'dev').is_dir():
         sys.exit('error: it comes with the repository, not with the package')
     sys.path[0] = str(root)
+    from glip_mm_cli.ending import end_clearly
+    end_clearly()
     runpy.run_module(module, run_name='__main__', alter_sys=True)

@@ -7,9 +7,11 @@ from .clip_boxes import ClipBoxes
 from .flip_with_words import FlipWithWords
 from .greenlight import GreenlightSpans
 from .load_image import LoadImage
+from .resize_shortest_edge import ResizeShortestEdge
 from .short_side_resize import ShortSideResize
 
 __all__ = [
     'BuildPrompt', 'ClipBoxes', 'FilterPseudoBoxes', 'FlipWithWords', 'GreenlightSpans',
-    'LoadImage', 'PackCaptions', 'ReplaceCaption', 'ShortSideResize'
+    'LoadImage', 'PackCaptions', 'ReplaceCaption', 'ResizeShortestEdge',
+    'ShortSideResize'
 ]
