@@ -3,9 +3,11 @@
 import pytest
 import torch
 from mmengine.optim import AmpOptimWrapper
+from mmengine.registry import DefaultScope
 
 from glip_mm.engine.optim import AutoAmpOptimWrapper, auto_amp_optim_wrapper
 from glip_mm.engine.optim.auto_amp_optim_wrapper import has_bfloat16
+from glip_mm.registry import OPTIM_WRAPPERS
 from tests.test_models.nano import build_nano, data_sample, image, write_tiny_bert
 
 
@@ -31,6 +33,16 @@ def test_a_cpu_trains_in_bfloat16_if_it_has_it(tmp_path, monkeypatch, instructio
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in model.parameters())
     assert any((p != before[n]).any() for n, p in model.named_parameters())
     assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize('settings', [{}, dict(dtype='auto')])
+def test_the_flag_of_mmdetections_train_tool(settings):
+    """It names MMEngine's wrapper, which knows no 'auto' and refuses to work on a CPU."""
+    cfg = dict(type='AutoAmpOptimWrapper', optimizer=torch.optim.SGD(
+        torch.nn.Linear(2, 2).parameters(), lr=0.1), **settings)
+    cfg.update(type='AmpOptimWrapper', loss_scale='dynamic')
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        assert type(OPTIM_WRAPPERS.build(cfg)) is AutoAmpOptimWrapper
 
 
 @pytest.mark.parametrize('capability, wanted', [((7, 0), False), ((7, 5), False), ((8, 0), True),

@@ -27,7 +27,7 @@ def has_bfloat16(device: str) -> bool:
     return device in ('npu', 'mlu', 'musa')
 
 
-@OPTIM_WRAPPERS.register_module()
+@OPTIM_WRAPPERS.register_module(name=['AutoAmpOptimWrapper', 'AmpOptimWrapper'])
 class AutoAmpOptimWrapper(AmpOptimWrapper):
     """Autocast to bfloat16 where the device has it, to float16 with loss scaling elsewhere.
 
@@ -35,7 +35,8 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
 
     bfloat16 has the range of float32, so nothing is scaled and no step is skipped. Losses, label
     assignment and region-word logits are float32 in either case; the model takes care of that.
-    Unlike MMEngine's ``AmpOptimWrapper`` it also works on a CPU (bfloat16), which the tests use.
+    Unlike MMEngine's ``AmpOptimWrapper`` it also works on a CPU (bfloat16), which the tests use. In
+    our scope that name means this class, too: MMDetection's ``tools/train.py --amp`` sets it.
 
     Args:
         dtype: Data type of autocast: ``'auto'``, ``'bfloat16'`` or ``'float16'``.
