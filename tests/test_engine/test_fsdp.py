@@ -1,6 +1,7 @@
 """Sharded over two processes a model learns what it learns in one, and resumes."""
 
 import json
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 import glip_mm.engine  # noqa: F401
 import glip_mm.engine.strategies.fsdp as fsdp
@@ -127,6 +129,29 @@ def test_what_is_saved_loads_into_an_unsharded_model(folder):
     model.load_state_dict(saved['state_dict'])
     name = 'bbox_head.scales.0.scale'
     assert model.state_dict()[name] == saved['state_dict'][name][0]
+
+
+def captions_of_their_own(rank, folder, names):
+    model = build_nano(str(folder / 'bert'), backbone=SWIN, in_channels=(48, 96, 192))
+    model.language_model.frozen = True
+    model.language_model.encoder.requires_grad_(False)
+    sharded = FullyShardedDataParallel(
+        model, auto_wrap_policy=partial(fsdp.wrap_blocks, names=names), use_orig_params=True,
+        device_id=torch.device('cpu'))
+    for step in range(2):
+        chosen = SAMPLES[:1] if rank == 0 else SAMPLES[step:step + 2]
+        data = model.data_preprocessor(dict(
+            inputs=[image(i) for i in range(len(chosen))],
+            data_samples=[data_sample(*sample) for sample in chosen]), True)
+        sum(sharded(**data, mode='loss').values()).backward()
+
+
+def test_processes_encode_different_numbers_of_captions(tmp_path):
+    """A frozen language model remembers captions: a unit inside it would be gathered by one."""
+    write_tiny_bert(tmp_path / 'bert')
+    config = Config.fromfile(CONFIGS / '_base_/strategies/fsdp.py')
+    names = config.strategy.model_wrapper.auto_wrap_policy.names
+    in_two_processes(captions_of_their_own, tmp_path, names)
 
 
 @pytest.mark.parametrize('strategy, groups', [

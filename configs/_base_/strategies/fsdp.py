@@ -1,5 +1,6 @@
-# Parameters, gradients and optimizer state sharded over all processes. Every block of the
-# transformers and of the fusion is a unit; what other modules reach into stays in the root.
+# Parameters, gradients and optimizer state sharded over all processes. Every block of the backbone
+# and of the fusion is a unit; what other modules reach into stays in the root. So does the language
+# model: a process calls it for each caption it has not encoded yet, and would wait for the others.
 runner_type = 'glip_mm.ScreenFlexibleRunner'
 strategy = dict(
     type='glip_mm.GLIPFSDPStrategy',
@@ -8,6 +9,6 @@ strategy = dict(
         use_orig_params=True,
         auto_wrap_policy=dict(
             type='glip_mm.wrap_blocks',
-            names=('SwinBlock', 'BertLayer', 'BiAttention', 'FusionTextLayer', 'DyConv'))),
+            names=('SwinBlock', 'BiAttention', 'FusionTextLayer', 'DyConv'))),
     # one file that tests, fine-tunes and resumes on any number of processes
     state_dict_cfg='full')

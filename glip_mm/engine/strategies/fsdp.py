@@ -21,7 +21,8 @@ def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int,
 
     A unit must be *called*: one whose parameters another module reads, or of which a method other
     than ``forward`` is called (the language model's ``encode``, the head's ``loss``), belongs to
-    the unit around it.
+    the unit around it. So does one that processes call unequally often, because each call gathers
+    from all: the layers of a language model, whose remembered captions are not encoded again.
 
     Args:
         module: Candidate module.
