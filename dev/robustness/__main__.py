@@ -48,8 +48,13 @@ from .tries import FAULTS, OUTCOMES
 from .world import World
 
 
+def tell(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)
+
+
 def attack(kinds: Sequence[str], tries: int, seed: int, folder: Path,
-           only: Sequence[int] | None = None, say: Callable[[str], None] = print) -> list[dict]:
+           only: Sequence[int] | None = None, say: Callable[[str], None] = tell) -> list[dict]:
     """Carry out tries.
 
     Args:

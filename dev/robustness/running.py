@@ -35,7 +35,6 @@ _HARMLESS = ('uname', 'lscpu', 'ldconfig', 'gcc', 'c++', 'nvidia-smi', 'git')
 
 def import_all() -> None:
     """Import what the tools use, once for all tries."""
-    import torch
     from mmdet.utils import register_all_modules
 
     import glip_mm.apis
@@ -43,7 +42,6 @@ def import_all() -> None:
     import glip_mm.finetuning.run
     import glip_mm.pseudo_labels.export
     import glip_mm.visualization  # noqa: F401
-    torch.set_num_threads(1)
     register_all_modules(init_default_scope=False)
     for name in ('datasets', 'engine', 'evaluation', 'models', 'visualization'):
         importlib.import_module(f'glip_mm.{name}')
@@ -182,6 +180,8 @@ def _begin(make: Callable[[Place], Try], place: Place, writing: int) -> None:
     """Carry out a try in this process, and end it."""
     what = 'making the try'
     try:
+        import torch
+        torch.set_num_threads(1)
         os.setsid()
         os.chdir(place.folder)
         os.environ.update(TMPDIR=str(place.folder), HOME=str(place.folder))
@@ -190,6 +190,8 @@ def _begin(make: Callable[[Place], Try], place: Place, writing: int) -> None:
         for number in (0, 1, 2):
             descriptor = os.open(os.devnull, os.O_RDWR)
             os.dup2(descriptor, number)
+        # those of a program that captures its own are no files
+        sys.stdout, sys.stderr = (open(number, 'w', closefd=False) for number in (1, 2))
         one = make(place)
         what = one.what
         os.write(writing, json.dumps(what).encode() + b'\n')

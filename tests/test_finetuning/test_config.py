@@ -150,7 +150,8 @@ def test_names_of_folders_and_classes_are_no_code(tiny, pets, tmp_path, name):
 
 
 @pytest.mark.parametrize('content, message', [
-    ('[', 'is no JSON'), ('[]', 'got a list'), ('{"bird": {}}', r"names \['bird'\]"),
+    ('[', 'is no JSON'), ('[' * 100_000, 'no JSON|nested'),
+    ('[]', 'got a list'), ('{"bird": {}}', r"names \['bird'\]"),
     ('{"cat": {"name": "x"}}', 'keys among'), ('{"cat": {"phrase": " "}}', 'it must be a text'),
     ('{"cat": {"synonyms": "kitty"}}', 'a list of names'),
     ('{"cat": {"phrase": "x", "synonyms": ["y"]}}', 'a phrase and synonyms')])
