@@ -84,9 +84,10 @@ def read_config(parser: argparse.ArgumentParser, path: str | Path) -> Config:
     return config
 
 
-#: Beginnings of MMEngine's errors about a setting: of a type, or of its arguments.
+#: Beginnings of others' errors about a setting: of a type, or of its arguments.
 _SETTING = re.compile(r'class `\w+` in [\w/.]+: |\S+ is not in the \S+ registry|'
                       r'`cfg` or `default_args` must contain the key "type"|'
+                      r'metric should be one of |'
                       r'\w+\.__init__\(\) (got an unexpected keyword|missing \d+ required)')
 
 

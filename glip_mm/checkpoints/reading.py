@@ -109,4 +109,10 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
         path: Target file; its folder is created if missing.
     """
     with replacing(Path(path).expanduser()) as file:
-        torch.save(dict(checkpoint), file)
+        try:
+            torch.save(dict(checkpoint), file)
+        except RuntimeError as error:
+            # on a full disk PyTorch fails once more when it closes the file, and hides why
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise

@@ -36,6 +36,15 @@ def _umask():
     return mask
 
 
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='no device that is always full')
+def test_a_full_disk_is_said(tmp_path, monkeypatch):
+    # PyTorch hides it behind an error of its own
+    monkeypatch.setattr('glip_mm.checkpoints.reading.replacing',
+                        lambda path: open('/dev/full', 'wb', buffering=0))
+    with pytest.raises(OSError, match='No space left'):
+        write_checkpoint(WEIGHTS, tmp_path / 'a.pth')
+
+
 def test_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / 'x.pth'
     write_checkpoint(WEIGHTS, path)

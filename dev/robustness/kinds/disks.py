@@ -71,8 +71,6 @@ def make(place: Place) -> Try:
     disk.mkdir()
     tools = {
         'converter': ('tools/dataset_converters/coco2odvg.py', 'coco.json', '-o', 'disk/o.jsonl'),
-        'folder': ('tools/dataset_converters/convert_folder.py', 'coco.json', '--format', 'coco',
-                   '-o', 'disk/o'),
         'coco': ('tools/analysis_tools/export_labels.py', 'labels.jsonl', '--to', 'coco', '--out',
                  'disk/o'),
         'odvg': ('tools/analysis_tools/export_labels.py', 'labels.jsonl', '--to', 'odvg', '--out',

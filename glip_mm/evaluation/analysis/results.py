@@ -163,6 +163,9 @@ def _read_run(folder: Path, name: str | None = None, quiet: bool = False) -> Res
                    if isinstance(value, (int, float))}
         entries = [dict(entry, num_images=int(entry['num_images']))
                    for entry in content.get('datasets') or ()]
+        for entry in entries:
+            if not all(isinstance(name, str) for name in entry.get('classes') or ()):
+                raise ValueError(f"classes {entry['classes']!r:.80} must be texts")
         config = folder / (content.get('config') or 'config.py')
         seconds = content.get('seconds')
         result = Result(

@@ -107,9 +107,10 @@ def test_runs_of_one_model_are_told_apart(tmp_path):
 def test_input_that_makes_no_sense(tmp_path):
     with pytest.raises(FileNotFoundError, match='has no metrics.json; give the work directory'):
         make_report([tmp_path], tmp_path / 'out', progress=False)
-    (tmp_path / 'metrics.json').write_text('[]')
-    with pytest.raises(ValueError, match='is no metrics.json of tools/test.py'):
-        make_report([tmp_path], tmp_path / 'out', progress=False)
+    for text in ('[]', '{"metrics": {}, "datasets": [{"num_images": 1, "classes": [true]}]}'):
+        (tmp_path / 'metrics.json').write_text(text)
+        with pytest.raises(ValueError, match='is no metrics.json of tools/test.py'):
+            make_report([tmp_path], tmp_path / 'out', progress=False)
     part = generated.make_coco(tmp_path, count=4)
     run = generated.make_run(tmp_path / 'run', [part])
     content = json.loads((run / 'metrics.json').read_text())
