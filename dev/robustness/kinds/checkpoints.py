@@ -145,7 +145,9 @@ def make(place: Place) -> Try:
         what, valid = _nothing(place, path, place.world.kept['checkpoint']), False
     uses = [_demo, _converter, _interpolation]
     if not valid:
-        uses += [_merging, _testing, _resuming]
+        uses.append(_merging)
+    if drawn >= .5:  # before the model and the data are looked at
+        uses += [_testing, _resuming]
     use = rng.choice(uses)
     # names are all that a conversion looks at, and a test needs a model to compare with
     blind = use in (_converter, _interpolation, _merging) and what in (
