@@ -135,6 +135,7 @@ def captions_of_their_own(rank, folder, names):
     model = build_nano(str(folder / 'bert'), backbone=SWIN, in_channels=(48, 96, 192))
     model.language_model.frozen = True
     model.language_model.encoder.requires_grad_(False)
+    fsdp.vectors_for_scalars(model)
     sharded = FullyShardedDataParallel(
         model, auto_wrap_policy=partial(fsdp.wrap_blocks, names=names), use_orig_params=True,
         device_id=torch.device('cpu'))
