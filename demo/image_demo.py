@@ -75,6 +75,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show', action='store_true', help='show pictures in a window')
     parser.add_argument('--no-save-vis', action='store_true', help='write no pictures')
     parser.add_argument('--no-save-pred', action='store_true', help='write no predictions')
+    parser.add_argument('--masks', metavar='SAM', help='folder or hub id of a Segment Anything '
+                        'model, such as facebook/sam-vit-base: boxes that are drawn get masks')
     parser.add_argument('--coco', metavar='FILE', help='write the boxes that are drawn as COCO')
     parser.add_argument('--print-result', action='store_true',
                         help='print predictions to stdout, one JSON line for each image')
@@ -127,7 +129,8 @@ def detect(args: argparse.Namespace) -> Any:
     thresholds = None if args.pred_score_thr is None else Thresholds.parse(args.pred_score_thr)
     config, weights = resolve_model(args.model, args.weights)
     config.merge_from_dict(args.cfg_options or {})
-    inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette)
+    inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
+                                masks=args.masks)
     if args.calibrate:
         found = inferencer.calibrate(args.calibrate, args.precision, args.batch_size)
         print(f'thresholds: {found}', file=sys.stderr)

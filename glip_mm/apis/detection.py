@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from glip_mm.text import Prompt
 from glip_mm.thresholds import Thresholds
 
 from .failures import Failures
 from .images import ImagePipeline
 from .inputs import OneImage
+from .masks import Segmenter
 from .negatives import without_negatives
 from .result import GroundingResult
 from .tiles import Tiling, merge_views
@@ -44,6 +47,7 @@ class Detection:
         tiling: Tiles of large images.
         thresholds: Scores from which boxes are shown.
         settings: Settings of the model; None: its own.
+        segmenter: Model of masks; with one, results have the boxes that are shown alone.
     """
 
     pipeline: ImagePipeline
@@ -53,6 +57,7 @@ class Detection:
     tiling: Tiling | None
     thresholds: Thresholds
     settings: 'PredictionSettings | None'
+    segmenter: Segmenter | None = None
 
     def run(self, images: Iterable[tuple[OneImage, Prompts]], failures: Failures
             ) -> Iterator[Found]:
@@ -103,6 +108,7 @@ class Detection:
                 results = [self._in_tiles(item, self.tiling) for item, _ in batch]
             else:
                 results = self.predict([sample for _, sample in batch], self.settings)
+            results = [self._wanted(item, result) for (item, _), result in zip(batch, results)]
         except Exception:
             if len(batch) == 1:
                 with failures.of(batch[0][0].position, batch[0][0].image):
@@ -112,7 +118,7 @@ class Detection:
                 yield from self._results([one], failures)
             return
         for (item, _), result in zip(batch, results):
-            yield item.position, item.loaded['img'], self._wanted(item, result)
+            yield item.position, item.loaded['img'], result
 
     def _in_tiles(self, item: _Item, tiling: Tiling) -> GroundingResult:
         height, width = item.loaded['img'].shape[:2]
@@ -128,8 +134,13 @@ class Detection:
         wanted, asked = item.prompts
         if asked is not wanted:
             result = without_negatives(result, wanted)
-        return replace(result, thresholds=self.thresholds,
-                       read=partial(self.pipeline.rgb, item.image, self.channel_order))
+        result = replace(result, thresholds=self.thresholds,
+                         read=partial(self.pipeline.rgb, item.image, self.channel_order))
+        if self.segmenter is None:
+            return result
+        result = result.shown
+        pixels = np.ascontiguousarray(item.loaded['img'].astype(np.uint8)[..., ::-1])
+        return replace(result, segments=self.segmenter(pixels, result.boxes))
 
 
 def _ahead(batches: Iterator[list]) -> Iterator[list]:

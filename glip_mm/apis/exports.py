@@ -16,8 +16,10 @@ def to_supervision(result: 'GroundingResult') -> Any:
         ImportError: If supervision is missing.
     """
     supervision = _needed('supervision')
+    masks = result.masks
     return supervision.Detections(
         xyxy=result.boxes.astype(np.float32).reshape(-1, 4),
+        mask=masks if masks is not None and len(masks) else None,
         confidence=result.scores, class_id=result.labels,
         data={'class_name': np.array(result.names, dtype=str)})
 

@@ -25,6 +25,7 @@ from .detection import Detection, Found
 from .failures import Failures
 from .images import ImagePipeline
 from .inputs import Input, check_channel_order, expand_inputs
+from .masks import Segmenter
 from .negatives import with_negatives
 from .outputs import OutputNames
 from .prompts import make_prompt, make_prompts, warn_of_names
@@ -54,6 +55,8 @@ class GLIPInferencer:
         palette: Colours of the drawn boxes, see :func:`glip_mm.visualization.entity_colors`.
         font: Path of a font file for captions in scripts that DejaVu Sans lacks.
         show_progress: Whether to show a progress bar on stderr.
+        masks: Folder or hub id of a Segment Anything model, which turns boxes into masks; results
+            then have the boxes that are shown alone. See :class:`.masks.Segmenter`.
 
     Attributes:
         checkpoint: File of the weights, where they were read.
@@ -79,7 +82,8 @@ class GLIPInferencer:
                  cfg: Config | None = None,
                  palette: str | Sequence[tuple[int, int, int]] | None = None,
                  font: str | None = None,
-                 show_progress: bool = True) -> None:
+                 show_progress: bool = True,
+                 masks: str | PathLike | None = None) -> None:
         check_device(device)
         self.checkpoint: Path | None = None
         self.thresholds = Thresholds()
@@ -105,6 +109,8 @@ class GLIPInferencer:
         with DefaultScope.overwrite_default_scope(self.cfg.get('default_scope', SCOPE)):
             self.pipeline = ImagePipeline(self.cfg)
         self.palette, self.font, self.show_progress = palette, font, show_progress
+        self.segmenter = None if masks is None else Segmenter(
+            masks, next(self.model.parameters()).device)
         self.prompt: Prompt | None = None
         self._checked: Prompt | None = None  # the last prompt whose names were looked at
 
@@ -323,7 +329,8 @@ class GLIPInferencer:
             None if tile is None else Tiling(tile, overlap),
             self.thresholds if pred_score_thr is None else Thresholds.of(pred_score_thr),
             None if chunked_size is None else self.model.test_cfg.replace(
-                chunked_size=chunked_size))
+                chunked_size=chunked_size),
+            self.segmenter)
         failures = Failures(alone=total == 1)
         pairs = repeat((prompts[0], asked[0])) if total is None else zip(prompts, asked)
         return failures, self._progress(detection.run(zip(images, pairs), failures), total)

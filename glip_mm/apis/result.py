@@ -20,6 +20,7 @@ from glip_mm.thresholds import Thresholds
 from glip_mm.visualization import draw_grounding
 
 from . import exports
+from .masks import RunLengths, decode_masks
 from .window import show_picture
 
 
@@ -38,6 +39,7 @@ class GroundingResult:
         size: Width and height of the image in pixels.
         thresholds: Scores from which boxes are shown, those of the call.
         read: Function that reads the image again, ``[height, width, 3]`` uint8 RGB.
+        segments: Mask of each box in run lengths, where masks were asked for.
     """
 
     boxes: np.ndarray
@@ -49,6 +51,7 @@ class GroundingResult:
     size: tuple[int, int] | None = None
     thresholds: Thresholds = field(default=Thresholds(), repr=False)
     read: Callable[[], np.ndarray] | None = field(default=None, repr=False)
+    segments: list[RunLengths] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -105,6 +108,8 @@ class GroundingResult:
             changes: Fields with new values.
         """
         rows = np.asarray(rows, int)
+        if self.segments is not None:
+            changes.setdefault('segments', [self.segments[i] for i in rows])
         return replace(self, boxes=self.boxes[rows], scores=self.scores[rows],
                        labels=self.labels[rows], names=[self.names[i] for i in rows], **changes)
 
@@ -113,6 +118,11 @@ class GroundingResult:
         """The boxes that reach the threshold of their name, best first."""
         order = np.argsort(-self.scores, kind='stable')
         return self.take(order[self.scores[order] >= self.thresholds.at(self.names)[order]])
+
+    @property
+    def masks(self) -> np.ndarray | None:
+        """The masks of the boxes, ``[K, height, width]`` bool; None if there are none."""
+        return None if self.segments is None else decode_masks(self.segments)
 
     @property
     def image(self) -> np.ndarray:
@@ -188,7 +198,7 @@ class GroundingResult:
 
         Returns:
             ``boxes``, ``scores``, ``labels``, ``names``, and ``caption``, ``path``, ``width``,
-            ``height`` where known.
+            ``height`` and ``masks`` (run lengths) where known.
         """
         result: dict[str, Any] = {
             'boxes': [[round(float(v), 2) for v in box] for box in self.boxes],
@@ -202,6 +212,8 @@ class GroundingResult:
             result['path'] = self.path
         if self.size is not None:
             result['width'], result['height'] = self.size
+        if self.segments is not None:
+            result['masks'] = self.segments
         return result
 
     def to_coco(self, image_id: int, category_ids: Sequence[int] | None = None
@@ -213,7 +225,8 @@ class GroundingResult:
             category_ids: Category id of each label; default: the label itself.
 
         Returns:
-            Dicts with ``image_id``, ``category_id``, ``bbox`` (x, y, width, height), ``score``.
+            Dicts with ``image_id``, ``category_id``, ``bbox`` (x, y, width, height), ``score``,
+            and ``segmentation`` (run lengths) where there are masks.
         """
         rows = []
         for (x1, y1, x2, y2), score, label in zip(self.boxes.tolist(), self.scores.tolist(),
@@ -224,6 +237,8 @@ class GroundingResult:
                 'bbox': [x1, y1, x2 - x1, y2 - y1],
                 'score': score,
             })
+        for row, segment in zip(rows, self.segments or ()):
+            row['segmentation'] = segment
         return rows
 
     def save(self, path: str | Path) -> Path:

@@ -99,6 +99,9 @@ class Results(Sequence):
             for row, name in zip(shown.to_coco(number), shown.names):
                 annotations.append(dict(row, id=len(annotations) + 1, category_id=ids[name],
                                         area=row['bbox'][2] * row['bbox'][3], iscrowd=0))
+            for row, mask in zip(annotations[len(annotations) - len(shown):],
+                                 () if shown.masks is None else shown.masks):
+                row['area'] = float(mask.sum())
         return dict(images=images, annotations=annotations,
                     categories=[dict(id=i, name=name) for name, i in ids.items()])
 

@@ -29,8 +29,8 @@ def draw_grounding(image: np.ndarray,
     Args:
         image: ``[height, width, 3]`` RGB.
         result: Anything with ``boxes`` ``[K, 4]`` (pixels, x1 y1 x2 y2), ``labels`` ``[K]``,
-            ``names`` and ``scores`` ``[K]`` or ``None`` (ground truth), e.g.
-            :class:`glip_mm.apis.GroundingResult`.
+            ``names`` and ``scores`` ``[K]`` or ``None`` (ground truth), and perhaps ``masks``
+            ``[K, height, width]`` bool, e.g. :class:`glip_mm.apis.GroundingResult`.
         prompt: Prompt that the labels point at; default: ``result.prompt``. Without one there is
             no caption.
         score_thr: Score below which boxes are not drawn.
@@ -71,7 +71,12 @@ def draw_grounding(image: np.ndarray,
         keep = [index for index in keep if scores[index] >= score_thr]
     found = {int(labels[index]) for index in keep}
     colors = entity_colors(total, found, palette)
-    picture = Image.fromarray(np.ascontiguousarray(image.clip(0, 255).astype(np.uint8)))
+    pixels = image.clip(0, 255).astype(np.uint8)
+    masks = getattr(result, 'masks', None)
+    if masks is not None:
+        for index in keep:
+            _tint(pixels, masks[index], colors[labels[index]])
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
     factor = -(-min_width // picture.width)
     if factor > 1:
         picture = picture.resize((picture.width * factor, picture.height * factor),
@@ -98,6 +103,10 @@ def draw_grounding(image: np.ndarray,
     if caption and prompt is not None:
         strips.append(draw_caption(prompt, picture.width, colors, found, font_size + 2, font=font))
     return np.concatenate(strips)
+
+
+def _tint(pixels: np.ndarray, mask: np.ndarray, color: Color) -> None:
+    pixels[mask] = (pixels[mask] * 0.55 + np.array(color) * 0.45).astype(np.uint8)
 
 
 def _font_size(picture: Image.Image) -> int:
