@@ -1,6 +1,7 @@
 """Results in the forms of other libraries, which are imported when they are asked for."""
 
 import importlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,19 +25,19 @@ def to_supervision(result: 'GroundingResult') -> Any:
         data={'class_name': np.array(result.names, dtype=str)})
 
 
-def to_pandas(result: 'GroundingResult') -> Any:
-    """Convert to a ``pandas.DataFrame`` with a row for each box.
+def to_pandas(results: Sequence['GroundingResult | None']) -> Any:
+    """Convert to a ``pandas.DataFrame`` with a row for each box; ``image`` is the position.
 
     Raises:
         ImportError: If pandas is missing.
     """
     pandas = _needed('pandas')
-    frame = pandas.DataFrame(result.boxes.reshape(-1, 4), columns=['x1', 'y1', 'x2', 'y2'])
-    frame.insert(0, 'path', result.path)
-    frame.insert(1, 'name', result.names)
-    frame.insert(2, 'label', result.labels)
-    frame.insert(3, 'score', result.scores)
-    return frame
+    rows = [(i, result.path, name, int(label), float(score), *box.tolist())
+            for i, result in enumerate(results) if result is not None
+            for name, label, score, box in zip(result.names, result.labels, result.scores,
+                                               result.boxes)]
+    return pandas.DataFrame(rows, columns=['image', 'path', 'name', 'label', 'score', 'x1', 'y1',
+                                           'x2', 'y2'])
 
 
 def _needed(package: str) -> Any:

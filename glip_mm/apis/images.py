@@ -68,8 +68,8 @@ class ImagePipeline:
         if not remote and not os.path.lexists(image):
             raise FileNotFoundError(f"image '{image}' does not exist; check the path")
         if image.lower().endswith(VIDEO_SUFFIXES):
-            raise ImageError(f"image '{image}' is a video: give its frames as images, for example "
-                             'those of ffmpeg -i VIDEO %06d.png, or a generator of arrays')
+            raise ImageError(f"image '{image}' is a video: demo/video_demo.py takes those; here "
+                             'give its frames, as image files or a generator of arrays')
         try:
             for step in (*self.before, self.loader):
                 results = step(results)

@@ -191,7 +191,7 @@ class GroundingResult:
 
     def to_pandas(self) -> Any:
         """Convert all boxes to a ``pandas.DataFrame``, see :func:`.exports.to_pandas`."""
-        return exports.to_pandas(self)
+        return exports.to_pandas([self]).drop(columns='image')
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain lists, numbers and strings, ready for JSON.

@@ -116,15 +116,7 @@ class Results(Sequence):
         Raises:
             ImportError: If pandas is missing.
         """
-        empty = GroundingResult(np.zeros((0, 4), np.float32), np.zeros(0, np.float32),
-                                np.zeros(0, np.int64), [])
-        frames = [(i, to_pandas(result or empty)) for i, result in enumerate(
-            self.predictions or [None])]
-        for i, frame in frames:
-            frame.insert(0, 'image', i)
-        import pandas
-        filled = [frame for _, frame in frames if len(frame)] or [frames[0][1]]
-        return pandas.concat(filled, ignore_index=True)
+        return to_pandas(self.predictions)
 
     def save(self, out_dir: str | PathLike, **style: Any) -> None:
         """Write ``vis/NAME.jpg``, ``preds/NAME.json`` for each image, and ``coco.json``.

@@ -80,7 +80,7 @@ def test_settings_of_the_config(config, checkpoint, pictures, tmp_path, monkeypa
     (['IMAGE', 'glip_none', '--texts', 'box', '-c'], 'glip_swin-t_o365'),
     (['IMAGE', 'CONFIG', '--texts', '', '-c'], 'empty'),
     (['IMAGE', 'CONFIG', '--texts', 'a box', '-p', '[[[0, 9]]]'], r'[0, 9]'),
-    (['clip.mp4', 'CONFIG', '--texts', 'box', '-c'], 'is a video: give its frames'),
+    (['clip.mp4', 'CONFIG', '--texts', 'box', '-c'], 'is a video: demo/video_demo.py takes those'),
     (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--device', 'cuda:77'],
      "device='cuda:77' can not be used"),
     (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--show'], 'show needs a display'),

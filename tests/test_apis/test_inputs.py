@@ -112,5 +112,5 @@ def test_a_stream_is_as_long_as_its_images(inferencer, pictures, tmp_path, logge
 
 def test_a_video_is_no_image(inferencer, tmp_path):
     Path(tmp_path, 'a.MP4').write_bytes(b'video')
-    with pytest.raises(ImageError, match='is a video: give its frames'):
+    with pytest.raises(ImageError, match='is a video: demo.video_demo.py takes those'):
         inferencer(str(tmp_path / 'a.MP4'), NAMES)
