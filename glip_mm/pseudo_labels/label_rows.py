@@ -13,8 +13,12 @@ from tqdm import tqdm
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
+from glip_mm.datasets.label_map import read_label_map
 from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.datasets.storage import MappedTable, Source
+
+#: Names of the classes, in the folder of a run that looked for class names.
+LABEL_MAP = 'label_map.json'
 
 
 class LabelRow(NamedTuple):
@@ -67,7 +71,8 @@ class LabelRows:
     Args:
         path: Folder of a run (with ``labels/`` in it), a folder of ``.jsonl`` or ``.tar`` files, or
             one such file.
-        label_map: Label -> name of detection rows; without it ``category`` of the boxes is used.
+        label_map: Label -> name of detection rows. Default: ``label_map.json`` in the folder;
+            without it ``category`` of the boxes is used.
 
     Raises:
         FileNotFoundError: If there are no labels.
@@ -77,6 +82,9 @@ class LabelRows:
     def __init__(self, path: str | Path, label_map: Mapping[int, str] | None = None) -> None:
         self.path, self.label_map = Path(path), label_map
         pattern, kind = _pattern(self.path)
+        beside = (self.path if self.path.is_dir() else self.path.parent) / LABEL_MAP
+        if label_map is None and beside.is_file():
+            self.label_map = read_label_map(beside)
         self.source = Source(str(pattern), kind)
         try:
             self.table: MappedTable = self.source.open_table()

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.labelling_options import FORMATS, share
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -24,7 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('labels', metavar='LABELS', help='folder of a run, a folder of .jsonl or '
                         '.tar files, or one such file')
     parser.add_argument('--to', required=True, help='format',
-                        choices=['coco', 'yolo', 'voc', 'labelstudio', 'odvg'])
+                        choices=FORMATS)
     parser.add_argument('--out', required=True, metavar='DIR', help='new folder for the result')
     parser.add_argument('--images', type=Path, metavar='DIR', help='folder that file names start '
                         'from; coco and odvg do without, shards hold their images')
@@ -39,6 +40,14 @@ def make_parser() -> argparse.ArgumentParser:
                         'several phrases of one category are one above this (default: 0.6)')
     parser.add_argument('--label-map', metavar='FILE', help='JSON of label and name, for detection '
                         'rows without categories')
+    parser.add_argument('--images-as', choices=['link', 'copy', 'none'], default='', help='how '
+                        'the result gets the images (default: a link to their folder for yolo and '
+                        'voc, none for others)')
+    parser.add_argument('--keep-empty', action='store_true', help='export images without boxes, '
+                        'too')
+    parser.add_argument('--val', type=share, default=0., metavar='SHARE', help='share of the '
+                        'images that become the val split (default: no split)')
+    parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
     parser.add_argument('--image-url', default='', metavar='URL', help='what Label Studio calls '
                         'the folder of the images (default: its local files)')
     return parser
@@ -64,7 +73,8 @@ def main() -> None:
         collection = Collection(
             LabelRows(args.labels, args.label_map and read_label_map(args.label_map)),
             args.images, args.min_score,
-            classes, args.min_count, args.merge_iou, args.image_url)
+            classes, args.min_count, args.merge_iou, args.image_url, args.keep_empty, args.val,
+            args.seed, args.images_as)
         images, boxes = export_labels(collection, args.to, args.out)
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')

@@ -1,5 +1,6 @@
 """Selection of the labels to export: boxes and their categories."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,6 +42,8 @@ class ExportImage(NamedTuple):
 
     row: LabelRow
     boxes: list[ExportBox]
+    #: ``'train'`` or ``'val'``; empty if the labels are not divided.
+    split: str = ''
 
     @property
     def name(self) -> str:
@@ -71,6 +74,12 @@ class Collection:
             same category ("a dog and the dog"), for the
             formats that have categories.
         image_url: URL of the image folder for Label Studio, with a slash at its end.
+        keep_empty: Whether images without boxes are exported, too.
+        val: Share of the images that become the val split; 0: no division. Which ones depends on
+            their names, the share and the seed alone.
+        seed: Random seed of the division.
+        images_as: How images get into the target folder: ``'link'`` (to their folder; files of
+            shards are written), ``'copy'``, ``'none'``, or ``''``, as the format does by itself.
         progress: Show progress bars.
 
     Raises:
@@ -79,37 +88,53 @@ class Collection:
 
     def __init__(self, rows: LabelRows, images: Path | None = None, min_score: float = 0.,
                  classes: ClassList | None = None, min_count: int = 1, merge_iou: float = 0.6,
-                 image_url: str = '', progress: bool = True) -> None:
+                 image_url: str = '', keep_empty: bool = False, val: float = 0., seed: int = 0,
+                 images_as: str = '', progress: bool = True) -> None:
         if images is not None and not Path(images).is_dir():
             raise ValueError(f"--images '{images}' is no folder")
         self.rows, self.images_folder, self.progress = rows, images, progress
-        self.image_url = image_url
+        self.image_url, self.images_as = image_url, images_as
+        self.keep_empty, self.val, self.seed = keep_empty, val, seed
         self.min_score, self.classes, self.merge_iou = min_score, classes, merge_iou
         self.min_count = min_count
+        #: Names of the label map, which are categories as they are, unless some are chosen.
+        self._given = list(dict.fromkeys((rows.label_map or {}).values())) if not classes else []
+        self._last_of_val = -1
         self.categories: list[str] = []
         #: Counts of rows and boxes, and of rows and boxes that are left out, by reason.
         self.counts: Counter = Counter()
         #: Number of boxes of each category.
         self.boxes_of: Counter = Counter()
+        #: Number of rows without a box of any category.
+        self.empty = 0
+        #: Number of images of each split, if the labels are divided.
+        self.images_of: dict[str, int] = {}
         self._count()
 
     def _count(self) -> None:
         found: Counter = Counter()
+        draws = []
         for row in self.rows.walk('counting', self.progress, self.counts):
             self.counts['boxes'] += len(row.dropped)
             named = self._named_boxes(row, self.counts)
             found.update(name for name, _ in self._merge(named))
+            self.empty += not named
             self.counts['rows'] += 1
-        order = self.classes.names if self.classes else sorted(
-            found, key=lambda name: (-found[name], name))
-        self.categories = [name for name in order
-                           if found[name] >= self.min_count or self.classes and not found[name]]
+            if self.val and (named or self.keep_empty):
+                draws.append(self._draw(row.record['filename']))
+        listed = self.classes.names if self.classes else self._given
+        order = listed if self.classes else [*listed, *sorted(
+            set(found).difference(listed), key=lambda name: (-found[name], name))]
+        self.categories = [name for name in order if found[name] >= self.min_count
+                           or name in listed and not found[name]]
+        if self.val:
+            self._last_of_val, self.images_of = _divide(draws, self.val)
         kept = set(self.categories)
         self.boxes_of = Counter({name: n for name, n in found.items() if name in kept})
         rare = found.total() - self.boxes_of.total()
         if rare:
             self.counts[f'of a category below --min-count {self.min_count}'] = rare
-        if not self.boxes_of.total():
+        if not self.boxes_of.total() and not self.keep_empty:
             causes = ', '.join(f'{n} {cause}' for cause, n in self.counts.items()
                                if cause not in ('rows', 'boxes'))
             raise ValueError(f"no box of '{self.rows.path}' is left to be exported: of "
@@ -117,7 +142,7 @@ class Collection:
                              f"{causes or 'there is none'}")
 
     def images(self, description: str = 'writing', merge: bool = True) -> Iterator[ExportImage]:
-        """Iterate over the images that have boxes, in the order of the labels.
+        """Iterate over the images to export, in the order of the labels.
 
         Args:
             description: Title of the progress bar.
@@ -128,12 +153,27 @@ class Collection:
             named = self._named_boxes(row, Counter())
             boxes = [box._replace(category=index[name])
                      for name, box in (self._merge(named) if merge else named) if name in index]
-            if boxes:
-                yield ExportImage(row, boxes)
+            if boxes or self.keep_empty:
+                yield ExportImage(row, boxes, self._split_of(row.record['filename']))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Return the names of the splits, one empty one if the labels are not divided."""
+        return ('train', 'val') if self.val else ('', )
+
+    def _split_of(self, name: str) -> str:
+        return '' if not self.val else 'val' if self._draw(name) <= self._last_of_val else 'train'
+
+    def _draw(self, name: str) -> int:
+        """Draw a number that depends on an image's name alone: others do not move it."""
+        text = f'{self.seed} {name}'.encode(errors='surrogatepass')
+        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), 'big')
 
     def category_of(self, phrase: str) -> str | None:
         """Return the category that a phrase would have; it may still be too rare."""
-        return self.classes.find(phrase) if self.classes else category_name(phrase)
+        if self.classes:
+            return self.classes.find(phrase)
+        return phrase if phrase in self._given else category_name(phrase)
 
     def _named_boxes(self, row: LabelRow, counts: Counter) -> list[tuple[str, ExportBox]]:
         record, named = row.record, []
@@ -168,6 +208,18 @@ class Collection:
                 kept.append(i)
         # the order of the caption, not of the scores
         return sorted((named[i] for i in kept), key=lambda found: found[1].part)
+
+
+def _divide(draws: list[int], share: float) -> tuple[int, dict[str, int]]:
+    """Return the largest draw of the val split, and the sizes of both; neither is empty.
+
+    Raises:
+        ValueError: If there are fewer than two images.
+    """
+    if len(draws) < 2:
+        raise ValueError(f'--val {share:g} cannot divide {len(draws)} images')
+    count = min(max(round(share * len(draws)), 1), len(draws) - 1)
+    return sorted(draws)[count - 1], dict(train=len(draws) - count, val=count)
 
 
 def _all_boxes(row: LabelRow, label_map: Mapping[int, str] | None) -> Iterator[tuple]:

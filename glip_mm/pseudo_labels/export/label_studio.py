@@ -9,6 +9,7 @@ from glip_mm.version import __version__
 from glip_mm.visualization.palette import PALETTE
 
 from .collection import Collection, ExportImage
+from .image_folder import ImageFolder
 from .json_list import write_list
 from .voc import xml_text
 
@@ -20,7 +21,8 @@ def write_label_studio(collection: Collection, folder: Path) -> tuple[int, int]:
     """Write ``tasks.json`` and ``interface.xml``.
 
     Boxes are predictions with their scores, in percent of the image. Images are served by Label
-    Studio itself from ``collection.images_folder``, whose parent must be its document root.
+    Studio itself from ``collection.images_folder``, whose parent must be its document root, or from
+    copies in ``images``, of which ``folder`` is the root.
 
     Args:
         collection: Labels to write.
@@ -32,15 +34,17 @@ def write_label_studio(collection: Collection, folder: Path) -> tuple[int, int]:
     Raises:
         ValueError: If the image folder is unknown.
     """
-    prefix = _prefix(collection)
+    placed = ImageFolder(collection, folder / 'images', 'none')
+    prefix = _prefix(collection, placed)
     images = boxes = 0
 
     def tasks() -> Iterator[dict]:
         nonlocal images, boxes
         for image in collection.images():
             results = _results(image, collection.categories)
-            if not results:
+            if image.boxes and not results:
                 continue
+            placed.add(image)
             scores = [result['score'] for result in results if 'score' in result]
             prediction = dict(model_version=f'glip_mm {__version__}', result=results)
             if scores:
@@ -49,7 +53,9 @@ def write_label_studio(collection: Collection, folder: Path) -> tuple[int, int]:
             images += 1
             boxes += len(results)
             yield dict(data=dict(image=prefix + quote(image.name), caption=image.caption or '',
-                                 filename=image.name), predictions=[prediction])
+                                 filename=image.name, **(dict(split=image.split)
+                                                         if image.split else {})),
+                       predictions=[prediction])
 
     with open(folder / 'tasks.json', 'wb') as file:
         write_list(file, tasks())
@@ -60,9 +66,11 @@ def write_label_studio(collection: Collection, folder: Path) -> tuple[int, int]:
     return images, boxes
 
 
-def _prefix(collection: Collection) -> str:
+def _prefix(collection: Collection, placed: ImageFolder) -> str:
     if collection.image_url:
         return collection.image_url
+    if placed.images_as != 'none':
+        return f'{LOCAL_FILES}{placed.folder.name}/'
     if collection.images_folder is None:
         raise ValueError('--images or --image-url is needed: Label Studio must find the images'
                          + ('; unpack the shards first' if collection.rows.is_tar else ''))

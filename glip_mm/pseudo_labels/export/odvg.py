@@ -8,10 +8,13 @@ from glip_mm.datasets.label_map import write_label_map
 from glip_mm.pseudo_labels.label_rows import region_boxes
 
 from .collection import Collection, ExportBox, ExportImage
+from .image_folder import ImageFolder
 
 
 def write_odvg(collection: Collection, folder: Path) -> tuple[int, int]:
-    """Write ``SHARD.jsonl`` files with the rows of the source files.
+    """Write ``SHARD.jsonl`` files with the rows of the source files, ``SPLIT.jsonl`` if divided.
+
+    Detection rows of several files become one, ``annotations.jsonl``.
 
     Phrases and boxes stay unchanged; a phrase that loses its boxes moves to ``without_box``. Rows
     that lose all boxes are left out. Rows of shards refer to images and no longer contain them.
@@ -26,18 +29,19 @@ def write_odvg(collection: Collection, folder: Path) -> tuple[int, int]:
     Returns:
         Numbers of images and boxes.
     """
+    placed = ImageFolder(collection, folder / 'images', 'none')
     images = boxes = 0
-    number = -1
+    name = ''
     file: BinaryIO | None = None
     names = dict(collection.rows.label_map or {})
     try:
         for image in collection.images(merge=False):
-            if file is None or image.row.file != number:
+            placed.add(image)
+            if file is None or name != _file_name(collection, image):
                 if file is not None:
                     file.close()
-                number = image.row.file
-                name = collection.rows.files[number].with_suffix('.jsonl').name
-                file = open(folder / name, 'wb')
+                name = _file_name(collection, image)
+                file = open(folder / f'{name}.jsonl', 'ab')
             file.write(json.dumps(_chosen(image), ensure_ascii=False).encode('utf-8', 'replace')
                        + b'\n')
             names.update((one['label'], one['category']) for one in image.row.record.get(
@@ -53,6 +57,12 @@ def write_odvg(collection: Collection, folder: Path) -> tuple[int, int]:
                          if whole or collection.category_of(name) in collection.categories},
                         folder / 'label_map.json')
     return images, boxes
+
+
+def _file_name(collection: Collection, image: ExportImage) -> str:
+    if image.split or 'detection' in image.row.record and len(collection.rows.files) > 1:
+        return image.split or 'annotations'
+    return collection.rows.files[image.row.file].stem
 
 
 def _chosen(image: ExportImage) -> dict:

@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
 from .collection import Collection, ExportImage
@@ -17,10 +18,11 @@ def xml_text(text: object) -> str:
 
 
 def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
-    """Write ``Annotations/NAME.xml``, ``ImageSets/Main/train.txt``, ``labels.txt``, ``JPEGImages``.
+    """Write ``Annotations/NAME.xml``, ``ImageSets/Main``, ``labels.txt`` and ``JPEGImages``.
 
     VOC counts pixels from 1 and a box includes its last pixel: ``[0, 10)`` is 1 to 10. Corners
     keep their fractions. The score of a box is an element ``score``, which readers ignore.
+    ``ImageSets/Main`` holds ``train.txt`` and, of divided labels, ``val.txt``.
 
     Args:
         collection: Labels to write.
@@ -33,18 +35,21 @@ def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
         ValueError: If an image is missing, or two share a label file.
     """
     placed = ImageFolder(collection, folder / 'JPEGImages')
-    listing = folder / 'ImageSets' / 'Main' / 'train.txt'
-    listing.parent.mkdir(parents=True)
+    lists = folder / 'ImageSets' / 'Main'
+    lists.mkdir(parents=True)
     images = boxes = 0
-    with open(listing, 'w', encoding='utf-8') as lines:
+    with ExitStack() as files:
+        listings = {split: files.enter_context(
+            open(lists / f"{split or 'train'}.txt", 'w', encoding='utf-8'))
+            for split in collection.splits}
         for image in collection.images():
-            stem = placed.add(image)
+            stem = placed.add_with_labels(image)
             path = folder / 'Annotations' / f'{stem}.xml'
             path.parent.mkdir(parents=True, exist_ok=True)
             tree = ElementTree.ElementTree(_annotation(image, collection.categories))
             ElementTree.indent(tree)
             tree.write(path, encoding='utf-8', xml_declaration=True)
-            lines.write(f'{stem}\n')
+            listings[image.split].write(f'{stem}\n')
             images += 1
             boxes += len(image.boxes)
     (folder / 'labels.txt').write_text(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 from .collection import Collection
@@ -9,11 +10,11 @@ from .image_folder import ImageFolder
 
 
 def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
-    """Write ``data.yaml``, ``train.txt``, ``labels/NAME.txt`` and ``images``.
+    """Write ``data.yaml``, ``train.txt`` (and ``val.txt``), ``labels/NAME.txt`` and ``images``.
 
     A line is ``class x y width height``: the index of the class from 0, and centre and size
     of the box relative to the image. Scores and ignored boxes cannot be represented.
-    ``train.txt`` lists the images that have boxes: the others in the folder are no negatives.
+    ``train.txt`` lists the images of the labels: the others in the folder are no negatives.
 
     Args:
         collection: Labels to write.
@@ -27,23 +28,27 @@ def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
     """
     placed = ImageFolder(collection, folder / 'images')
     images = boxes = 0
-    with open(folder / 'train.txt', 'w', encoding='utf-8') as listing:
+    with ExitStack() as files:
+        listings = {split: files.enter_context(
+            open(folder / f"{split or 'train'}.txt", 'w', encoding='utf-8'))
+            for split in collection.splits}
         for image in collection.images():
             found = [one for one in image.boxes if not one.ignore]
-            if not found:
+            if image.boxes and not found:
                 continue
-            path = folder / 'labels' / f'{placed.add(image)}.txt'
+            path = folder / 'labels' / f'{placed.add_with_labels(image)}.txt'
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(''.join(f'{one.category} {_shares(one.box, *image.size)}\n'
                                     for one in found), encoding='utf-8')
-            listing.write(f'./images/{image.name}\n')
+            listings[image.split].write(f'./images/{image.name}\n')
             images += 1
             boxes += len(found)
     names = ''.join(f'  {i}: {_yaml(name)}\n'
                     for i, name in enumerate(collection.categories))
     (folder / 'data.yaml').write_text(
         '# Labels of a model. They are no ground truth: put a set of yours at val.\n'
-        f'train: train.txt\nval: train.txt\nnames:\n{names}', encoding='utf-8')
+        f"train: train.txt\nval: {collection.splits[-1] or 'train'}.txt\nnames:\n{names}",
+        encoding='utf-8')
     return images, boxes
 
 
