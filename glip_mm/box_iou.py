@@ -37,3 +37,18 @@ def paired_iou(boxes: np.ndarray, others: np.ndarray, xywh: bool = False) -> np.
         area, other_area = area * side, other_area * other_side
         inter = inter * np.maximum(np.minimum(end, other_end) - np.maximum(begin, other_begin), 0)
     return inter / np.where(inter > 0, area + other_area - inter, 1)
+
+
+def outscored(boxes: np.ndarray, scores: np.ndarray, others: np.ndarray, other_scores: np.ndarray,
+              iou: float = 0.5) -> np.ndarray:
+    """Return the mask of boxes that another one of at least their score names, too, ``[N]``.
+
+    Args:
+        boxes: Half-open xyxy boxes, ``[N, 4]``.
+        scores: ``[N]``.
+        others: Boxes of names that compete with theirs, ``[M, 4]``.
+        other_scores: ``[M]``.
+        iou: Least IoU of two boxes of the same thing.
+    """
+    rivals = (box_iou(boxes, others) >= iou) & (scores[:, None] <= other_scores)
+    return rivals.sum(axis=1) > 0

@@ -21,7 +21,7 @@ COMMANDS = {
     'odinw': Command('tools/odinw.py', 'tune a model on every set of ODinW, or folders'),
     'tune-prompts': Command('tools/analysis_tools/tune_prompts.py',
                             'search the wording of class names that detects best'),
-    'label': Command('tools/pseudo_label.py', 'label captioned images with a model'),
+    'label': Command('tools/pseudo_label.py', 'label a folder by names, or captioned images'),
     'review': Command('tools/analysis_tools/review_labels.py', 'make a page of generated labels'),
     'export-labels': Command('tools/analysis_tools/export_labels.py',
                              'write generated labels as COCO, YOLO, VOC, Label Studio or ODVG'),

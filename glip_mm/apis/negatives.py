@@ -4,14 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glip_mm.box_iou import box_iou
+from glip_mm.box_iou import outscored
 from glip_mm.text import Prompt
 from glip_mm.text.names import listed
 
 from .result import GroundingResult
-
-#: IoU from which a box of a wanted name and one of a negative are the same object.
-SAME = 0.5
 
 
 def with_negatives(prompt: Prompt, negatives: str | Sequence[str]) -> Prompt:
@@ -37,7 +34,7 @@ def without_negatives(result: GroundingResult, prompt: Prompt) -> GroundingResul
     """Remove the boxes of negatives, and those that a negative names better.
 
     A box of a wanted name goes where a box of a negative with at least its score overlaps it with
-    an IoU of at least :data:`SAME`. Boxes of wanted names never remove each other.
+    an IoU of at least 0.5. Boxes of wanted names never remove each other.
 
     Args:
         result: Detections with a prompt of :func:`with_negatives`.
@@ -47,6 +44,5 @@ def without_negatives(result: GroundingResult, prompt: Prompt) -> GroundingResul
         A result with that prompt.
     """
     wanted = result.labels < len(prompt.entities)
-    same = box_iou(result.boxes, result.boxes[~wanted]) >= SAME
-    better = result.scores[~wanted][None] >= result.scores[:, None]
-    return result.take(np.flatnonzero(wanted & ~(same & better).any(axis=1)), prompt=prompt)
+    lost = outscored(result.boxes, result.scores, result.boxes[~wanted], result.scores[~wanted])
+    return result.take(np.flatnonzero(wanted & ~lost), prompt=prompt)

@@ -1,4 +1,4 @@
-"""Folders of images with a caption file beside each, listed once."""
+"""Folders of images, with or without a caption file beside each, listed once."""
 
 import hashlib
 import json
@@ -22,10 +22,11 @@ class FolderList:
 
     Args:
         folder: Path of the folder.
+        captions: Whether images have caption files; otherwise text files are not looked at.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, captions: bool = True) -> None:
+        self.folder, self.captions = folder, captions
         self._digest = hashlib.blake2b(digest_size=16)
         self._count = 0
         #: What is no image with or without a caption -> number of files; complete after the walk.
@@ -52,8 +53,7 @@ class FolderList:
             files = {entry.name: entry for entry in entries}
         stems = {name: os.path.splitext(name) for name in files}
         captions = {stem: name for name, (stem, suffix) in stems.items()
-                    if suffix.lower() == _CAPTION_SUFFIX and not _is_folder(files[name])
-                    and not name.startswith('._')}
+                    if self._is_caption(name, suffix) and not _is_folder(files[name])}
         used = set()
         alone = 0
         for name in sorted(files):
@@ -67,12 +67,16 @@ class FolderList:
                     used.add(caption)
                     self._add(prefix, files[caption])
                 yield prefix + name, caption and prefix + caption
-            elif suffix.lower() == _CAPTION_SUFFIX and not name.startswith('._'):
+            elif self._is_caption(name, suffix):
                 alone += 1
             else:
                 self.left_out[f'{suffix.lower() or "other"} files'] += 1
         if alone > len(used):
             self.left_out['captions without an image'] += alone - len(used)
+
+    def _is_caption(self, name: str, suffix: str) -> bool:
+        # macOS writes ._NAME beside NAME on foreign disks
+        return self.captions and suffix.lower() == _CAPTION_SUFFIX and not name.startswith('._')
 
     def _add(self, prefix: str, entry: os.DirEntry) -> None:
         try:
@@ -95,13 +99,15 @@ class ListedFolder(CaptionRows):
     """Images of a folder, by the lines of its list."""
 
     @classmethod
-    def from_file(cls, path: Path, images: Path) -> 'ListedFolder':
+    def from_file(cls, path: Path, images: Path, captions: bool = True) -> 'ListedFolder':
         """Open a list that :meth:`FolderList.lines` gave."""
-        return cls(path, images, None, (), Start(0, 1, 0))
+        return cls(path, images, None, (), Start(0, 1, 0), captions)
 
     def _sample(self, where: Start, record: Any) -> Sample:
         name, caption = json.loads(record)
         sample = Sample(name, None, self.images / name, {})
+        if not self.captions:
+            return sample
         if caption is None:
             return sample._replace(fault='no caption')
         if (self.images / caption).exists() and not (self.images / caption).is_file():

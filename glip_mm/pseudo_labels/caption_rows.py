@@ -1,4 +1,4 @@
-"""Captions in rows of a text file, which are read from any of them on."""
+"""Images and captions in rows of a text file, which are read from any of them on."""
 
 import csv
 import itertools
@@ -75,25 +75,27 @@ class CaptionRows:
     columns: tuple[str, ...]
     #: Place of the first row, behind a byte order mark and the header.
     first: Start
+    #: Whether images have captions; otherwise those are not looked at.
+    captions: bool = True
 
     @classmethod
-    def from_file(cls, path: Path, images: Path) -> 'CaptionRows':
+    def from_file(cls, path: Path, images: Path, captions: bool = True) -> 'CaptionRows':
         """Read the header, and find out the separator.
 
         Raises:
-            DataError: If the header lacks a column for the file or the caption.
+            DataError: If the header lacks a column for the file or, with ``captions``, the caption.
         """
         with open(path, 'rb') as file:
             begin = len(_BOM) if file.read(len(_BOM)) == _BOM else 0
         usual = SEPARATORS[path.suffix.lower()]
         if usual is None:
-            return cls(path, images, None, (), Start(begin, 1, 0))
+            return cls(path, images, None, (), Start(begin, 1, 0), captions)
         for separator in (usual, *(s for s in ',\t;|' if s != usual)):
             names, first = _header(path, begin, separator)
             if not names or (any(k in names for k in FILE_KEYS)
-                             and any(k in names for k in CAPTION_KEYS)):
-                return cls(path, images, separator, names, first)
-        raise _bad_header(path, _header(path, begin, usual)[0], usual)
+                             and (not captions or any(k in names for k in CAPTION_KEYS))):
+                return cls(path, images, separator, names, first, captions)
+        raise _bad_header(path, _header(path, begin, usual)[0], usual, captions)
 
     def starts(self, every: int) -> tuple[list[Start], int]:
         """Read all rows; return the places of row 0, ``every``, 2 ``every``, ... and their number.
@@ -161,7 +163,7 @@ class CaptionRows:
         sample = Sample(str(name or f'row {where.row + 1}'),
                         caption if isinstance(caption, str) else None,
                         path or None, {})
-        if name and sample.caption:
+        if name and (sample.caption or not self.captions):
             return sample
         what, keys = ('caption', CAPTION_KEYS) if name else ('image', FILE_KEYS)
         return sample._replace(fault=f'no {what}', detail=(
@@ -180,15 +182,16 @@ def _header(path: Path, begin: int, separator: str) -> tuple[tuple[str, ...], St
         return tuple(cell.strip().lower() for cell in cells), Start(lines.offset, lines.line, 0)
 
 
-def _bad_header(path: Path, cells: Sequence[str], separator: str) -> DataError:
+def _bad_header(path: Path, cells: Sequence[str], separator: str, captions: bool) -> DataError:
     found = ', '.join(map(repr, cells))
-    message = (f"'{path}': the header must name a column {' or '.join(FILE_KEYS)} and one "
-               f"{' or '.join(CAPTION_KEYS)}, separated by comma, tab, ';' or '|'; found "
+    message = (f"'{path}': the header must name a column {' or '.join(FILE_KEYS)}"
+               + f" and one {' or '.join(CAPTION_KEYS)}" * captions
+               + ", separated by comma, tab, ';' or '|'; found "
                + (found if len(found) < 400 else f'{found[:400]}...'))
     addresses = any('://' in cell for cell in cells)
     if addresses or any(cell.endswith(IMAGE_SUFFIXES) for cell in cells):
         message += ('. This looks like a row: add a header as the first line, such as '
-                    + repr(separator.join(('caption', 'filename'))))
+                    + repr(separator.join(('caption', 'filename')[not captions:])))
     if addresses or 'url' in cells:
         message += ('. Images at addresses are fetched first: the tar shards of img2dataset are '
                     'read as they are')

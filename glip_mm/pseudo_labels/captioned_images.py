@@ -1,8 +1,9 @@
-"""Sources of captioned images, divided into shards: the units of work.
+"""Sources of images, most with captions, divided into shards: the units of work.
 
 A source is a tar shard in img2dataset's layout or a folder of such, JSON lines, CSV, or a folder
-of images with a caption beside each. A run has one source, which is recorded in its folder with the
-place where each shard begins, so that shards are read without what comes before them.
+of images with or without a caption beside each. A run has one source, which is recorded in its
+folder with the place where each shard begins, so that shards are read without what comes before
+them.
 """
 
 import json
@@ -10,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class Shard:
     source: Path | CaptionRows
     start: Start = Start(0, 0, 0)
     count: int = 0
+    #: Whether images have captions.
+    captions: bool = True
 
     @property
     def is_tar(self) -> bool:
@@ -66,14 +69,15 @@ class Shard:
             UnreadableShard: If the system cannot read it.
         """
         try:
-            yield from (_tar_samples(self.source) if isinstance(self.source, Path) else
+            yield from (_tar_samples(self.source, self.captions)
+                        if isinstance(self.source, Path) else
                         self.source.samples(self.start, self.count))
         except OSError as error:
             raise UnreadableShard(str(error)) from error
 
 
 def find_shards(path: str | Path, folder: str | Path, images: str | Path | None = None,
-                shard_size: int = 1000) -> list[Shard]:
+                shard_size: int = 1000, captions: bool = True) -> list[Shard]:
     """Find the shards of a source, and record it in the folder of the run.
 
     Any number of processes may do this at the same time; one of them reads the source.
@@ -81,10 +85,11 @@ def find_shards(path: str | Path, folder: str | Path, images: str | Path | None 
     Args:
         path: A ``.tar`` file or a folder of them; a ``.jsonl``, ``.csv`` or ``.tsv`` file with
             columns :data:`~.caption_rows.FILE_KEYS` and :data:`~.caption_rows.CAPTION_KEYS`; or a
-            folder of images with ``.txt`` files beside them.
+            folder of images, with ``captions`` with ``.txt`` files beside them.
         folder: Folder of the run.
         images: Root folder of image files in rows; default: that of the file.
         shard_size: Number of samples per shard, if the source has no shards.
+        captions: Whether images have captions; otherwise none is read, and none is missing.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -108,16 +113,17 @@ def find_shards(path: str | Path, folder: str | Path, images: str | Path | None 
         raise ValueError(f"--data '{path}': give a folder, or a .tar, .jsonl, .csv or .tsv file")
     if tars:
         with _recording(folder):
-            return _tar_shards(path, tars, folder)
+            return [replace(shard, captions=captions) for shard in _tar_shards(path, tars, folder)]
     root = Path(os.path.abspath(images)) if images else path if path.is_dir() else path.parent
-    return _row_shards(path, root, folder, shard_size)
+    return _row_shards(path, root, folder, shard_size, captions)
 
 
 def _recording(folder: Path) -> AbstractContextManager[bool]:
     return exclusive(folder / 'claims' / '.source')  # beside the claims, which are locks as well
 
 
-def _row_shards(path: Path, images: Path, folder: Path, shard_size: int) -> list[Shard]:
+def _row_shards(path: Path, images: Path, folder: Path, shard_size: int, captions: bool
+                ) -> list[Shard]:
     """Return the shards of rows, or of a folder by the rows of its list."""
     rows_file = folder / LIST if path.is_dir() else path
     facts: dict[str, Any] = dict(path=place(path), images=place(images), shard_size=shard_size)
@@ -126,35 +132,36 @@ def _row_shards(path: Path, images: Path, folder: Path, shard_size: int) -> list
         with _recording(folder):
             record = _read_record(folder)
             if record is None:
-                record, is_new = _make_record(path, rows_file, images, facts), True
+                record, is_new = _make_record(path, rows_file, images, facts, captions), True
                 _write_record(folder, record)
     if not is_new:
         if path.is_dir():
-            listed = FolderList(path)
+            listed = FolderList(path, captions)
             for _ in listed.lines():  # whether anything changed is all that matters
                 pass
             facts.update(listed.facts())
         else:
             facts.update(identify(path)._asdict())
         refuse_changes(folder, 'of other data', record['source'], facts)
-    rows = (ListedFolder if path.is_dir() else CaptionRows).from_file(rows_file, images)
+    rows = (ListedFolder if path.is_dir() else CaptionRows).from_file(rows_file, images, captions)
     starts = [Start(*start) for start in record['starts']]
     width = max(5, len(str(len(starts) - 1)))
     return [Shard(f'{i:0{width}d}', rows, start, min(shard_size, record['count'] - start.row))
             for i, start in enumerate(starts)]
 
 
-def _make_record(path: Path, rows_file: Path, images: Path, facts: dict[str, Any]
-                 ) -> dict[str, Any]:
+def _make_record(path: Path, rows_file: Path, images: Path, facts: dict[str, Any],
+                 captions: bool) -> dict[str, Any]:
     left_out: dict[str, int] = {}
     if path.is_dir():
-        listed = FolderList(path)
+        listed = FolderList(path, captions)
         with replacing(rows_file) as file:
             file.writelines(listed.lines())
         facts, left_out = {**facts, **listed.facts()}, dict(sorted(listed.left_out.items()))
-        rows: CaptionRows = ListedFolder.from_file(rows_file, images)
+        rows: CaptionRows = ListedFolder.from_file(rows_file, images, captions)
     else:
-        facts, rows = {**facts, **identify(path)._asdict()}, CaptionRows.from_file(path, images)
+        facts = {**facts, **identify(path)._asdict()}
+        rows = CaptionRows.from_file(path, images, captions)
     starts, count = rows.starts(facts['shard_size'])
     if not count:
         what = f'images ({" ".join(IMAGE_SUFFIXES)}) or .tar files' if path.is_dir() else 'rows'
@@ -233,7 +240,7 @@ def _report_left_out(path: Path, left_out: dict[str, int]) -> None:
             ', '.join(f'{count:,} {what}' for what, count in left_out.items()))
 
 
-def _tar_samples(path: Path) -> Iterator[Sample]:
+def _tar_samples(path: Path, captions: bool) -> Iterator[Sample]:
     """Iterate over samples: consecutive files with the same key, as in webdataset's format.
 
     The last one stands for the rest of a shard that is broken.
@@ -245,21 +252,22 @@ def _tar_samples(path: Path) -> Iterator[Sample]:
         for member, content in tar_members(path, read=True):
             name, _, suffix = member.name.rpartition('.')
             if name != key and parts:
-                yield _tar_sample(key, parts)
+                yield _tar_sample(key, parts, captions)
                 count, parts = count + 1, {}
             key, parts[suffix.lower()] = name, content
     except BrokenTar as error:
         broken = error
     if parts:
-        last = _tar_sample(key, parts)
-        if broken is None or last.caption and last.image is not None:  # the rest may be missing
+        last = _tar_sample(key, parts, captions)
+        # of the last one of a broken shard a part may be missing
+        if broken is None or (last.caption or not captions) and last.image is not None:
             yield last
             count += 1
     if broken is not None:
         yield Sample(path.name, None, None, {}, BROKEN_SHARD, f'{broken}, after {count} samples')
 
 
-def _tar_sample(key: str, parts: dict[str, bytes]) -> Sample:
+def _tar_sample(key: str, parts: dict[str, bytes], captions: bool) -> Sample:
     suffix = next((s[1:] for s in IMAGE_SUFFIXES if s[1:] in parts), None)
     try:
         fields = dict(load_json(parts.get('json', b'{}')))
@@ -271,6 +279,8 @@ def _tar_sample(key: str, parts: dict[str, bytes]) -> Sample:
         below('.', sample.name)
     except ValueError as error:  # the result is a tar file with the same names
         return sample._replace(fault='bad file name', detail=str(error))
+    if not captions:
+        return sample
     try:
         text = parts.get('txt', b'').decode('utf-8-sig').strip() or fields.get('caption')
     except UnicodeDecodeError as error:

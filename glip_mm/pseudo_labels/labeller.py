@@ -20,9 +20,9 @@ from glip_mm.file_lock import exclusive
 from glip_mm.text.safe_json import load_json
 
 from .captioned_images import Shard, UnreadableShard
-from .sample import Sample
+from .sample import Reject, Sample
 from .shard_files import BROKEN_SHARD, ShardFiles
-from .teacher import NOTHING_FOUND, Ready, Reject, Teacher
+from .teacher import NOTHING_FOUND, Ready, Teacher
 
 #: Number of batches whose images are sorted by shape together, which reduces padding.
 BATCHES_OF_WINDOW = 8
@@ -74,7 +74,8 @@ def label(shards: Sequence[Shard], teacher: Teacher, folder: str | Path, batch_s
     done: set[str] = set()
     unreadable: dict[str, str] = {}
     counts: Counter[str] = Counter()
-    with tqdm(total=len(shards), unit='shard', desc='labelling') as bar, \
+    total = sum(shard.count for shard in shards) or None  # tar shards do not tell theirs
+    with tqdm(total=total, unit='image', desc='labelling') as bar, \
             ThreadPoolExecutor(max(workers, 1)) as pool:
         while len(done) + len(unreadable) < len(shards):
             before = len(done) + len(unreadable)
@@ -89,8 +90,8 @@ def label(shards: Sequence[Shard], teacher: Teacher, folder: str | Path, batch_s
                 if found is not None:
                     counts += found
                     done.add(shard.name)
-                    bar.update()
-                    bar.set_postfix(counts)
+                    bar.update(0 if found else shard.count)
+                    bar.set_postfix({'shards': f'{len(done)}/{len(shards)}', **counts})
             if len(done) + len(unreadable) == before:
                 if rank:
                     break  # others work on the remaining shards; the first process waits for them
@@ -128,11 +129,13 @@ def _label_shard(shard: Shard, teacher: Teacher, files: ShardFiles, batch_size: 
     for window in _ahead(shard, size, teacher, pool):
         begin = len(rows)
         rows += [found if isinstance(found, Reject) else None for found in window]
+        bar.update(len(window) - rows[begin:].count(None))
         samples += [found.sample for found in window]
         for batch in _batches(window, batch_size):
             labelled = teacher.label([found for _, found in batch])
             for (i, _), row in zip(batch, labelled):
                 rows[begin + i] = row
+            bar.update(len(batch))
         for outcome in rows[begin:]:
             counts[outcome.cause if isinstance(outcome, Reject) else 'labelled'] += 1
         bar.set_postfix(None, True, shard=shard.name, samples=len(rows), **counts)

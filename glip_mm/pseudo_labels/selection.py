@@ -31,7 +31,8 @@ class BoxSelection(NamedTuple):
     counts: bool = False
 
     def choose(self, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
-               limits: Sequence[int | None]) -> list[np.ndarray]:
+               limits: Sequence[int | None], thresholds: Sequence[float] | None = None
+               ) -> list[np.ndarray]:
         """Select the indices of each phrase's boxes, best first.
 
         Args:
@@ -39,9 +40,11 @@ class BoxSelection(NamedTuple):
             scores: ``[n]``, best first.
             labels: ``[n]``, index of the phrase.
             limits: Number of objects of each phrase; None: the caption does not say.
+            thresholds: Score threshold of each phrase; default: the same of all.
         """
+        least = self.threshold if thresholds is None else np.asarray(thresholds)[labels]
         sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
-        good = (scores > self.threshold) & (sides >= self.min_size)
+        good = (scores > least) & (sides >= self.min_size)
         if self.cross_nms:
             good &= _best_of_all_phrases(boxes, labels, self.cross_nms)
         chosen = [np.flatnonzero(good & (labels == phrase)) for phrase in range(len(limits))]
@@ -87,3 +90,20 @@ def grounding_record(caption: str, phrases: Sequence[tuple[str, tuple[int, int]]
         else:
             without.append(entry)
     return dict(caption=caption, regions=regions, without_box=without)
+
+
+def detection_record(names: Sequence[str], boxes: np.ndarray, scores: np.ndarray,
+                     labels: np.ndarray, chosen: Sequence[np.ndarray]) -> dict:
+    """Build the ``detection`` part of an ODVG row, best boxes first.
+
+    Args:
+        names: Names of the classes.
+        boxes: ``[n, 4]`` xyxy in pixels, best first.
+        scores: ``[n]``.
+        labels: ``[n]``, indices into ``names``.
+        chosen: Indices of each class's boxes.
+    """
+    return dict(instances=[
+        dict(bbox=boxes[i].astype(float).round(2).tolist(), label=int(labels[i]),
+             category=names[labels[i]], score=round(float(scores[i]), 4))
+        for i in sorted(index for of_class in chosen for index in of_class)])

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
@@ -25,15 +26,13 @@ class LabelSettings(NamedTuple):
         selection: Criteria for boxes to become labels.
         batch_size: Number of images per forward pass.
         dtype: Data type of autocast, such as ``'bfloat16'``; None: float32.
-        determiners: Whether phrases keep their determiners ("a dog"), as published, or not ("dog").
-        phrases: Version of the phrase finder, see :attr:`glip_mm.text.NounPhraseFinder.version`.
+        asked: What is looked for, see :meth:`~.questions.Question.facts`.
     """
 
     selection: BoxSelection = BoxSelection()
     batch_size: int = 8
     dtype: str | None = None
-    determiners: bool = True
-    phrases: str = ''
+    asked: Mapping[str, Any] = MappingProxyType({})
 
     def facts(self, model: nn.Module, config: Config) -> dict[str, Any]:
         """Return everything that labels depend on besides the data, by name."""
@@ -42,8 +41,7 @@ class LabelSettings(NamedTuple):
             weights=weights_digest(model), glip_mm=__version__,
             model=json.loads(json.dumps(config.model.to_dict(), default=str)),
             pipeline=json.loads(json.dumps(pipeline.get('pipeline', []), default=str)),
-            **self.selection._asdict(),
-            **{k: v for k, v in self._asdict().items() if k != 'selection'})
+            **self.selection._asdict(), batch_size=self.batch_size, dtype=self.dtype, **self.asked)
 
 
 def check_settings(folder: Path, facts: dict[str, Any]) -> None:

@@ -1,45 +1,28 @@
-"""Teacher: a trained GLIP that grounds the noun phrases of captions."""
+"""Teacher: a trained GLIP that finds in images what it is asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from glip_mm.text import Prompt
-from glip_mm.text.noun_phrases import NounPhraseFinder, Phrases
-
-from .counts import said_count
-from .sample import Sample
-from .selection import BoxSelection, grounding_record
+from .questions import CaptionPhrases, Found, Question
+from .sample import Reject, Sample, error_detail
+from .selection import BoxSelection
 
 if TYPE_CHECKING:
     from glip_mm.models import GLIP
 
 #: Causes of rejects of samples that were sound.
 NOTHING_FOUND = ('no phrase', 'no box')
-#: Determiners, which do not change the meaning of a phrase for detection.
-DETERMINERS = ('a', 'an', 'the', 'this', 'that', 'these', 'those', 'some', 'any', 'each', 'every')
-
-
-class Reject(NamedTuple):
-    """A sample without labels, and the reason."""
-
-    sample: Sample
-    cause: str
-    detail: str = ''
-
-    def record(self) -> dict:
-        """Return a line of ``rejects.jsonl``."""
-        return dict(filename=self.sample.name, cause=self.cause,
-                    **(dict(detail=self.detail) if self.detail else {}))
 
 
 class Ready(NamedTuple):
     """A preprocessed sample."""
 
     sample: Sample
-    phrases: Phrases
+    #: What is looked for in it.
+    prompt: Any
     #: Height and width of the image.
     size: tuple[int, int]
     #: Input of the model: ``inputs`` and ``data_samples``.
@@ -47,52 +30,40 @@ class Ready(NamedTuple):
 
 
 class Teacher:
-    """Labels captioned images with a trained model.
+    """Labels images with a trained model.
 
     Args:
         model: A GLIP with its weights.
         pipeline: Test pipeline of the model's config, see
             :class:`~glip_mm.apis.images.ImagePipeline`.
         selection: Criteria for boxes to become labels.
+        question: What is looked for; default: the phrases of captions.
         dtype: Data type of autocast, such as ``'bfloat16'``; None: float32.
-        find_phrases: Thread-safe function from a caption to phrases with their spans; default: a
-            :class:`~glip_mm.text.NounPhraseFinder`.
-        determiners: Whether phrases keep their determiners ("a dog"), as published, or not ("dog").
+        chunked_size: Number of names per prompt; default: that of the model's ``test_cfg``.
     """
 
     def __init__(self, model: 'GLIP', pipeline: Any, selection: BoxSelection,
-                 dtype: str | None = None,
-                 find_phrases: Callable[[str], Phrases] | None = None,
-                 determiners: bool = True) -> None:
+                 question: Question | None = None, dtype: str | None = None,
+                 chunked_size: int | None = None) -> None:
         self.model = model.eval()
         self.selection = selection
         self.pipeline = pipeline
-        self.find_phrases = find_phrases or NounPhraseFinder()
-        self.determiners = determiners
+        self.question: Question = question or CaptionPhrases()
         self.dtype = getattr(torch, dtype) if dtype else None
         self.device = next(model.parameters()).device
         # nothing below the threshold is wanted, and everything above it
         self.settings = self.model.test_cfg.replace(
-            score_thr=min(selection.threshold, self.model.test_cfg.score_thr),
-            iou_threshold=selection.nms_iou, max_per_img=-1)
+            score_thr=min(self.question.least_score(selection), self.model.test_cfg.score_thr),
+            iou_threshold=selection.nms_iou, max_per_img=-1,
+            **({} if chunked_size is None else dict(chunked_size=chunked_size)))
 
     def prepare(self, sample: Sample) -> Ready | Reject:
-        """Decode an image and find the phrases of its caption; thread-safe."""
-        if sample.fault or not sample.caption:
-            return Reject(sample, sample.fault or 'no caption', sample.detail)
-        try:
-            sample.caption.encode()
-        except UnicodeEncodeError as error:  # half a character, as crawled JSON has it
-            return Reject(sample, 'broken caption', str(error))
-        try:
-            phrases = self.find_phrases(sample.caption)
-            if not self.determiners:
-                phrases = [without_determiner(*phrase) for phrase in phrases]
-            if not phrases:
-                return Reject(sample, 'no phrase')
-            prompt = Prompt.from_caption(sample.caption, [[list(span)] for _, span in phrases])
-        except Exception as error:  # of a parser
-            return Reject(sample, 'broken caption', _detail(error))
+        """Decode an image and make its prompt; thread-safe."""
+        if sample.fault:
+            return Reject(sample, sample.fault, sample.detail)
+        prompt = self.question.prompt(sample)
+        if isinstance(prompt, Reject):
+            return prompt
         if sample.image is None:
             return Reject(sample, 'no image')
         try:
@@ -107,8 +78,8 @@ class Teacher:
         except OSError as error:  # such as a name that is too long
             return Reject(sample, 'unreadable image', str(error))
         except Exception as error:  # of a transform, such as cv2.error
-            return Reject(sample, 'broken image', _detail(error))
-        return Ready(sample, phrases, size, data)
+            return Reject(sample, 'broken image', error_detail(error))
+        return Ready(sample, prompt, size, data)
 
     def label(self, batch: Sequence[Ready]) -> list[dict | Reject]:
         """Label a batch; return an ODVG row or a reject for each sample.
@@ -123,7 +94,7 @@ class Teacher:
                 raise
             if len(batch) > 1:
                 return [row for ready in batch for row in self.label([ready])]
-            return [Reject(batch[0].sample, 'not predicted', _detail(error))]
+            return [Reject(batch[0].sample, 'not predicted', error_detail(error))]
 
     @torch.no_grad()
     def _label(self, batch: Sequence[Ready]) -> list[dict | Reject]:
@@ -138,30 +109,8 @@ class Teacher:
     def _row(self, ready: Ready, found: Any) -> dict | Reject:
         height, width = ready.size
         boxes = found.bboxes.float().cpu().numpy().clip(0, (width, height) * 2)
-        scores = found.scores.float().cpu().numpy()
-        caption = ready.sample.caption or ''  # prepare() lets none without one pass
-        chosen = self.selection.choose(boxes, scores, found.labels.cpu().numpy(),
-                                       [said_count(caption, span) for _, span in ready.phrases])
-        if not any(map(len, chosen)):
+        content = self.question.content(ready.sample, ready.prompt, Found(
+            boxes, found.scores.float().cpu().numpy(), found.labels.cpu().numpy()), self.selection)
+        if content is None:
             return Reject(ready.sample, 'no box')
-        return dict(filename=ready.sample.name, height=height, width=width,
-                    grounding=grounding_record(caption, ready.phrases, boxes, scores,
-                                               chosen))
-
-
-def _detail(error: Exception) -> str:
-    return f'{type(error).__name__}: ' + ' '.join(str(error).split())[:200]
-
-
-def without_determiner(words: str, span: tuple[int, int]) -> tuple[str, tuple[int, int]]:
-    """Remove leading determiners from a phrase.
-
-    Example:
-        >>> without_determiner('the red cat', (4, 15))
-        ('red cat', (8, 15))
-    """
-    first, _, rest = words.partition(' ')
-    if first.lower() not in DETERMINERS or not rest.strip():
-        return words, span
-    rest = rest.lstrip()
-    return rest, (span[1] - len(rest), span[1])
+        return dict(filename=ready.sample.name, height=height, width=width, **content)

@@ -19,7 +19,7 @@ from glip_mm.apis.inputs import list_images
 from glip_mm.datasets import GroundingDataset, ZeroShotDataset
 from glip_mm.deploy import Metadata
 from glip_mm.evaluation.analysis.results import TestImage
-from glip_mm.pseudo_labels import BoxSelection, Teacher, find_shards
+from glip_mm.pseudo_labels import BoxSelection, CaptionPhrases, Teacher, find_shards
 from glip_mm.pseudo_labels.label_rows import LabelRows
 from glip_mm.pseudo_labels.review.samples import read_samples
 from glip_mm.registry import TRANSFORMS
@@ -132,7 +132,7 @@ def test_sets_of_fine_tuning_and_tests(case, tmp_path):
 def test_labelling(case, inferencer, tmp_path):
     write_tar(tmp_path / 'a.tar', [('a.jpg', case.content), ('a.txt', b'a dog')])
     teacher = Teacher(inferencer.model, pipeline(case), BoxSelection(),
-                      find_phrases=lambda caption: [('a dog', (0, 5))])
+                      CaptionPhrases(lambda caption: [('a dog', (0, 5))]))
     for source in (tmp_path / 'a.tar', case.folder):
         for sample in find_shards(source, tmp_path / f'run_{source.name}')[0]:
             ready = teacher.prepare(sample)

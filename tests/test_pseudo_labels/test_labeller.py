@@ -24,7 +24,8 @@ STUB = '''
 import sys, time
 import torch
 from glip_mm.pseudo_labels import find_shards, label
-from glip_mm.pseudo_labels.teacher import Ready, Reject
+from glip_mm.pseudo_labels.sample import Reject
+from glip_mm.pseudo_labels.teacher import Ready
 
 
 class Stub:
@@ -162,7 +163,8 @@ class TarStub(Stub):
     """Labels every sample that is sound."""
 
     def prepare(self, sample):
-        from glip_mm.pseudo_labels.teacher import Ready, Reject
+        from glip_mm.pseudo_labels.sample import Reject
+        from glip_mm.pseudo_labels.teacher import Ready
         if sample.fault or not sample.caption:
             return Reject(sample, sample.fault or 'no caption', sample.detail)
         return Ready(sample, [], (8, 8), dict(inputs=torch.zeros(3, 8, 8)))

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from glip_mm.pseudo_labels import BoxSelection
+from glip_mm.pseudo_labels import BoxSelection, ClassNames
 from glip_mm.pseudo_labels.counts import said_count
+from glip_mm.pseudo_labels.questions import Found, without_determiner
 from glip_mm.pseudo_labels.selection import grounding_record
-from glip_mm.pseudo_labels.teacher import without_determiner
 
 BOXES = np.array([[0, 0, 10, 10], [5, 5, 9, 30], [1, 1, 2, 9], [0, 0, 8, 8]], np.float32)
 SCORES = np.array([.9, .8, .7, .5], np.float32)
@@ -68,3 +68,26 @@ def test_determiners():
     assert without_determiner('An  owl', (0, 7)) == ('owl', (4, 7))
     assert without_determiner('apple', (0, 5)) == ('apple', (0, 5))
     assert without_determiner('that', (0, 4)) == ('that', (0, 4))
+
+
+def test_names_of_every_image():
+    names = ClassNames(['cup', 'mug'], dict(mug=dict(name='mug', prefix='large ')),
+                       thresholds=dict(cup=0.75), negatives=['glass'])
+    prompt = names.prompt(None)
+    assert prompt.caption == 'cup. large mug. glass' and names.least_score(BoxSelection(0.4)) == 0.4
+    found = Found(np.array([[0, 0, 8, 8], [20, 0, 30, 9], [0, 0, 8, 9], [50, 0, 60, 9],
+                            [20, 0, 29, 9], [0, 0, 8, 2]], np.float32),
+                  np.array([.9, .8, .7, .74, .8, .6], np.float32), np.array([2, 0, 1, 0, 2, 1]))
+    # the first mug is rather a glass, and one of the cups is as much a glass; another scores less
+    # than cups must; the last mug hardly overlaps the glass
+    assert names.content(None, prompt, found, BoxSelection(0.4)) == dict(detection=dict(instances=[
+        dict(bbox=[0., 0., 8., 2.], label=1, category='mug', score=.6)]))
+    nothing = Found(*(part[:0] for part in found))
+    assert names.content(None, prompt, nothing, BoxSelection()) == dict(
+        detection=dict(instances=[]))
+    assert names.facts() == dict(classes=['cup', 'mug'], negatives=['glass'],
+                                 prompt='cup. large mug. glass', thresholds=dict(cup=0.75))
+    with pytest.raises(ValueError, match="'cup' comes twice"):
+        ClassNames(['cup'], negatives=['cup'])
+    with pytest.raises(ValueError, match=r"threshold of 'cups', which is none of .*'cup'"):
+        ClassNames(['cup'], thresholds=dict(cups=0.5))

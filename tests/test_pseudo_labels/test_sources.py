@@ -369,3 +369,27 @@ def test_errors(tmp_path, find):
         (data / name).touch()
     with pytest.raises(ValueError, match=r"differ in '.tar' and '.TAR' alone"):
         find(data)
+
+
+def test_images_without_captions(data, find):
+    """Captions that are there are not looked at, broken ones neither."""
+    (data / 'sub').mkdir()
+    (data / 'sub/1.png').write_bytes(jpeg())
+    (data / 'sub/1.txt').write_bytes(b'0 0.5 \xff')
+    names = [s.name for s in samples(find(data, captions=False)) if not s.fault and not s.caption]
+    assert names == ['0.jpg', 'sub/1.png']
+    assert len(find(data, captions=False)) == 1  # resumes
+    (data / 'a.csv').write_text('filename\n0.jpg\nsub/1.png\n')
+    assert [(s.name, s.fault) for s in samples(find(data / 'a.csv', out='csv', captions=False))
+            ] == [('0.jpg', ''), ('sub/1.png', '')]
+    (data / 'b.csv').write_text('img\n0.jpg\n')
+    with pytest.raises(ValueError, match=r"filepath, separated by .*found 'img'"):
+        find(data / 'b.csv', out='b', captions=False)
+    (data / 'a.jsonl').write_text('{"filename": "0.jpg"}\n')
+    assert not samples(find(data / 'a.jsonl', out='jsonl', captions=False))[0].fault
+    with pytest.raises(ValueError, match='1 no caption'):
+        find(data / 'a.jsonl', out='with captions')
+    write_tar(data / 'a.tar', [('0.jpg', jpeg()), ('0.txt', b'\xff'), ('1.jpg', jpeg())])
+    assert [(s.name, s.fault, s.caption) for s in samples(
+        find(data / 'a.tar', out='tar', captions=False))] == [
+            ('0.jpg', '', None), ('1.jpg', '', None)]

@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from glip_mm.models.dense_heads import PredictionSettings
-from glip_mm.pseudo_labels import BoxSelection, Teacher
+from glip_mm.pseudo_labels import BoxSelection, CaptionPhrases, Teacher
 from glip_mm.pseudo_labels.sample import Sample
 
 
@@ -54,7 +54,7 @@ def phrases(caption):
 
 @pytest.fixture
 def teacher():
-    return Teacher(Model(), Pipeline(), BoxSelection(), find_phrases=phrases)
+    return Teacher(Model(), Pipeline(), BoxSelection(), CaptionPhrases(phrases))
 
 
 def sample(image, caption='cat'):

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from glip_mm.datasets.data_error import read_text
-from glip_mm.pseudo_labels.teacher import without_determiner
+from glip_mm.pseudo_labels.questions import without_determiner
 
 
 def category_name(phrase: str) -> str:

@@ -62,8 +62,8 @@ def make_review(labels: str | Path, images: str | Path | None, out: str | Path, 
         write_page(
             file, 'review.html', title=f'Labels of {rows.path.resolve().name}',
             overview=_overview(rows, statistics), plots=_plots(statistics, out / 'figures'),
-            rejects=_rejects(statistics), phrases=_phrases(statistics),
-            phrases_note=_phrases_note(statistics),
+            rejects=_rejects(statistics), by_names=not statistics.captions,
+            phrases=_phrases(statistics), phrases_note=_phrases_note(statistics),
             choice=f'{len(numbers):,} of {len(rows):,} images, seed {seed}.',
             # one after the other, while the page is written
             samples=(_sample(number, row, sample, drawn, shown) for number, (row, sample) in tqdm(
@@ -109,9 +109,11 @@ def _overview(rows: LabelRows, statistics: LabelStatistics) -> dict[str, object]
         'labels': rows.path, 'images': f'{statistics.rows:,}',
         'rejected': f'{statistics.rejects.total():,}', 'boxes': f'{statistics.boxes:,}',
         'boxes an image': f'{statistics.boxes / max(statistics.rows, 1):.2f}',
-        'phrases in captions': f'{asked:,}',
-        'with a box': f'{answered:,} ({percent(answered / max(asked, 1))} %)',
-        'different phrases': f'{len(statistics.phrases):,}',
+        **({'phrases in captions': f'{asked:,}',
+            'with a box': f'{answered:,} ({percent(answered / max(asked, 1))} %)',
+            'different phrases': f'{len(statistics.phrases):,}'} if statistics.captions else
+           {'images without a box': f'{statistics.empty:,}',
+            'names with a box': f'{len(statistics.phrases):,}'}),
         **({'left out': ', '.join(f'{count:,} {cause}' for cause, count
                                   in statistics.left_out.most_common())}
            if statistics.left_out else {})}
@@ -136,14 +138,15 @@ def _rejects(statistics: LabelStatistics) -> list[list[str]]:
 def _phrases(statistics: LabelStatistics) -> list[list[str]]:
     return [[name, f'{phrase.captions:,}', f'{phrase.boxes:,}',
              f'{phrase.mean_score:.2f}' if phrase.scored else '–',
-             percent(phrase.without_box / phrase.captions)]
+             *([percent(phrase.without_box / phrase.captions)] if statistics.captions else [])]
             for name, phrase in statistics.by_frequency()[:MAX_PHRASES]]
 
 
 def _phrases_note(statistics: LabelStatistics) -> str:
-    note = ('Without determiner, in lower case. Score: mean over boxes. No box: percent of '
-            'labelled captions with the phrase where it got none; captions that were rejected as '
-            'a whole are not among them.')
+    note = 'Without determiner, in lower case. Score: mean over boxes.'
+    if statistics.captions:
+        note += (' No box: percent of labelled captions with the phrase where it got none; '
+                 'captions that were rejected as a whole are not among them.')
     total = len(statistics.phrases)
     if total > MAX_PHRASES:
         note += f' The {MAX_PHRASES} most frequent of {total:,}; summary.json has more.'

@@ -51,6 +51,8 @@ class LabelStatistics:
 
     Attributes:
         rows: Number of labelled images.
+        captions: Number of these that have a caption; others were asked for class names.
+        empty: Number of images without a box.
         boxes: Number of boxes.
         phrases: Name -> its counts.
         box_scores: ``[BINS]`` number of boxes by score.
@@ -61,6 +63,8 @@ class LabelStatistics:
     """
 
     rows: int = 0
+    captions: int = 0
+    empty: int = 0
     boxes: int = 0
     phrases: dict[str, PhraseCount] = field(default_factory=dict)
     box_scores: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
@@ -72,6 +76,7 @@ class LabelStatistics:
     def add(self, row: LabelRow, names: dict[int, str]) -> None:
         """Count a row; ``names`` are those of detection labels."""
         self.rows += 1
+        self.captions += 'grounding' in row.record
         found: dict[str, list] = {}
         for name, scores in row_phrases(row, names):
             found.setdefault(category_name(name), []).extend(scores)
@@ -79,6 +84,7 @@ class LabelStatistics:
             self._add_scores(self.phrase_scores, max(_known(scores), default=None))
             for score in _known(scores):
                 self._add_scores(self.box_scores, score)
+        self.empty += not any(found.values())
         for name, scores in found.items():
             phrase = self.phrases.setdefault(name, PhraseCount())
             phrase.captions += 1
