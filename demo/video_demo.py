@@ -15,6 +15,7 @@ Examples:
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import DictAction
@@ -27,20 +28,26 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('video', help='video file, address of a stream, or number of a camera')
-    parser.add_argument('config', help='config file or name of the model index')
+    parser.add_argument('config', help='config file, name of the model index, checkpoint with its '
+                        'config, or folder of save_pretrained() or its id on the hub')
     parser.add_argument('checkpoint', nargs='?',
                         help='checkpoint; default: the one the model index names')
-    parser.add_argument('--texts', required=True,
-                        help="what to look for: a caption; names separated by '. ' with -c; "
-                        "'$: coco' for the classes of a data set")
+    texts = parser.add_mutually_exclusive_group(required=True)
+    texts.add_argument('--texts', help="what to look for: a caption; names separated by '. ' with "
+                       "-c; '$: coco' for the classes of a data set")
+    texts.add_argument('--texts-file', type=Path, help='text file of names, one a line')
+    parser.add_argument('--negatives', nargs='+', default=(), metavar='NAME',
+                        help='names that compete for boxes and are not returned')
     parser.add_argument('--custom-entities', '-c', action='store_true',
                         help="--texts holds names separated by '. '")
     parser.add_argument('--chunked-size', '-s', type=int, default=None,
                         help='names in one prompt; -1: as many as the language model takes; '
                         "default: the config's")
     parser.add_argument('--device', help='default: the accelerator if there is one')
-    parser.add_argument('--score-thr', type=float, default=0.3,
-                        help='boxes below are neither drawn nor written (default: 0.3)')
+    parser.add_argument('--score-thr', nargs='+', metavar='SCORE',
+                        help='boxes below are neither drawn nor written: a number, NAME=NUMBER for '
+                        "a name of its own, a JSON file of thresholds; default: the model's, "
+                        'else 0.3')
     parser.add_argument('--out', metavar='FILE.mp4', help='write the video with boxes; its sound '
                         'is kept where ffmpeg is installed')
     parser.add_argument('--out-predictions', metavar='FILE.jsonl',
@@ -70,24 +77,24 @@ def main() -> None:
     if not (args.out or args.out_predictions or args.show):
         parser.error('nothing would be kept: give --out, --out-predictions or --show')
     # after parsing: --help need not wait for torch
-    from glip_mm.apis import GLIPInferencer
+    from glip_mm.apis import GLIPInferencer, Thresholds
     from glip_mm.apis.building import resolve_model
     from glip_mm.video import VideoReader, detect_video
+    thresholds = None if args.score_thr is None else Thresholds.parse(args.score_thr)
     VideoReader(args.video).close()  # a mistake is said before the model is built
     config, weights = resolve_model(args.config, args.checkpoint)
     config.merge_from_dict(args.cfg_options or {})
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
                                 show_progress=False)
-    inferencer.set_prompt(args.texts, custom_entities=args.custom_entities)
+    inferencer.set_prompt(args.texts_file or args.texts, custom_entities=args.custom_entities)
     found = detect_video(
         inferencer, args.video, out=args.out, out_predictions=args.out_predictions,
-        score_thr=args.score_thr, every=args.every, batch_size=args.batch_size,
-        chunked_size=args.chunked_size, track=args.track,
+        pred_score_thr=thresholds, every=args.every, batch_size=args.batch_size,
+        chunked_size=args.chunked_size, negatives=args.negatives, track=args.track,
         show=window(args.wait_time) if args.show else None)
     counts = ', '.join(f'{count} {name}' for name, count in found.boxes.most_common())
     if not counts:
-        counts = (f'nothing scored {args.score_thr} or more, the best box {found.best:.2f} '
-                  '(--score-thr)')
+        counts = f'nothing reached its threshold; the best score was {found.best:.2g}'
     things = ', '.join(f'{count} {name}' for name, count in found.tracks.most_common())
     print(f'{found.frames} frames: {counts}' + (f'; tracks: {things}' if things else ''),
           file=sys.stderr)

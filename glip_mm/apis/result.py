@@ -116,8 +116,12 @@ class GroundingResult:
     @property
     def shown(self) -> 'GroundingResult':
         """The boxes that reach the threshold of their name, best first."""
+        return self.take(self.shown_rows())
+
+    def shown_rows(self) -> np.ndarray:
+        """Return the positions of the boxes of :attr:`shown`."""
         order = np.argsort(-self.scores, kind='stable')
-        return self.take(order[self.scores[order] >= self.thresholds.at(self.names)[order]])
+        return order[self.scores[order] >= self.thresholds.at(self.names)[order]]
 
     @property
     def masks(self) -> np.ndarray | None:

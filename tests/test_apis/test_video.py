@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from glip_mm.apis import GroundingResult
+from glip_mm.apis import GroundingResult, Thresholds
 from glip_mm.video import Tracker, VideoError, VideoReader, VideoWriter, detect_video
 from tests import forked
 
@@ -39,24 +40,22 @@ def video(tmp_path_factory):
 class RedFinder:
     """Stands for an inferencer: finds what is red, by looking at the pixels."""
     palette = font = None
+    thresholds = Thresholds()
 
     def __init__(self, fail=()):
-        self.fail, self.seen, self.batches = fail, 0, []
+        self.fail = fail
 
-    def __call__(self, frames, batch_size, chunked_size):
-        self.batches.append(batch_size)
-        results = []
+    def stream(self, frames, batch_size, pred_score_thr):
+        good = 0
         for pixels in frames:
             x = int((pixels[..., 2] > 130).any(0).argmax())
-            if x in self.fail:
-                if len(frames) == 1:
-                    raise ValueError(f'no luck at {x}')
-                results.append(None)
-                continue
-            results.append(GroundingResult(
-                np.array([[x, 10, x + 20, 30], [0, 0, 5, 5]], np.float32), np.array([.9, .1]),
-                np.array([0, 1]), ['red box', 'corner'], None, None, SIZE))
-        return dict(predictions=results)
+            good += x not in self.fail
+            yield None if x in self.fail else GroundingResult(
+                np.array([[0, 0, 5, 5], [x, 10, x + 20, 30]], np.float32), np.array([.1, .9]),
+                np.array([1, 0]), ['corner', 'red box'], None, None, SIZE,
+                thresholds=pred_score_thr)
+        if not good:
+            raise ValueError('no image could be used')
 
 
 def rows(path):
@@ -122,21 +121,20 @@ def test_frames_that_fail_are_lost_alone(video, tmp_path, caplog):
     assert found.frames == COUNT and 2 <= found.broken <= 3
     assert len(rows(tmp_path / 'out.jsonl')) == COUNT - found.broken
     assert VideoReader(tmp_path / 'out.mp4').count == COUNT  # they are there, without boxes
-    with pytest.raises(VideoError, match='none of 30 frames .*no luck'):
+    with pytest.raises(ValueError, match='no image could be used'):
         detect_video(RedFinder(fail=range(64)), video, batch_size=4)
 
 
 def test_nothing_above_the_threshold(video):
-    found = detect_video(RedFinder(), video, score_thr=.95, every=10)
+    found = detect_video(RedFinder(), video, pred_score_thr=.95, every=10)
     assert (found.frames, dict(found.boxes), found.best) == (3, {}, .9)
 
 
 def test_an_interruption_keeps_what_was_found(video, tmp_path):
     class Interrupted(RedFinder):
-        def __call__(self, *args, **kwargs):
-            if len(self.batches) == 8:
-                raise KeyboardInterrupt
-            return super().__call__(*args, **kwargs)
+        def stream(self, *args, **kwargs):
+            yield from islice(super().stream(*args, **kwargs), 8)
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         detect_video(Interrupted(), video, out=tmp_path / 'out.mp4',
@@ -169,7 +167,7 @@ def test_memory_does_not_depend_on_the_length(tmp_path):
     path = write_video(tmp_path / 'long.mp4', 400, (640, 480))  # 370 MB of pixels
     detect_video(RedFinder(), path, every=40)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert detect_video(RedFinder(), path, score_thr=1.).frames == 400
+    assert detect_video(RedFinder(), path, pred_score_thr=1.).frames == 400
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown < 60
 
@@ -227,8 +225,8 @@ def test_the_demo(video, config, checkpoint, tmp_path):
     assert run.returncode == 0, run.stderr
     assert [row['frame'] for row in rows(tmp_path / 'out.jsonl')] == [0, 10, 20]
     assert VideoReader(tmp_path / 'o/out.mp4').rate == 1 and '3 frames: ' in run.stderr
-    for words, message in ((['--score-thr', 1.01, '--out', tmp_path / 'b.mp4'],
-                            'nothing scored 1.01 or more, the best box 0.'),
+    for words, message in ((['--score-thr', 1, '--out', tmp_path / 'b.mp4'],
+                            'nothing reached its threshold; the best score was 0.'),
                            ([], 'nothing would be kept'),
                            (['--out', tmp_path / 'b.avi'], 'must end in .mp4')):
         run = forked.run(demo, video, *common, '--every', 15, *words, env=env)
