@@ -1,4 +1,4 @@
-"""Tools of glip_mm's developers: experiments, parity and speed. Not in the wheel."""
+"""Tools of glip_mm's developers: experiments, parity, robustness and speed. Not in the wheel."""
 
 import sys
 

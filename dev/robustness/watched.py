@@ -148,6 +148,7 @@ def _work(words: Sequence[str], cwd: Path, streams: Path, counts: memoryview,
             with open(streams / str(number), 'wb') as file:
                 os.dup2(file.fileno(), number)
         signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let jobs ignore it
+        sys.excepthook = sys.__excepthook__  # that of a program which has not begun
         os.chdir(cwd)
         torch.set_num_threads(1)
         _watch(counts, kill)
