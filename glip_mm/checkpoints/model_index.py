@@ -22,6 +22,8 @@ class IndexedModel(NamedTuple):
     weights: str | None
     #: All addresses of the checkpoint, in the order in which they are tried.
     downloads: tuple[Download, ...] = ()
+    #: Other names of the model.
+    aliases: tuple[str, ...] = ()
 
 
 def index_root() -> Path:
@@ -64,25 +66,31 @@ def list_models(root: Path | None = None) -> dict[str, IndexedModel]:
     models: dict[str, IndexedModel] = {}
     for _, row in index_rows(root):
         models[row['Name']] = IndexedModel(row['Name'], root / row['Config'], row.get('Weights'),
-                                           _downloads(row))
+                                           _downloads(row), tuple(row.get('Alias') or ()))
     return dict(sorted(models.items()))
 
 
 def find_model(name: str, root: Path | None = None) -> IndexedModel:
-    """Look up a model by its name.
+    """Look up a model by its name or an alias.
 
     Args:
-        name: Name in a ``metafile.yml``, such as ``'glip_swin-t_o365'``.
+        name: Name in a ``metafile.yml``, such as ``'glip_swin-t_o365'``, or one of its ``Alias``,
+            such as ``'glip-t-b'``.
         root: Folder of the index, see :func:`list_models`.
 
     Raises:
         ValueError: If there is no such model; the message lists the known ones.
     """
     models = list_models(root)
-    if name not in models:
+    found = _with_aliases(models).get(name)
+    if found is None:
         raise ValueError(f"model '{name}' is neither a config file nor in the model index; known "
                          f"names: {', '.join(models) or 'none'}")
-    return models[name]
+    return found
+
+
+def _with_aliases(models: dict[str, IndexedModel]) -> dict[str, IndexedModel]:
+    return {**{alias: model for model in models.values() for alias in model.aliases}, **models}
 
 
 def _downloads(row: dict[str, Any]) -> tuple[Download, ...]:
@@ -144,6 +152,6 @@ def located(checkpoint: str) -> str:
 
 def _index() -> dict[str, IndexedModel]:
     try:
-        return list_models()
+        return _with_aliases(list_models())
     except FileNotFoundError:  # installed without configs
         return {}

@@ -40,6 +40,31 @@ def test_rows_are_complete(row):
         assert all(isinstance(v, (int, float)) for v in result['Metrics'].values())
 
 
+BACKBONES = dict(SwinTransformer='Swin Transformer', ResNet='ResNet', CSPNeXt='CSPNeXt',
+                 EfficientNetLite='EfficientNet-Lite')
+
+
+@pytest.mark.parametrize('row', ROWS, ids=lambda r: r['Name'])
+def test_architecture_and_data_are_those_of_the_model(row):
+    """MIM gives a model whatever it does not say itself from its collection."""
+    collection, = load(ROOT / 'configs/glip/metafile.yml')['Collections']
+    said = {**collection['Metadata'], **row['Metadata']}
+    model = Config.fromfile(ROOT / row['Config']).model
+    assert said['Architecture'][0] == BACKBONES[model.backbone.type.rpartition('.')[2]]
+    fused = 'Bi-directional Cross-Attention' in said['Architecture']
+    assert fused == model.fusion_neck.get('fuse', True)
+    assert row['Metadata']['Training Data']
+
+
+def test_aliases_resolve():
+    from glip_mm.checkpoints.model_index import find_model, list_models
+    assert find_model('glip-t-a') == find_model('glip_swin-t-a_o365')
+    for model in list_models().values():
+        assert all(find_model(alias) == model for alias in model.aliases)
+    with pytest.raises(ValueError, match="known names: glip_cspnext-s_o365, "):
+        find_model('glip-t-z')
+
+
 def test_names_resolve_through_mmengine():
     """What an inferencer does with a name or an alias."""
     from mmengine.infer import BaseInferencer
