@@ -1,7 +1,5 @@
 """``model.test_cfg``: known keys, those of MMDetection, and settings that calls pass on."""
 
-from dataclasses import FrozenInstanceError
-
 import pytest
 import torch
 
@@ -52,10 +50,20 @@ def test_what_has_no_meaning_here_is_explained(test_cfg, message):
         PredictionSettings.from_config(test_cfg)
 
 
-def test_settings_do_not_change():
+def test_attributes_are_set_as_mmdetections_image_demo_does():
     settings = PredictionSettings(chunk_merge=dict(iou_threshold=0.7))
-    with pytest.raises(FrozenInstanceError):
-        settings.score_thr = 0.5
+    settings.chunked_size = 40
+    settings.chunk_merge = dict(max_per_img=9)
+    assert settings == PredictionSettings(chunked_size=40, chunk_merge=ChunkMerge(None, 9))
+    with pytest.raises(ValueError, match='chunked_size=0: give a whole number'):
+        settings.chunked_size = 0
+    with pytest.raises(AttributeError, match="no setting 'chunk_size', only score_thr, "):
+        settings.chunk_size = 40
+    assert settings.max_classes == 40
+
+
+def test_a_copy_has_values_of_its_own():
+    settings = PredictionSettings(chunk_merge=dict(iou_threshold=0.7))
     other = settings.replace(chunked_size=40, chunk_merge=None)
     assert (settings.max_classes, other.max_classes) == (None, 40)
     assert settings.chunk_merge == ChunkMerge(0.7) and other.chunk_merge == ChunkMerge()

@@ -24,11 +24,12 @@ class ChunkMerge:
         _check_count('chunk_merge.max_per_img', self.max_per_img, 'all')
 
 
-@dataclass(frozen=True)
+@dataclass
 class PredictionSettings:
     """Selection of detections and chunking of long vocabularies.
 
-    Immutable: a call with other settings is given another object, see :meth:`replace`.
+    A call with other settings is given another object, see :meth:`replace`. An attribute that is
+    set, as MMDetection's image demo does it with ``chunked_size``, is checked like an argument.
 
     Args:
         score_thr: threshold on the score of an entity, before centerness.
@@ -81,6 +82,20 @@ class PredictionSettings:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f'model.test_cfg.{name}={getattr(self, name)!r}: give True or '
                                  'False')
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute.
+
+        Raises:
+            AttributeError: If there is no such setting.
+            ValueError: If the value is impossible.
+        """
+        if name not in _names(type(self)):
+            raise AttributeError(f"model.test_cfg has no setting '{name}', only "
+                                 f"{', '.join(_names(type(self)))}")
+        if name in vars(self):  # all values are there, and checked
+            value = getattr(self.replace(**{name: value}), name)
+        object.__setattr__(self, name, value)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any] | None) -> 'PredictionSettings':
