@@ -1,14 +1,22 @@
 """Registries of glip_mm: children of MMDetection's, whose modules are found from here by name.
 
 With ``default_scope='glip_mm'`` a bare ``type='GLIP'`` is ours and ``type='FPN'`` falls through to
-MMDetection. With ``default_scope='mmdet'`` write ``type='glip_mm.GLIP'``.
+MMDetection. ``type='glip_mm.GLIP'``, as the shipped configs say it, is ours under any scope.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 from mmdet import registry as mmdet_registry
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
 SCOPE = 'glip_mm'
+
+
+def type_name(config: Mapping[str, Any]) -> str:
+    """Return the ``type`` of a config without its scope; empty if it has none."""
+    return str(config.get('type', '')).rpartition('.')[2]
 
 
 def _child(parent: Registry, *locations: str) -> Registry:
@@ -34,11 +42,12 @@ RUNNERS = _child(mmengine_registry.RUNNERS, 'glip_mm.engine')
 STRATEGIES = _child(mmengine_registry.STRATEGIES, 'glip_mm.engine.strategies')
 VISUALIZERS = _child(mmdet_registry.VISUALIZERS, 'glip_mm.visualization.visualizer')
 
-# Nothing of ours is registered below: MMEngine looks for a child of every registry it builds from
+# Nothing of ours is registered below: MMEngine looks for a child of every registry it builds from,
+# and for all modules of a package whose registry says no location
 # and warns when the default scope has none.
 LOG_PROCESSORS = _child(mmdet_registry.LOG_PROCESSORS)
-MODEL_WRAPPERS = _child(mmdet_registry.MODEL_WRAPPERS)
-OPTIMIZERS = _child(mmdet_registry.OPTIMIZERS)
-RUNNER_CONSTRUCTORS = _child(mmdet_registry.RUNNER_CONSTRUCTORS)
-VISBACKENDS = _child(mmdet_registry.VISBACKENDS)
-WEIGHT_INITIALIZERS = _child(mmdet_registry.WEIGHT_INITIALIZERS)
+MODEL_WRAPPERS = _child(mmdet_registry.MODEL_WRAPPERS, 'glip_mm.registry')
+OPTIMIZERS = _child(mmdet_registry.OPTIMIZERS, 'glip_mm.registry')
+RUNNER_CONSTRUCTORS = _child(mmdet_registry.RUNNER_CONSTRUCTORS, 'glip_mm.registry')
+VISBACKENDS = _child(mmdet_registry.VISBACKENDS, 'glip_mm.registry')
+WEIGHT_INITIALIZERS = _child(mmdet_registry.WEIGHT_INITIALIZERS, 'glip_mm.registry')

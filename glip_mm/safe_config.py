@@ -36,7 +36,7 @@ _REGISTRIES = dict(model=('MODELS', 'TASK_UTILS', 'WEIGHT_INITIALIZERS'),
 _TRACKING = ('mmdet.models.mot', 'mmdet.models.reid', 'mmdet.models.trackers',
              'mmdet.models.task_modules.tracking', 'mmdet.models.tracking_heads')
 #: Keys that change how a config is read or built.
-_STEERING = ('_base_', '_delete_', '_scope_', 'custom_imports', 'imports')
+_STEERING = ('_base_', '_delete_', 'custom_imports', 'imports')
 #: Keys that say where something is read from; what stands there comes with the checkpoint.
 _SOURCES = ('backend_args', 'file_client_args', 'pretrained', 'checkpoint')
 #: Their ``type`` is a word of their own.
@@ -66,12 +66,12 @@ def plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def _plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:
-    model, scope = config.get('model'), config.get('default_scope') or SCOPE
+    model = config.get('model')
     if not isinstance(model, Mapping):
         raise ValueError(f'{source} has no model: give its file')
-    if scope not in SCOPES:
-        raise _refused(source, 'default_scope', scope, f'is none of {", ".join(SCOPES)}')
-    if _found(str(model.get('type')), 'model', scope) != f'{SCOPE}.GLIP':
+    scope = _known_scope(config.get('default_scope') or SCOPE, 'default_scope', source)
+    own = _known_scope(model.get('_scope_', scope), 'model._scope_', source)
+    if _found(str(model.get('type')), 'model', own) != f'{SCOPE}.GLIP':
         raise _refused(source, 'model.type', model.get('type'), "is not 'GLIP' of this package")
     check = functools.partial(_checked, source=source, scope=scope)
     kept = dict(default_scope=scope, model=check(model, 'model', part='model'))
@@ -96,6 +96,12 @@ def is_half(config: Mapping[str, Any]) -> bool:
     """Return whether a config tests in half precision."""
     loop = config.get('test_cfg')
     return isinstance(loop, Mapping) and loop.get('fp16') is True
+
+
+def _known_scope(scope: Any, key: str, source: str) -> str:
+    if scope not in SCOPES:
+        raise _refused(source, key, scope, f'is none of {", ".join(SCOPES)}')
+    return scope
 
 
 def check_steps(steps: Any, key: str, source: str, scope: str = SCOPE) -> list[dict[str, Any]]:
@@ -129,6 +135,8 @@ def _pipelines(node: Any, depth: int = 0) -> Iterator[Sequence]:
 
 def _checked(value: Any, where: str, part: str, source: str, scope: str) -> Any:
     """Return a copy of a value whose classes are all registered ones."""
+    if isinstance(value, Mapping):
+        scope = _known_scope(value.get('_scope_', scope), f'{where}._scope_', source)
     check = functools.partial(_checked, part=part, source=source, scope=scope)
     if isinstance(value, (list, tuple)):
         items = [(item, check(item, f'{where}[{i}]')) for i, item in enumerate(value)]

@@ -49,6 +49,7 @@ from glip_mm.apis.launch import build_runner, clear_end, load_config
 from glip_mm.apis.suite import find_datasets, present_part, suite_config
 from glip_mm.apis.testing import run_test
 from glip_mm.file_lock import writing_into
+from glip_mm.registry import type_name
 from glip_mm.visualization.suite_chart import draw_suite
 
 
@@ -80,7 +81,7 @@ def make_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
             left_out = present_part(config)
             if left_out:
                 print_log(f'left out, not there: {", ".join(left_out)}', 'current')
-        if dict(config.test_evaluator).get('type') != 'ODinWMetric':
+        if type_name(dict(config.test_evaluator)) != 'ODinWMetric':
             parser.error(f"config '{args.config}' tests no suite: give the folders of your data "
                          'sets, or --benchmark odinw13 or odinw35')
     except (FileNotFoundError, ValueError, KeyError) as error:

@@ -1,22 +1,24 @@
+# Types of ours say so, and all others are MMDetection's: its tools build them under either scope
 default_scope = 'glip_mm'
+custom_imports = dict(imports=['glip_mm'], allow_failed_imports=False)
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='glip_mm.CheckpointHook',
         interval=1,
         max_keep_ckpts=3,
         backend_args=dict(backend='atomic')),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='DetVisualizationHook'))
+    visualization=dict(type='glip_mm.DetVisualizationHook'))
 custom_hooks = [
-    dict(type='PreflightHook'),
-    dict(type='FirstEvaluationHook'),
-    dict(type='StepSeedHook'),
-    dict(type='NonFiniteHook', policy='skip'),
-    dict(type='TrainingCostHook'),
+    dict(type='glip_mm.PreflightHook'),
+    dict(type='glip_mm.FirstEvaluationHook'),
+    dict(type='glip_mm.StepSeedHook'),
+    dict(type='glip_mm.NonFiniteHook', policy='skip'),
+    dict(type='glip_mm.TrainingCostHook'),
 ]
 
 env_cfg = dict(

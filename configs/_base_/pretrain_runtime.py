@@ -2,12 +2,12 @@
 _base_ = './default_runtime.py'
 
 custom_hooks = [
-    dict(type='PreflightHook'),
-    dict(type='FirstEvaluationHook'),
-    dict(type='StepSeedHook'),
-    dict(type='NonFiniteHook', policy='skip'),
-    dict(type='AveragedWeightsHook', momentum=0.001),
-    dict(type='TrainingCostHook'),
+    dict(type='glip_mm.PreflightHook'),
+    dict(type='glip_mm.FirstEvaluationHook'),
+    dict(type='glip_mm.StepSeedHook'),
+    dict(type='glip_mm.NonFiniteHook', policy='skip'),
+    dict(type='glip_mm.AveragedWeightsHook', momentum=0.001),
+    dict(type='glip_mm.TrainingCostHook'),
 ]
 default_hooks = dict(
     # a resumed training goes on in the middle of an epoch

@@ -8,17 +8,24 @@ model = _base_.efficientnet_lite0
 
 # drawn objects are 25 to 58 pixels wide, the smallest boxes of this model 64
 resize = dict(type='Resize', scale=(256, 256), keep_ratio=True)
+# images grow after boxes are read in training, which grow with them, and before in tests
+train_dataloader = dict(
+    dataset=dict(datasets=[
+        dict(data, pipeline=data.pipeline[:2] + [resize] + data.pipeline[2:])
+        for data in _base_.train_dataloader.dataset.datasets
+    ]))
+test_pipeline, test_phrase_pipeline = (
+    steps[:1] + [resize] + steps[1:]
+    for steps in (_base_.test_pipeline, _base_.test_phrase_pipeline))
 loaders = {
-    name: dict(
-        dataset=dict(datasets=[
-            dict(data, pipeline=data.pipeline[:at] + [resize] + data.pipeline[at:])
-            for data in _base_[name].dataset.datasets
-        ]))
-    # images grow after boxes are read in training, which grow with them, and before in tests
-    for name, at in dict(train_dataloader=2, val_dataloader=1, test_dataloader=1).items()
+    split: dict(
+        dataset=dict(
+            pipeline=test_pipeline,
+            datasets=[*views[:-1], dict(views[-1], pipeline=test_phrase_pipeline)]))
+    for split, views in ((split, _base_[f'{split}_dataloader'].dataset.datasets)
+                         for split in ('val', 'test'))
 }
-train_dataloader = loaders['train_dataloader']
-val_dataloader, test_dataloader = loaders['val_dataloader'], loaders['test_dataloader']
+val_dataloader, test_dataloader = loaders['val'], loaders['test']
 del loaders
 
 # pretrained weights need smaller steps than new ones, and fewer

@@ -7,7 +7,7 @@ model = dict(test_cfg=dict(chunked_size=40, max_per_img=300))
 test_dataloader = dict(
     dataset=dict(
         _delete_=True,
-        type='ZeroShotDataset',
+        type='glip_mm.ZeroShotDataset',
         dataset_name='long_tail',
         data_root=_base_.data_root,
         ann_file=ann_file,
@@ -16,9 +16,9 @@ test_dataloader = dict(
         test_mode=True,
         pipeline=_base_.test_pipeline))
 test_evaluator = [
-    dict(type='LVISFixedAPMetric', ann_file=_base_.data_root + ann_file, fixed_ap=True),
+    dict(type='glip_mm.LVISFixedAPMetric', ann_file=_base_.data_root + ann_file, fixed_ap=True),
     dict(
-        type='LVISFixedAPMetric',
+        type='glip_mm.LVISFixedAPMetric',
         ann_file=_base_.data_root + ann_file,
         fixed_ap=False,
         prefix='lvis_standard'),

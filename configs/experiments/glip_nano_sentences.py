@@ -12,11 +12,11 @@ test_pipeline = [
 test_dataloader = dict(
     dataset=dict(
         _delete_=True,
-        type='Flickr30kEntitiesDataset',
+        type='glip_mm.Flickr30kEntitiesDataset',
         dataset_name='sentences',
         data_root=_base_.data_root,
         ann_file='annotations/entities/test.txt',
         data_prefix=dict(img='images/test/'),
         test_mode=True,
         pipeline=test_pipeline))
-test_evaluator = dict(_delete_=True, type='PhraseGroundingMetric', protocol='both')
+test_evaluator = dict(_delete_=True, type='glip_mm.PhraseGroundingMetric', protocol='both')

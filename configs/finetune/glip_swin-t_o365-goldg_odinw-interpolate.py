@@ -5,5 +5,5 @@ _base_ = './glip_swin-t_o365-goldg_odinw.py'
 
 custom_hooks = [
     *_base_.custom_hooks,
-    dict(type='InterpolatedWeightsHook', base=_base_.load_from, alphas=(0.5, )),
+    dict(type='glip_mm.InterpolatedWeightsHook', base=_base_.load_from, alphas=(0.5, )),
 ]

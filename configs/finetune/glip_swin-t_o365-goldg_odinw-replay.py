@@ -12,8 +12,8 @@ train_dataloader = dict(
     batch_size=1,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='StreamSampler'),
-    batch_sampler=dict(type='StreamBatchSampler'),
+    sampler=dict(type='glip_mm.StreamSampler'),
+    batch_sampler=dict(type='glip_mm.StreamBatchSampler'),
     dataset=replay.mix(_base_.train_dataloader.dataset, images=500))
-train_cfg = dict(type='ResumableEpochLoop')
+train_cfg = dict(type='glip_mm.ResumableEpochLoop')
 del replay

@@ -20,6 +20,6 @@ train_dataloader = dict(
 # noise: the words' own meaning, which new pairs share with known ones, is learned first
 model = dict(fusion_neck=dict(layer_scale=0.01, dropout=0., text_layer=dict(dropout=0.)))
 optim_wrapper = dict(
-    type='AutoAmpOptimWrapper',
+    type='glip_mm.AutoAmpOptimWrapper',
     paramwise_cfg=dict(
         custom_keys={'gamma_v': dict(lr_mult=0.02), 'gamma_l': dict(lr_mult=0.02)}))

@@ -10,18 +10,18 @@ metainfo = dict(classes=('raccoon', ))
 # most raccoons are 64 to 153 pixels wide at this size: what the model's three levels can see whole
 scale = (192, 192)
 train_pipeline = [
-    dict(type='LoadImage', imdecode_backend='cv2'),
+    dict(type='glip_mm.LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='RandomChoiceResize',
         scales=[(160, 160), scale, (224, 224)],
         keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='BuildPrompt', tokenizer=_base_.tokenizer, fixed=True),
+    dict(type='glip_mm.BuildPrompt', tokenizer=_base_.tokenizer, fixed=True),
     dict(type='PackDetInputs', meta_keys=_base_.meta_keys),
 ]
 test_pipeline = [
-    dict(type='LoadImage', imdecode_backend='cv2'),
+    dict(type='LoadImageFromFile', _scope_='glip_mm'),
     dict(type='Resize', scale=scale, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=_base_.meta_keys),
@@ -29,7 +29,7 @@ test_pipeline = [
 
 # images without an object are kept: background for every word
 training_set = dict(
-    type='GroundingDataset',
+    type='glip_mm.GroundingDataset',
     format='coco',
     data_root=data_root,
     ann_file='train.json',
@@ -49,9 +49,9 @@ test_dataloader = dict(
     dataset=dict(
         _delete_=True, ann_file='test.json', test_mode=True, pipeline=test_pipeline, **common))
 val_evaluator = dict(
-    _delete_=True, type='CocoMetric', metric='bbox', ann_file=f'{data_root}/val.json')
+    _delete_=True, type='glip_mm.CocoMetric', metric='bbox', ann_file=f'{data_root}/val.json')
 test_evaluator = dict(
-    _delete_=True, type='CocoMetric', metric='bbox', ann_file=f'{data_root}/test.json')
+    _delete_=True, type='glip_mm.CocoMetric', metric='bbox', ann_file=f'{data_root}/test.json')
 
 load_from = 'work_dirs/quickstart/epoch_4.pth'
 max_epochs = 24

@@ -3,16 +3,16 @@ _base_ = './glip_nano_teacher.py'
 
 min_score = 0.3
 pseudo = dict(
-    type='GroundingDataset',
+    type='glip_mm.GroundingDataset',
     data_root=_base_.data_root,
     # tools/self_train.sh says where the labels of its round are
     ann_file='{{$LABELS:labels}}/labels/*.jsonl',
     data_prefix=_base_.image_prefix,
     pipeline=[
-        dict(type='FilterPseudoBoxes', min_score=min_score, complete=True),
+        dict(type='glip_mm.FilterPseudoBoxes', min_score=min_score, complete=True),
         # words of other captions beside the image's own: not everything that is said is there
         dict(
-            type='PackCaptions',
+            type='glip_mm.PackCaptions',
             tokenizer=_base_.tokenizer,
             num_negatives=8,
             full_prob=0.5,

@@ -4,7 +4,7 @@
 _base_ = '../glip/glip_swin-t_o365-goldg.py'
 
 pseudo = dict(
-    type='GroundingDataset',
+    type='glip_mm.GroundingDataset',
     format='tar',
     data_root='data/cc3m_sbu/',
     # tools/self_train.sh says where the labels of its round are

@@ -24,7 +24,7 @@ def apply_benchmark(config: Config, name: str) -> None:
     remove_training(config)
     for key in [key for key in config if key.startswith(('test_', 'tta_'))]:
         config.pop(key)
-    config.test_cfg = dict(type='ResumableTestLoop')
+    config.test_cfg = dict(type='glip_mm.ResumableTestLoop')
     for key, value in Config.fromfile(_file(name)).items():
         config[key] = value
     protocol = config.pop('protocol', None)

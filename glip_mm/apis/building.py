@@ -16,6 +16,7 @@ from torch import nn
 
 from glip_mm.checkpoints import load_glip_checkpoint, read_checkpoint, stored_config
 from glip_mm.checkpoints.model_index import find_model, list_models
+from glip_mm.datasets.concat_dataset import member_configs
 from glip_mm.models import GLIP
 from glip_mm.registry import DATASETS, MODELS, SCOPE
 from glip_mm.safe_config import plain_part
@@ -182,6 +183,6 @@ def build_dataset(config: Config, split: str, member: int | None = None) -> obje
         if datasets is None or not 0 <= member < len(datasets):
             raise ValueError(f'--member {member}: {dataset_config.type} of {split}_dataloader has '
                              f'{len(datasets) if datasets else "no"} members')
-        dataset_config = datasets[member]
+        dataset_config = member_configs(dataset_config)[member]
     init_default_scope(config.get('default_scope', 'glip_mm'))
     return DATASETS.build(dataset_config)

@@ -11,6 +11,7 @@ from mmengine.fileio.backends import prefix_to_backends
 
 from glip_mm.image_decoding import decode_image
 from glip_mm.image_suffixes import VIDEO_SUFFIXES
+from glip_mm.registry import type_name
 from glip_mm.text import Prompt
 
 from .inputs import ImageError, OneImage, to_bgr
@@ -32,7 +33,7 @@ class ImagePipeline:
     def __init__(self, cfg: Config) -> None:
         from glip_mm.datasets import LoadImage  # imports MMDetection
         steps = [step for step in pipeline_cfg(cfg)
-                 if str(step['type']).rpartition('.')[2] not in _NEED_ANNOTATIONS]
+                 if type_name(step) not in _NEED_ANNOTATIONS]
         transforms = Compose(steps).transforms
         loaders = [i for i, step in enumerate(transforms) if isinstance(step, LoadImageFromFile)]
         if not loaders:

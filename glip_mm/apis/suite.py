@@ -12,6 +12,7 @@ from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.formats import OpenFolder, open_folder, recognise
 from glip_mm.datasets.formats.opening import CERTAIN
 from glip_mm.datasets.meta_keys import TEST_META_KEYS
+from glip_mm.registry import type_name
 from glip_mm.text.names import listed
 
 from .benchmarks import remove_training
@@ -129,16 +130,16 @@ def suite_config(config: Config, datasets: Sequence[FoundDataset],
         batch_size=loader.get('batch_size', 1), num_workers=loader.get('num_workers', 2),
         persistent_workers=bool(loader.get('num_workers', 2)), drop_last=False,
         sampler=dict(type='DefaultSampler', shuffle=False),
-        dataset=dict(type='ConcatDataset', datasets=[
-            dict(type='ZeroShotDataset', dataset_name=d.name, ann_file=str(d.ann_file),
+        dataset=dict(type='glip_mm.ConcatDataset', pipeline=pipeline, datasets=[
+            dict(type='glip_mm.ZeroShotDataset', dataset_name=d.name, ann_file=str(d.ann_file),
                  data_prefix=dict(img=str(d.images)), metainfo=dict(classes=list(d.classes)),
-                 caption_prompt=overrides.get(d.name), test_mode=True, pipeline=pipeline)
+                 caption_prompt=overrides.get(d.name), test_mode=True)
             for d in datasets]))
     config.test_evaluator = dict(
-        type='ODinWMetric', prefix='suite', renumber=True,
+        type='glip_mm.ODinWMetric', prefix='suite', renumber=True,
         datasets={d.name: str(d.ann_file) for d in datasets},
         num_classes={d.name: len(d.classes) for d in datasets})
-    config.test_cfg = dict(type='ResumableTestLoop')
+    config.test_cfg = dict(type='glip_mm.ResumableTestLoop')
     remove_training(config)
     config.pop('benchmark', None)
     return config
@@ -155,7 +156,7 @@ def present_part(config: Config) -> list[str]:
         ValueError: If the config tests no suite.
     """
     evaluator, loader = config.test_evaluator, config.test_dataloader.dataset
-    if evaluator.get('type') != 'ODinWMetric' or 'datasets' not in loader:
+    if type_name(evaluator) != 'ODinWMetric' or 'datasets' not in loader:
         raise ValueError("--skip-missing needs a config with test_evaluator.type='ODinWMetric' "
                          'and one data set for each of its sets')
     missing = [n for n, path in evaluator.datasets.items() if not Path(path).is_file()]

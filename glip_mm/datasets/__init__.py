@@ -3,6 +3,7 @@
 import mmdet.datasets  # noqa: F401
 
 from .bad_sample import BadSample
+from .concat_dataset import ConcatDataset
 from .description_dataset import DescriptionDataset
 from .grounding_dataset import GroundingDataset
 from .phrase_datasets import Flickr30kEntitiesDataset, MDETRPhraseDataset
@@ -12,7 +13,7 @@ from .transforms import BuildPrompt, LoadImage
 from .zero_shot_dataset import ZeroShotDataset
 
 __all__ = [
-    'BadSample', 'BuildPrompt', 'DescriptionDataset', 'Flickr30kEntitiesDataset',
+    'BadSample', 'BuildPrompt', 'ConcatDataset', 'DescriptionDataset', 'Flickr30kEntitiesDataset',
     'GroundingDataset', 'GroundingStream', 'LoadImage', 'MDETRPhraseDataset', 'RemainingBatches',
     'StreamBatchSampler', 'StreamSampler', 'ZeroShotDataset'
 ]

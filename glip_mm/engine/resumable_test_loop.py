@@ -23,7 +23,7 @@ from glip_mm.evaluation.predictions import PredictionStore, PredictionWriter
 from glip_mm.evaluation.preflight import check_test
 from glip_mm.evaluation.scoring import score, to_prediction
 from glip_mm.evaluation.tested_datasets import TestedDataset, tested_datasets
-from glip_mm.registry import LOOPS
+from glip_mm.registry import LOOPS, type_name
 from glip_mm.text import Prompt
 
 from .patience import patient_group
@@ -222,7 +222,7 @@ def why_not(dataloader: Any) -> str | None:
         ours = isinstance(getattr(dataloader, 'batch_sampler', None), RemainingBatches)
         return None if ours else 'test_dataloader was built before the loop'
     sampler = dataloader.get('sampler') or {}
-    kind = str(sampler.get('type', '')).split('.')[-1]
+    kind = type_name(sampler)
     if kind != 'DefaultSampler' or sampler.get('shuffle', True):
         return (f'test_dataloader.sampler is {dict(sampler)}, where it needs '
                 "dict(type='DefaultSampler', shuffle=False)")

@@ -16,7 +16,7 @@ from glip_mm.datasets.coco_file import read_coco
 from glip_mm.datasets.formats.opening import digest_of
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.models.tuning.modes import MODES
-from glip_mm.registry import SCOPE
+from glip_mm.registry import SCOPE, type_name
 
 from .class_prompts import ClassPrompts
 from .few_shot import images_with_boxes
@@ -112,7 +112,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
     if replay:
         content = read_coco(str(splits.train.ann_file))
         images = len(content['images'] if settings.keep_empty else images_with_boxes(content))
-        train, loop = replay.mix(train, copies * images), 'ResumableEpochLoop'
+        train, loop = replay.mix(train, copies * images), 'glip_mm.ResumableEpochLoop'
     elif copies > 1:
         train = dict(type='RepeatDataset', times=copies, dataset=train)
     settings_of: dict[str, Any] = dict(
@@ -120,21 +120,23 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
         train_dataloader=_loader(train, settings.batch_size, settings.workers, shuffle=True),
         default_hooks=dict(
             logger=dict(type='LoggerHook', interval=10),
-            checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1, save_best=MONITOR,
-                            rule='greater', backend_args=dict(backend='atomic'))),
+            checkpoint=dict(type='glip_mm.CheckpointHook', interval=1, max_keep_ckpts=1,
+                            save_best=MONITOR, rule='greater',
+                            backend_args=dict(backend='atomic'))),
         custom_hooks=[
             # tests=True: a broken test split must fail before hours of training
-            dict(type='PreflightHook', tests=True), dict(type='FirstEvaluationHook'),
-            dict(type='ReplacedSamplesHook'), dict(type='StepSeedHook'),
-            dict(type='NonFiniteHook', policy='skip'),
-            dict(type='EarlyStoppingHook', monitor=MONITOR, rule='greater', min_delta=0,
+            dict(type='glip_mm.PreflightHook', tests=True),
+            dict(type='glip_mm.FirstEvaluationHook'),
+            dict(type='glip_mm.ReplacedSamplesHook'), dict(type='glip_mm.StepSeedHook'),
+            dict(type='glip_mm.NonFiniteHook', policy='skip'),
+            dict(type='glip_mm.EarlyStoppingHook', monitor=MONITOR, rule='greater', min_delta=0,
                  check_finite=False, patience=_or(settings.stop_patience, settings.shots, 8, 4))],
         param_scheduler=[
             dict(type='ReduceOnPlateauLR', monitor=MONITOR, rule='greater', factor=0.1,
                  patience=_or(settings.step_patience, settings.shots, 3, 2), min_value=1e-6)],
         optim_wrapper=_optimizer(base, settings),
         train_cfg=dict(type=loop, max_epochs=settings.epochs, val_interval=1),
-        val_cfg=dict(type='ValLoop'), test_cfg=dict(type='ResumableTestLoop'),
+        val_cfg=dict(type='ValLoop'), test_cfg=dict(type='glip_mm.ResumableTestLoop'),
         log_processor=dict(type='LogProcessor', window_size=10, by_epoch=True),
         randomness=dict(seed=settings.seed), load_from=str(checkpoint), resume=False,
         benchmark=None, inputs=_inputs(splits, checkpoint))
@@ -149,7 +151,7 @@ def finetune_config(base: Config, splits: Splits, settings: RunSettings, checkpo
                              caption_prompt=caption_prompt)
         settings_of[f'{part}_dataloader'] = _loader(data, 1, settings.workers, shuffle=False)
         settings_of[f'{part}_evaluator'] = dict(
-            type='ODinWMetric', prefix='finetune', renumber=True,
+            type='glip_mm.ODinWMetric', prefix='finetune', renumber=True,
             datasets={splits.name: str(split.ann_file)},
             num_classes={splits.name: len(splits.classes)})
     _replace_those_of(base, settings_of)
@@ -207,7 +209,7 @@ def _build_prompt(base: Config, splits: Splits, tuning: str, caption_prompt: Map
     kind = dict(method='simple', shuffle=False) if fits else dict(num_negatives=MANY, full_prob=1.)
     if variants:
         own['name_variants'] = dict(variants)
-    return dict(type='BuildPrompt', **kind, **own)
+    return dict(type='glip_mm.BuildPrompt', **kind, **own)
 
 
 def split_dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode: bool = True,
@@ -222,8 +224,8 @@ def split_dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode:
         caption_prompt: Overrides of class names in the prompt, see
             :meth:`glip_mm.text.Prompt.from_names`.
     """
-    data = dict(type='ZeroShotDataset', dataset_name=splits.name, ann_file=str(split.ann_file),
-                data_prefix=dict(img=str(split.images)),
+    data = dict(type='glip_mm.ZeroShotDataset', dataset_name=splits.name,
+                ann_file=str(split.ann_file), data_prefix=dict(img=str(split.images)),
                 metainfo=dict(classes=list(splits.classes)), test_mode=test_mode,
                 pipeline=pipeline)
     if caption_prompt:
@@ -232,9 +234,9 @@ def split_dataset(splits: Splits, split: Split, pipeline: list[dict], test_mode:
 
 
 def _loader(dataset: dict, batch_size: int, workers: int, shuffle: bool) -> dict[str, Any]:
-    if dataset['type'] == 'GroundingStream':
-        sampling: dict[str, Any] = dict(sampler=dict(type='StreamSampler'),
-                                        batch_sampler=dict(type='StreamBatchSampler'))
+    if type_name(dataset) == 'GroundingStream':
+        sampling: dict[str, Any] = dict(sampler=dict(type='glip_mm.StreamSampler'),
+                                        batch_sampler=dict(type='glip_mm.StreamBatchSampler'))
     else:
         sampling = dict(drop_last=False, sampler=dict(type='DefaultSampler', shuffle=shuffle))
     return dict(batch_size=batch_size, num_workers=workers, persistent_workers=workers > 0,
@@ -249,7 +251,8 @@ def _optimizer(base: Config, settings: RunSettings) -> dict[str, Any]:
     wrapper: dict[str, Any] = dict(optimizer=dict(lr=lr, weight_decay=decay), paramwise_cfg={})
     if 'optim_wrapper' not in base:
         wrapper = dict(
-            type='AutoAmpOptimWrapper', dtype='auto', constructor='GLIPOptimWrapperConstructor',
+            type='glip_mm.AutoAmpOptimWrapper',
+            constructor='glip_mm.GLIPOptimWrapperConstructor',
             optimizer=dict(type='AdamW', lr=lr, weight_decay=decay),
             paramwise_cfg=dict(language_lr_mult=0.1, bias_lr_mult=2.0, bias_decay_mult=0.0),
             clip_grad=dict(max_norm=1.0, norm_type=2))

@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from glip_mm.registry import type_name
+
 #: Default share of replayed images in an epoch.
 SHARE = 0.5
 
@@ -39,7 +41,7 @@ class Replay:
         Returns:
             Config of a :class:`glip_mm.datasets.GroundingStream`.
         """
-        return dict(type='GroundingStream', datasets=[dataset, deepcopy(self.dataset)],
+        return dict(type='glip_mm.GroundingStream', datasets=[dataset, deepcopy(self.dataset)],
                     ratios=[round(1 - self.share, 6), self.share],
                     samples_per_epoch=round(images / (1 - self.share)))
 
@@ -62,7 +64,7 @@ def read_replay(path: str | Path, share: float = SHARE) -> Replay:
     if not found:
         raise ValueError(f"--replay '{path}' has no train_dataloader.dataset")
     found = found.to_dict()
-    stream = found['type'].rpartition('.')[2] == 'GroundingStream'
+    stream = type_name(found) == 'GroundingStream'
     for i, dataset in enumerate(found['datasets'] if stream else [found]):
         if not _makes_prompts(dataset):
             raise ValueError(f"--replay '{path}': train_dataloader.dataset.datasets[{i}] has no "
@@ -72,5 +74,5 @@ def read_replay(path: str | Path, share: float = SHARE) -> Replay:
 
 def _makes_prompts(dataset: Mapping) -> bool:
     inner = [*(dataset.get('datasets') or ()), *filter(None, [dataset.get('dataset')])]
-    return any(step['type'].rpartition('.')[2] == 'BuildPrompt'
+    return any(type_name(step) == 'BuildPrompt'
                for step in dataset.get('pipeline') or ()) or any(map(_makes_prompts, inner))

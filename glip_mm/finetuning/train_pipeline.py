@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.datasets.meta_keys import TRAIN_META_KEYS
 from glip_mm.evaluation.preflight.pipeline_order import loads_boxes, order_fault
+from glip_mm.registry import SCOPE, type_name
 
 #: Transforms that only captions have.
 OF_CAPTIONS = ('FilterPseudoBoxes', 'PackCaptions', 'ReplaceCaption', 'GreenlightSpans')
@@ -56,20 +57,15 @@ def train_pipeline(base: Config, build: Mapping[str, Any]) -> list[dict[str, Any
     return [_adapted(dict(step), build) for step in deepcopy(found)]
 
 
-def kind_of(step: Mapping[str, Any]) -> str:
-    """Return the type of a transform's config without its scope."""
-    return str(step['type']).rpartition('.')[2]
-
-
 def scaling_loader(step: dict[str, Any]) -> dict[str, Any]:
     """Return our loader in place of MMCV's, which clips grey images of 16 bits to white."""
-    if kind_of(step) == 'LoadImageFromFile':
-        step = {'imdecode_backend': 'cv2', **step, 'type': 'LoadImage'}
+    if type_name(step) == 'LoadImageFromFile':
+        step = {**step, 'type': 'LoadImageFromFile', '_scope_': SCOPE}
     return step
 
 
 def _adapted(step: dict[str, Any], build: Mapping[str, Any]) -> dict[str, Any]:
-    kind = kind_of(step)
+    kind = type_name(step)
     if kind == 'BuildPrompt':
         return dict(build)
     if kind == 'FlipWithWords':
@@ -82,9 +78,10 @@ def _adapted(step: dict[str, Any], build: Mapping[str, Any]) -> dict[str, Any]:
 
 def _published(base: Config, build: Mapping[str, Any]) -> list[dict[str, Any]]:
     load, *others = [dict(step) for step in test_pipeline_of(base)]
-    strange = [kind_of(step) for step in others if kind_of(step) not in ABOUT_IMAGES + ABOUT_TESTS]
-    if not kind_of(load).startswith('LoadImage'):
-        strange.insert(0, kind_of(load))
+    kinds = [type_name(step) for step in others]
+    strange = [kind for kind in kinds if kind not in ABOUT_IMAGES + ABOUT_TESTS]
+    if not type_name(load).startswith('LoadImage'):
+        strange.insert(0, type_name(load))
     if strange:
         raise ValueError(
             f"--config '{base.filename}' has no training pipeline with BuildPrompt, and its test "
@@ -92,7 +89,8 @@ def _published(base: Config, build: Mapping[str, Any]) -> list[dict[str, Any]]:
             'train_dataloader.dataset.pipeline, such as that of '
             'configs/finetune/glip_swin-t_o365-goldg_odinw.py')
     return [scaling_loader(load), dict(type='LoadAnnotations', with_bbox=True),
-            dict(type='ClipBoxes'), *(step for step in others if kind_of(step) in ABOUT_IMAGES),
+            dict(type='glip_mm.ClipBoxes'),
+            *(step for step in others if type_name(step) in ABOUT_IMAGES),
             dict(type='RandomFlip', prob=0.5), dict(build),
             dict(type='PackDetInputs', meta_keys=TRAIN_META_KEYS)]
 
@@ -100,7 +98,7 @@ def _published(base: Config, build: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _detection_pipelines(dataset: Mapping, key: str) -> Iterator[tuple[str, Sequence[dict]]]:
     """Iterate over the pipelines with ``BuildPrompt`` that are not made for captions alone."""
     for place, pipeline in _pipelines(dataset, key):
-        kinds = [kind_of(step) for step in pipeline]
+        kinds = [type_name(step) for step in pipeline]
         if 'BuildPrompt' in kinds and not set(kinds) & set(OF_CAPTIONS):
             yield place, pipeline
 

@@ -22,7 +22,7 @@ def test_ways_to_keep_what_it_knew():
     config = Config.fromfile(ROOT / 'finetune/glip_swin-t_o365-goldg_odinw-prompt.py')
     assert config.model.tuning == 'prompt' and config.optim_wrapper.optimizer.lr == 0.05
     config = Config.fromfile(ROOT / 'finetune/glip_swin-t_o365-goldg_odinw-interpolate.py')
-    hook, = [h for h in config.custom_hooks if h.type == 'InterpolatedWeightsHook']
+    hook, = [h for h in config.custom_hooks if h.type == 'glip_mm.InterpolatedWeightsHook']
     assert hook.base == config.load_from and hook.alphas == (0.5, )
     plain = Config.fromfile(ROOT / 'finetune/glip_swin-t_o365-goldg_odinw.py')
     assert config.custom_hooks[:-1] == plain.custom_hooks
@@ -46,9 +46,9 @@ def test_coco(model):
     assert wrapper.paramwise_cfg.language_lr_mult == 1
     assert [s.get('fractions') for s in config.param_scheduler] == [None, [0.67, 0.89]] or [
         tuple(s.get('fractions', ())) for s in config.param_scheduler] == [(), (0.67, 0.89)]
-    prompt = next(t for t in config.train_pipeline if t.type == 'BuildPrompt')
+    prompt = next(t for t in config.train_pipeline if t.type == 'glip_mm.BuildPrompt')
     assert prompt.method == 'simple' and not prompt.shuffle
-    averaged = any(h.type == 'AveragedWeightsHook' for h in config.custom_hooks)
+    averaged = any(h.type == 'glip_mm.AveragedWeightsHook' for h in config.custom_hooks)
     assert averaged == ('-l_' not in model)
     assert config.load_from.endswith('.pth')
 
@@ -62,9 +62,10 @@ def test_odinw(name, monkeypatch):
     assert config.train_cfg.max_epochs == 200 and config.model.backbone.frozen_stages == 1
     assert config.optim_wrapper.optimizer.weight_decay == 0.05
     schedule, = config.param_scheduler
-    stop = next(h for h in config.custom_hooks if h.type == 'EarlyStoppingHook')
+    stop = next(h for h in config.custom_hooks if h.type == 'glip_mm.EarlyStoppingHook')
     monitored = {schedule.monitor, stop.monitor, config.default_hooks.checkpoint.save_best}
     assert monitored == {'odinw/mean'} and (schedule.patience, stop.patience) == (2, 4)
-    said = [t.get('caption_prompt') for t in config.train_pipeline if t.type == 'BuildPrompt']
+    said = [t.get('caption_prompt') for t in config.train_pipeline
+            if t.type == 'glip_mm.BuildPrompt']
     assert said == [config.val_dataloader.dataset.caption_prompt]
     assert (said != [None]) == (name == 'Aquarium')

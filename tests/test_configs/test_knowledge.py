@@ -57,9 +57,10 @@ def test_odinw_runs_with_a_file_of_the_published_layout(tmp_path, bert):
     datasets = found.test_dataloader.dataset.datasets = found.test_dataloader.dataset.datasets[::12]
     found.test_evaluator.datasets = {d.dataset_name: d.data_root + d.ann_file for d in datasets}
     found.test_evaluator.num_classes = {d.dataset_name: len(d.metainfo.classes) for d in datasets}
+    next(s for s in found.test_dataloader.dataset.pipeline
+         if s.type == 'glip_mm.ShortSideResize').scale = (64, 96)
     entries = {}
     for dataset in datasets:
-        next(s for s in dataset.pipeline if s.type == 'ShortSideResize').scale = (64, 96)
         make_odinw(tmp_path / dataset.data_root, dataset)
         entries.update({name: dict(
             name=name, clean_name=name, def_wiki=None if i % 2 else f'Word {name}.', def_wn='',

@@ -43,7 +43,7 @@ def scope():
 def test_data_as_published(name):
     config, (data, copies, devices) = load(name), PRESETS[name]
     stream = config.train_dataloader.dataset
-    assert stream.type == 'GroundingStream'
+    assert stream.type == 'glip_mm.GroundingStream'
     assert [dict(d) for d in stream.datasets] == [dict(config[source]) for source in data]
     assert stream.get('copies') == copies
     assert config.train_dataloader.batch_size * devices == 64
@@ -61,13 +61,14 @@ def test_recipe_as_published(name):
         assert config.train_cfg.max_iters == 1_000_000
     else:
         assert config.train_cfg.max_epochs == 30
-    averaged = [h.momentum for h in config.custom_hooks if h.type == 'AveragedWeightsHook']
+    averaged = [h.momentum for h in config.custom_hooks if h.type == 'glip_mm.AveragedWeightsHook']
     assert averaged == ([] if large else [0.001])
     assert not config.get('find_unused_parameters', False)
     model = config.model
     assert model.backbone.get('frozen_stages', -1) == (1 if large else -1)
     assert model.backbone.drop_path_rate == (0.4 if large else 0.2)
-    assert (model.neck.type, model.neck.drop_prob, model.neck.drop_size) == ('FPNDropBlock', 0.3, 3)
+    assert model.neck.type == 'glip_mm.FPNDropBlock'
+    assert (model.neck.drop_prob, model.neck.drop_size) == (0.3, 3)
     assert model.fusion_neck.num_layers == (8 if large else 6)
     assert model.fusion_neck.get('fuse', True) == ('-a_' not in name)
 

@@ -13,6 +13,7 @@ import glip_mm.datasets  # noqa: F401
 import glip_mm.evaluation  # noqa: F401
 from glip_mm.apis.benchmarks import apply_benchmark, benchmark_table
 from glip_mm.compat import load_tokenizer
+from glip_mm.datasets.concat_dataset import member_configs
 from glip_mm.registry import DATASETS, METRICS, TRANSFORMS
 from glip_mm.text import Prompt, positive_map
 from glip_mm.text.language_model_files import ASSETS
@@ -85,7 +86,7 @@ test_dataloader = dict(dataset=dict(mine=1))
     apply_benchmark(found, 'odinw13')
     assert found.model == model and found.custom_imports.imports == ['mine']
     assert 'mine' not in found.test_dataloader.dataset and 'optim_wrapper' not in found
-    assert found.test_cfg == dict(type='ResumableTestLoop')
+    assert found.test_cfg == dict(type='glip_mm.ResumableTestLoop')
 
 
 @pytest.mark.parametrize('name', sorted({*NAMES} - {'coco_testdev', 'd3'}))
@@ -123,7 +124,7 @@ def test_parts_are_registered(name):
     evaluators = found.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
     with DefaultScope.overwrite_default_scope('glip_mm'):
-        for dataset in datasets.get('datasets', [datasets]):
+        for dataset in member_configs(datasets) if 'datasets' in datasets else [datasets]:
             assert DATASETS.get(dataset.type), dataset.type
             for step in dataset.pipeline:
                 TRANSFORMS.build(step)

@@ -136,9 +136,9 @@ def test_benchmark_runs(folder, name, tmp_path, bert, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where the file of COCO test-dev goes
     found = Config(move(config(name).to_dict(), str(tmp_path)))
     datasets = found.test_dataloader.dataset.get('datasets', [found.test_dataloader.dataset])
+    next(step for step in found.test_dataloader.dataset.pipeline
+         if step.type == 'glip_mm.ShortSideResize').scale = (H, W)
     for dataset in datasets:
-        next(step for step in dataset.pipeline if step.type == 'ShortSideResize'
-             ).scale = (H, W)
         MAKE[folder](tmp_path / dataset.data_root, dataset)
         if folder == 'coco':
             dataset.metainfo = dict(classes=('person', 'cat', 'dog'))

@@ -107,7 +107,7 @@ def test_other_annotations_are_another_run(made, pets):
 
 def test_the_run_is_looked_at_before_it_begins_and_when_it_finds_nothing(made):
     hooks = [hook.type for hook in made().custom_hooks]
-    assert hooks[:2] == ['PreflightHook', 'FirstEvaluationHook']
+    assert hooks[:2] == ['glip_mm.PreflightHook', 'glip_mm.FirstEvaluationHook']
     assert made().custom_hooks[0].tests
 
 
@@ -116,7 +116,7 @@ def test_classes_that_no_prompt_holds_are_all_learned(tiny, pets, tmp_path):
     splits = replace(folder_splits(pets), classes=names)
     content = finetune_config(Config.fromfile(tiny[0]), splits, RunSettings(), tiny[1])
     step, = [s for s in content['train_dataloader']['dataset']['pipeline']
-             if s['type'] == 'BuildPrompt']
+             if s['type'] == 'glip_mm.BuildPrompt']
     build = BuildPrompt(**{k: v for k, v in step.items() if k != 'type'})
     out = build(dict(text=names, gt_bboxes=np.zeros((2, 4)), gt_bboxes_labels=np.array([0, 101]),
                      gt_ignore_flags=np.zeros(2, bool), img_path='x', img_id=1))
@@ -175,10 +175,10 @@ def test_any_config_of_a_model_is_a_base(pets, tmp_path, base):
     for part in ('train', 'val', 'test'):
         data = config[f'{part}_dataloader'].dataset
         data = data.get('dataset', data)
-        assert data.type == 'ZeroShotDataset' and data.dataset_name == 'pets'
-    build, = [t for t in data_pipeline(config) if t.type == 'BuildPrompt']
+        assert data.type == 'glip_mm.ZeroShotDataset' and data.dataset_name == 'pets'
+    build, = [t for t in data_pipeline(config) if t.type == 'glip_mm.BuildPrompt']
     assert build.tokenizer == config.model.language_model.name and not build.shuffle
-    assert not any(t.type == 'FlipWithWords' for t in data_pipeline(config))
+    assert not any(t.type == 'glip_mm.FlipWithWords' for t in data_pipeline(config))
     assert config.model.backbone.get('init_cfg') is None
     assert config.default_hooks.checkpoint.get('by_epoch', True) and config.log_processor.by_epoch
     assert config.model.backbone.get('frozen_stages', 1) == 1

@@ -77,8 +77,8 @@ def test_the_run_mixes_it_in(pets, tiny, tmp_path):
     content = finetune_config(base, splits, settings, tiny[1], replay=replay)
     loader = content['train_dataloader']
     assert loader['dataset']['samples_per_epoch'] == 12 * 2 / 0.75
-    assert loader['dataset']['datasets'][0]['type'] == 'ZeroShotDataset'
+    assert loader['dataset']['datasets'][0]['type'] == 'glip_mm.ZeroShotDataset'
     assert loader['batch_sampler'] == dict(type='StreamBatchSampler')
-    assert content['train_cfg']['type'] == 'ResumableEpochLoop'
+    assert content['train_cfg']['type'] == 'glip_mm.ResumableEpochLoop'
     with pytest.raises(ValueError, match='learns one prompt, but --replay brings others'):
         finetune_config(base, splits, replace(settings, tuning='prompt'), tiny[1], replay=replay)

@@ -69,12 +69,12 @@ def test_a_test_pipeline_alone_gives_the_published_one_of_its_size(base, pets):
     found = training_of(base(test=[loader, sized, BOXES, PACK]), pets)
     assert kinds(found)[1:] == ['LoadAnnotations', 'ClipBoxes', 'ShortSideResize', 'RandomFlip',
                                 'BuildPrompt', 'PackDetInputs']
-    assert dict(found['pipeline'][0], type=loader['type']) == loader
+    assert found['pipeline'][0] == dict(loader, _scope_='glip_mm')
     assert found['pipeline'][3] == sized
     # the scaling loader takes the place of Pillow's
     pillow = dict(loader, imdecode_backend='pillow')
     found = training_of(base(test=[pillow, sized, BOXES, PACK]), pets)
-    assert found['pipeline'][0] == dict(pillow, type='LoadImage')
+    assert found['pipeline'][0] == dict(pillow, type='LoadImageFromFile', _scope_='glip_mm')
 
 
 def test_the_training_pipeline_of_the_base_is_kept(base, pets):

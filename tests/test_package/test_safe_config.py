@@ -55,6 +55,21 @@ def test_model_pipelines_and_optimizer_are_kept(config):
     assert plain_part(config, 'it')['test_cfg'] == dict(fp16=True)
 
 
+def test_scopes_of_parts_are_ours_or_mmdetections(config):
+    config['default_scope'] = 'mmdet'
+    config['model']['_scope_'] = 'glip_mm'
+    config['test_pipeline'] = [dict(type='LoadImageFromFile', _scope_='glip_mm'),
+                               dict(type='PackDetInputs')]
+    config['optim_wrapper'].pop('constructor')
+    config['train_dataloader'] = None
+    found = plain_part(config, 'it')
+    assert found['test_pipeline'] == config['test_pipeline']
+    assert found['model']['_scope_'] == 'glip_mm'
+    del config['model']['_scope_']
+    with pytest.raises(ValueError, match="it has model.type='GLIP'"):
+        plain_part(config, 'it')
+
+
 CODE = dict(type='os.system', command='touch ran')
 
 
@@ -68,7 +83,8 @@ CODE = dict(type='os.system', command='touch ran')
     ('model.neck.type', 'CameraMotionCompensation'),  # evaluates a setting
     ('model.neck.type', 'LoadImageFromFile'), ('model.neck.callback', print),
     ('model.test_cfg', dict(nms=dict(type='__import__("os")'))),  # evaluated by MMCV
-    ('model.neck._scope_', 'torch'), ('model._delete_', True), ('model.neck._base_', 'x.py'),
+    ('model.neck._scope_', 'torch'), ('model._scope_', ['x']),
+    ('model._delete_', True), ('model.neck._base_', 'x.py'),
     ('model.neck.custom_imports', dict(imports=['x'])),
     ('model.language_model.name', '/home/user/bert'), ('model.language_model.name', '../bert'),
     ('model.language_model.name', 'somebody/bert'), ('model.language_model.name', 7),

@@ -10,7 +10,7 @@ ann_file = 'annotations/lvis_v1_minival_inserted_image_name.json'
 
 test_dataloader = dict(
     dataset=dict(
-        type='ZeroShotDataset',
+        type='glip_mm.ZeroShotDataset',
         dataset_name=benchmark,
         data_root=data_root,
         ann_file=ann_file,
@@ -21,9 +21,9 @@ test_dataloader = dict(
         pipeline=_base_.test_pipeline))
 # fixed: the 10,000 best of every class over the whole set; standard: the 300 best of every image
 test_evaluator = [
-    dict(type='LVISFixedAPMetric', ann_file=data_root + ann_file, fixed_ap=True),
+    dict(type='glip_mm.LVISFixedAPMetric', ann_file=data_root + ann_file, fixed_ap=True),
     # its results are called lvis_standard
-    dict(type='LVISFixedAPMetric', ann_file=data_root + ann_file, fixed_ap=False),
+    dict(type='glip_mm.LVISFixedAPMetric', ann_file=data_root + ann_file, fixed_ap=False),
 ]
 
 # model.test_cfg of this benchmark

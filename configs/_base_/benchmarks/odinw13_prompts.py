@@ -8,6 +8,6 @@ names = [d.dataset_name for d in datasets]
 test_dataloader = dict(dataset=dict(datasets=datasets))
 test_evaluator = dict(
     _delete_=True,
-    type='ODinWMetric',
+    type='glip_mm.ODinWMetric',
     datasets={name: _base_.test_evaluator.datasets[name] for name in names},
     num_classes={name: _base_.test_evaluator.num_classes[name] for name in names})

@@ -10,22 +10,22 @@ suite = [(d['name'], f"{data_root}{d['root']}/", d['classes'], d.get('prompt'),
 
 test_dataloader = dict(
     dataset=dict(
-        type='ConcatDataset',
+        type='glip_mm.ConcatDataset',
+        pipeline=_base_.test_pipeline,
         datasets=[
             dict(
-                type='ZeroShotDataset',
+                type='glip_mm.ZeroShotDataset',
                 dataset_name=name,
                 data_root=root,
                 ann_file=ann_file,
                 data_prefix=dict(img=images),
                 metainfo=dict(classes=classes),
                 caption_prompt=prompt,
-                test_mode=True,
-                pipeline=_base_.test_pipeline)
+                test_mode=True)
             for name, root, classes, prompt, ann_file, images in suite
         ]))
 test_evaluator = dict(
-    type='ODinWMetric',
+    type='glip_mm.ODinWMetric',
     datasets={name: root + ann_file
               for name, root, _, _, ann_file, _ in suite},
     num_classes={name: len(classes)

@@ -10,17 +10,17 @@ splits = ('refcoco_val', 'refcoco_testA', 'refcoco_testB', 'refcoco+_val', 'refc
 
 test_dataloader = dict(
     dataset=dict(
-        type='ConcatDataset',
+        type='glip_mm.ConcatDataset',
+        pipeline=_base_.phrase_pipeline,
         datasets=[
             dict(
-                type='MDETRPhraseDataset',
+                type='glip_mm.MDETRPhraseDataset',
                 target='expression',
                 dataset_name=split,
                 data_root=data_root,
                 ann_file=f'mdetr_annotations/finetune_{split}.json',
                 data_prefix=dict(img='train2014/'),
-                test_mode=True,
-                pipeline=_base_.phrase_pipeline) for split in splits
+                test_mode=True) for split in splits
         ]))
 # precision at k of each split by itself
-test_evaluator = dict(type='RefCOCOMetric', topk=(1, 5, 10))
+test_evaluator = dict(type='glip_mm.RefCOCOMetric', topk=(1, 5, 10))

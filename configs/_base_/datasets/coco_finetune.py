@@ -9,15 +9,15 @@ train_meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor
                    'flip_direction', 'prompt')
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='glip_mm.LoadImage'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='ClipBoxes'),
+    dict(type='glip_mm.ClipBoxes'),
     dict(
         type='RandomChoiceResize',
-        resize_type='ShortSideResize',
+        resize_type='glip_mm.ShortSideResize',
         scales=[(s, 1333) for s in (480, 560, 640, 720, 800)]),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='BuildPrompt', tokenizer=lang_model_name, method='simple', shuffle=False),
+    dict(type='glip_mm.BuildPrompt', tokenizer=lang_model_name, method='simple', shuffle=False),
     dict(type='PackDetInputs', meta_keys=train_meta_keys),
 ]
 # 32 images a step on 16 devices
@@ -25,13 +25,13 @@ train_dataloader = dict(
     batch_size=2,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='StreamSampler'),
-    batch_sampler=dict(type='StreamBatchSampler'),
+    sampler=dict(type='glip_mm.StreamSampler'),
+    batch_sampler=dict(type='glip_mm.StreamBatchSampler'),
     dataset=dict(
-        type='GroundingStream',
+        type='glip_mm.GroundingStream',
         datasets=[
             dict(
-                type='GroundingDataset',
+                type='glip_mm.GroundingDataset',
                 format='coco',
                 data_root=data_root,
                 ann_file='annotations/instances_train2017.json',

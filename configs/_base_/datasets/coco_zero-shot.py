@@ -5,9 +5,10 @@ data_root = 'data/coco/'
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',
              'custom_entities', 'tokens_positive', 'caption_prompt', 'prompt')
 
+# the name by which MMDetection's inferencer knows the step that it replaces; ours, as all of them
 test_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='ShortSideResize', scale=(800, 1333)),
+    dict(type='LoadImageFromFile', _scope_='glip_mm', imdecode_backend='pillow'),
+    dict(type='glip_mm.ShortSideResize', scale=(800, 1333)),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
@@ -28,5 +29,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type='CocoMetric', ann_file=data_root + 'annotations/instances_val2017.json', metric='bbox')
+    type='glip_mm.CocoMetric',
+    ann_file=data_root + 'annotations/instances_val2017.json',
+    metric='bbox')
 test_evaluator = val_evaluator

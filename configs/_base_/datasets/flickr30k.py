@@ -6,12 +6,12 @@ _base_ = './zero_shot_pipelines.py'
 data_root = 'data/flickr30k/'
 test_dataloader = dict(
     dataset=dict(
-        type='Flickr30kEntitiesDataset',
+        type='glip_mm.Flickr30kEntitiesDataset',
         data_root=data_root,
         data_prefix=dict(img='flickr30k_images/'),
         test_mode=True,
         pipeline=_base_.phrase_pipeline))
-test_evaluator = dict(type='PhraseGroundingMetric', protocol='both', topk=(1, 5, 10))
+test_evaluator = dict(type='glip_mm.PhraseGroundingMetric', protocol='both', topk=(1, 5, 10))
 
 # model.test_cfg of this benchmark
 protocol = dict(last_pixel=False)

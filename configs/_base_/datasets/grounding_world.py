@@ -6,30 +6,30 @@ meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'fl
              'flip_direction', 'text', 'custom_entities', 'prompt')
 
 train_detection_pipeline = [
-    dict(type='LoadImage', imdecode_backend='cv2'),
+    dict(type='glip_mm.LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     # class names have no left and right
     dict(type='RandomFlip', prob=0.5),
     # the same prompt every epoch: the frozen language model has it in its cache
-    dict(type='BuildPrompt', tokenizer=tokenizer, num_negatives=24, fixed=True),
+    dict(type='glip_mm.BuildPrompt', tokenizer=tokenizer, num_negatives=24, fixed=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 train_grounding_pipeline = [
-    dict(type='LoadImage', imdecode_backend='cv2'),
+    dict(type='glip_mm.LoadImage', imdecode_backend='cv2'),
     dict(type='LoadAnnotations', with_bbox=True),
     # no flip: captions say left and right
-    dict(type='BuildPrompt', tokenizer=tokenizer),
+    dict(type='glip_mm.BuildPrompt', tokenizer=tokenizer),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 test_pipeline = [
-    dict(type='LoadImage', imdecode_backend='cv2'),
+    dict(type='LoadImageFromFile', _scope_='glip_mm'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 test_phrase_pipeline = [
-    dict(type='LoadImage', imdecode_backend='cv2'),
+    dict(type='LoadImageFromFile', _scope_='glip_mm'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='BuildPrompt', tokenizer=tokenizer, keep_cut=True),
+    dict(type='glip_mm.BuildPrompt', tokenizer=tokenizer, keep_cut=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 
@@ -37,20 +37,20 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=1,
     persistent_workers=True,
-    sampler=dict(type='StreamSampler'),
-    batch_sampler=dict(type='StreamBatchSampler'),
+    sampler=dict(type='glip_mm.StreamSampler'),
+    batch_sampler=dict(type='glip_mm.StreamBatchSampler'),
     dataset=dict(
-        type='GroundingStream',
+        type='glip_mm.GroundingStream',
         datasets=[
             dict(
-                type='GroundingDataset',
+                type='glip_mm.GroundingDataset',
                 data_root=data_root,
                 ann_file='annotations/train_detection.jsonl',
                 label_map_file='annotations/label_map.json',
                 data_prefix=image_prefix,
                 pipeline=train_detection_pipeline),
             dict(
-                type='GroundingDataset',
+                type='glip_mm.GroundingDataset',
                 data_root=data_root,
                 ann_file='annotations/train_grounding.jsonl',
                 data_prefix=image_prefix,
@@ -76,7 +76,8 @@ loaders = {
         drop_last=False,
         sampler=dict(type='DefaultSampler', shuffle=False),
         dataset=dict(
-            type='ConcatDataset',
+            type='glip_mm.ConcatDataset',
+            pipeline=test_pipeline,
             datasets=[
                 dict(
                     type='CocoDataset',
@@ -85,11 +86,10 @@ loaders = {
                     data_prefix=image_prefix,
                     metainfo=dict(classes=names),
                     test_mode=True,
-                    return_classes=True,
-                    pipeline=test_pipeline) for view, names in views.items()
+                    return_classes=True) for view, names in views.items()
             ] + [
                 dict(
-                    type='GroundingDataset',
+                    type='glip_mm.GroundingDataset',
                     data_root=data_root,
                     ann_file=f'annotations/{split}_phrases.jsonl',
                     data_prefix=image_prefix,
@@ -104,10 +104,10 @@ evaluators = {
         dataset_prefixes=[*views, 'grounding'],
         metrics=[
             dict(
-                type='CocoMetric',
+                type='glip_mm.CocoMetric',
                 metric='bbox',
                 ann_file=f'{data_root}annotations/{split}_{view}.json') for view in views
-        ] + [dict(type='PhraseGroundingMetric')])
+        ] + [dict(type='glip_mm.PhraseGroundingMetric')])
     for split in ('val', 'test')
 }
 val_dataloader, test_dataloader = loaders['val'], loaders['test']

@@ -9,19 +9,19 @@ tta_ranges = {
     1400: (0, 192), 1800: (0, 96)}
 
 tta_model = dict(
-    type='GLIPTTAModel',
+    type='glip_mm.GLIPTTAModel',
     tta_cfg=dict(
         # keys of a config are strings
         ranges={str(side): limits for side, limits in tta_ranges.items()},
         iou_threshold=0.6,
         max_per_img=1000))
 tta_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='glip_mm.LoadImage'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='TestTimeAug',
         transforms=[
-            [dict(type='ShortSideResize', scale=(side, 2500)) for side in tta_ranges],
+            [dict(type='glip_mm.ShortSideResize', scale=(side, 2500)) for side in tta_ranges],
             [dict(type='RandomFlip', prob=0.), dict(type='RandomFlip', prob=1.)],
             [dict(type='PackDetInputs', meta_keys=tta_meta_keys)],
         ])

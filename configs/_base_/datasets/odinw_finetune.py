@@ -13,16 +13,16 @@ train_meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor
                    'flip_direction', 'prompt')
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='glip_mm.LoadImage'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='ClipBoxes'),
+    dict(type='glip_mm.ClipBoxes'),
     dict(
         type='RandomChoiceResize',
-        resize_type='ShortSideResize',
+        resize_type='glip_mm.ShortSideResize',
         scales=[(s, 1333) for s in (480, 560, 640, 720, 800)]),
     dict(type='RandomFlip', prob=0.5),
     dict(
-        type='BuildPrompt',
+        type='glip_mm.BuildPrompt',
         tokenizer=lang_model_name,
         method='simple',
         shuffle=False,
@@ -30,7 +30,7 @@ train_pipeline = [
     dict(type='PackDetInputs', meta_keys=train_meta_keys),
 ]
 common = dict(
-    type='ZeroShotDataset',
+    type='glip_mm.ZeroShotDataset',
     dataset_name=name,
     data_root=data_root,
     metainfo=dict(classes=classes))
@@ -60,7 +60,7 @@ val_dataloader = dict(
         **common))
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='ODinWMetric',
+    type='glip_mm.ODinWMetric',
     datasets={name: data_root + val_file},
     num_classes={name: len(classes)})
 test_evaluator = val_evaluator

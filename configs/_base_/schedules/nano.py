@@ -3,7 +3,7 @@ _base_ = './adamw.py'
 
 max_epochs = 3
 train_cfg = dict(
-    type='ResumableEpochLoop', max_epochs=max_epochs, val_interval=max_epochs)
+    type='glip_mm.ResumableEpochLoop', max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     # the first steps have large gradients: forget them soon, or they slow all that follow
     optimizer=dict(lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.05),

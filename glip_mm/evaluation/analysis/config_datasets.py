@@ -6,6 +6,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from glip_mm.datasets.concat_dataset import member_configs
+
 
 def config_datasets(path: Path) -> list[Mapping[str, Any]]:
     """List the configs of the tested data sets, those in joining wrappers one by one.
@@ -24,5 +26,5 @@ def config_datasets(path: Path) -> list[Mapping[str, Any]]:
 
 def _members(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if 'datasets' in entry:
-        return [member for part in entry['datasets'] for member in _members(part)]
+        return [member for part in member_configs(entry) for member in _members(part)]
     return _members(entry['dataset']) if 'dataset' in entry else [entry]
