@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
@@ -30,6 +31,7 @@ def apply_all() -> None:
     replace_pkg_resources()
     allow_resume_checkpoints()
     write_configs_as_values()
+    find_our_configs()
 
 
 def check_one_mmcv() -> None:
@@ -363,6 +365,31 @@ def write_configs_as_values() -> None:
     Config.pretty_text = property(
         lambda config: config_text(config.to_dict(), strict=False),
         doc='Python source of the config.')
+
+
+def find_our_configs() -> None:
+    """Let configs inherit from ours by name: ``_base_ = 'glip_mm::glip/glip_swin-t_o365.py'``.
+
+    Why: MMEngine knows the configs of OpenMMLab's own packages, and of those only installed copies:
+    neither of an editable install nor of a clone. Types of ours say their scope, so that none has
+    to be added.
+    """
+    from mmengine.config import Config, utils
+
+    from glip_mm_cli.places import shared_root
+
+    if 'glip_mm' in utils.MODULE2PACKAGE:
+        return
+    utils.MODULE2PACKAGE['glip_mm'] = 'glip_mm'
+    others = Config._get_cfg_path
+
+    def find(name: str, filename: str) -> tuple[str, str | None]:
+        package, _, path = name.partition('::')
+        if package != 'glip_mm' or not path:
+            return others(name, filename)
+        return str((shared_root() or Path()) / 'configs' / path), None
+
+    Config._get_cfg_path = staticmethod(find)
 
 
 @contextmanager

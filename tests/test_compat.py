@@ -269,6 +269,17 @@ def test_configs_inherit_from_mmdet_without_pkg_resources():
     assert done.stdout.strip() == 'mmdet'
 
 
+def test_configs_inherit_from_ours_by_name(tmp_path):
+    from mmengine.config import Config
+    mine = tmp_path / 'mine.py'
+    mine.write_text("_base_ = 'glip_mm::_base_/schedules/nano.py'\ntrain_cfg = dict(max_epochs=9)")
+    assert Config.fromfile(mine).train_cfg == dict(
+        type='glip_mm.ResumableEpochLoop', max_epochs=9, val_interval=3)
+    mine.write_text("_base_ = 'glip_mm::glip/no_such.py'")
+    with pytest.raises(FileNotFoundError, match='configs/glip/no_such.py'):
+        Config.fromfile(mine)
+
+
 def test_installed_packages():
     assert compat.is_installed('mmdet') and compat.is_installed('pillow')
     assert not compat.is_installed('no-such-package')

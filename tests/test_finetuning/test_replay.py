@@ -78,7 +78,7 @@ def test_the_run_mixes_it_in(pets, tiny, tmp_path):
     loader = content['train_dataloader']
     assert loader['dataset']['samples_per_epoch'] == 12 * 2 / 0.75
     assert loader['dataset']['datasets'][0]['type'] == 'glip_mm.ZeroShotDataset'
-    assert loader['batch_sampler'] == dict(type='StreamBatchSampler')
+    assert loader['batch_sampler'] == dict(type='glip_mm.StreamBatchSampler')
     assert content['train_cfg']['type'] == 'glip_mm.ResumableEpochLoop'
     with pytest.raises(ValueError, match='learns one prompt, but --replay brings others'):
         finetune_config(base, splits, replace(settings, tuning='prompt'), tiny[1], replay=replay)

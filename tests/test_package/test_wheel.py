@@ -185,6 +185,16 @@ def test_the_command_runs_a_config_of_the_wheel(installed, tmp_path):
     assert done.stdout.startswith('usage: glip-mm convert weights '), done.stderr
 
 
+def test_a_config_anywhere_inherits_from_the_wheel(installed, tmp_path):
+    (tmp_path / 'mine.py').write_text(
+        "_base_ = 'glip_mm::glip/glip_swin-t_o365-goldg.py'\nmodel = dict(with_cp=True)\n")
+    python = installed.with_name('python.exe' if os.name == 'nt' else 'python')
+    done = command(python, '-c', 'import glip_mm; from mmengine.config import Config; '
+                   'model = Config.fromfile("mine.py").model; print(model.type, model.with_cp)',
+                   cwd=tmp_path)
+    assert done.stdout == 'glip_mm.GLIP True\n', done.stderr
+
+
 def test_installed_wheel_trains_from_anywhere(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / 'site')

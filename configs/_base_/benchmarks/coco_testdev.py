@@ -14,4 +14,4 @@ test_dataloader = dict(
         test_mode=True,
         return_classes=True,
         pipeline=_base_.test_pipeline))
-test_evaluator = dict(type='COCOSubmission', ann_file=data_root + ann_file)
+test_evaluator = dict(type='glip_mm.COCOSubmission', ann_file=data_root + ann_file)

@@ -8,7 +8,7 @@ data_root = 'data/d3/'
 protocol = dict(chunked_size=1)
 test_dataloader = dict(
     dataset=dict(
-        type='DescriptionDataset',
+        type='glip_mm.DescriptionDataset',
         dataset_name='d3',
         data_root=data_root,
         ann_file='d3_json/d3_full_annotations.json',
@@ -20,7 +20,7 @@ test_dataloader = dict(
             dict(type='PackDetInputs', meta_keys=(*_base_.meta_keys, 'category_ids')),
         ]))
 test_evaluator = dict(
-    type='DescriptionMetric',
+    type='glip_mm.DescriptionMetric',
     subsets=dict(
         FULL=data_root + 'd3_json/d3_full_annotations.json',
         PRES=data_root + 'd3_json/d3_pres_annotations.json',
