@@ -72,8 +72,9 @@ def test_config_of_a_suite(tmp_path):
     config = suite_config(base, datasets, str(prompts))
     first, second = config.test_dataloader.dataset.datasets
     assert first.caption_prompt is None and second.caption_prompt.dog.suffix == ' with a tail'
-    assert 'dataset_name' in first.pipeline[-1].meta_keys
-    assert [s.type for s in first.pipeline] == [s.type for s in base.test_pipeline]
+    pipeline = config.test_dataloader.dataset.pipeline
+    assert 'dataset_name' in pipeline[-1].meta_keys
+    assert [s.type for s in pipeline] == [s.type for s in base.test_pipeline]
     assert 'train_dataloader' not in config and 'train_dataloader' in base
     for text, match in (('{"c": {}}', "'c'"), ('{"a": {"cow": {}}}', "'cow'"), ('{', 'is no JSON')):
         prompts.write_text(text)
