@@ -76,7 +76,8 @@ def _source(value: Any, where: str, depth: int, used: int, strict: bool) -> str:
     if isinstance(value, str):
         return text_literal(str(value))
     if isinstance(value, Mapping):
-        if strict and '_delete_' in value:  # MMEngine would empty what it is merged with
+        # MMEngine empties what it is merged with; our own configs say True, a name of data no flag
+        if strict and value.get('_delete_', True) is not True:
             raise ValueError(f"{where} has the key '_delete_', which has a meaning of its own in "
                              'configs: give it another name')
         plain = all(map(_is_name, value))

@@ -125,8 +125,8 @@ def test_parts_are_registered(name):
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
     with DefaultScope.overwrite_default_scope('glip_mm'):
         for dataset in member_configs(datasets) if 'datasets' in datasets else [datasets]:
-            assert DATASETS.get(dataset.type), dataset.type
-            for step in dataset.pipeline:
+            assert DATASETS.get(dataset['type']), dataset['type']
+            for step in dataset['pipeline']:
                 TRANSFORMS.build(step)
         for metric in evaluators:
             assert METRICS.get(metric.type), metric.type

@@ -135,8 +135,7 @@ def test_lists_of_other_programs(release):
     (release / 'test.txt').write_bytes(b'\xef\xbb\xbf12\r\n')
     assert len(Flickr30kEntitiesDataset(ann_file=str(release / 'test.txt'), test_mode=True)) == 2
     (release / 'test.txt').write_bytes('12'.encode('utf-16'))
-    with pytest.raises(DataError, match="test.txt' is not in UTF-8"):
-        Flickr30kEntitiesDataset(ann_file=str(release / 'test.txt'), test_mode=True)
+    assert len(Flickr30kEntitiesDataset(ann_file=str(release / 'test.txt'), test_mode=True)) == 2
     (release / 'test.txt').write_text('12.jpg')
     with pytest.raises(DataError, match="'12.jpg' is no image number"):
         Flickr30kEntitiesDataset(ann_file=str(release / 'test.txt'), test_mode=True)

@@ -138,7 +138,7 @@ def test_a_base_that_was_tuned_itself(tiny, pets, tmp_path):
 def test_names_of_folders_and_classes_are_no_code(tiny, pets, tmp_path, name):
     pets.rename(tmp_path / name)
     splits = folder_splits(tmp_path / name)
-    prompts = ClassPrompts({'cat': dict(name=name, prefix='', suffix=''), '_delete_': {}}, {})
+    prompts = ClassPrompts({'cat': dict(name=name, prefix='', suffix='')}, {})
     content = finetune_config(Config.fromfile(tiny[0]), splits, RunSettings(), tiny[1], prompts)
     path = write_config(tmp_path / 'a.py', tiny[0], content, f'finetune.py {name}')
     found = Config.fromfile(path)
@@ -147,6 +147,9 @@ def test_names_of_folders_and_classes_are_no_code(tiny, pets, tmp_path, name):
     assert found.pretty_text and splits.name == name
     # the same settings again are the same run
     assert write_config(path, tiny[0], content, 'again') == path
+    content['test_dataloader']['dataset']['caption_prompt']['_delete_'] = {}
+    with pytest.raises(ValueError, match="has the key '_delete_'"):  # it would be lost
+        write_config(tmp_path / 'b.py', tiny[0], content, 'a class of that name')
 
 
 @pytest.mark.parametrize('content, message', [

@@ -76,3 +76,4 @@ def test_keys_that_steer_are_refused():
         config_text(dict(model=dict(caption_prompt={'_delete_': dict(name='a')})))
     with pytest.raises(ValueError, match="'_delete_' cannot be a key"):
         config_text(dict(_delete_=True))
+    assert config_text(dict(hook=dict(_delete_=True, a=1))) == 'hook = dict(_delete_=True, a=1)\n'
