@@ -53,7 +53,7 @@ sys.exit(not kills.passed(dict(convert=job)))
 
 
 def test_short_run(tmp_path):
-    words = ('--job', 'convert', 'index', 'test', '--kills', '6', '--real', '0', '--seed', '3',
+    words = ('--job', 'convert', 'index', 'test', '--kills', '3', '--real', '0', '--seed', '3',
              '--out', tmp_path / 'out')
     done = forked.run('-c', MAIN, *words)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -62,8 +62,8 @@ def test_short_run(tmp_path):
         'convert', 'index', 'test']
     for job in record['jobs'].values():
         assert job['values'] > 5 and all(t['equal'] for t in job['trials'])
-        assert sum(r['killed'] for t in job['trials'] for r in t['runs']) >= 2
-    assert '| convert | 2 |' in (tmp_path / 'out/kills.md').read_text()
+        assert sum(r['killed'] for t in job['trials'] for r in t['runs']) >= 1
+    assert '| convert | 1 |' in (tmp_path / 'out/kills.md').read_text()
 
 
 @pytest.mark.parametrize('found', FAULTY)
