@@ -15,6 +15,10 @@ MIB = 2**20
 #: Most that a resource may grow by after the warm-up, by its name.
 BOUNDS = {'memory [MiB]': 8., 'memory of workers [MiB]': 8., 'shared memory [MiB]': 1.,
           'descriptors': 1., 'threads': 1., 'cached prompts': 1.}
+#: Prompts and tokens of texts that models remember here, so that caches are full soon.
+CACHED_PROMPTS, CACHED_TOKENS = 64, 1024
+#: What a resource may have in any case; a text has three tokens at least.
+LIMITS = {'cached prompts': CACHED_PROMPTS + CACHED_TOKENS // 3}
 #: Share of the steps in which caches and pools of memory fill.
 WARM_UP = 1 / 3
 
@@ -59,7 +63,7 @@ class Growth(NamedTuple):
         end: Median of the last tenth.
         peak: Most of all.
         growth: Growth from the warm-up to the end by the median slope between two measurements.
-        bound: Most that it may be.
+        bound: Most that it may be, where the peak is above the resource's limit.
     """
 
     resource: str
@@ -72,7 +76,7 @@ class Growth(NamedTuple):
     @property
     def flat(self) -> bool:
         """Return whether the resource did not grow."""
-        return self.growth <= self.bound
+        return self.growth <= self.bound or self.peak <= LIMITS.get(self.resource, 0)
 
 
 def family(process: int) -> list[int]:

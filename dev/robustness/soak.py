@@ -3,7 +3,7 @@
 Memory, shared memory, open descriptors, threads and cached prompts are measured on the way. After
 a third of the steps, in which caches and pools fill, they must be flat: the exit status is 1 if the
 fitted growth of one exceeds its bound. Caches of prompts are made small, so that they are full soon
-and forget from then on.
+and forget from then on; they may hold what they are made for.
 
 Example:
     python -m dev.robustness.soak --iterations 1000 --predictions 5000 --out work_dirs/soak
@@ -26,13 +26,11 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from dev.robustness.jobs import write_inputs
-from dev.robustness.resources import Course, draw, growths
+from dev.robustness.resources import CACHED_PROMPTS, CACHED_TOKENS, Course, draw, growths
 from dev.speed.benchmark_report import machine, versions
 from glip_mm.apis import GLIPInferencer
 from glip_mm.apis.launch import build_runner
 
-#: Prompts and tokens that are remembered here, so that caches are full soon.
-CACHED_PROMPTS, CACHED_TOKENS = 64, 1024
 COLUMNS = ('job', 'resource', 'after the warm-up', 'at the end', 'peak', 'fitted growth', 'bound',
            'flat')
 #: Measurements of a job.
@@ -107,8 +105,8 @@ def train(inputs: Path, out: Path, iterations: int, workers: int, seed: int) -> 
 def requests(count: int, seed: int) -> Iterable[dict[str, Any]]:
     """Yield calls of an inferencer: one image or some, lists of names, captions, one for each."""
     rng = random.Random(seed)
-    words = [''.join(rng.choices('abcdefghijklmnopqrstuvwxyz', k=rng.randint(3, 9)))
-             for _ in range(5000)]
+    words = sorted({''.join(rng.choices('abcdefghijklmnopqrstuvwxyz', k=rng.randint(3, 9)))
+                    for _ in range(5000)})
     for _ in range(count):
         images = [np.random.default_rng(rng.randrange(2**32)).integers(
             0, 256, (rng.randint(24, 128), rng.randint(24, 128), 3), dtype=np.uint8)
