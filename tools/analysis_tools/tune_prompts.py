@@ -20,7 +20,6 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from glip_mm.datasets.data_error import read_json
 from glip_mm_cli.options import parse_early
 
 SETS = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'odinw.json'
@@ -75,6 +74,7 @@ from glip_mm.apis.building import build_model
 from glip_mm.apis.suite import test_pipeline_of
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.coco_file import categories_of, read_coco
+from glip_mm.datasets.data_error import read_json
 from glip_mm.evaluation.class_ap import resampled_images
 from glip_mm.evaluation.fingerprint import differences, fingerprint
 from glip_mm.evaluation.tested_datasets import tested_datasets
