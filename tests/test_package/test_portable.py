@@ -38,7 +38,8 @@ for path in sys.argv[2:]:
             runpy.run_path(path, run_name='tool')
             del sys.path[0]
     except ModuleNotFoundError as error:  # optional packages
-        if error.name.partition('.')[0] not in ('triton', 'ray', 'onnx', 'onnxruntime', 'spacy'):
+        if error.name.partition('.')[0] not in (
+                'triton', 'ray', 'onnx', 'onnxruntime', 'spacy', 'fastapi', 'starlette'):
             raise
 """
 

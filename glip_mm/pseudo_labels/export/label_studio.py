@@ -1,7 +1,7 @@
 """Export to Label Studio: tasks with predictions, and the matching labelling interface."""
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -78,22 +78,30 @@ def _prefix(collection: Collection, placed: ImageFolder) -> str:
 
 
 def _results(image: ExportImage, categories: list[str]) -> list[dict]:
-    width, height = image.size
-    results = []
-    for number, one in enumerate(image.boxes):
-        if one.ignore:
-            continue
-        x1, y1, x2, y2 = one.box
-        result = dict(
-            id=f'box{number}', type='rectanglelabels', from_name='label', to_name='image',
-            original_width=width, original_height=height, image_rotation=0,
-            value=dict(x=100 * x1 / width, y=100 * y1 / height, width=100 * (x2 - x1) / width,
-                       height=100 * (y2 - y1) / height, rotation=0,
-                       rectanglelabels=[xml_text(categories[one.category])]))
-        if one.score is not None:
-            result['score'] = one.score
-        results.append(result)
-    return results
+    return [rectangle(number, one.box, image.size, xml_text(categories[one.category]), one.score)
+            for number, one in enumerate(image.boxes) if not one.ignore]
+
+
+def rectangle(number: int, box: Sequence[float], size: tuple[int, int], label: str,
+              score: float | None, from_name: str = 'label', to_name: str = 'image') -> dict:
+    """Return a region of a prediction.
+
+    Args:
+        number: Number of the region in its image.
+        box: ``x1, y1, x2, y2`` in pixels.
+        size: Width and height of the image in pixels.
+        label: Name of the box.
+        score: Score of the box.
+        from_name: Name of the control that has the labels.
+        to_name: Name of the object that shows the image.
+    """
+    (x1, y1, x2, y2), (width, height) = box, size
+    region = dict(
+        id=f'box{number}', type='rectanglelabels', from_name=from_name, to_name=to_name,
+        original_width=width, original_height=height, image_rotation=0,
+        value=dict(x=100 * x1 / width, y=100 * y1 / height, width=100 * (x2 - x1) / width,
+                   height=100 * (y2 - y1) / height, rotation=0, rectanglelabels=[label]))
+    return region if score is None else {**region, 'score': score}
 
 
 def _interface(categories: list[str]) -> ElementTree.Element:
