@@ -15,6 +15,7 @@ COMMANDS = {
     'detect': Command('demo/image_demo.py', 'find classes or phrases in images and draw them'),
     'video': Command('demo/video_demo.py', 'find them in a video, a camera or a stream'),
     'serve': Command('tools/serve.py', 'answer over HTTP, programs and Label Studio'),
+    'web': Command('demo/web_demo.py', 'find them on a page in the browser'),
     'train': Command('tools/train.py', 'train a model from its config'),
     'test': Command('tools/test.py', 'test a checkpoint with the data of a config'),
     'suite': Command('tools/test_suite.py', 'test a checkpoint on many data sets at once'),
