@@ -83,7 +83,7 @@ def make_page(finder: Finder, examples: Sequence[Example] = (), title: str = 'gl
         alone = dict(concurrency_limit=1, concurrency_id='model', api_visibility='private')
         gr.on([find.click, negatives.submit], _with_sentences(ask), asked, outputs, **alone)
         gr.on([score.release, top_k.release], _with_sentences(redraw), [found, score, top_k],
-              outputs, show_progress='minimal', **alone)
+              outputs, show_progress='minimal', trigger_mode='always_last', **alone)
         kind.change(lambda kind: gr.update(info=_HELP[kind]), kind, text, queue=False,
                     api_visibility='private')
         if examples:
