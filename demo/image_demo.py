@@ -37,9 +37,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import DictAction
-
-from glip_mm_cli.options import parse_early
+from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
 
 
 def parse_args() -> argparse.Namespace:
@@ -91,8 +89,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--tokens-positive', '-p', type=spans,
                         help='phrases of the caption: for each a list of [begin, end) characters; '
                         '-1: the whole caption is one phrase')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings of the config')
+    add_cfg_options(parser, 'settings of the config')
     args = parse_early(parser, ['model'], ['weights'])
     if args.precision is not None and args.calibrate is None:
         parser.error('--precision is of --calibrate: give VAL there')
@@ -128,7 +125,7 @@ def detect(args: argparse.Namespace) -> Any:
     from glip_mm.apis.building import resolve_model
     thresholds = None if args.pred_score_thr is None else Thresholds.parse(args.pred_score_thr)
     config, weights = resolve_model(args.model, args.weights)
-    config.merge_from_dict(args.cfg_options or {})
+    merge_cfg_options(config, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
                                 masks=args.masks)
     if args.calibrate:

@@ -18,9 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import DictAction
-
-from glip_mm_cli.options import parse_early
+from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -65,8 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--palette', default='none',
                         choices=['coco', 'voc', 'citys', 'random', 'none'],
                         help="none: GLIP's own colours, far from each other")
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings of the config')
+    add_cfg_options(parser, 'settings of the config')
     return parser
 
 
@@ -83,7 +80,7 @@ def main() -> None:
     thresholds = None if args.score_thr is None else Thresholds.parse(args.score_thr)
     VideoReader(args.video).close()  # a mistake is said before the model is built
     config, weights = resolve_model(args.config, args.checkpoint)
-    config.merge_from_dict(args.cfg_options or {})
+    merge_cfg_options(config, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
                                 show_progress=False)
     inferencer.set_prompt(args.texts_file or args.texts, custom_entities=args.custom_entities)

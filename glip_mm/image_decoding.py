@@ -92,17 +92,23 @@ def open_image(source: bytes | str | PathLike) -> Image.Image:
     raise ValueError('it is a program in PostScript, which is not run: convert it to PNG or JPEG')
 
 
-def check_pixels(width: int, height: int) -> None:
-    """Refuse a size to which an image would be resized, if no image may have it.
+def check_pixels(width: int, height: int, what: str = 'resized to',
+                 remedy: str = 'give the resizing a max_size') -> None:
+    """Refuse a size that no image may have.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        what: Where the size comes from, for the message.
+        remedy: What else helps than another limit.
 
     Raises:
         ValueError: If it has too many pixels.
     """
     most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
     if most and width * height > most:
-        raise ValueError(f'resized to {width} x {height} it would have more than the {most} pixels '
-                         'that an image may have: give the resizing a max_size, or set '
-                         'GLIP_MM_MAX_PIXELS')
+        raise ValueError(f'{what} {width} x {height}: that is more than the {most} pixels '
+                         f'that an image may have: {remedy}, or set GLIP_MM_MAX_PIXELS')
 
 
 def without_large_texts(content: bytes) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.text.safe_json import load_json
 
 #: What the file of a model's thresholds is called: ``FILE.thresholds.json`` beside ``FILE.pth``.
 SUFFIX = '.thresholds.json'
@@ -90,9 +91,9 @@ class Thresholds:
         if not path.is_file():
             raise FileNotFoundError(f"there is no file of thresholds '{path}'")
         try:
-            content = json.loads(path.read_text(encoding='utf-8'))
+            content = load_json(path.read_text(encoding='utf-8-sig'))
             return cls(content['default'], content['thresholds'])
-        except (KeyError, RecursionError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"'{path}' is no file of thresholds, such as {{\"default\": 0.3, "
                              f'"thresholds\": {{\"cup\": 0.5}}}}: {error}') from None
 

@@ -2,23 +2,24 @@
 
 import argparse
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from mmengine.config import DictAction
+from typing import TYPE_CHECKING, Any
 
 from .benchmarks import moved_config
 from .ending import end_clearly
 from .places import shared_file, shared_root
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that every run has."""
     parser.add_argument('--work-dir', help='folder for logs and results '
                         '(default: work_dirs/NAME_OF_THE_CONFIG)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings that replace those of the config, for example '
-                        "model.bbox_head.num_levels=3 or 'keys=[a,b]'")
+    add_cfg_options(parser, 'settings that replace those of the config, for example '
+                    "model.bbox_head.num_levels=3 or 'keys=[a,b]'")
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='what started this process among others (default: none)')
     parser.add_argument('--verbose', action='store_true', help='show everything on the screen that '
@@ -26,6 +27,52 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     # torch.distributed.launch passes it in either spelling
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
                         help=argparse.SUPPRESS)
+
+
+class _Settings(argparse.Action):
+    """Read KEY=VALUE as MMEngine does, whose slow import waits until there are any."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: str | Sequence[Any] | None, option_string: str | None = None) -> None:
+        from mmengine.config import DictAction
+        for word in values or ():
+            if not word.partition('=')[0] or '=' not in word:
+                raise argparse.ArgumentError(self, f'{word!r} is not KEY=VALUE')
+            try:
+                DictAction(self.option_strings, self.dest)(parser, namespace, [word])
+            except (AssertionError, RecursionError) as error:
+                raise argparse.ArgumentError(self, f'{word[:80]!r}: {error}') from None
+
+
+def add_cfg_options(parser: argparse.ArgumentParser,
+                    text: str = 'settings that replace those of the config') -> None:
+    """Add ``--cfg-options``, which :func:`merge_cfg_options` takes.
+
+    Args:
+        parser: Parser to add it to.
+        text: Help of the option.
+    """
+    parser.add_argument('--cfg-options', nargs='+', action=_Settings, metavar='KEY=VALUE',
+                        help=text)
+
+
+def merge_cfg_options(config: 'Config', options: Mapping[str, Any] | None) -> None:
+    """Replace settings of a config.
+
+    Args:
+        config: Config to change in place.
+        options: Values of :func:`add_cfg_options`: keys with dots.
+
+    Raises:
+        ValueError: If a key leads through a value that holds none.
+    """
+    for key, value in (options or {}).items():
+        try:
+            config.merge_from_dict({key: value})
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            reason = ' '.join(str(error.args[0] if error.args else error).split())
+            raise ValueError(f"--cfg-options {key}={value} does not fit config "
+                             f"'{config.filename or ''}': {reason}") from error
 
 
 def config_file(name: str, option: str = 'config') -> str:

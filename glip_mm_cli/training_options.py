@@ -4,8 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from mmengine.config import DictAction
-
+from .options import add_cfg_options
 from .places import shared_root
 
 #: Path of the descriptions of ODinW's data sets.
@@ -55,8 +54,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
                         help='of ODinW: test, or the one of published zero-shot results '
                         '(default: test)')
     parser.add_argument('--work-dir', help='default: work_dirs/finetune/DATA/TUNING_SHOTS')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings of the written config')
+    add_cfg_options(parser, 'settings of the written config')
 
 
 def number_of_shots(text: str) -> int | None:

@@ -20,9 +20,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
-from glip_mm.datasets.data_error import read_json
 from glip_mm_cli.options import parse_early
 from glip_mm_cli.training_options import add_training_options
 
@@ -48,10 +45,13 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_early(make_parser())
 
+from mmengine.config import Config
+
 from glip_mm.apis.launch import newest_checkpoint
 from glip_mm.apis.leaderboard import leaderboard_runs
 from glip_mm.atomic_files import write_atomically
 from glip_mm.checkpoints import read_checkpoint
+from glip_mm.datasets.data_error import read_json
 from glip_mm.evaluation.predictions import PredictionStore
 from glip_mm.file_lock import writing_into
 from glip_mm.finetuning import odinw_rows

@@ -9,8 +9,6 @@ Example:
 
 import argparse
 
-from mmengine.config import Config
-
 from glip_mm_cli.benchmarks import add_benchmark_option
 from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
@@ -38,6 +36,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_early(make_parser())
+
+from mmengine.config import Config
 
 from glip_mm.apis.launch import (
     augment_tests,

@@ -14,10 +14,8 @@ import argparse
 import csv
 from pathlib import Path
 
-from mmengine.config import Config
-
 from glip_mm_cli.benchmarks import add_benchmark_option
-from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
+from glip_mm_cli.options import add_run_options, check_checkpoint, merge_cfg_options, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -42,6 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_early(make_parser())
 
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
@@ -73,8 +72,7 @@ def make_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
             if not args.work_dir:
                 config.work_dir += '_suite'
             # the given folders replace the config's data
-            if args.cfg_options:
-                config.merge_from_dict(args.cfg_options)
+            merge_cfg_options(config, args.cfg_options)
         elif args.prompts:
             parser.error('--prompts is for folders; ODinW has its own prompts')
         elif args.skip_missing:

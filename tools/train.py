@@ -7,8 +7,6 @@ Example:
 import argparse
 import sys
 
-from mmengine.config import Config
-
 from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
 
 
@@ -31,6 +29,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_early(make_parser())
+
+from mmengine.config import Config
 
 from glip_mm.apis.launch import (
     build_runner,

@@ -140,8 +140,11 @@ def build_model(cfg: Config, weights: str | None = None) -> nn.Module:
         FileNotFoundError: If there is no such checkpoint.
         DownloadError: If it can't be downloaded.
         TypeError: If the config builds no GLIP of this package.
-        ValueError: If the checkpoint belongs to another model.
+        ValueError: If the checkpoint belongs to another model, or the config has no model.
     """
+    if not isinstance(cfg.get('model'), Mapping):
+        raise ValueError(f"the config has model={str(cfg.get('model'))[:80]!r}, not a dict that "
+                         'says what to build')
     register_all_modules(init_default_scope=False)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', SCOPE)):
         model = MODELS.build(deepcopy(cfg.model))

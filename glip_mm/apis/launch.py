@@ -19,12 +19,12 @@ from glip_mm.checkpoints.model_index import list_models, located
 from glip_mm.checkpoints.reading import check_checkpoint
 from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
-from glip_mm.engine.runner import ScreenRunner
+from glip_mm.engine.runner import ScreenRunner, building
 from glip_mm.file_lock import FolderInUse
 from glip_mm.registry import RUNNERS
 from glip_mm_cli.benchmarks import moved_config
 from glip_mm_cli.ending import system_error
-from glip_mm_cli.options import config_file
+from glip_mm_cli.options import config_file, merge_cfg_options
 from glip_mm_cli.training_folder import newest_checkpoint
 
 from .benchmarks import apply_benchmark
@@ -55,12 +55,10 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
         apply_benchmark(config, benchmark)
         if Path(path).stem in list_models():
             config.setdefault('model_name', Path(path).stem)
-    if args.cfg_options:
-        try:
-            config.merge_from_dict(args.cfg_options)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            parser.error(f"--cfg-options {args.cfg_options} do not fit config '{args.config}': "
-                         f'{_one_line(error)}')
+    try:
+        merge_cfg_options(config, args.cfg_options)
+    except ValueError as error:
+        parser.error(str(error))
     config.launcher = args.launcher
     if args.verbose:
         config.verbose = True
@@ -135,20 +133,8 @@ def build_runner(config: Config) -> Runner:
             except (OSError, ValueError) as error:
                 raise DataError(str(error)) from None
     atexit.register(_leave_group)
-    try:
+    with building(config):
         return RUNNERS.build(config) if 'runner_type' in config else ScreenRunner.from_cfg(config)
-    except DataError:
-        raise
-    except (AssertionError, AttributeError, ImportError, IndexError, KeyError, RuntimeError,
-            TypeError, ValueError) as error:
-        unknown = str(error).startswith('Failed to get ')  # of a registry
-        if config.get('verbose') or isinstance(error, RuntimeError) and not unknown:
-            raise
-        reason = ' '.join(str(error.args[0] if error.args else error).split())[:400]
-        if unknown:
-            reason = f"no class is called '{reason.removeprefix('Failed to get ')}'"
-        raise DataError(f"config '{config.filename or ''}' cannot be built: "
-                        f'{type(error).__name__}: {reason} (--verbose shows where)') from error
 
 
 def _one_line(error: BaseException) -> str:

@@ -16,6 +16,7 @@ import torch
 from mmengine.config import Config
 
 from glip_mm.atomic_files import new_folder
+from glip_mm.datasets.data_error import read_json
 from glip_mm.registry import SCOPE
 from glip_mm.safe_config import is_half, packaged_language_models, plain_part
 from glip_mm.thresholds import Thresholds, thresholds_file
@@ -92,11 +93,7 @@ def read_pretrained(folder: str | PathLike) -> tuple[Config, str]:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"the folder '{folder}' has no {name}: it is none of "
                                     'save_pretrained()')
-    source = f"'{folder / CONFIG}'"
-    try:
-        content = _decoded(json.loads((folder / CONFIG).read_text(encoding='utf-8')))
-    except (RecursionError, UnicodeDecodeError, ValueError) as error:
-        raise ValueError(f'{source} is no JSON: {error}') from None
+    source, content = f"'{folder / CONFIG}'", _decoded(read_json(folder / CONFIG))
     language = folder / LANGUAGE_MODEL
     own = isinstance(content, dict) and _of_language_model(content).get('name') == LANGUAGE_MODEL
     if own:

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.data_error import read_json
 from glip_mm.file_lock import writing_into
+from glip_mm_cli.options import merge_cfg_options
 
 from .launch import build_runner
 from .testing import run_test
@@ -120,7 +121,7 @@ def read_task(text: str, metric: str | None = None,
     if not Path(path).is_file():
         raise FileNotFoundError(f"config '{path}' is not a file")
     config = Config.fromfile(path)
-    config.merge_from_dict(dict(options or {}))
+    merge_cfg_options(config, options)
     if not config.get('test_dataloader'):
         raise ValueError(f"config '{path}' has no test_dataloader: give one that tests")
     return Task(name or Path(path).stem, config, metric)

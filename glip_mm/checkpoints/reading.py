@@ -97,6 +97,8 @@ def _reason(error: Exception) -> str:
     refused = re.search(r'GLOBAL (\S+)', str(error))
     if refused:
         return f'it needs {refused.group(1)}'
+    if 'Unsupported operand' in str(error):
+        return 'it is pickled otherwise than torch.save does by default'
     text = (str(error).strip() or repr(error)).splitlines()[0]
     return 'it is no file of weights' if 'weights_only' in text else text[:200]
 

@@ -13,9 +13,10 @@ from pickle import UnpicklingError
 from typing import Any
 
 from mmengine._strategy import BaseStrategy
+from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger, print_log
-from mmengine.runner import FlexibleRunner, Runner
+from mmengine.runner import BaseLoop, FlexibleRunner, Runner
 from torch.utils.data import DataLoader
 
 from glip_mm.datasets.data_error import DataError
@@ -97,6 +98,32 @@ def prints_to(logger: logging.Logger) -> Iterator[None]:
             print_log(text, logger)  # through MMEngine, so that the screen filters it out
 
 
+@contextlib.contextmanager
+def building(config: Config) -> Iterator[None]:
+    """Build a part of a config; what its settings make go wrong becomes one message.
+
+    Args:
+        config: The config; with ``verbose`` in it, the original error is raised.
+
+    Raises:
+        DataError: If the part cannot be built.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except (AssertionError, AttributeError, ImportError, IndexError, KeyError, RuntimeError,
+            TypeError, ValueError) as error:
+        unknown = str(error).startswith('Failed to get ')  # of a registry
+        if config.get('verbose') or isinstance(error, RuntimeError) and not unknown:
+            raise
+        reason = ' '.join(str(error.args[0] if error.args else error).split())[:400]
+        if unknown:
+            reason = f"no class is called '{reason.removeprefix('Failed to get ')}'"
+        raise DataError(f"config '{config.filename or ''}' cannot be built: "
+                        f'{type(error).__name__}: {reason} (--verbose shows where)') from error
+
+
 _Runner: Any = object  # Runner or FlexibleRunner, whichever it is mixed into
 
 
@@ -166,6 +193,25 @@ class ScreenMixin(_Runner):
         """Build a data loader; its data set's output goes to the log."""
         with prints_to(self.logger):
             return super().build_dataloader(*args, **kwargs)
+
+    def build_train_loop(self, *args: Any) -> BaseLoop:
+        """Build the loop of training with its data.
+
+        Raises:
+            DataError: If a setting is wrong.
+        """
+        with building(self.cfg):
+            return super().build_train_loop(*args)
+
+    def build_val_loop(self, *args: Any) -> BaseLoop:
+        """Build the loop of validation with its data; see :meth:`build_train_loop`."""
+        with building(self.cfg):
+            return super().build_val_loop(*args)
+
+    def build_test_loop(self, *args: Any) -> BaseLoop:
+        """Build the loop of testing with its data; see :meth:`build_train_loop`."""
+        with building(self.cfg):
+            return super().build_test_loop(*args)
 
 
 @RUNNERS.register_module()

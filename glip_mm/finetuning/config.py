@@ -17,6 +17,7 @@ from glip_mm.datasets.formats.opening import digest_of
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.models.tuning.modes import MODES
 from glip_mm.registry import SCOPE, type_name
+from glip_mm_cli.options import merge_cfg_options
 
 from .class_prompts import ClassPrompts
 from .few_shot import images_with_boxes
@@ -294,8 +295,7 @@ def write_config(path: str | Path, base: str | Path, settings: dict[str, Any], c
     """
     path = Path(path)
     config = Config(deepcopy(settings))
-    if options:
-        config.merge_from_dict(dict(options))
+    merge_cfg_options(config, options)
     start = str(Path(base).resolve())
     if '::' in start:  # MMEngine takes what is before it for a package
         raise ValueError(f"--config '{start}' has '::' in its path: rename the folder")

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from glip_mm.image_decoding import check_pixels
+
 #: Frames per second of a source that does not say.
 USUAL_RATE = 25.
 #: Number of damaged frames in a row after which nothing more is expected.
@@ -69,6 +71,10 @@ class VideoReader:
             raise VideoError(f"'{source}' cannot be opened as a video by OpenCV {cv2.__version__}: "
                              'it is damaged, or its format is not supported (ffmpeg -i FILE -c:v '
                              'libx264 new.mp4 converts it); pictures go to demo/image_demo.py')
+        try:
+            check_pixels(*self.size, 'a frame is said to be', 'make the video smaller')
+        except ValueError as error:
+            raise VideoError(f"'{source}': {error}") from None
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if 0 < rate < 1000 else USUAL_RATE
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)

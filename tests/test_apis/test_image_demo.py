@@ -88,6 +88,9 @@ def test_settings_of_the_config(config, checkpoint, pictures, tmp_path, monkeypa
     (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--pred-score-thr', 'box'], "'box' is no thresh"),
     (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--negatives', 'box'], 'looked for, too'),
     (['IMAGE', 'CONFIG', '--texts-file', 'none.txt'], "'none.txt' does not exist"),
+    (['IMAGE', 'CONFIG', '--texts', 'box', '--cfg-options', 'model=3'], "model='3', not a dict"),
+    (['IMAGE', 'CONFIG', '--texts', 'box', '--cfg-options', 'model.neck.in_channels.9=1'],
+     '--cfg-options model.neck.in_channels.9=1 does not fit'),
 ])
 def test_bad_input_is_one_line(args, words, config_file, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr('matplotlib.pyplot.get_backend', lambda: 'agg')

@@ -81,7 +81,10 @@ def test_folders_that_are_none(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match='has no config.json'):
         resolve_model(tmp_path)
     bad = shutil.copytree(folder, tmp_path / 'bad')
-    for text in ('', '[]', '{"model": []}', '{' * 5000):
+    edited = (bad / 'config.json').read_text()
+    (bad / 'config.json').write_text(f'\ufeff{edited}')
+    assert resolve_model(bad)[0].test_dataloader == resolve_model(folder)[0].test_dataloader
+    for text in ('', '[]', '{"model": []}', '{' * 5000, '[' * 400 + ']' * 400):
         (bad / 'config.json').write_text(text)
         with pytest.raises(ValueError, match='config.json'):
             resolve_model(bad)

@@ -243,3 +243,11 @@ def test_sound_is_kept_where_ffmpeg_is(video, tmp_path):
     streams = subprocess.run(['ffmpeg', '-i', str(tmp_path / 'out.mp4')], capture_output=True,
                              text=True, check=False).stderr
     assert 'Audio:' in streams and 'Video:' in streams
+
+
+def test_a_frame_has_no_more_pixels_than_an_image(video, monkeypatch):
+    monkeypatch.setattr('PIL.Image.MAX_IMAGE_PIXELS', SIZE[0] * SIZE[1] // 2 - 1)
+    with pytest.raises(VideoError, match='red.mp4.: a frame is said to be 64 x 48: .*smaller'):
+        VideoReader(video)
+    monkeypatch.setattr('PIL.Image.MAX_IMAGE_PIXELS', SIZE[0] * SIZE[1] // 2)
+    assert VideoReader(video).size == SIZE

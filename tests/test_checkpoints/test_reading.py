@@ -100,3 +100,10 @@ def test_damaged_files_are_named(tmp_path, content):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere.pth'):
         read_checkpoint(tmp_path / 'nowhere.pth')
+
+
+@pytest.mark.parametrize('protocol', [4, 5])
+def test_another_protocol_is_said(tmp_path, protocol):
+    torch.save(WEIGHTS, tmp_path / 'a.pth', pickle_protocol=protocol)
+    with pytest.raises(ValueError, match=r'a\.pth.* pickled otherwise than torch.save does'):
+        read_checkpoint(tmp_path / 'a.pth')

@@ -82,3 +82,10 @@ def test_a_zero_size_box_is_neither_learned_nor_missed(tmp_path):
     assert sum(len(dataset.get_data_info(i)['instances']) for i in range(4)) == 5
     assert np.all([i['bbox'][2] > i['bbox'][0] for k in range(4)
                    for i in dataset.get_data_info(k)['instances']])
+
+
+def test_classes_that_the_annotations_lack(tmp_path):
+    metric = CocoMetric(ann_file=str(write_coco(tmp_path / 'a.json', content())))
+    assert metric.label_ids(dict(classes=NAMES)) == [1, 2, 3]
+    with pytest.raises(ValueError, match="'cow'.*have 2 categories .*'cat', 'dog', 'hen'"):
+        metric.label_ids(dict(classes=('cat', 'cow', 'hen')))

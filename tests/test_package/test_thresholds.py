@@ -32,8 +32,11 @@ def test_beside_a_checkpoint(tmp_path):
     stored = Thresholds(0.4, {'雪': 0.5})
     assert stored.save(thresholds_file(checkpoint)).name == 'model.v2.thresholds.json'
     assert Thresholds.beside(checkpoint) == stored
-    for text in ('[]', '{"default": 1}', '{', '{"default": 2, "thresholds": {}}',
-                 '{"default": 0.3, "thresholds": [1]}'):
+    edited = '\ufeff' + thresholds_file(checkpoint).read_text()
+    thresholds_file(checkpoint).write_text(edited)
+    assert Thresholds.beside(checkpoint) == stored
+    for text in ('[]', '[' * 101 + ']' * 101, '{"default": 1}', '{',
+                 '{"default": 2, "thresholds": {}}', '{"default": 0.3, "thresholds": [1]}'):
         thresholds_file(checkpoint).write_text(text)
         with pytest.raises(ValueError, match='is no file of thresholds'):
             Thresholds.beside(checkpoint)

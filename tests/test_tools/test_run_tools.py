@@ -317,7 +317,10 @@ def test_a_bad_checkpoint_is_one_line(toy, script, content, message):
     ('1 / 0', 'cannot be read: ZeroDivisionError: division by zero'),
     ('modle = dict()', r"config 'toy_config.py' has no model=dict\(type=...\)"),
     (CONFIG + "model = dict(type='Nothing')", "cannot be built: KeyError: Nothing is not"),
-    (CONFIG + "model['depth'] = 3", r"cannot be built: .* unexpected keyword argument 'depth'")])
+    (CONFIG + "model['depth'] = 3", r"cannot be built: .* unexpected keyword argument 'depth'"),
+    (CONFIG + "train_dataloader['batch_size'] = 'x'", "cannot be built: .* got batch_size=x"),
+    (CONFIG + "train_dataloader['num_workers'] = -1", 'cannot be built: .*non-negative'),
+    (CONFIG + "train_cfg['type'] = 'Nobody'", 'cannot be built: .*Nobody')])
 def test_a_bad_config_is_one_line(toy, text, message):
     (toy / 'toy_config.py').write_text(text)
     (toy / 'a.pth').write_bytes(b'')

@@ -14,9 +14,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-
-from glip_mm_cli.options import parse_early
+from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -41,8 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     where.add_argument('--html', metavar='FILE', help='write one page that needs nothing else')
     parser.add_argument('--max-side', type=int, default=800,
                         help='larger images are made smaller (default: 800)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings that replace those of the config')
+    add_cfg_options(parser)
     return parser
 
 
@@ -51,6 +48,7 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from tqdm import tqdm
 
 from glip_mm.apis.building import build_dataset
@@ -137,9 +135,8 @@ def main() -> None:
     if not Path(args.config).is_file():
         parser.error(f"config '{args.config}' is not a file")
     config = Config.fromfile(args.config)
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
     try:
+        merge_cfg_options(config, args.cfg_options)
         dataset = build_dataset(config, args.split, args.member)
         count = browse(args, dataset)
     except (OSError, ValueError) as error:

@@ -11,9 +11,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-
-from glip_mm_cli.options import parse_early
+from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -29,14 +27,14 @@ def make_parser() -> argparse.ArgumentParser:
                         'model_name of the config)')
     parser.add_argument('--out', metavar='FOLDER',
                         help='where metrics.json and config.py go (default: RESULT)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings that replace those of the config')
+    add_cfg_options(parser)
     return parser
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_early(make_parser())
 
+from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -63,10 +61,9 @@ def main() -> None:
         if not args.config and not own.is_file():
             parser.error(f"'{own}' is missing (the test did not finish): give a config")
         config = read_config(parser, str(args.config or own))
+        merge_cfg_options(config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
     init_default_scope(config.get('default_scope', 'glip_mm'))
     logger = MMLogger.get_instance('eval_metric')
     try:

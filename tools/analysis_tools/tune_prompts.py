@@ -18,9 +18,7 @@ import random
 import shlex
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-
-from glip_mm_cli.options import parse_early
+from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
 
 SETS = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets' / 'odinw.json'
 #: Minimum number of bootstrap samples for the ends of a 95 % interval.
@@ -59,14 +57,14 @@ def make_parser() -> argparse.ArgumentParser:
                         help='descriptions of the sets of ODinW')
     parser.add_argument('--device', help="default: a GPU if there is one, else 'cpu'")
     parser.add_argument('--work-dir', help='default: work_dirs/tune_prompts/DATA')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings that replace those of the config')
+    add_cfg_options(parser)
     return parser
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_early(make_parser())
 
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 
@@ -126,7 +124,7 @@ def main() -> None:
     try:
         config_file, weights = find_start(args.checkpoint, args.config, work_dir)
         config = Config.fromfile(config_file)
-        config.merge_from_dict(args.cfg_options or {})
+        merge_cfg_options(config, args.cfg_options)
         splits = open_splits(args.data, work_dir / 'data', args.val_fraction, args.sets,
                              args.odinw_root)
         candidates = all_candidates(splits.classes, args.candidates, args.templates,

@@ -16,11 +16,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import DictAction
-
-from glip_mm.datasets.data_error import read_json
 from glip_mm_cli.ending import end_clearly
-from glip_mm_cli.options import check_checkpoint
+from glip_mm_cli.options import add_cfg_options, check_checkpoint
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -38,8 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
                         help="metric of each config (default: its first '.../bbox_mAP')")
     parser.add_argument('--keep', choices=['all', 'none'], default='all',
                         help='whether checkpoints stay once they are tested (default: all)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings that replace those of every config')
+    add_cfg_options(parser, 'settings that replace those of every config')
     return parser
 
 
@@ -58,6 +54,7 @@ from glip_mm.checkpoints.interpolation import (
     parse_alphas,
 )
 from glip_mm.checkpoints.reading import read_checkpoint, write_checkpoint
+from glip_mm.datasets.data_error import read_json
 from glip_mm.visualization.retention_chart import draw_alpha_curves
 
 

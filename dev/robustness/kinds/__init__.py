@@ -4,7 +4,7 @@ import importlib
 from types import ModuleType
 
 _NAMES = ('odvg', 'coco', 'tsv', 'labelling', 'images', 'prompts', 'checkpoints', 'stored_configs',
-          'predictions', 'labels', 'configs', 'names', 'disks')
+          'pretrained', 'predictions', 'labels', 'configs', 'names', 'disks', 'videos')
 #: Name -> module.
 KINDS: dict[str, ModuleType] = {
     name: importlib.import_module(f'{__name__}.{name}') for name in _NAMES}

@@ -6,6 +6,7 @@ from typing import Any
 from mmdet.datasets.api_wrappers import COCO
 from mmdet.evaluation import CocoMetric as MMDetCocoMetric
 
+from glip_mm.datasets.data_error import DataError
 from glip_mm.evaluation.coco_matching import quiet_coco
 from glip_mm.registry import METRICS
 
@@ -38,10 +39,20 @@ class CocoMetric(MMDetCocoMetric):
             self._coco_api = quiet_coco(ann_file, renumber=True, wrapper=COCO)
 
     def label_ids(self, metainfo: Mapping[str, Any]) -> list[int]:
-        """Return the category id of each label of a data set with this ``metainfo``."""
-        ids = metainfo.get('category_ids')
-        if ids is None:
-            ids = self._coco_api.get_cat_ids(cat_names=metainfo['classes'])
+        """Return the category id of each label of a data set with this ``metainfo``.
+
+        Raises:
+            DataError: If the annotations lack a class: labels would mean other categories.
+        """
+        if metainfo.get('category_ids') is not None:
+            return list(metainfo['category_ids'])
+        classes, ids = metainfo['classes'], self._coco_api.get_cat_ids(
+            cat_names=metainfo['classes'])
+        if len(ids) != len(classes):
+            known = [row['name'] for row in self._coco_api.load_cats(self._coco_api.get_cat_ids())]
+            raise DataError(f'metainfo.classes {list(classes)[:20]} are {len(classes)}, and the '
+                            f'annotations have {len(ids)} categories of these names; theirs are '
+                            f'{known[:20]}')
         return list(ids)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
