@@ -72,7 +72,8 @@ class VideoReader:
                              'it is damaged, or its format is not supported (ffmpeg -i FILE -c:v '
                              'libx264 new.mp4 converts it); pictures go to demo/image_demo.py')
         try:
-            check_pixels(*self.size, 'a frame is said to be', 'make the video smaller')
+            width, height = self.size
+            check_pixels(width, height, 'a frame is said to be', 'make the video smaller')
         except ValueError as error:
             raise VideoError(f"'{source}': {error}") from None
         rate = self._capture.get(cv2.CAP_PROP_FPS)
