@@ -28,6 +28,8 @@ CONFIG, WEIGHTS, LANGUAGE_MODEL, CARD = (
     'config.json', 'model.safetensors', 'language_model', 'README.md')
 #: Files of such a folder: what a hub is asked for.
 FILES = ('*.json', '*.safetensors', '*.txt', '*.md')
+#: Files of words, one of which any tokenizer has.
+_VOCABULARIES = ('tokenizer.json', 'vocab.txt', 'vocab.json')
 #: JSON has no tuples, and some classes of MMDetection take nothing else.
 _TUPLE = '__tuple__'
 
@@ -145,6 +147,10 @@ def _check_language_model(folder: Path) -> None:
     """Check that transformers will find no code in the files of a language model."""
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(f"'{folder}' has no {CONFIG}: the folder is incomplete")
+    if not any((folder / name).is_file() for name in _VOCABULARIES):
+        # transformers would make a tokenizer that knows no words
+        raise FileNotFoundError(f"'{folder}' has none of {', '.join(_VOCABULARIES)}: the folder is "
+                                'incomplete')
     for path in folder.iterdir():
         if path.suffix == '.py' or path.suffix == '.json' and b'auto_map' in path.read_bytes():
             raise ValueError(f"'{path}' brings code, and is not used: a language model of "

@@ -92,6 +92,14 @@ def test_folders_that_are_none(folder, tmp_path):
         resolve_model(folder, 'x.pth')
 
 
+def test_a_language_model_without_words(folder, tmp_path):
+    bad = shutil.copytree(folder, tmp_path / 'bad')
+    for path in [*(bad / 'language_model').glob('tokenizer*'), *bad.glob('language_model/vocab*')]:
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match='language_model.* has none of tokenizer.json'):
+        resolve_model(bad)
+
+
 def test_paths_are_not_saved(inferencer, config, tmp_path):
     cfg = deepcopy(config)
     cfg.model.class_texts = dict(knowledge='/home/user/names.json')
