@@ -18,10 +18,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from glip_mm.atomic_files import write_atomically
-
 from .entries import BACKBONES, NECKS
-from .page import with_tables
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -40,6 +37,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f"{', '.join(unknown)} not in dev/backbones/entries.py, which has "
                      f"{', '.join([*BACKBONES, *NECKS])}")
     return args
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from glip_mm.atomic_files import write_atomically
+
+from .page import with_tables
 
 
 def registered() -> set[str]:

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .kinds import KINDS
+from .kinds import NAMES
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -31,8 +31,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--tries', type=int, default=1500, metavar='N',
                         help='of all kinds together (default: 1500)')
     parser.add_argument('--seed', type=int, default=0, help='of everything (default: 0)')
-    parser.add_argument('--kind', nargs='+', choices=KINDS, default=list(KINDS), metavar='KIND',
-                        help=f'kinds of tries: {", ".join(KINDS)} (default: all)')
+    parser.add_argument('--kind', nargs='+', choices=NAMES, default=list(NAMES), metavar='KIND',
+                        help=f'kinds of tries: {", ".join(NAMES)} (default: all)')
     parser.add_argument('--only', nargs='+', type=int, metavar='I',
                         help='numbers of the tries of each kind')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for results.json and for '
@@ -43,6 +43,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     parse_args()
 
+from .kinds.loaded import KINDS
 from .running import carry_out, import_all
 from .tries import FAULTS, OUTCOMES
 from .world import World

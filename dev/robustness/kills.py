@@ -22,9 +22,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dev.robustness.watched import Kill, Outcome, run
-from dev.speed.benchmark_report import machine, versions
-
 #: What the jobs import; forked from this process they need no time for it.
 IMPORTED = ['mmdet.apis', 'glip_mm.apis.launch', 'glip_mm.apis.testing', 'glip_mm.pseudo_labels',
             'glip_mm.finetuning.run', 'glip_mm.datasets.converters', 'textblob',
@@ -53,6 +50,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f"--out '{args.out}' is not empty")
     args.job = list(NAMES) if 'all' in args.job else args.job
     return args
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+from dev.robustness.watched import Kill, Outcome, run
+from dev.speed.benchmark_report import machine, versions
 
 
 def draw(rng: random.Random, reference: Outcome) -> Kill:

@@ -19,18 +19,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault('HF_HUB_OFFLINE', '1')
-
-import numpy as np
-from mmengine.config import Config
-from mmengine.hooks import Hook
-
-from dev.robustness.jobs import write_inputs
-from dev.robustness.resources import CACHED_PROMPTS, CACHED_TOKENS, Course, draw, growths
-from dev.speed.benchmark_report import machine, versions
-from glip_mm.apis import GLIPInferencer
-from glip_mm.apis.launch import build_runner
-
 COLUMNS = ('job', 'resource', 'after the warm-up', 'at the end', 'peak', 'fitted growth', 'bound',
            'flat')
 #: Measurements of a job.
@@ -51,6 +39,22 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     if args.out.exists() and any(args.out.iterdir()):
         parser.error(f"--out '{args.out}' is not empty")
     return args
+
+
+if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
+    parse_args()
+
+os.environ.setdefault('HF_HUB_OFFLINE', '1')
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.hooks import Hook
+
+from dev.robustness.jobs import write_inputs
+from dev.robustness.resources import CACHED_PROMPTS, CACHED_TOKENS, Course, draw, growths
+from dev.speed.benchmark_report import machine, versions
+from glip_mm.apis import GLIPInferencer
+from glip_mm.apis.launch import build_runner
 
 
 def shrink_caches(model: Any) -> None:

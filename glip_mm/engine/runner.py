@@ -115,7 +115,7 @@ def building(config: Config) -> Iterator[None]:
     except (AssertionError, AttributeError, ImportError, IndexError, KeyError, RuntimeError,
             TypeError, ValueError) as error:
         unknown = str(error).startswith('Failed to get ')  # of a registry
-        if config.get('verbose') or isinstance(error, RuntimeError) and not unknown:
+        if config.get('verbose'):
             raise
         reason = ' '.join(str(error.args[0] if error.args else error).split())[:400]
         if unknown:

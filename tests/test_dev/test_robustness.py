@@ -9,7 +9,7 @@ import pytest
 
 from dev.robustness import running
 from dev.robustness.__main__ import attack, table
-from dev.robustness.kinds import KINDS
+from dev.robustness.kinds.loaded import KINDS
 from dev.robustness.running import import_all
 from dev.robustness.tries import FAULTS, Refusal, Try, either, equals, judge
 

@@ -39,7 +39,7 @@ for path in sys.argv[2:]:
             del sys.path[0]
     except ModuleNotFoundError as error:  # optional packages
         if error.name.partition('.')[0] not in (
-                'triton', 'ray', 'onnx', 'onnxruntime', 'spacy', 'fastapi', 'starlette'):
+                'triton', 'ray', 'onnx', 'onnxruntime', 'spacy', 'fastapi', 'starlette', 'gradio'):
             raise
 """
 

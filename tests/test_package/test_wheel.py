@@ -116,7 +116,7 @@ def test_extras(wheel, names):
         metadata = email.message_from_bytes(
             archive.read(next(n for n in names if n.endswith('/METADATA'))))
     assert set(metadata.get_all('Provides-Extra')) == {
-        'lite', 'mim', 'onedl', 'optional', 'ray', 'serve', 'tests'}
+        'demo', 'lite', 'mim', 'onedl', 'optional', 'ray', 'serve', 'tests'}
     needs = [Requirement(need) for need in metadata.get_all('Requires-Dist')]
     lite = {need.name for need in needs if need.marker and need.marker.evaluate({'extra': 'lite'})
             and not need.marker.evaluate({'extra': ''})}

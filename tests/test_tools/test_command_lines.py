@@ -112,7 +112,7 @@ def test_parsers_repeat_what_the_package_offers():
 
     assert set(choices_of('tools/finetune.py', '--tuning').choices) == set(TUNING)
     assert choices_of('tools/finetune.py', '--replay-share').default == SHARE
-    assert choices_of('tools/analysis_tools/export_labels.py', '--to').choices == list(FORMATS)
+    assert choices_of('tools/analysis_tools/export_labels.py', '--to').choices == tuple(FORMATS)
     assert ', '.join(map(repr, TEMPLATES)) in choices_of(
         'tools/analysis_tools/tune_prompts.py', '--templates').help
     for tool, option, offered in (
