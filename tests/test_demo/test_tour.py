@@ -29,7 +29,7 @@ def test_the_tour(tiny, tmp_path, monkeypatch):  # noqa: F811
     outputs = [output for cell in notebook.cells for output in cell.get('outputs', ())]
     pictures = [o for o in outputs if 'image/png' in o.get('data', {})]
     text = '\n'.join(o.get('text', '') + o.get('data', {}).get('text/plain', '') for o in outputs)
-    assert len(pictures) == 2
+    assert len(pictures) == 4
     assert 'everything required is there' in text
     assert "'set once': ['cat']" in text
     assert 'compared with PyTorch' in text and (tmp_path / 'work_dirs/tour/shapes.onnx').is_file()

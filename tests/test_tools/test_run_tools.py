@@ -218,7 +218,7 @@ def test_a_config_of_an_earlier_release_is_a_model_and_a_benchmark(toy):
 
 @pytest.mark.parametrize('script, arguments, message', [
     ('test.py', ['--benchmark', 'lvis'], "--benchmark 'lvis': there is no such benchmark; there "
-     "are coco, flickr30k_test"),
+     "are coco, coco_testdev, d3, flickr30k_test"),
     ('train.py', ['--resume', 'gone.pth'], "--resume 'gone.pth' is not a file"),
     ('test.py', ['gone.pth'], "checkpoint 'gone.pth' is not a file"),
     ('test.py', ['toy.py', '--out', 'found.txt'], "--out 'found.txt' must end in .pkl"),
@@ -320,7 +320,8 @@ def test_a_bad_checkpoint_is_one_line(toy, script, content, message):
     (CONFIG + "model['depth'] = 3", r"cannot be built: .* unexpected keyword argument 'depth'"),
     (CONFIG + "train_dataloader['batch_size'] = 'x'", "cannot be built: .* got batch_size=x"),
     (CONFIG + "train_dataloader['num_workers'] = -1", 'cannot be built: .*non-negative'),
-    (CONFIG + "train_cfg['type'] = 'Nobody'", 'cannot be built: .*Nobody')])
+    (CONFIG + "train_cfg['type'] = 'Nobody'", 'cannot be built: .*Only one of `type`'),
+    (CONFIG + "train_cfg = dict(type='Nobody', max_epochs=1)", 'cannot be built: .*Nobody')])
 def test_a_bad_config_is_one_line(toy, text, message):
     (toy / 'toy_config.py').write_text(text)
     (toy / 'a.pth').write_bytes(b'')
