@@ -181,8 +181,12 @@ def _read_by(metric: Any, dataset: TestedDataset, content: dict[str, Any], findi
     api = getattr(metric, '_coco_api', None) or getattr(metric, '_lvis_api', None)
     if api is None:
         return None
-    return (_names_of(api.dataset['categories']), set(api.get_img_ids()),
-            _labels_of_api(metric, api, dataset))
+    try:
+        labels = _labels_of_api(metric, api, dataset)
+    except DataError as error:  # the file lacks classes
+        findings.errors.append(f'{dataset.name}: {type(metric).__name__}: {error}')
+        return None
+    return _names_of(api.dataset['categories']), set(api.get_img_ids()), labels
 
 
 def _labels_of_api(metric: Any, api: Any, dataset: TestedDataset) -> list[Any] | None:
