@@ -25,13 +25,14 @@ def prepare(world: World) -> None:
 
     from glip_mm.apis.images import ImagePipeline
     from glip_mm.pseudo_labels import BoxSelection, Teacher
+    from glip_mm.pseudo_labels.questions import CaptionPhrases
     from glip_mm.text import NounPhraseFinder
     with DefaultScope.overwrite_default_scope('glip_mm'):
         pipeline = ImagePipeline(world.config)
     finder = NounPhraseFinder('auto', 'published')
     finder('a dog')
     world.kept['teacher'] = Teacher(world.model, pipeline, BoxSelection(0., 3, .6, 1., 0., False),
-                                    None, finder, True)
+                                    CaptionPhrases(finder))
 
 
 def make(place: Place) -> Try:
