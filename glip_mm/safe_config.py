@@ -7,6 +7,7 @@ the model is and how images are read, in names of registered classes.
 
 import functools
 import importlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import Registry
 
 from glip_mm import registry
+from glip_mm.limits import LAYERS, NUMBER
 from glip_mm.registry import SCOPE
 from glip_mm.text.language_model_files import ASSETS, MINILM
 
@@ -41,6 +43,10 @@ _STEERING = ('_base_', '_delete_', 'custom_imports', 'imports')
 _SOURCES = ('backend_args', 'file_client_args', 'pretrained', 'checkpoint')
 #: Their ``type`` is a word of their own.
 _NO_CLASS = ('model.tuning', 'optim_wrapper.clip_grad')
+
+#: Keys of numbers of layers; a model is built one after another.
+_COUNTS = re.compile(r'[._](?:layers|blocks|stages|stacks|(?:dy)?convs|fcs|outs|levels|times|depths?)'
+                     r'(?:\[\d+\])*$')
 
 
 def plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -142,6 +148,7 @@ def _checked(value: Any, where: str, part: str, source: str, scope: str) -> Any:
         items = [(item, check(item, f'{where}[{i}]')) for i, item in enumerate(value)]
         return type(value)(kept for item, kept in items if kept is not None or item is None)
     if value is None or isinstance(value, (str, int, float)):
+        _check_leaf(value, where, source)
         return value
     if not isinstance(value, Mapping):
         raise _refused(source, where, value, 'is no plain value')
@@ -171,6 +178,16 @@ def _checked(value: Any, where: str, part: str, source: str, scope: str) -> Any:
             raise _refused(source, place, item, 'is a file beside the config')
         kept[key] = check(item, place)
     return kept
+
+
+def _check_leaf(value: None | str | float, where: str, source: str) -> None:
+    """Refuse what no model has: it would fail far from here, or never end."""
+    if isinstance(value, str) and re.search('[\0\ud800-\udfff]', value):
+        raise _refused(source, where, ascii(value), 'is no text')
+    limit = LAYERS if _COUNTS.search(where) else NUMBER
+    if isinstance(value, int) and abs(value) > limit.value:
+        raise _refused(source, where, f'{value:.3g}' if abs(value) < 1e300 else 'a number of '
+                       f'{value.bit_length()} bits', f'is beyond {limit}')
 
 
 def _class_of(kind: Any, where: str, part: str, source: str, scope: str) -> str:

@@ -1,6 +1,7 @@
 """Score thresholds: one for all names, or one for each."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,9 +89,11 @@ class Thresholds:
             ValueError: If it holds something else.
         """
         path = Path(path)
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise FileNotFoundError(f"there is no file of thresholds '{path}'")
         try:
+            if not path.is_file():  # a folder, a pipe, a link that leads nowhere
+                raise ValueError('it is no regular file')
             content = load_json(path.read_text(encoding='utf-8-sig'))
             return cls(content['default'], content['thresholds'])
         except (KeyError, TypeError, ValueError) as error:
@@ -100,7 +103,7 @@ class Thresholds:
     @classmethod
     def beside(cls, checkpoint: str | Path | None) -> 'Thresholds':
         """Read the file beside a checkpoint; the defaults if there is none."""
-        if checkpoint is None or not (path := thresholds_file(checkpoint)).is_file():
+        if checkpoint is None or not os.path.lexists(path := thresholds_file(checkpoint)):
             return cls()
         return cls.read(path)
 

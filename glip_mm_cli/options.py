@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .benchmarks import moved_config
 from .ending import end_clearly
+from .outputs import check_outputs
 from .places import shared_file, shared_root
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('conf
         Parsed arguments.
     """
     end_clearly()
-    args = parser.parse_args(argv)
+    args = check_outputs(parser.parse_args(argv))
     spelling = {action.dest: (*action.option_strings, action.dest)[0] for action in parser._actions}
     for name in (*configs, *checkpoints):
         value = getattr(args, name, None)

@@ -144,7 +144,7 @@ def question_of(args: argparse.Namespace, weights: str | None
     thresholds = Thresholds(least)
     if args.thresholds:
         thresholds = Thresholds.parse([str(least), *args.thresholds])
-    elif args.threshold is None and weights and thresholds_file(weights).is_file():
+    elif args.threshold is None and weights and os.path.lexists(thresholds_file(weights)):
         stored = Thresholds.beside(weights)
         thresholds = Thresholds(stored.default, {
             name: value for name, value in stored.by_name.items() if name in args.names})

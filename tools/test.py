@@ -77,7 +77,7 @@ def main() -> None:
     args = parser.parse_args()
     config = load_config(parser, args)
     apply_options(parser, args, config)
-    with clear_end('test.py', args.verbose), writing_into(config.work_dir, args.launcher):
+    with clear_end('test.py'), writing_into(config.work_dir, args.launcher):
         runner = build_runner(config)
         if args.out:
             from mmdet.evaluation import DumpDetResults

@@ -94,7 +94,7 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     config = make_config(parser, args)
-    with clear_end('test_suite.py', args.verbose), writing_into(config.work_dir, args.launcher):
+    with clear_end('test_suite.py'), writing_into(config.work_dir, args.launcher):
         run_test(build_runner(config))
     if is_main_process():
         table = Path(config.test_evaluator.out_file)

@@ -76,7 +76,7 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     config = load_config(parser, args)
-    with clear_end('train.py', args.verbose), writing_into(config.work_dir, args.launcher):
+    with clear_end('train.py'), writing_into(config.work_dir, args.launcher):
         apply_options(parser, args, config)
         build_runner(config).train()
 

@@ -1,33 +1,42 @@
 """Building of a model that is ready to predict from a config, a name or a model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import numpy as np
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope, init_default_scope
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from glip_mm.checkpoints import load_glip_checkpoint, read_checkpoint, stored_config
-from glip_mm.checkpoints.model_index import find_model, list_models
+from glip_mm.checkpoints.model_index import find_model, list_models, located
 from glip_mm.datasets.concat_dataset import member_configs
+from glip_mm.engine.runner import building
 from glip_mm.models import GLIP
 from glip_mm.registry import DATASETS, MODELS, SCOPE
 from glip_mm.safe_config import plain_part
 from glip_mm_cli.places import shared_file
 
+from .images import ImagePipeline
 from .pretrained import find_pretrained, is_hub_id, read_pretrained
+from .prompts import make_prompt
 
 #: Suffixes of checkpoints and of configs.
 CHECKPOINTS = ('.pth', '.pt', '.ckpt')
 CONFIGS = ('.py', '.json', '.yml', '.yaml')
 KINDS = (*CHECKPOINTS, *CONFIGS)
+#: Width and height in pixels of the image that a stored config is tried with.
+_TRIED = 64
 
 
 def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None
@@ -94,14 +103,23 @@ def config_of(checkpoint: str) -> Config:
     if part is None:
         raise ValueError(f"'{checkpoint}' does not say what model it is of: give its config (or a "
                          'name of the model index) as model and the file as weights')
-    return plain_config(part)
+    return plain_config(part, checkpoint)
 
 
-def plain_config(part: Mapping[str, Any]) -> Config:
-    """Return the config that inference needs of :func:`glip_mm.safe_config.plain_part`."""
+class StoredConfig(Config):
+    """A config that came with weights: its settings are tried out before they are used."""
+
+
+def plain_config(part: Mapping[str, Any], path: str) -> StoredConfig:
+    """Return the config that inference needs of :func:`glip_mm.safe_config.plain_part`.
+
+    Args:
+        part: Plain values.
+        path: File that they come from.
+    """
     kept = {key: part[key] for key in ('default_scope', 'model', 'test_cfg') if key in part}
-    return Config(dict(kept, test_dataloader=dict(dataset=dict(
-        pipeline=part.get('test_pipeline', [])))))
+    return StoredConfig(dict(kept, test_dataloader=dict(dataset=dict(
+        pipeline=part.get('test_pipeline', [])))), cfg_text='stored', filename=path)
 
 
 def released_config(checkpoint: str) -> Path | None:
@@ -140,13 +158,17 @@ def build_model(cfg: Config, weights: str | None = None) -> nn.Module:
         FileNotFoundError: If there is no such checkpoint.
         DownloadError: If it can't be downloaded.
         TypeError: If the config builds no GLIP of this package.
-        ValueError: If the checkpoint belongs to another model, or the config has no model.
+        ValueError: If the checkpoint belongs to another model, or no model can be built from the
+            config; of a :class:`StoredConfig`, also if no image can be predicted with it.
     """
     if not isinstance(cfg.get('model'), Mapping):
         raise ValueError(f"the config has model={str(cfg.get('model'))[:80]!r}, not a dict that "
                          'says what to build')
     register_all_modules(init_default_scope=False)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', SCOPE)):
+    stored = isinstance(cfg, StoredConfig) and weights is not None
+    limit = no_larger_than(weights) if stored else nullcontext()
+    with building(cfg, ''), limit, \
+            DefaultScope.overwrite_default_scope(cfg.get('default_scope', SCOPE)):
         model = MODELS.build(deepcopy(cfg.model))
     if not isinstance(model, GLIP):
         raise TypeError(f"model.type='{cfg.model.type}' of the config builds "
@@ -157,7 +179,59 @@ def build_model(cfg: Config, weights: str | None = None) -> nn.Module:
             'weights=None: the model is untrained and what it finds is random')
     else:
         _load(model, weights)
-    return revert_sync_batchnorm(model)
+    model = revert_sync_batchnorm(model)
+    if stored:
+        with building(cfg, ''):
+            try_out(cfg, model)
+    return model
+
+
+@contextmanager
+def no_larger_than(weights: str) -> Iterator[None]:
+    """Refuse to build a model that has far more parameters than its checkpoint can hold.
+
+    Args:
+        weights: Path or address of the checkpoint.
+
+    Raises:
+        ValueError: While a model is built that has more than four for each byte; some are not
+            stored, and numbers of a byte stand for larger ones.
+    """
+    path = Path(located(weights))
+    size = path.stat().st_size if path.is_file() else 0
+    left = 4 * size + (1 << 24)
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal left
+        left -= 0 if parameter is None else parameter.numel()
+        if left < 0:
+            raise ValueError(f"it asks for more parameters than '{weights}' can hold in its "
+                             f'{size:,} bytes')
+    handle = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def try_out(cfg: Config, model: nn.Module) -> None:
+    """Predict a small image, so that settings that only predictions read are looked at, too.
+
+    Args:
+        cfg: Config of the model.
+        model: The model, on the CPU.
+    """
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', SCOPE)):
+        pipeline = ImagePipeline(cfg)
+    blank = np.zeros((_TRIED, _TRIED, 3), np.uint8)
+    packed = pipeline.pack(pipeline.load(blank, 0), make_prompt(['thing']))
+    sample = packed['data_samples']
+    # the pipeline may have enlarged it
+    packed['inputs'] = packed['inputs'][:, :_TRIED, :_TRIED]
+    sample.set_metainfo(dict(img_shape=tuple(min(s, _TRIED) for s in sample.img_shape[:2])))
+    training = model.training
+    model.eval().test_step(pseudo_collate([packed]))
+    model.train(training)
 
 
 def _load(model: nn.Module, weights: str) -> None:

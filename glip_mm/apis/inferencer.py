@@ -20,6 +20,7 @@ from glip_mm.registry import SCOPE
 from glip_mm.text import Prompt
 from glip_mm.thresholds import Thresholds, thresholds_file
 from glip_mm.visualization import draw_grounding, save_image
+from glip_mm_cli.outputs import check_apart
 
 from .detection import Detection, Found
 from .failures import Failures
@@ -265,7 +266,8 @@ class GLIPInferencer:
                     if return_vis:
                         pictures[index] = picture
                     if out_dir and not no_save_vis:
-                        save_image(Path(out_dir, 'vis', name), picture)
+                        check_apart(path := Path(out_dir, 'vis', name), result.path)
+                        save_image(path, picture)
                     if show:
                         show_picture(picture, name, wait_time)
         failures.report(len(predictions), nothing=all(result is None for result in predictions))

@@ -4,7 +4,6 @@ import argparse
 import atexit
 import gc
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +20,8 @@ from glip_mm.compat import distribute_without_gpu
 from glip_mm.datasets.data_error import DataError
 from glip_mm.engine.runner import ScreenRunner, building
 from glip_mm.file_lock import FolderInUse
-from glip_mm.registry import RUNNERS
+from glip_mm.registry import RUNNERS, SCOPE
 from glip_mm_cli.benchmarks import moved_config
-from glip_mm_cli.ending import system_error
 from glip_mm_cli.options import config_file, merge_cfg_options
 from glip_mm_cli.training_folder import newest_checkpoint
 
@@ -59,6 +57,7 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
         merge_cfg_options(config, args.cfg_options)
     except ValueError as error:
         parser.error(str(error))
+    config.setdefault('default_scope', SCOPE)
     config.launcher = args.launcher
     if args.verbose:
         config.verbose = True
@@ -82,20 +81,12 @@ def read_config(parser: argparse.ArgumentParser, path: str | Path) -> Config:
     return config
 
 
-#: Beginnings of others' errors about a setting: of a type, or of its arguments.
-_SETTING = re.compile(r'class `\w+` in [\w/.]+: |\S+ is not in the \S+ registry|'
-                      r'`cfg` or `default_args` must contain the key "type"|'
-                      r'metric should be one of |'
-                      r'\w+\.__init__\(\) (got an unexpected keyword|missing \d+ required)')
-
-
 @contextmanager
-def clear_end(tool: str, verbose: bool = False) -> Iterator[None]:
+def clear_end(tool: str) -> Iterator[None]:
     """End the program with the message alone if an error lies in the user's data or settings.
 
     Args:
         tool: Name of the tool for the message.
-        verbose: Whether errors of settings show where they were raised.
     """
     try:
         yield
@@ -107,11 +98,6 @@ def clear_end(tool: str, verbose: bool = False) -> Iterator[None]:
             text = (f"'{error.filename}' is not there; docs/evaluation.md and "
                     'docs/data_preparation.md say where data go')
         sys.exit(f'{tool}: {text}')
-    except Exception as error:
-        text = ' '.join(str(error.args[0] if error.args else error).split())
-        if system_error(error) or verbose or not _SETTING.match(text):
-            raise
-        sys.exit(f'{tool}: a setting of the config is wrong: {text} (--verbose shows where)')
 
 
 def build_runner(config: Config) -> Runner:

@@ -105,7 +105,7 @@ def read_pretrained(folder: str | PathLike) -> tuple[Config, str]:
     if own:
         part['model']['language_model']['name'] = str(language)
     from .building import plain_config
-    return plain_config(part), str(folder / WEIGHTS)
+    return plain_config(part, str(folder / CONFIG)), str(folder / WEIGHTS)
 
 
 def find_pretrained(name: str | PathLike, revision: str | None = None) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine._strategy.fsdp import FSDPStrategy
 from mmengine.dist import (
     barrier,
     broadcast_object_list,
@@ -68,7 +69,7 @@ class ResumableTestLoop(TestLoop):
         if preflight not in ('error', 'warn', 'off'):
             raise ValueError("test_cfg.preflight must be 'error', 'warn' or 'off', got "
                              f'{preflight!r}')
-        self.reason = why_not(dataloader)
+        self.reason = why_not(dataloader) or _why_not_sharded(runner)
         if not self.reason and isinstance(dataloader, dict):
             dataloader = dict(dataloader, batch_sampler=dict(type='glip_mm.RemainingBatches'))
             dataloader.pop('drop_last', None)
@@ -214,6 +215,11 @@ def names_of(sample: Any, classes: tuple[str, ...]) -> tuple[str, ...] | None:
         return tuple(Prompt.from_data_sample(sample).names)
     except (ValueError, TypeError):  # a detector without prompts
         return None
+
+
+def _why_not_sharded(runner: Runner) -> str | None:
+    shared = isinstance(getattr(runner, 'strategy', None), FSDPStrategy)
+    return 'processes that share a sharded model need equally many batches' if shared else None
 
 
 def why_not(dataloader: Any) -> str | None:

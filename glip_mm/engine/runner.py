@@ -99,29 +99,28 @@ def prints_to(logger: logging.Logger) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def building(config: Config) -> Iterator[None]:
+def building(config: Config, hint: str = ' (--verbose shows where)') -> Iterator[None]:
     """Build a part of a config; what its settings make go wrong becomes one message.
 
     Args:
         config: The config; with ``verbose`` in it, the original error is raised.
+        hint: End of the message.
 
     Raises:
         DataError: If the part cannot be built.
     """
     try:
         yield
-    except DataError:
+    except (DataError, OSError):
         raise
-    except (AssertionError, AttributeError, ImportError, IndexError, KeyError, RuntimeError,
-            TypeError, ValueError) as error:
-        unknown = str(error).startswith('Failed to get ')  # of a registry
+    except Exception as error:  # classes raise what they like about a setting
         if config.get('verbose'):
             raise
         reason = ' '.join(str(error.args[0] if error.args else error).split())[:400]
-        if unknown:
+        if reason.startswith('Failed to get '):  # of a registry
             reason = f"no class is called '{reason.removeprefix('Failed to get ')}'"
         raise DataError(f"config '{config.filename or ''}' cannot be built: "
-                        f'{type(error).__name__}: {reason} (--verbose shows where)') from error
+                        f'{type(error).__name__}: {reason}{hint}') from error
 
 
 _Runner: Any = object  # Runner or FlexibleRunner, whichever it is mixed into
@@ -194,6 +193,16 @@ class ScreenMixin(_Runner):
         with prints_to(self.logger):
             return super().build_dataloader(*args, **kwargs)
 
+    def build_optim_wrapper(self, *args: Any) -> Any:
+        """Build the optimizer and its wrapper; see :meth:`build_train_loop`."""
+        with building(self.cfg):
+            return super().build_optim_wrapper(*args)
+
+    def build_param_scheduler(self, *args: Any) -> Any:
+        """Build the schedules; see :meth:`build_train_loop`."""
+        with building(self.cfg):
+            return super().build_param_scheduler(*args)
+
     def build_train_loop(self, *args: Any) -> BaseLoop:
         """Build the loop of training with its data.
 
@@ -230,7 +239,14 @@ class ScreenFlexibleRunner(ScreenMixin, FlexibleRunner):
     """MMEngine's ``FlexibleRunner``, which FSDP and DeepSpeed need, with concise screen output."""
 
     def build_strategy(self, *args: Any, **kwargs: Any) -> BaseStrategy:
-        """Build the strategy, which creates the logger."""
+        """Build the strategy, which creates the logger, and later model and optimizer."""
         strategy = super().build_strategy(*args, **kwargs)
         self._quieten(strategy.logger)
+        prepare = strategy.prepare
+
+        def prepare_clearly(*args: Any, **kwargs: Any) -> Any:
+            with building(self.cfg):
+                return prepare(*args, **kwargs)
+
+        strategy.prepare = prepare_clearly
         return strategy

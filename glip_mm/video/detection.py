@@ -24,6 +24,7 @@ from glip_mm.apis.inferencer import GLIPInferencer
 from glip_mm.apis.result import GroundingResult
 from glip_mm.thresholds import Thresholds
 from glip_mm.visualization import draw_grounding
+from glip_mm_cli.outputs import check_apart
 
 from .reading import Frame, VideoReader
 from .tracking import Tracker
@@ -78,8 +79,10 @@ def detect_video(inferencer: GLIPInferencer, source: str | Path, *, out: str | P
     Raises:
         FileNotFoundError: If there is no such file.
         ImportError: If tracks are wanted and the package is missing.
-        ValueError: If no frame can be used.
+        ValueError: If no frame can be used, or the source is to be written over.
     """
+    for path in filter(None, (out, out_predictions)):
+        check_apart(path, source)
     reader = VideoReader(source, every, ahead=2 * batch_size + 2)
     thresholds = inferencer.thresholds if pred_score_thr is None else Thresholds.of(pred_score_thr)
     tracker = Tracker(reader.rate / every, thresholds.default) if track else None

@@ -125,3 +125,31 @@ def test_ids_on_the_hub(folder, monkeypatch):
     assert asked == [('some/model', 'v1'), ('some/model-1.5', None)]
     with pytest.raises(FileNotFoundError, match='neither a folder nor the id'):
         GLIPInferencer.from_pretrained('no-owner')
+
+
+@pytest.mark.parametrize('key, value, message', [
+    ('model.backbone.base_channels', '\ud800', r"model.backbone.base_channels=.*is no text"),
+    ('model.fusion_neck.num_layers', 10 ** 39, 'model.fusion_neck.num_layers=.*beyond 256'),
+    ('model.fusion_neck.num_layers', 257, 'GLIP_MM_MAX_LAYERS'),
+    ('model.backbone.base_channels', 1 << 21, 'GLIP_MM_MAX_CONFIG_NUMBER'),
+    ('model.backbone.base_channels', 10 ** 400, 'a number of 1329 bits'),
+    ('model.backbone.base_channels', 1 << 14, 'asks for more parameters than .*model.safetensors'),
+    ('model.neck.in_channels.0', -1, 'cannot be built: '),
+    ('model.neck.nobody', 1, 'nobody'),
+    ('model.data_preprocessor.mean.1', {'a': 1}, 'cannot be built: RuntimeError'),
+    ('model.data_preprocessor.mean', [1.] * 7, 'cannot be built: '),
+    ('test_pipeline.1.scale', 'ab', 'cannot be built: TypeError: Scale must be'),
+    ('test_pipeline.1.scale', [1 << 20, 1 << 20], 'cannot be built: '),
+    ('test_pipeline.-1.meta_keys', '7', "cannot be built: .*'img_shape'")])
+def test_impossible_settings_are_one_error_at_loading(folder, tmp_path, key, value, message):
+    bad = shutil.copytree(folder, tmp_path / 'bad')
+    content = json.loads((bad / 'config.json').read_text())
+    *path, last = [int(k) if k.lstrip('-').isdecimal() else k for k in key.split('.')]
+    part = content
+    for each in path:
+        part = part[each]
+    assert isinstance(part, list) or last in part or last in ('nobody', 'num_layers')
+    part[last] = value
+    (bad / 'config.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f'config.json.*{message}'):
+        GLIPInferencer.from_pretrained(bad, device='cpu', show_progress=False)

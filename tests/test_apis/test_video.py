@@ -251,3 +251,12 @@ def test_a_frame_has_no_more_pixels_than_an_image(video, monkeypatch):
         VideoReader(video)
     monkeypatch.setattr('PIL.Image.MAX_IMAGE_PIXELS', SIZE[0] * SIZE[1] // 2)
     assert VideoReader(video).size == SIZE
+
+
+@pytest.mark.parametrize('option', ['out', 'out_predictions'])
+def test_the_source_is_not_written_over(video, tmp_path, option):
+    source = shutil.copy(video, tmp_path / 'a.mp4')
+    before = Path(source).read_bytes()
+    with pytest.raises(ValueError, match='a.mp4.* is read, and would be written over'):
+        detect_video(RedFinder(), source, **{option: source})
+    assert Path(source).read_bytes() == before and os.listdir(tmp_path) == ['a.mp4']

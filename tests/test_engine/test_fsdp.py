@@ -135,7 +135,7 @@ def captions_of_their_own(rank, folder, names):
     model = build_nano(str(folder / 'bert'), backbone=SWIN, in_channels=(48, 96, 192))
     model.language_model.frozen = True
     model.language_model.encoder.requires_grad_(False)
-    fsdp.vectors_for_scalars(model)
+    fsdp.prepare_for_shards(model)
     sharded = FullyShardedDataParallel(
         model, auto_wrap_policy=partial(fsdp.wrap_blocks, names=names), use_orig_params=True,
         device_id=torch.device('cpu'))
@@ -153,6 +153,28 @@ def test_processes_encode_different_numbers_of_captions(tmp_path):
     config = Config.fromfile(CONFIGS / '_base_/strategies/fsdp.py')
     names = config.strategy.model_wrapper.auto_wrap_policy.names
     in_two_processes(captions_of_their_own, tmp_path, names)
+
+
+def chunks_of_their_own(rank, folder, names):
+    model = build_nano(str(folder / 'bert'), backbone=SWIN, in_channels=(48, 96, 192)).eval()
+    model.test_cfg = dict(chunked_size=1, score_thr=0.)
+    sample = data_sample(('cat', ) if rank == 0 else ('cat', 'dog', 'red house'))
+    wanted = predict(model, [image(rank)], [sample])[0].pred_instances.scores
+    fsdp.prepare_for_shards(model)
+    sharded = FullyShardedDataParallel(
+        model, auto_wrap_policy=partial(fsdp.wrap_blocks, names=names), use_orig_params=True,
+        device_id=torch.device('cpu'))
+    data = model.data_preprocessor(dict(inputs=[image(rank)], data_samples=[sample]), False)
+    with torch.no_grad():
+        found = sharded(**data, mode='predict')[0].pred_instances.scores
+    assert len(found) and found.equal(wanted)
+
+
+def test_processes_predict_different_numbers_of_chunks(tmp_path):
+    write_tiny_bert(tmp_path / 'bert')
+    config = Config.fromfile(CONFIGS / '_base_/strategies/fsdp.py')
+    in_two_processes(chunks_of_their_own, tmp_path,
+                     config.strategy.model_wrapper.auto_wrap_policy.names)
 
 
 @pytest.mark.parametrize('strategy, groups', [

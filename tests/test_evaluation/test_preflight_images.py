@@ -1,7 +1,10 @@
 """Images that are missing, turned, of another size or of 16 bits, as a set's loader sees them."""
 
+import base64
+import io
 import json
 import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +195,69 @@ def test_floats_without_a_known_white(tmp_path):
         Image.fromarray(values).save(tmp_path / f'{i}.png', 'TIFF')
     found = look(tmp_path, lambda i: None)
     assert 'nothing says which of them is white' in found.errors[0]
+
+
+def write_shard(path, contents):
+    with tarfile.open(path, 'w') as tar:
+        for i, content in enumerate(contents):
+            row = dict(filename=f'{i}.png', width=WIDTH, height=HEIGHT, grounding=dict(
+                caption='a dog', regions=[dict(bbox=[2, 2, 9, 9], phrase='a dog',
+                                               tokens_positive=[[0, 5]])]))
+            for suffix, data in (('json', json.dumps(row).encode()), ('png', content)):
+                member = tarfile.TarInfo(f'{path.stem}-{i}.{suffix}')
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+
+
+def encoded(size=UPRIGHT):
+    buffer = io.BytesIO()
+    plain(size=size).save(buffer, 'png')
+    return buffer.getvalue()
+
+
+def write_bundle(folder, contents):
+    for name, cell in (('img', lambda i, data: base64.b64encode(data).decode()),
+                       ('hw', lambda i, data: f'{HEIGHT} {WIDTH}'),
+                       ('label', lambda i, data: '[{"class": "cat", "rect": [2, 2, 9, 9]}]')):
+        lines = [f'{i}\t{cell(i, data)}\n' for i, data in enumerate(contents)]
+        starts = np.cumsum([0, *map(len, lines)])[:-1]
+        (folder / f'{name}.tsv').write_text(''.join(lines))
+        (folder / f'{name}.lineidx').write_text(''.join(f'{start}\n' for start in starts))
+    (folder / 'map.json').write_text('{"label_to_idx": {"cat": 1}}')
+    (folder / 'b.yaml').write_text('img: img.tsv\nlabel: label.tsv\nhw: hw.tsv\n'
+                                   'labelmap: map.json\n')
+
+
+@pytest.mark.parametrize('kind', ['tar', 'tsv'])
+@pytest.mark.parametrize('fault, message', [
+    (None, None), (lambda: encoded()[:-30], 'cannot be decoded'),
+    (lambda: b'', 'cannot be decoded'),
+    (lambda: encoded(STORED), 'have another size')])
+def test_images_in_shards_and_bundles(kind, fault, message, tmp_path):
+    good = [encoded()] * 3
+    bad = good if fault is None else [fault(), *good[1:]]
+    if kind == 'tar':
+        write_shard(tmp_path / 'a.tar', good)
+        write_shard(tmp_path / 'b.tar', bad)
+    else:
+        write_bundle(tmp_path, bad)
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        dataset = DATASETS.build(dict(type='GroundingDataset', data_root=str(tmp_path),
+                                      ann_file='*.tar' if kind == 'tar' else 'b.yaml', format=kind,
+                                      pipeline=[dict(type='LoadImage')]))
+    findings = Findings()
+    check_images(datasets_of(dataset)[0], findings)
+    said = findings.errors + findings.warnings
+    assert bool(said) == (fault is not None), said
+    if fault is not None:
+        line, = said
+        assert message in line and ('b.tar/0.png' if kind == 'tar' else 'img.tsv/') in line
+        assert line.startswith(f'{dataset.__class__.__name__}: 1 of') or ' 1 of ' in line
+
+
+def test_the_first_image_of_each_of_many_shards(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_checks, 'PACKED', 1)
+    infos = [dict(img_path=f'{shard}.tar/{i}.png', img_bytes_ref=None)
+             for shard in 'abc' for i in range(9)]
+    some = [info['img_path'] for info in image_checks._some_packed(infos)]
+    assert some[:3] == ['a.tar/0.png', 'b.tar/0.png', 'c.tar/0.png'] and len(set(some)) <= 4

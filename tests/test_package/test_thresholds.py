@@ -1,5 +1,8 @@
 """Score thresholds by name."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from glip_mm.thresholds import Thresholds, thresholds_file
@@ -42,3 +45,12 @@ def test_beside_a_checkpoint(tmp_path):
             Thresholds.beside(checkpoint)
     with pytest.raises(FileNotFoundError, match='none.json'):
         Thresholds.read(tmp_path / 'none.json')
+
+
+@pytest.mark.parametrize('make', [
+    Path.mkdir, os.mkfifo, lambda path: path.symlink_to('gone'),
+    lambda path: path.symlink_to('/dev/zero')])
+def test_what_is_no_file_beside_a_checkpoint_is_said(make, tmp_path):
+    make(thresholds_file(tmp_path / 'a.pth'))
+    with pytest.raises(ValueError, match='a.thresholds.json.*no regular file'):
+        Thresholds.beside(tmp_path / 'a.pth')

@@ -318,6 +318,8 @@ def test_a_bad_checkpoint_is_one_line(toy, script, content, message):
     ('modle = dict()', r"config 'toy_config.py' has no model=dict\(type=...\)"),
     (CONFIG + "model = dict(type='Nothing')", "cannot be built: KeyError: Nothing is not"),
     (CONFIG + "model['depth'] = 3", r"cannot be built: .* unexpected keyword argument 'depth'"),
+    ("model = dict(type='GLIP', nobody=1)", "unexpected keyword argument 'nobody'"),
+    (CONFIG + "optim_wrapper['optimizer']['type'] = 'Nobody'", 'cannot be built: .*Nobody'),
     (CONFIG + "train_dataloader['batch_size'] = 'x'", "cannot be built: .* got batch_size=x"),
     (CONFIG + "train_dataloader['num_workers'] = -1", 'cannot be built: .*non-negative'),
     (CONFIG + "train_cfg['type'] = 'Nobody'", 'cannot be built: .*Only one of `type`'),

@@ -1,6 +1,7 @@
 """Samples of any dataset become pictures and pages."""
 
 import json
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -139,7 +140,10 @@ def test_ignored_boxes_are_grey_and_nameless(data):
 
 
 class Checker(HTMLParser):
-    """Counts tags and collects text; complains where tags are not closed in order."""
+    """Counts tags and collects text; complains about what only a text that became markup gives.
+
+    That is: tags not closed in order, attributes twice or of strange names, code, other documents.
+    """
 
     def __init__(self):
         super().__init__()
@@ -147,6 +151,11 @@ class Checker(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.count[tag] = self.count.get(tag, 0) + 1
+        names = [name for name, _ in attrs]
+        assert len(set(names)) == len(names), attrs
+        assert all(re.fullmatch('(?!on)[a-z][a-z0-9:-]*', name) for name in (tag, *names)), attrs
+        assert tag not in ('script', 'iframe', 'object', 'embed', 'base', 'form'), tag
+        assert not any((value or '').strip().startswith('javascript:') for _, value in attrs)
         self.sources += [value for name, value in attrs if name in ('src', 'href')]
         if tag not in ('img', 'meta', 'br', 'link', 'wbr'):
             self.open.append(tag)
@@ -156,6 +165,19 @@ class Checker(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+
+    def handle_comment(self, data):
+        raise AssertionError(f'a comment: {data}')
+
+    handle_pi = unknown_decl = handle_comment
+
+
+@pytest.mark.parametrize('text', [
+    '<p title="a" onclick="x">b</p>', '<p title="it"s">b</p>', '<a href=" javascript:x">b</a>',
+    '<b><i></b></i>', '<!-- a -->', '<script>x</script>', '<p a a>b</p>', '<?a?>'])
+def test_the_checker_finds_markup_of_names(text):
+    with pytest.raises(AssertionError):
+        Checker().feed(text)
 
 
 def test_page_is_complete_and_needs_nothing_else(data, tmp_path):

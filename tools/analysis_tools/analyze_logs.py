@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.outputs import check_outputs
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -69,7 +70,7 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     end_clearly()
-    make_parser().parse_args()
+    check_outputs(make_parser().parse_args())
 
 import numpy as np
 

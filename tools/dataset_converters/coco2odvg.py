@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.outputs import check_outputs
 
 LABEL_MAPS = {'coco': 'coco2017_label_map.json', 'o365v1': 'o365v1_label_map.json',
               'o365v2': 'o365v2_label_map.json', 'v3det': 'v3det_2023_v1_label_map.json'}
@@ -35,7 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     end_clearly()
-    parse_args()
+    check_outputs(parse_args())
 
 from glip_mm.datasets.converters import coco_records
 from glip_mm.datasets.converters.command import beside, convert

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.outputs import check_apart
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -45,6 +46,7 @@ from glip_mm.datasets.formats.records import records_of, unpacked
 def write_split(opened: OpenFolder, name: str, to: str, out: Path) -> str:
     """Convert a split; return what was read, written and left out."""
     split, stem = unpacked(opened.splits[name], out / 'images'), name or 'all'
+    check_apart(out / f'{stem}.json{"l" * (to == "odvg")}', split.source)
     if to == 'odvg':
         said = convert(records_of(split), out / f'{stem}.jsonl', out / f'{stem}_label_map.json')
     else:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.outputs import check_outputs
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,7 +24,7 @@ def parse_args() -> argparse.Namespace:
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     end_clearly()
-    parse_args()
+    check_outputs(parse_args())
 
 from glip_mm.datasets.converters import mdetr_records
 from glip_mm.datasets.converters.command import beside, convert

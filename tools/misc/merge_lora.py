@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.outputs import check_outputs
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -32,7 +33,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
     end_clearly()
-    parse_args()
+    check_outputs(parse_args())
 
 from glip_mm.checkpoints import (
     merge_adapters,

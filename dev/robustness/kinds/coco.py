@@ -131,7 +131,8 @@ def _box(row: Any, images: dict, names: dict, clip: bool) -> tuple | None:
 
 # ------------------------------------------------- attacks
 
-def _notation(place: Place, content: dict, use: Any) -> tuple[str, bytes]:
+def notation(place: Place, content: dict, use: Any = None) -> tuple[str, bytes]:
+    """Write the content of a file otherwise; return what was done, and the bytes."""
     what = place.rng.choice(['order and more keys', 'ids as texts', 'ids as floats', 'UTF-16',
                              'byte order mark', 'CRLF', 'boxes as texts', 'null area',
                              'backslashes', 'repeated image', 'leading zeros',
@@ -166,7 +167,7 @@ def _attacked(place: Place, content: dict, use: Any) -> tuple[str, bytes, Any]:
     """Return an attack in words, the bytes of the file, and the content it must be read as."""
     rng, drawn = place.rng, place.rng.random()
     if drawn < .25:
-        return *_notation(place, json.loads(json.dumps(content)), use), content
+        return *notation(place, json.loads(json.dumps(content)), use), content
     if drawn < .35:
         cause = rng.choice(sorted(DAMAGE))
         return f'damage: {cause}', DAMAGE[cause](rng, json.dumps(content).encode()), None

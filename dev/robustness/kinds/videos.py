@@ -52,8 +52,13 @@ def _huge(content: bytes) -> bytes:
     return content.replace(size, struct.pack('<2I', 1 << 15, 1 << 15))
 
 
-def make(place: Place) -> Try:
-    """Write a file, and read its frames."""
+def draw(place: Place) -> tuple[str, Path, bool, int, int]:
+    """Write a file.
+
+    Returns:
+        The attack in words, the file, whether it may be refused, and the least and the largest
+        number of frames that are right; 0 for none.
+    """
     rng = place.rng
     suffix = rng.choice(sorted(_KINDS))
     path = place.folder / rng.choice([f'a.{suffix}', f'a b.{suffix}', 'ä.mp4', 'a%02d.mp4'])
@@ -93,16 +98,22 @@ def make(place: Place) -> Try:
             changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
         path.write_bytes(bytes(changed))
     some = what.endswith(('cut off', 'flipped bits'))
+    return what, path, refused, _FRAMES if whole else int(some), _FRAMES if whole or some else 0
+
+
+def make(place: Place) -> Try:
+    """Write a file, and read its frames."""
+    what, path, refused, least, most = draw(place)
 
     def act() -> list[float]:
         from glip_mm.video import VideoReader
         return [float(frame.pixels.mean()) for frame in VideoReader(path)]
 
     def wrong(found: list[float]) -> str | None:
-        if whole:
+        if least == most:
             right = [40. + 20 * i for i in range(_FRAMES)]
             return None if len(found) == _FRAMES and np.allclose(found, right, atol=4) else (
                 f'frames of {found}')
         # those before the damage; nobody can tell which of them are as they were
-        return None if len(found) <= _FRAMES else f'{len(found)} frames'
-    return Try(what, act, wrong if whole or some else None, (str(path), ) if refused else None)
+        return None if len(found) <= most else f'{len(found)} frames'
+    return Try(what, act, wrong if most else None, (str(path), ) if refused else None)

@@ -6,12 +6,13 @@ from .caption_packing import PackCaptions, ReplaceCaption
 from .clip_boxes import ClipBoxes
 from .flip_with_words import FlipWithWords
 from .greenlight import GreenlightSpans
+from .limited_resizing import limit_resizing
 from .load_image import LoadImage
-from .resize_shortest_edge import ResizeShortestEdge
 from .short_side_resize import ShortSideResize
 
 __all__ = [
     'BuildPrompt', 'ClipBoxes', 'FilterPseudoBoxes', 'FlipWithWords', 'GreenlightSpans',
-    'LoadImage', 'PackCaptions', 'ReplaceCaption', 'ResizeShortestEdge',
-    'ShortSideResize'
+    'LoadImage', 'PackCaptions', 'ReplaceCaption', 'ShortSideResize'
 ]
+
+limit_resizing()

@@ -45,6 +45,20 @@ def vectors_for_scalars(model: nn.Module) -> None:
                                                    requires_grad=param.requires_grad))
 
 
+def most_of_all(calls: int) -> int:
+    """Return the largest number of any process: each call of a unit gathers from all of them."""
+    most = torch.tensor(calls, device=get_device())
+    all_reduce(most, 'max')
+    return int(most)
+
+
+def prepare_for_shards(model: nn.Module) -> None:
+    """Give a model parameters that can be sharded, and as many calls in all processes."""
+    vectors_for_scalars(model)
+    if hasattr(model, 'agree_on_calls'):
+        model.agree_on_calls = most_of_all
+
+
 def clip_sharded_grad_norm_(params: Iterable[Tensor], max_norm: float,
                             norm_type: float = 2.0, model: nn.Module | None = None) -> Tensor:
     """Clip sharded gradients by their global norm.
@@ -111,7 +125,7 @@ class GLIPFSDPStrategy(FSDPStrategy):
             self.optim_state_dict_config.offload_to_cpu = False
 
     def _wrap_model(self, model: nn.Module) -> nn.Module:
-        vectors_for_scalars(model)
+        prepare_for_shards(model)
         return super()._wrap_model(model)
 
     def build_optim_wrapper(self, *args: Any, **kwargs: Any) -> OptimWrapper:

@@ -1,8 +1,9 @@
 """Checks of the images of a data set: present, readable, and of the annotated size."""
 
+import os
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from glip_mm.evaluation.tested_datasets import TestedDataset
 from glip_mm.image_decoding import DARK
 
 from .findings import Findings
-from .image_files import ImageFacts, image_facts
+from .image_files import ImageFacts, image_facts, packed_facts
 
 #: Maximum number of images that are looked at, evenly over the set.
 SOUGHT = 100_000
+#: Number of images in shards or bundles that are decoded, besides the first of each file.
+PACKED = 200
 
 _REMEDIES = {
     'missing': 'are missing: check data_root and data_prefix',
@@ -49,13 +52,15 @@ def check_images(dataset: TestedDataset, findings: Findings,
     replaces = getattr(dataset.dataset, 'on_bad', 'stop') == 'replace'
     allowed = getattr(dataset.dataset, 'max_bad', 0.) if replaces else 0.
     infos = [info for info in some_samples(dataset, SOUGHT)
-             if isinstance(info.get('img_path'), str) and '://' not in info['img_path']
-             and 'img_bytes_ref' not in info]
+             if isinstance(info.get('img_path'), str) and '://' not in info['img_path']]
+    packed = packed_facts({info['img_path']: info['img_bytes_ref'] for info in _some_packed(infos)})
+    infos = [info for info in infos
+             if 'img_bytes_ref' not in info or info['img_path'] in packed]
     if not infos:
         return
-    paths = list(dict.fromkeys(info['img_path'] for info in infos))
+    paths = list(dict.fromkeys(info['img_path'] for info in infos if 'img_bytes_ref' not in info))
     # those that are decoded before the time is over are spread over the set
-    files = image_facts(random.Random(0).sample(paths, len(paths)), dataset.name, work_dir)
+    files = packed | image_facts(random.Random(0).sample(paths, len(paths)), dataset.name, work_dir)
     found: dict[str, list[str]] = defaultdict(list)
     loader = _loader(dataset.dataset)
     for info in infos:
@@ -93,6 +98,14 @@ def some_samples(dataset: TestedDataset, count: int) -> Iterator[dict[str, Any]]
             continue
         if isinstance(info, dict):
             yield info
+
+
+def _some_packed(infos: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return samples in shards or bundles: the first of each file, and others evenly."""
+    packed = [info for info in infos if 'img_bytes_ref' in info]
+    first = {os.path.dirname(info['img_path']): info for info in reversed(packed)}
+    spread = [packed[i] for i in _evenly(len(packed), PACKED)]
+    return [*list(first.values())[::-1], *spread]
 
 
 def _evenly(length: int, count: int) -> list[int]:

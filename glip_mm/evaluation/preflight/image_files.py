@@ -3,13 +3,14 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import PIL
+from PIL import Image
 from tqdm import tqdm
 
 from glip_mm.atomic_files import write_atomically
@@ -92,6 +93,35 @@ def image_facts(paths: Iterable[str], name: str, folder: str | Path | None = Non
     return found
 
 
+def packed_facts(images: Mapping[str, Callable[[], bytes]]) -> dict[str, ImageFacts]:
+    """Decode images that are parts of files, one after the other until the time is over.
+
+    Args:
+        images: Name of each -> function that reads it.
+
+    Returns:
+        Facts by name.
+    """
+    end = time.monotonic() + DECODING
+    found: dict[str, ImageFacts] = {}
+    for name, read in images.items():
+        if time.monotonic() > end:
+            break
+        try:
+            with open_image(content := read()) as image:
+                decode_strictly(image)
+            with open_image(content) as image:
+                found[name] = _facts(image)._replace(decoded=True)
+        except Exception as error:  # decoders raise exceptions of any type
+            found[name] = ImageFacts(fault=_reason(error))
+    return found
+
+
+def _facts(image: Image.Image) -> ImageFacts:
+    return ImageFacts(stored_size(image), orientation(image) >= 5,
+                      image.mode if is_deep(image) else '')
+
+
 def _stamp(path: str) -> list[int] | None:
     try:
         found = os.stat(path)
@@ -112,8 +142,7 @@ def _look(path: str) -> ImageFacts:
     try:
         require_regular_file(path)
         with open_image(path) as image:
-            facts = ImageFacts(stored_size(image), orientation(image) >= 5,
-                               image.mode if is_deep(image) else '')
+            facts = _facts(image)
             image_format = image.format
         with open(path, 'rb') as file:
             file.seek(-min(8, os.path.getsize(path)), os.SEEK_END)

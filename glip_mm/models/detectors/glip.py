@@ -1,7 +1,7 @@
 """The GLIP detector: wires image side, text side, fusion and head."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -49,6 +49,10 @@ class GroundingOutput(NamedTuple):
     levels: list[LevelOutput]
     feats: Sequence[Tensor]
     text: TextFeatures
+
+
+def _as_many(calls: int) -> int:
+    return calls
 
 
 @MODELS.register_module()
@@ -105,6 +109,8 @@ class GLIP(BaseDetector):
         self.strict_load = strict_load
         self._first_neck = neck[0] if isinstance(neck, (list, tuple)) else neck or {}
         self._maps_fit = False  # until the first forward pass shows that they do
+        # processes that share the parameters make the same number of calls: see the FSDP strategy
+        self.agree_on_calls: Callable[[int], int] = _as_many
         self.tuning = Tuning(tuning) if tuning else None
         if self.tuning is not None:
             prompt_table = self.tuning.prompt_table(prompt_table)
@@ -432,7 +438,9 @@ class GLIP(BaseDetector):
             feats = self.fusion_neck(feats)[0]
         batch = settings.chunk_batch or chunks_at_once(feats)
         found: list[list[InstanceData]] = [[] for _ in prompts]
-        for start in range(0, len(pairs), batch):
+        starts = list(range(0, len(pairs), batch))
+        for call in range(self.agree_on_calls(len(starts))):
+            start = starts[min(call, len(starts) - 1)]
             images = [image for image, _ in pairs[start:start + batch]]
             chunks = [chunk for _, chunk in pairs[start:start + batch]]
             chunk_feats = [maps_of(x, images) for x in feats]
@@ -442,6 +450,8 @@ class GLIP(BaseDetector):
             levels = self.ground(chunk_feats, text, fused).levels
             sizes = [tuple(batch_data_samples[i].img_shape[:2]) for i in images]
             detections = self.bbox_head.predict(levels, token_map, sizes, settings)
+            if call >= len(starts):  # for the sake of processes that have more
+                continue
             for image, chunk, result in zip(images, chunks, detections):
                 result.labels = chunk.labels.to(result.labels.device,
                                                 non_blocking=True)[result.labels]
