@@ -45,8 +45,8 @@ _SOURCES = ('backend_args', 'file_client_args', 'pretrained', 'checkpoint')
 _NO_CLASS = ('model.tuning', 'optim_wrapper.clip_grad')
 
 #: Keys of numbers of layers; a model is built one after another.
-_COUNTS = re.compile(r'[._](?:layers|blocks|stages|stacks|(?:dy)?convs|fcs|outs|levels|times|depths?)'
-                     r'(?:\[\d+\])*$')
+_COUNTS = re.compile(r'[._](?:layers|blocks|stages|stacks|(?:dy)?convs|fcs|outs|levels|times|'
+                     r'depths?)(?:\[\d+\])*$')
 
 
 def plain_part(config: Mapping[str, Any], source: str) -> dict[str, Any]:

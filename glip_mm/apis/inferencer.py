@@ -11,10 +11,12 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from rich.console import Console
 from rich.progress import Progress
 from torch import nn
+from torch._dynamo import OptimizedModule
 
 from glip_mm.registry import SCOPE
 from glip_mm.text import Prompt
@@ -96,6 +98,11 @@ class GLIPInferencer:
                 raise ValueError(f"weights='{weights}' were given with a built model; load them "
                                  'into it first, or give its config as model')
             self.cfg: Config = found
+            if isinstance(model, OptimizedModule):
+                MMLogger.get_current_instance().warning(
+                    'torch.compile(model) compiles model.forward(), which does not predict: the '
+                    'model is used as it is; model.backbone.compile() compiles the largest part')
+                model = model._orig_mod
             self.model: Any = model if device is None else model.to(device)
         else:
             # importing MMDetection's models takes seconds: only when one must be built

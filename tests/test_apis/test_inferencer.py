@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -362,3 +363,20 @@ def test_a_full_disk_ends_the_run(inferencer, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(module, 'save_image', full)
     with pytest.raises(OSError, match='No space left on device'):
         inferencer(str(pictures), ['cat'], out_dir=tmp_path / 'out')
+
+
+@pytest.mark.parametrize('blank', ['', ' ', '\u200b'])
+def test_a_blank_name_is_warned_of_and_costs_the_others_nothing(inferencer, pictures, logged,
+                                                                blank):
+    found = inferencer(f'{pictures}/0.png', ['red circle', blank], pred_score_thr=0)[0]
+    assert any(f'[{blank!r}] own no token' in text for text in logged)
+    assert set(found.names) == {'red circle'}
+
+
+def test_a_picture_is_not_drawn_over_its_source(inferencer, pictures, tmp_path):
+    (tmp_path / 'vis').mkdir()
+    source = shutil.copy(f'{pictures}/0.png', tmp_path / 'vis' / '0.png')
+    before = Path(source).read_bytes()
+    with pytest.raises(ValueError, match='0.png.* is read, and would be written over'):
+        inferencer(source, ['red circle'], out_dir=tmp_path)
+    assert Path(source).read_bytes() == before

@@ -1,8 +1,13 @@
 """MMEngine's ``compile=True`` compiles ``train_step``: same losses, a compilation for each size."""
 
+import logging
+from copy import deepcopy
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
 
 from .nano import build_nano, data_sample, image
 
@@ -27,3 +32,18 @@ def test_compiled_step_has_the_same_losses(tiny_bert):
     model.train_step = torch.compile(model.train_step, backend='eager')
     for size, losses in zip(sizes, wanted):
         assert step(size) == pytest.approx(losses, rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.__version__ < '2.7', reason='see above')
+def test_a_runner_with_compile_predicts_the_same(tiny_bert):
+    model = build_nano(tiny_bert).eval()
+    model.test_cfg = dict(score_thr=0.)
+    data = dict(inputs=[image(0)], data_samples=[data_sample(('cat', 'dog'))])
+    wanted = model.test_step(deepcopy(data))[0].pred_instances.scores
+    runner = SimpleNamespace(cfg=dict(compile=dict(backend='eager')), model=model,
+                             logger=logging.getLogger())
+    Runner._maybe_compile(runner, 'test_step')  # as Runner.test() calls it
+    assert hasattr(model.test_step, '_torchdynamo_orig_callable')
+    found = model.test_step(deepcopy(data))[0].pred_instances.scores
+    assert len(found) and found.tolist() == pytest.approx(wanted.tolist(), abs=1e-5)

@@ -120,7 +120,8 @@ def _texts(place: Place) -> Try:
     def act() -> tuple[list[str], list[str]]:
         from mmengine.logging import MMLogger
         said: list[str] = []
-        MMLogger.get_current_instance().warning = lambda text, *more: said.append(text % more)
+        MMLogger.get_current_instance().warning = (
+            lambda text, *more: said.append(text % more if more else text))
         result = place.world.kept['inferencer'](picture, names)['predictions'][0]
         return sorted(set(result.names)), said
 
@@ -131,6 +132,7 @@ def _texts(place: Place) -> Try:
         return None if bad is None or found[1] else 'a blank name without a word'
     if bad is None:
         return Try(f'names {names!r:.80}', act, wrong)
+    # published vocabularies have blank names: they are warned of, and cost the others nothing
     refusal = ('texts', ) if type(bad) is int else ('', )
     return Try(f'names {names!r:.80}', act, None if type(bad) is int else wrong, refusal,
                (ValueError, TypeError))

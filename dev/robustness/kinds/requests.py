@@ -88,7 +88,7 @@ def _detect(place: Place) -> Try:
     elif drawn < .65:
         what, content = rng.choice([
             ('too large', b'x' * (1 << 20)), ('a bomb', _bomb()), ('no image', b'x' * 99),
-            ('PostScript', b'%!PS\n(canary) (w) file'), ('an SVG', b'<svg><image href="/x"/></svg>')])
+            ('PostScript', b'%!PS\n(canary) (w) file'), ('SVG', b'<svg><image href="/x"/></svg>')])
         body, named, exact = json.dumps({**fields, 'image': base64.b64encode(content).decode()}
                                         ).encode(), ('', ), False
     else:

@@ -107,8 +107,9 @@ class PromptBatcher:
         return batch
 
     def _warn_without_tokens(self, prompt: Prompt, labels: Sequence[int]) -> None:
+        by_class = prompt.pieces is not None  # where an empty name is one, and no gap
         names = [entity.name for entity in (prompt.entities[i] for i in labels)
-                 if entity != GAP and entity.name not in self._warned]
+                 if (by_class or entity != GAP) and entity.name not in self._warned]
         if names:
             self._warned.update(names)
             MMLogger.get_current_instance().warning(
