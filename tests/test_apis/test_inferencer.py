@@ -2,8 +2,8 @@
 
 import errno
 import json
-import shutil
 import os
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
