@@ -182,8 +182,8 @@ def _attacked(place: Place) -> tuple[str, bytes, Any]:
     row = put(row, path, value)
     marked = isinstance(value, str) and value.startswith('@deep')
     line = dump(row).encode()
-    return f'{path} is {value!r:.40}', line, None if value == '@deepest@' else (
-        put(row, path, [[]]) if marked else row)
+    # a line nested beyond the documented limit is lost as a whole
+    return f'{path} is {value!r:.40}', line, None if marked else row
 
 
 def _float_boxes(part: Any) -> Any:

@@ -89,8 +89,8 @@ def _labels(place: Place) -> Try:
 
 
 def _rows() -> list[dict]:
-    work = next((p.parent for p in Path('run').rglob('labels') if p.is_dir()), Path('run'))
-    return [json.loads(line) for path in sorted((work / 'labels').glob('*.jsonl'))
+    # with --to the run is in a folder within the data set
+    return [json.loads(line) for path in sorted(Path('.').rglob('labels/*.jsonl'))
             for line in path.read_text().splitlines()]
 
 
