@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mmengine.logging import MMLogger
 
+from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.formats.opening import open_folder
 from glip_mm.evaluation.analysis.errors import best_threshold
 from glip_mm.evaluation.analysis.ground_truth import read_ground_truth
@@ -73,7 +74,7 @@ def _detect(inferencer: 'GLIPInferencer', folder: Any, split: str, temporary: Pa
     """Detect the classes of a split in its images."""
     content, images = folder.content(split), folder.image_folder(split, temporary)
     rows, classes = content['images'], folder.classes(split)
-    paths = [str(Path(images, row['file_name'])) for row in rows]
+    paths = [below(images, row['file_name']) for row in rows]
     results = inferencer(paths, list(classes), batch_size=batch_size)
     used = [(row, result) for row, result in zip(rows, results) if result is not None]
     return DatasetResult(

@@ -199,6 +199,9 @@ class _Part:
         rows = {len(self.arrays[k]) for k in ('index', 'counts', 'gt_counts')} | {len(self.records)}
         if len(rows) > 1 or self.arrays['counts'].min(initial=0) < 0:
             raise ValueError('its images do not have one entry each')
+        places = self.arrays['index']
+        if places.dtype != np.int64 or places.min(initial=0) < 0 or places.max(initial=0) >> 31:
+            raise ValueError('index is no positions in a data set')
         for columns, ends in ((_COLUMNS, self.ends), (_TRUTH, self.truth_ends)):
             for name, (dtype, width) in columns.items():
                 values = self.arrays[name]

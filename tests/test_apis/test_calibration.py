@@ -79,3 +79,14 @@ def test_they_are_kept_beside_the_model_and_used(config, checkpoint, annotated, 
     result = again(f'{pictures}/0.png', ['cat', 'bird'])[0]
     assert result.thresholds == found
     assert again(f'{pictures}/0.png', ['cat'], pred_score_thr=.1)[0].thresholds == Thresholds(.1)
+
+
+@pytest.mark.parametrize('name', ['../x.png', '{}/x.png'])
+def test_pictures_elsewhere_are_not_read(annotated, tmp_path, name):
+    shutil.copy(f'{annotated}/1.png', tmp_path / 'x.png')
+    path = tmp_path / 'val' / '_annotations.coco.json'
+    content = json.loads(path.read_text())
+    content['images'][1]['file_name'] = name.format(tmp_path)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match='leads out of'):
+        calibrate(Found(), annotated)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from glip_mm.datasets import GroundingDataset, ZeroShotDataset
 from glip_mm.datasets.bad_sample import BadSample
-from glip_mm.datasets.converters import tsv_records
+from glip_mm.datasets.converters import coco_records, tsv_records
+from glip_mm.datasets.converters.openimages import ImageSizes
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.formats import open_folder
@@ -132,6 +133,18 @@ def test_sizes_are_those_of_images_below(secret):
     assert size_below(secret / 'images', 'good.jpg') == (8, 8)
     for name in ('../x.jpg', str(secret / 'x.jpg'), 'none.jpg', 'a\0b'):
         assert size_below(secret / 'images', name) is None
+
+
+def test_sizes_of_converted_images_are_those_of_images_below(secret):
+    Image.new('RGB', (9, 7)).save(secret / 'x.jpg')
+    for number, name in enumerate(('../x.jpg', str(secret / 'x.jpg'))):
+        (secret / 'c.json').write_text(json.dumps(dict(
+            images=[dict(id=1, file_name='good.jpg'), dict(id=2, file_name=name)],
+            annotations=[dict(id=i, image_id=i, category_id=1, bbox=[1, 1, 5, 5], area=25)
+                         for i in (1, 2)], categories=[dict(id=1, name='cat')])))
+        rows = list(coco_records(secret / 'c.json', images=secret / 'images'))
+        assert [(row['filename'], row['width']) for row in rows] == [('good.jpg', 8)]
+        assert ImageSizes(secret / 'images')(name) is None
 
 
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes')

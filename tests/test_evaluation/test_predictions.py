@@ -168,6 +168,7 @@ def damages():
     yield 'too few rows', change('index', [0])
     yield 'position as text', change('index', ['0', '1'])
     yield 'a position below 0', change('index', [-1, 1])
+    yield 'a position of no data set', change('index', [0, 1 << 40])
     yield 'boxes of five', change('bboxes', np.zeros((4, 5), np.float32))
     yield 'NaN', change('scores', np.full(4, np.nan, np.float32))
     yield 'a label below 0', change('labels', np.full(4, -5, np.int32))

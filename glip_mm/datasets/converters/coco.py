@@ -7,7 +7,7 @@ from pathlib import Path
 from glip_mm.datasets.boxes import fit_box
 from glip_mm.datasets.coco_file import FORMAT, NO_CATEGORY, PLACEHOLDER, placeholder
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.image_size import image_size
+from glip_mm.datasets.image_size import size_below
 from glip_mm.datasets.report import Report
 
 from .box_table import Container, Image, read_container
@@ -115,7 +115,7 @@ def coco_records(ann_file: str | Path, drop_crowd: bool = False, release: Releas
     try:
         container = read_container(
             ann_file, report, progress=progress,
-            sizes=None if images is None else lambda name: image_size(Path(images, name)),
+            sizes=None if images is None else partial(size_below, images),
             corrected=partial(corrected, report=report, release=release, images=images))
         labels, label_map = contiguous_labels(container, report, keeps_group)
     except DataError as error:

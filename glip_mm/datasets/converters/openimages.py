@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO
 from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
 from glip_mm.datasets.coco_file import Placed, plain_number
 from glip_mm.datasets.data_error import DataError
-from glip_mm.datasets.image_size import image_size
+from glip_mm.datasets.image_size import size_below
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
 from glip_mm.image_suffixes import IMAGE_SUFFIXES
 
@@ -44,7 +44,7 @@ class ImageSizes:
     def __call__(self, name: str) -> tuple[int, int] | None:
         """Return ``(width, height)`` of an image as it is loaded; None if it cannot be read."""
         if name not in self.known:
-            size = image_size(self.image_root / name)
+            size = size_below(self.image_root, name)
             if size is None:
                 return None
             self.known[name] = size
