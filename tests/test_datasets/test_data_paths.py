@@ -137,7 +137,7 @@ def test_sizes_are_those_of_images_below(secret):
 
 def test_sizes_of_converted_images_are_those_of_images_below(secret):
     Image.new('RGB', (9, 7)).save(secret / 'x.jpg')
-    for number, name in enumerate(('../x.jpg', str(secret / 'x.jpg'))):
+    for name in ('../x.jpg', str(secret / 'x.jpg')):
         (secret / 'c.json').write_text(json.dumps(dict(
             images=[dict(id=1, file_name='good.jpg'), dict(id=2, file_name=name)],
             annotations=[dict(id=i, image_id=i, category_id=1, bbox=[1, 1, 5, 5], area=25)
