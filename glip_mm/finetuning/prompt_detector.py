@@ -42,6 +42,10 @@ class PromptDetector:
         Returns:
             Detections of each prompt.
         """
+        with self.model.test_cfg.autocast(next(self.model.parameters()).device):
+            return self._detect(index, prompts)
+
+    def _detect(self, index: int, prompts: Sequence[Prompt]) -> list[Prediction]:
         feats, sample = self._encoded(index)
         at_once, found = chunks_at_once(feats), []
         for start in range(0, len(prompts), at_once):

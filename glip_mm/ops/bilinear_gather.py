@@ -104,7 +104,7 @@ def gather_matmul(rows: Tensor, index: Tensor, corner_weight: Tensor, weight: Te
 def sample(rows: Tensor, index: Tensor, corner_weight: Tensor) -> Tensor:
     """Sum rows with weights: ``[R, C]``, ``[p, T, 4]`` twice -> ``[p, T C]``."""
     pieces = F.embedding_bag(index.flatten(0, 1), rows, mode='sum',
-                             per_sample_weights=corner_weight.flatten(0, 1))
+                             per_sample_weights=corner_weight.flatten(0, 1).to(rows.dtype))
     return pieces.view(len(index), -1)
 
 

@@ -16,9 +16,10 @@ from .sampled_deform_conv import sampled_deform_conv2d
 
 def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
                             stride: int, implementation: str | None = None) -> Tensor:
-    """Convolve 3x3 with padding 1 and one deformable group, always in float32.
+    """Convolve 3x3 with padding 1 and one deformable group, in float32 wherever it learns.
 
-    The released models were trained with this operation in float32 under mixed precision.
+    The released models were trained with this operation in float32 under mixed precision. A CPU
+    that predicts under autocast to bfloat16 samples and multiplies in bfloat16 instead.
     With ``p`` an output pixel, ``t`` one of the 9 taps and ``x`` read bilinearly, zero outside,
     ``out[p] = bias + sum_t mask[t, p] * weight[:, :, t] @ x[stride * p + t + offset[t, p]]``.
 
@@ -33,11 +34,16 @@ def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Ten
             :func:`choose_implementation`.
 
     Returns:
-        ``[B, O, h', w']`` in float32; channels last in memory unless MMCV computed it.
+        ``[B, O, h', w']`` in float32, or bfloat16 as above; channels last in memory unless MMCV
+        computed it.
     """
-    with torch.autocast(x.device.type, enabled=False):
-        x, offset, mask = x.float(), offset.float(), mask.float()
-        weight, bias = weight.float(), bias.float()
+    device = x.device.type
+    low = (device == 'cpu' and torch.is_autocast_enabled(device) and not torch.is_grad_enabled()
+           and torch.get_autocast_dtype(device) == torch.bfloat16 and is_fast('deform_conv'))
+    dtype = torch.bfloat16 if low else torch.float32
+    with torch.autocast(device, enabled=False):
+        x, offset, mask = x.to(dtype), offset.float(), mask.float()
+        weight, bias = weight.to(dtype), bias.to(dtype)
         name = implementation or choose_implementation(x, offset, mask, weight, stride)
         return IMPLEMENTATIONS[name](x, offset, mask, weight, bias, stride)
 

@@ -1,7 +1,6 @@
 """Teacher: a trained GLIP that finds in images what it is asked for."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -38,8 +37,11 @@ class Teacher:
             :class:`~glip_mm.apis.images.ImagePipeline`.
         selection: Criteria for boxes to become labels.
         question: What is looked for; default: the phrases of captions.
-        dtype: Data type of autocast, such as ``'bfloat16'``; None: float32.
+        dtype: ``test_cfg.dtype`` of the labelling; default: that of the model's.
         chunked_size: Number of names per prompt; default: that of the model's ``test_cfg``.
+
+    Raises:
+        ValueError: If the model's device cannot compute in ``dtype``.
     """
 
     def __init__(self, model: 'GLIP', pipeline: Any, selection: BoxSelection,
@@ -49,13 +51,13 @@ class Teacher:
         self.selection = selection
         self.pipeline = pipeline
         self.question: Question = question or CaptionPhrases()
-        self.dtype = getattr(torch, dtype) if dtype else None
-        self.device = next(model.parameters()).device
         # nothing below the threshold is wanted, and everything above it
         self.settings = self.model.test_cfg.replace(
             score_thr=min(self.question.least_score(selection), self.model.test_cfg.score_thr),
             iou_threshold=selection.nms_iou, max_per_img=-1,
-            **({} if chunked_size is None else dict(chunked_size=chunked_size)))
+            **{key: value for key, value in dict(chunked_size=chunked_size, dtype=dtype).items()
+               if value is not None})
+        self.settings.autocast(next(model.parameters()).device)  # here it is an error, not a reject
 
     def prepare(self, sample: Sample) -> Ready | Reject:
         """Decode an image and make its prompt; thread-safe."""
@@ -98,12 +100,9 @@ class Teacher:
 
     @torch.no_grad()
     def _label(self, batch: Sequence[Ready]) -> list[dict | Reject]:
-        autocast: Any = nullcontext() if self.dtype is None else torch.autocast(
-            self.device.type, self.dtype)
-        with autocast:
-            found = self.model.test_step(dict(
-                inputs=[ready.data['inputs'] for ready in batch],
-                data_samples=[ready.data['data_samples'] for ready in batch]), self.settings)
+        found = self.model.test_step(dict(
+            inputs=[ready.data['inputs'] for ready in batch],
+            data_samples=[ready.data['data_samples'] for ready in batch]), self.settings)
         return [self._row(ready, sample.pred_instances) for ready, sample in zip(batch, found)]
 
     def _row(self, ready: Ready, found: Any) -> dict | Reject:

@@ -112,6 +112,19 @@ def test_autocast_is_finite_and_close(setting, dtype):
         assert (g.float() - w).abs().max() < 0.05 * w.abs().max()
 
 
+def test_a_prediction_in_bfloat16_is_as_close_as_training(setting):
+    module, visual, text, mask = setting
+    module, visual, text = module.float().eval(), visual.float(), text.float()
+    wanted = module(visual, text, mask)
+    with torch.autocast('cpu', torch.bfloat16):
+        learned = module(visual, text, mask)
+        with torch.no_grad():
+            predicted = module(visual, text, mask)
+    for w, a, b in zip(wanted, learned, predicted):
+        error, low = (a - w).norm() / w.norm(), (b - w).norm() / w.norm()
+        assert 0 < low < 1.5 * error + 1e-3
+
+
 def test_heads_must_divide_width():
     with pytest.raises(ValueError, match='embed_dim 30 is no multiple of num_heads 4'):
         BiAttention(8, 8, embed_dim=30, num_heads=4)

@@ -62,6 +62,19 @@ def test_autocast_is_finite(dtype):
     assert all(o.isfinite().all() for o in out)
 
 
+def test_samples_in_bfloat16_where_nothing_learns():
+    module, x = DyConv(16).branches[1], torch.randn(2, 16, 9, 7)
+    arguments = x, 2 * torch.randn(2, 18, 9, 7), torch.rand(2, 9, 9, 7)
+    wanted = module(*arguments)
+    with torch.autocast('cpu', torch.bfloat16):
+        learned = module(*arguments)
+        with torch.no_grad():
+            predicted = module(*arguments)
+    assert torch.equal(learned, wanted)
+    assert not torch.equal(predicted, wanted)
+    torch.testing.assert_close(predicted, wanted, rtol=0, atol=0.02 * wanted.std().item() + 0.01)
+
+
 @pytest.mark.gpu
 def test_gpu_equals_cpu():
     module = DyConv(16)

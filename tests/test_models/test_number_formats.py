@@ -73,6 +73,27 @@ def test_a_model_in_bfloat16_learns(tiny_bert):
     assert totals[-1] < 0.9 * totals[0]
 
 
+def test_a_prediction_in_bfloat16(tiny_bert):
+    model = build_nano(tiny_bert, **SWIN, test_cfg=dict(score_thr=0.))
+    nn.init.normal_(model.bbox_head.text_projection.weight, std=0.05)
+
+    def found(**settings):
+        settings = model.test_cfg.replace(**settings)
+        data = dict(inputs=[image(0)], data_samples=[data_sample(NAMES)])
+        with torch.no_grad():
+            return model.eval().test_step(data, settings)[0].pred_instances
+
+    plain, low = found(), found(dtype='bfloat16')
+    assert low.scores.dtype == low.bboxes.dtype == torch.float32
+    assert not torch.equal(low.scores, plain.scores)
+    torch.testing.assert_close(low.scores[:20], plain.scores[:20], rtol=0, atol=1e-2)
+    with torch.autocast('cpu', torch.bfloat16):  # of the caller, as MMEngine's test loops have it
+        assert torch.equal(found().scores, low.scores)
+        assert torch.equal(found(dtype='float32').scores, plain.scores)
+    with pytest.raises(ValueError, match="dtype='float16' needs a GPU; on a CPU choose 'bfloat16'"):
+        found(dtype='float16')
+
+
 def test_contrastive_losses_under_autocast(tiny_bert):
     model = build_nano(tiny_bert, contrastive_loss={}, inter_image_loss={}).train()
     with torch.autocast('cpu', torch.bfloat16):

@@ -33,6 +33,7 @@ def test_settings_of_mmdetection_are_understood(tiny_bert):
     (dict(nms=dict(type='nms', iou_threshold=0.5, class_agnostic=True)), 'chunk_merge'),
     (dict(min_bbox_size=2), 'min_bbox_size is not supported'),
     (dict(score_agg='mean'), "score_agg='mean': choose one of"),
+    (dict(dtype='bf16'), "dtype='bf16': choose one of float32, bfloat16, float16, or None"),
     (dict(score_agg=['MEAN']), 'score_agg=.*: choose one of'),
     *((dict({key: value}), f'model.test_cfg.{key}={value!r}: give a whole number from 1 on')
       for key, wrong in dict(nms_pre=(0, None, '1000', 1.5), max_per_img=(0, -7, None, True),

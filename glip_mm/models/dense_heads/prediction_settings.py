@@ -1,10 +1,17 @@
 """Settings of prediction, validated once: the ``test_cfg`` of a detector."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+import torch
+
 from .score_aggregation import AGGREGATIONS
+
+
+#: Values of ``test_cfg.dtype``.
+DTYPES = ('float32', 'bfloat16', 'float16')
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,10 @@ class PredictionSettings:
             of one padded size together, so that a batch finds what its images have alone.
         last_pixel: width of boxes is x2 - x1 + 1 (COCO, ODinW) and not, as in the published
             evaluations of LVIS and Flickr30k alone, x2 - x1.
+        dtype: number format of the network, one of :data:`DTYPES`: its matrix products and, on a
+            CPU, the samples of deformable convolutions and the attention's weights. Weights stay
+            float32; logits, scores and boxes are computed in float32. None: as the caller's
+            autocast has it, without one float32.
 
     Raises:
         ValueError: If a value is impossible.
@@ -59,6 +70,7 @@ class PredictionSettings:
     chunk_merge: ChunkMerge = field(default_factory=ChunkMerge)
     mix_sizes: bool = False
     last_pixel: bool = True
+    dtype: str | None = None
 
     def __post_init__(self) -> None:
         merge = self.chunk_merge
@@ -78,6 +90,9 @@ class PredictionSettings:
         _check_count('chunked_size', self.chunked_size, 'as many as a prompt holds')
         if self.chunk_batch is not None:
             _check_count('chunk_batch', self.chunk_batch, None)
+        if self.dtype is not None and self.dtype not in DTYPES:
+            raise ValueError(f'model.test_cfg.dtype={self.dtype!r}: choose one of '
+                             f"{', '.join(DTYPES)}, or None")
         for name in ('mix_sizes', 'last_pixel'):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f'model.test_cfg.{name}={getattr(self, name)!r}: give True or '
@@ -122,6 +137,20 @@ class PredictionSettings:
     def replace(self, **changes: Any) -> 'PredictionSettings':
         """Return a copy with other values."""
         return replace(self, **changes)
+
+    def autocast(self, device: torch.device) -> AbstractContextManager:
+        """Return the context in which a network predicts in :attr:`dtype`.
+
+        Raises:
+            ValueError: If the device has no instructions for it.
+        """
+        if self.dtype is None:
+            return nullcontext()
+        if self.dtype == 'float16' and device.type == 'cpu':
+            raise ValueError("model.test_cfg.dtype='float16' needs a GPU; on a CPU choose "
+                             "'bfloat16'")
+        return torch.autocast(device.type, getattr(torch, self.dtype),
+                              enabled=self.dtype != 'float32')
 
     @property
     def max_classes(self) -> int | None:

@@ -413,8 +413,10 @@ class GLIP(BaseDetector):
         """
         if hasattr(self.language_model, 'forget_if_changed'):
             self.language_model.forget_if_changed()  # while a GPU has nothing to do yet
-        return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples, rescale,
-                                       settings)
+        settings = settings or self.test_cfg
+        with settings.autocast(batch_inputs.device):
+            return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples,
+                                           rescale, settings)
 
     def predict_from_feats(self, feats: Sequence[Tensor], batch_data_samples: SampleList,
                            rescale: bool = True,

@@ -35,7 +35,8 @@ def tiled_two_way_attention(visual: Tensor, keys: Tensor, key_bias: Tensor, valu
                             dropout: float = 0.) -> tuple[Tensor, Tensor, Tensor]:
     """Let visual tokens read the words, and words the visual tokens.
 
-    Under autocast the matrix products are in its type; scores, softmax and sums are float32.
+    Under autocast the matrix products are in its type, and so are the scores of a prediction in
+    bfloat16. Other scores and all sums are float32.
 
     Args:
         visual: ``[B, N, C]``.
@@ -64,13 +65,16 @@ class _Image:
     """One image of a batch, tile by tile."""
 
     def __init__(self, keys: Tensor, key_bias: Tensor, mask: Tensor, num_heads: int,
-                 dropout: float, seed: int, dtype: torch.dtype) -> None:
+                 dropout: float, seed: int, dtype: torch.dtype, learns: bool = True) -> None:
         self.keys, self.key_bias = keys.to(dtype), key_bias.to(dtype)
         # a GPU would be waited for; there a mask costs less than that
         self.hidden = None if mask.device.type == 'cpu' and bool(mask.all()) else ~mask
         self.num_heads, self.keep, self.seed, self.dtype = num_heads, 1 - dropout, seed, dtype
-        #: of scores and sums
+        #: of sums
         self.wide = torch.promote_types(dtype, torch.float32)
+        #: of scores and what is made of them, rounded by the product that they come from
+        self.score_type = (torch.bfloat16 if dtype == torch.bfloat16 and not learns
+                           else self.wide)
 
     def tiles(self, num_tokens: int) -> Iterator[slice]:
         """Return the ranges of visual tokens of the tiles."""
@@ -82,7 +86,7 @@ class _Image:
     def scores(self, tokens: Tensor) -> Tensor:
         """Compute ``S`` of a tile, ``[n, H L]``."""
         scores = linear(tokens, self.keys, self.key_bias)
-        return scores.to(self.wide).clamp_(-CLAMP, CLAMP)
+        return scores.to(self.score_type).clamp_(-CLAMP, CLAMP)
 
     def word_weights(self, scores: Tensor) -> Tensor:
         """Compute ``P`` before dropout."""
@@ -128,7 +132,8 @@ class _TwoWayAttention(torch.autograd.Function):
         out = torch.empty_like(visual, memory_format=torch.contiguous_format)
         rows: list[tuple[Tensor, Tensor, Tensor]] = []
         for b in range(len(visual)):
-            image = _Image(keys[b], key_bias[b], mask[b], num_heads, dropout, seed + b, dtype)
+            image = _Image(keys[b], key_bias[b], mask[b], num_heads, dropout, seed + b, dtype,
+                           any(ctx.needs_input_grad))
             rows.append(_forward_image(image, visual[b], values[b].to(dtype), constant, out[b]))
         pooled, mass, norm = map(torch.stack, zip(*rows))
         ctx.save_for_backward(visual, keys, key_bias, values, mask, pooled, mass, norm)
@@ -170,10 +175,10 @@ def _forward_image(image: _Image, visual: Tensor, values: Tensor, constant: Tens
 
         new_top = torch.maximum(top, scores.amax(dim=0))
         shrink = (top - new_top).exp_()
-        weights = scores.sub_(new_top).exp_()
-        total = total * shrink + weights.sum(dim=0)
+        weights = scores.sub_(new_top.to(scores.dtype)).exp_()
+        total = total * shrink + weights.sum(dim=0, dtype=image.wide)
         weights = _times(weights, drop_tokens)
-        mass = mass * shrink + weights.sum(dim=0)
+        mass = mass * shrink + weights.sum(dim=0, dtype=image.wide)
         pooled *= shrink[:, None]
         pooled += transposed_product(weights.to(image.dtype), tokens)
         top = new_top
