@@ -86,6 +86,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--chunked-size', '-s', type=int, default=None,
                         help='names in one prompt; -1: as many as the language model takes; '
                         "default: the config's")
+    parser.add_argument('--shortlist', type=int, metavar='K', help='of a long list of names, look '
+                        'for the K alone that a small copy of the image shows best')
     parser.add_argument('--tokens-positive', '-p', type=spans,
                         help='phrases of the caption: for each a list of [begin, end) characters; '
                         '-1: the whole caption is one phrase')
@@ -138,6 +140,7 @@ def detect(args: argparse.Namespace) -> Any:
         custom_entities=args.custom_entities,
         batch_size=args.batch_size,
         chunked_size=args.chunked_size,
+        shortlist=args.shortlist,
         pred_score_thr=thresholds,
         out_dir=args.out_dir,
         no_save_vis=args.no_save_vis,

@@ -41,6 +41,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--chunked-size', '-s', type=int, default=None,
                         help='names in one prompt; -1: as many as the language model takes; '
                         "default: the config's")
+    parser.add_argument('--shortlist', type=int, metavar='K', help='of a long list of names, look '
+                        'for the K alone that a small copy of the image shows best')
     parser.add_argument('--device', help='default: the accelerator if there is one')
     parser.add_argument('--score-thr', nargs='+', metavar='SCORE',
                         help='boxes below are neither drawn nor written: a number, NAME=NUMBER for '
@@ -87,8 +89,8 @@ def main() -> None:
     found = detect_video(
         inferencer, args.video, out=args.out, out_predictions=args.out_predictions,
         pred_score_thr=thresholds, every=args.every, batch_size=args.batch_size,
-        chunked_size=args.chunked_size, negatives=args.negatives, track=args.track,
-        show=window(args.wait_time) if args.show else None)
+        chunked_size=args.chunked_size, shortlist=args.shortlist, negatives=args.negatives,
+        track=args.track, show=window(args.wait_time) if args.show else None)
     counts = ', '.join(f'{count} {name}' for name, count in found.boxes.most_common())
     if not counts:
         counts = f'nothing reached its threshold; the best score was {found.best:.2g}'

@@ -295,6 +295,9 @@ class GLIPInferencer:
                 * ``tile``: width and height in pixels of the tiles that a larger image is looked
                   at in, besides the whole, see :func:`.tiles.merge_views`; default: no tiles;
                 * ``overlap``: share of a tile that its neighbours show, too; default: 0.2;
+                * ``shortlist``: number of names that are looked for at full size, those that a
+                  small copy of the image (of each tile) shows best, or a dict of
+                  ``test_cfg.shortlist``; default: the config's;
                 * ``channel_order``: order of the colours of arrays and tensors, ``'bgr'`` (the
                   default) or ``'rgb'``;
                 * ``recursive``: whether subfolders of a folder are searched, too.
@@ -320,6 +323,7 @@ class GLIPInferencer:
                custom_entities: bool = False, per_image: bool = False, batch_size: int = 1,
                chunked_size: int | None = None, pred_score_thr: Any = None,
                negatives: str | Sequence[str] = (), tile: int | None = None, overlap: float = 0.2,
+               shortlist: int | Mapping[str, Any] | None = None,
                channel_order: str = 'bgr', recursive: bool = False
                ) -> tuple[Failures, Iterator[Found]]:
         """Check the arguments of a call, and return its failures and results."""
@@ -333,12 +337,13 @@ class GLIPInferencer:
         new = [prompt for prompt in dict.fromkeys(asked) if prompt != self._checked]
         warn_of_names(self.model, new)
         self._checked = asked[-1]
+        changes = {name: value for name, value in dict(
+            chunked_size=chunked_size, shortlist=shortlist).items() if value is not None}
         detection = Detection(
             self.pipeline, self._predict, batch_size, channel_order,
             None if tile is None else Tiling(tile, overlap),
             self.thresholds if pred_score_thr is None else Thresholds.of(pred_score_thr),
-            None if chunked_size is None else self.model.test_cfg.replace(
-                chunked_size=chunked_size),
+            self.model.test_cfg.replace(**changes) if changes else None,
             self.segmenter)
         failures = Failures(alone=total == 1)
         pairs = repeat((prompts[0], asked[0])) if total is None else zip(prompts, asked)

@@ -31,6 +31,42 @@ class ChunkMerge:
         _check_count('chunk_merge.max_per_img', self.max_per_img, 'all')
 
 
+@dataclass(frozen=True)
+class Shortlist:
+    """Coarse to fine over a long vocabulary, see :mod:`glip_mm.models.detectors.shortlist`.
+
+    Args:
+        size: names of each image that are looked for at full size.
+        scale: sides of the small copy that picks them, as a share of the image's.
+        chunked_size: names per prompt on the small copy; -1: as many as the token budget holds.
+    """
+
+    size: int = 80
+    scale: float = 0.5
+    chunked_size: int = -1
+
+    def __post_init__(self) -> None:
+        _check_count('shortlist.size', self.size, None)
+        _check_count('shortlist.chunked_size', self.chunked_size, 'as many as a prompt holds')
+        _check_share('shortlist.scale', self.scale)
+        if not self.scale:
+            raise ValueError('model.test_cfg.shortlist.scale=0: give a number above 0, up to 1')
+
+    @classmethod
+    def of(cls, value: 'Shortlist | Mapping[str, Any] | int | None') -> 'Shortlist | None':
+        """Return the setting of ``test_cfg``: a dict, or the size alone; None: no shortlist.
+
+        Raises:
+            ValueError: For an unknown key or an impossible value.
+        """
+        if value is None or isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            return cls(value)
+        _refuse_unknown('shortlist', value, _names(cls))
+        return cls(**value)
+
+
 @dataclass
 class PredictionSettings:
     """Selection of detections and chunking of long vocabularies.
@@ -47,6 +83,8 @@ class PredictionSettings:
         chunked_size: names per prompt of a long vocabulary; -1: as many as the token budget holds.
         chunk_batch: prompts that go through the network together; None: by the GPU's size.
         chunk_merge: merging of the chunks, also as a dict.
+        shortlist: look for the names alone that a small copy of the image shows, a dict of
+            :class:`Shortlist` or the number of names; None: for all.
         mix_sizes: pad the images of a batch to the largest of them. The default is to take those
             of one padded size together, so that a batch finds what its images have alone.
         last_pixel: width of boxes is x2 - x1 + 1 (COCO, ODinW) and not, as in the published
@@ -68,6 +106,7 @@ class PredictionSettings:
     chunked_size: int = -1
     chunk_batch: int | None = None
     chunk_merge: ChunkMerge = field(default_factory=ChunkMerge)
+    shortlist: Shortlist | None = None
     mix_sizes: bool = False
     last_pixel: bool = True
     dtype: str | None = None
@@ -80,6 +119,7 @@ class PredictionSettings:
                                  f"{', '.join(_names(ChunkMerge))}")
             _refuse_unknown('chunk_merge', merge or {}, _names(ChunkMerge))
             object.__setattr__(self, 'chunk_merge', ChunkMerge(**(merge or {})))
+        object.__setattr__(self, 'shortlist', Shortlist.of(self.shortlist))
         if not isinstance(self.score_agg, str) or self.score_agg not in AGGREGATIONS:
             raise ValueError(f'model.test_cfg.score_agg={self.score_agg!r}: choose one of '
                              f'{sorted(AGGREGATIONS)}')

@@ -27,11 +27,13 @@ from glip_mm.ops.matrix_products import speed_up_linear
 from glip_mm.registry import MODELS, SCOPE
 from glip_mm.text import Prompt
 
+from .chunk_loop import ground_chunks
 from .class_text_batch import ClassTextBatcher
 from .contracts import agreed, building, check_maps, check_strides, of_neck, through_neck
 from .gradient_checkpointing import switch_checkpointing
 from .labels import last_labels, present_spans
-from .prompt_batch import PromptBatcher, by_chunk, by_padded_size, chunks_at_once, maps_of
+from .prompt_batch import Chunk, PromptBatcher, by_padded_size
+from .shortlist import shortlisted_chunks
 
 #: Marks a state dict that :meth:`GLIP.load_state_dict` has renamed.
 _ADAPTED = 'glip_mm_adapted'
@@ -399,7 +401,8 @@ class GLIP(BaseDetector):
 
         The image is encoded once; each chunk has its own budget of ``max_per_img`` detections
         and results are concatenated without NMS across chunks, as published, unless
-        ``test_cfg.chunk_merge`` says otherwise.
+        ``test_cfg.chunk_merge`` says otherwise. With ``test_cfg.shortlist`` only the names that a
+        small copy of the image shows are looked for.
 
         Args:
             batch_inputs: images ``[B, 3, h, w]``.
@@ -415,46 +418,36 @@ class GLIP(BaseDetector):
             self.language_model.forget_if_changed()  # while a GPU has nothing to do yet
         settings = settings or self.test_cfg
         with settings.autocast(batch_inputs.device):
+            chunks = None if settings.shortlist is None else shortlisted_chunks(
+                self, batch_inputs, batch_data_samples, settings)
             return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples,
-                                           rescale, settings)
+                                           rescale, settings, chunks)
 
     def predict_from_feats(self, feats: Sequence[Tensor], batch_data_samples: SampleList,
-                           rescale: bool = True,
-                           settings: PredictionSettings | None = None) -> SampleList:
+                           rescale: bool = True, settings: PredictionSettings | None = None,
+                           chunks: Sequence[Sequence[Chunk]] | None = None) -> SampleList:
         """Detect in images that are encoded already, for many prompts to one image.
 
         Args:
             feats: Pyramid of :meth:`extract_feat`, maps ``[B, C, h, w]``.
             batch_data_samples: See :meth:`predict`.
             rescale: See :meth:`predict`.
-            settings: see :meth:`predict`.
+            settings: see :meth:`predict`; a shortlist needs the image and is not made here.
+            chunks: parts of each image's prompt that are looked for; default: all.
 
         Returns:
             See :meth:`predict`.
         """
         settings = settings or self.test_cfg
         prompts = [Prompt.from_data_sample(s) for s in batch_data_samples]
-        pairs = by_chunk([self.prompts.chunks(p, settings.max_classes) for p in prompts])
-        fused = not self.fusion_neck.fuse
-        if fused:  # a tower that reads no words is the same for all chunks
-            feats = self.fusion_neck(feats)[0]
-        batch = settings.chunk_batch or chunks_at_once(feats)
+        if chunks is None:
+            chunks = [self.prompts.chunks(p, settings.max_classes) for p in prompts]
         found: list[list[InstanceData]] = [[] for _ in prompts]
-        starts = list(range(0, len(pairs), batch))
-        for call in range(self.agree_on_calls(len(starts))):
-            start = starts[min(call, len(starts) - 1)]
-            images = [image for image, _ in pairs[start:start + batch]]
-            chunks = [chunk for _, chunk in pairs[start:start + batch]]
-            chunk_feats = [maps_of(x, images) for x in feats]
-            chunk_prompts = [chunk.prompt for chunk in chunks]
-            text = self.encode_text(chunk_prompts)
-            token_map = self.prompts.batch_token_map(chunk_prompts, text.mask)
-            levels = self.ground(chunk_feats, text, fused).levels
-            sizes = [tuple(batch_data_samples[i].img_shape[:2]) for i in images]
-            detections = self.bbox_head.predict(levels, token_map, sizes, settings)
-            if call >= len(starts):  # for the sake of processes that have more
-                continue
-            for image, chunk, result in zip(images, chunks, detections):
+        for grounded in ground_chunks(self, feats, chunks, settings.chunk_batch):
+            sizes = [tuple(batch_data_samples[i].img_shape[:2]) for i in grounded.images]
+            detections = self.bbox_head.predict(grounded.levels, grounded.token_map, sizes,
+                                                settings)
+            for image, chunk, result in zip(grounded.images, grounded.chunks, detections):
                 result.labels = chunk.labels.to(result.labels.device,
                                                 non_blocking=True)[result.labels]
                 found[image].append(result)
@@ -475,7 +468,8 @@ class GLIP(BaseDetector):
             result.bboxes = to_half_open(result.bboxes)
         if not settings.last_pixel:
             result.bboxes = to_inclusive(result.bboxes)
-        result.label_names = [prompt.names[i] for i in result.labels.tolist()]
+        names = prompt.names  # once: a list of the whole vocabulary
+        result.label_names = [names[i] for i in result.labels.tolist()]
         return result
 
     # ---------------------------------------------------------------- checkpoints
