@@ -79,7 +79,7 @@ class GroundingResult:
         labels = found.labels.cpu().numpy().astype(np.int64)
         shape = sample.get('ori_shape')
         return cls(found.bboxes.float().cpu().numpy(), found.scores.float().cpu().numpy(), labels,
-                   [names[label] for label in labels], prompt, sample.get('img_path'),
+                   [names[label] for label in labels.tolist()], prompt, sample.get('img_path'),
                    None if shape is None else (int(shape[1]), int(shape[0])))
 
     def select(self, score_thr: float = 0.0, top_k: int | None = None,

@@ -316,3 +316,22 @@ def test_the_number_of_chunks_at_once_depends_on_no_other_process(monkeypatch):
                         lambda device: SimpleNamespace(total_memory=16 << 30))
     # 16 copies of 10 MB each
     assert chunks_at_once(feats) == (4 << 30) // (16 * 256 * 100 * 100 * 4) == 26
+
+
+def test_a_long_vocabulary_costs_no_list_of_names_for_each_detection(eager, monkeypatch):
+    names = tuple(f'thing number {i}' for i in range(60))
+    eager.test_cfg = eager.test_cfg.replace(chunked_size=4)
+    compared, listed = [], []
+    compare, list_names = eager.language_model.forget_if_changed, Prompt.names.fget
+    monkeypatch.setattr(eager.language_model, 'forget_if_changed',
+                        lambda *args, **kwargs: (compared.append(1), compare(*args, **kwargs)))
+    monkeypatch.setattr(Prompt, 'names',
+                        property(lambda self: (listed.append(1), list_names(self))[1]))
+    found = predict(eager, [image()], [data_sample(names)])[0].pred_instances
+    assert len(found) > 100 and len(listed) == len(compared) == 1
+    assert found.label_names == [names[label] for label in found.labels]
+    # weights that change between two predictions are noticed all the same
+    embeddings = eager.language_model.encoder.embeddings.word_embeddings.weight
+    embeddings.data.copy_(embeddings.flip(0))
+    other = predict(eager, [image()], [data_sample(names)])[0].pred_instances
+    assert len(other) != len(found) or not torch.equal(other.scores, found.scores)

@@ -1,5 +1,6 @@
 """The GLIP detector: wires image side, text side, fusion and head."""
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -414,10 +415,10 @@ class GLIP(BaseDetector):
             The samples with ``pred_instances``: ``bboxes`` (MMDetection's xyxy), ``scores``,
             ``labels`` (index in the prompt) and ``label_names``, best first.
         """
-        if hasattr(self.language_model, 'forget_if_changed'):
-            self.language_model.forget_if_changed()  # while a GPU has nothing to do yet
         settings = settings or self.test_cfg
-        with settings.autocast(batch_inputs.device):
+        # of the texts, while a GPU has nothing to do yet, and not at each chunk
+        unchanging = getattr(self.language_model, 'unchanging', contextlib.nullcontext)
+        with unchanging(), settings.autocast(batch_inputs.device):
             chunks = None if settings.shortlist is None else shortlisted_chunks(
                 self, batch_inputs, batch_data_samples, settings)
             return self.predict_from_feats(self.extract_feat(batch_inputs), batch_data_samples,

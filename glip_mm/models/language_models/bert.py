@@ -1,7 +1,9 @@
 """BERT-family tokenizer and encoder."""
 
+import contextlib
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from .text_features import AGGREGATES, TextFeatures, TokenBatch
 #: Values of each tensor that are compared with those of earlier, see
 #: :meth:`BertLanguageModel.forget_if_changed`.
 SAMPLED_VALUES = 64
+#: The language model of :meth:`BertLanguageModel.unchanging`, in this thread.
+_UNCHANGING: ContextVar[Any] = ContextVar('_UNCHANGING', default=None)
 # a tokenizer changes its own settings from call to call, and fails if two threads do so at once
 _tokenizing = threading.Lock()
 
@@ -203,6 +207,21 @@ class BertLanguageModel(BaseModule):
             self.clear_cache()
             self._versions = versions
 
+    @contextlib.contextmanager
+    def unchanging(self) -> Iterator[None]:
+        """Compare the weights once, and not again at each text inside the context.
+
+        For a prediction in many chunks. Weights are taken to stay as they are in this thread; what
+        other threads see does not change.
+        """
+        if _UNCHANGING.get() is not self:
+            self.forget_if_changed()
+        token = _UNCHANGING.set(self)
+        try:
+            yield
+        finally:
+            _UNCHANGING.reset(token)
+
     def _apply(self, fn, *args, **kwargs):
         # moving or casting the model invalidates what it computed before
         if hasattr(self, '_cache'):
@@ -348,8 +367,10 @@ class BertLanguageModel(BaseModule):
         texts beside it, and a resumed training, which meets a text in another batch for the first
         time, would differ from one that was not interrupted.
         """
-        on_cpu = next(self.encoder.parameters()).device.type == 'cpu'
-        self.forget_if_changed(read=on_cpu)  # elsewhere once for each image, by the detector
+        if _UNCHANGING.get() is not self:
+            # a read waits for a GPU: there, the detector compares values, once for each image
+            on_cpu = next(self.encoder.parameters()).device.type == 'cpu'
+            self.forget_if_changed(read=on_cpu)
         found: dict[str, Tensor] = {}
         for text in texts:
             key: Hashable = (aggregate, text)
