@@ -11,10 +11,12 @@ Example:
 """
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 
@@ -27,8 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     ap.add_argument('config', help='config whose first metric is LVISFixedAPMetric')
     ap.add_argument('checkpoint')
     ap.add_argument('--picture', help='file of the curve, .svg or .png')
-    ap.add_argument('--every', type=int, default=1, metavar='N', help='test every N-th batch and '
-                    'its annotations alone')
+    ap.add_argument('--images', type=int, metavar='N', help='test the first N images alone')
     clock = parts.add_parser('time', help='seconds of a published architecture')
     clock.add_argument('--model', choices=['glip_t_a', 'glip_t_b', 'glip_l'], default='glip_t_b')
     clock.add_argument('--size', nargs=2, type=int, default=[800, 1333],
@@ -90,32 +91,44 @@ def measure_ap(args: argparse.Namespace) -> list[tuple[Shortlist | None, dict[st
     from glip_mm.registry import METRICS as REGISTRY
     config = Config.fromfile(args.config)
     model = build_model(config, args.checkpoint).eval()
-    with DefaultScope.overwrite_default_scope(config.default_scope):
-        config.test_dataloader.update(num_workers=0, persistent_workers=False)
+    evaluator = config.test_evaluator
+    rule = dict(evaluator[0] if isinstance(evaluator, list) else evaluator)
+    config.test_dataloader.update(num_workers=0, persistent_workers=False)
+    config.test_dataloader.dataset.indices = args.images
+    with DefaultScope.overwrite_default_scope(config.default_scope), TemporaryDirectory() as folder:
         loader = Runner.build_dataloader(config.test_dataloader)
-        evaluator = config.test_evaluator
-        rule = evaluator[0] if isinstance(evaluator, list) else evaluator
+        data = loader.dataset
+        if args.images is not None:
+            rule['ann_file'] = annotations_of(
+                rule['ann_file'], {data.get_data_info(i)['img_id'] for i in range(len(data))},
+                folder)
         found: list[tuple[Shortlist | None, Any, list[float]]] = [
             (setting, REGISTRY.build(rule), []) for setting in shortlists(args)]
-    images = 0
-    for number, data in enumerate(tqdm(loader, unit='batch')):
-        if number % args.every:
-            continue
-        images += len(data['inputs'])
+    for batch in tqdm(loader, unit='batch'):
         for shortlist, metric, seconds in found:
-            metric.dataset_meta = loader.dataset.metainfo
+            metric.dataset_meta = data.metainfo
             settings: PredictionSettings = model.test_cfg.replace(shortlist=shortlist)
             start = time.process_time()
             with torch.no_grad():
-                results = model.test_step(dict(data), settings)
+                results = model.test_step(dict(batch), settings)
             seconds.append(time.process_time() - start)
             metric.process({}, [sample.to_dict() for sample in results])
     table = []
     for shortlist, metric, seconds in found:
-        values = metric.evaluate(images)
+        values = metric.evaluate(len(data))
         row = {name: 100 * values[f'{metric.prefix}/{name}'] for name in METRICS}
-        table.append((shortlist, dict(row, cpu=sum(seconds) / images)))
+        table.append((shortlist, dict(row, cpu=sum(seconds) / len(data))))
     return table
+
+
+def annotations_of(path: str, images: set[int], folder: str) -> str:
+    """Write the annotations of some images of an LVIS file to a folder, and return the path."""
+    content = json.loads(Path(path).read_text(encoding='utf-8'))
+    content['images'] = [row for row in content['images'] if row['id'] in images]
+    content['annotations'] = [row for row in content['annotations'] if row['image_id'] in images]
+    part = Path(folder, 'part.json')
+    part.write_text(json.dumps(content), encoding='utf-8')
+    return str(part)
 
 
 def draw(table: list[tuple[Shortlist | None, dict[str, float]]], path: str | Path) -> None:
@@ -166,9 +179,9 @@ def measure_time(args: argparse.Namespace) -> Iterator[tuple[Shortlist | None, f
         yield shortlist, *seconds_of(runner)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    args = make_parser().parse_args()
+    args = make_parser().parse_args(argv)
     try:
         if args.part == 'time':
             print('| K | scale | seconds | CPU seconds | CPU ratio |\n' + '| --- ' * 5 + '|')

@@ -138,6 +138,24 @@ def test_chunked_size_is_for_one_call(inferencer, pictures):
     assert_same(one(inferencer, image, NAMES), whole)
 
 
+def test_a_shortlist_is_for_one_call(inferencer, pictures):
+    image = f'{pictures}/0.png'
+    names = [f'thing {i}' for i in range(9)]
+    whole = one(inferencer, image, names)
+    short = one(inferencer, image, names, shortlist=3)
+    assert len(set(whole.labels)) > 3 == len(set(short.labels))
+    assert short.names == [names[label] for label in short.labels]
+    alone = one(inferencer, image, [names[label] for label in sorted(set(short.labels))])
+    assert short.names == alone.names
+    np.testing.assert_allclose(short.scores, alone.scores, atol=1e-6)
+    assert_same(one(inferencer, image, names, shortlist=dict(size=9, scale=0.5)), whole)
+    tiles = one(inferencer, image, names, shortlist=3, tile=64)  # each tile has its own
+    assert len(set(tiles.labels)) >= 3 and tiles.names == [names[i] for i in tiles.labels]
+    assert_same(one(inferencer, image, names), whole)
+    with pytest.raises(ValueError, match='shortlist.size=0'):
+        inferencer(image, names, shortlist=0)
+
+
 def test_prompt_is_encoded_once(config, checkpoint, pictures):
     inferencer = GLIPInferencer(config, checkpoint, device='cpu', show_progress=False)
     calls = []

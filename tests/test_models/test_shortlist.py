@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from glip_mm.models.dense_heads import PredictionSettings, Shortlist
 from glip_mm.models.detectors.shortlist import small_copies
+from glip_mm.registry import MODELS
 
 from .nano import build_nano, data_sample, image, predict
 
@@ -95,6 +97,19 @@ def test_captions_are_taken_whole(model):
     model.test_cfg = model.test_cfg.replace(shortlist=1)
     caption, names = (s.pred_instances for s in predict(model, [image(), image()], samples))
     assert set(caption.label_names) == {'a cat', 'a red table'} and len(set(names.label_names)) == 1
+
+
+def test_each_view_of_test_time_augmentation_has_its_own_names(model):
+    small, large = image(1), image(2, (96, 128))
+    samples = [data_sample(NAMES, size=x.shape[1:], scale=x.shape[1:]) for x in (small, large)]
+    alone = [found_by(model, [x], shortlist=3)[0] for x in (small, large)]
+    with DefaultScope.overwrite_default_scope('glip_mm'):
+        views = MODELS.build(dict(type='GLIPTTAModel', module=model)).eval()
+    with torch.no_grad():
+        merged = views.test_step(dict(inputs=[[small], [large]], data_samples=[
+            [one] for one in samples]))[0].pred_instances
+    assert set(merged.labels.tolist()) == {i for one in alone for i in one.labels.tolist()}
+    assert merged.label_names == [NAMES[i] for i in merged.labels]
 
 
 def test_small_copies_are_padded_as_a_loader_pads():
