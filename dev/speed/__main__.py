@@ -71,6 +71,10 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
 from glip_mm.compat import apply_all
 
 apply_all()
+
+from .port import mend_port
+
+mend_port()
 import torch
 from mmengine.logging import MMLogger
 from tqdm import tqdm

@@ -52,7 +52,8 @@ def write_json(path: str, record: dict[str, Any]) -> None:
     write_atomically(path, (json.dumps(record, indent=2) + '\n').encode())
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Format a Markdown table."""
     lines = ['| ' + ' | '.join(header) + ' |', '| ' + ' | '.join('---' for _ in header) + ' |']
     return '\n'.join(lines + ['| ' + ' | '.join(row) + ' |' for row in rows])
 
@@ -87,7 +88,7 @@ def time_table(results: Sequence[dict[str, Any]]) -> str:
         rows.append([*name, _seconds(ours), _seconds(theirs), _ratio(ratio.get('seconds', {})),
                      _ratio(ratio.get('cpu_seconds', {})), _mebibytes(ours), _mebibytes(theirs),
                      f'{memory:.2f}' if memory else ''])
-    return _table(('model', 'work', 'glip_mm, s', 'MMDetection, s', 'times as fast',
+    return table(('model', 'work', 'glip_mm, s', 'MMDetection, s', 'times as fast',
                    'by CPU time', 'glip_mm, MiB', 'MMDetection, MiB', 'times less'), rows)
 
 
@@ -100,7 +101,7 @@ def stage_table(results: Sequence[dict[str, Any]]) -> str:
                 rows += [[r['model'], r['profiled'], name, clock,
                           *(f'{side[key][s]:.3g}' for s in STAGES)]
                          for clock, key in (('wall', 'stages'), ('CPU', 'cpu_stages'))]
-    return _table(('model', 'work', 'side', 'seconds', *STAGES), rows) if rows else ''
+    return table(('model', 'work', 'side', 'seconds', *STAGES), rows) if rows else ''
 
 
 def cost_table(results: Sequence[dict[str, Any]]) -> str:
@@ -113,7 +114,7 @@ def cost_table(results: Sequence[dict[str, Any]]) -> str:
                 rows.append([r['model'], r['profiled'], name, f"{costs['flops'] / 1e9:,.0f}",
                              f"{costs['bytes'] / 1e9:,.1f}", f"{costs['seconds']:.3g}",
                              f"{costs['roofline']:.0%}", f"{costs['matrix_share']:.0%}"])
-    return _table(('model', 'work', 'side', 'GFLOP', 'GB moved by operations', 'seconds',
+    return table(('model', 'work', 'side', 'GFLOP', 'GB moved by operations', 'seconds',
                    'of the roofline', 'of the matrix ceiling'), rows) if rows else ''
 
 
@@ -135,8 +136,8 @@ def markdown(record: dict[str, Any]) -> str:
         'one run adds, of the peak of the process (without the runs before it). '
         f"Ceilings measured here: {ceilings['flops'] / 1e9:,.0f} GFLOP/s (matrix product), "
         f"{ceilings['bytes'] / 1e9:,.1f} GB/s (copy)."]
-    for table in (time_table, stage_table, cost_table):
-        text = table(record['results'])
+    for part in (time_table, stage_table, cost_table):
+        text = part(record['results'])
         lines += ['', text] if text else []
     return '\n'.join(lines)
 
@@ -154,4 +155,4 @@ def against(record: dict[str, Any], other: dict[str, Any]) -> str:
             continue
         a, b = (x['sides']['ours']['seconds']['median'] for x in (old, r))
         rows.append([r['model'], r['title'], f'{a:.3g}', f'{b:.3g}', f'{a / b:.2f}'])
-    return _table(('model', 'work', 'before, s', 'now, s', 'times as fast'), rows)
+    return table(('model', 'work', 'before, s', 'now, s', 'times as fast'), rows)

@@ -57,7 +57,8 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from glip_mm.atomic_files import write_atomically
-from glip_mm.ops import triton_deform_conv as kernels
+
+from . import triton_dcn as kernels
 
 
 class Usage(NamedTuple):

@@ -15,6 +15,7 @@ from .agreement import check, loosest
 from .cases import CHUNK, Case, vocabulary
 from .ceilings import count_costs
 from .memory import peak_of
+from .port import choose_deform_conv
 from .running import Runner
 from .sides import (
     ROOT,
@@ -32,6 +33,9 @@ from .weights import calibrate
 PROBED = 4 * CHUNK
 #: Number of names of a long vocabulary to compare before it is timed: two prompts.
 CHECKED = 2 * CHUNK
+#: Number of images of a batch to compare.
+CHECKED_IMAGES = 2
+SIDES = ('ours', 'theirs')
 EXTRAS = ('stages', 'costs', 'memory')
 
 
@@ -49,6 +53,8 @@ class Settings(NamedTuple):
         cold_text: Whether to encode prompts anew in every run.
         skip: Measurements of ``EXTRAS`` to leave out.
         their_dtype: Precision of MMDetection's model; default: as ours.
+        check_dtype: Precision in which both must agree before they are timed; default: as timed.
+        memory_here: Whether to measure memory in this process, which has both models' weights.
     """
 
     runs: int = 5
@@ -61,6 +67,8 @@ class Settings(NamedTuple):
     cold_text: bool = False
     skip: Sequence[str] = ()
     their_dtype: str | None = None
+    check_dtype: str | None = None
+    memory_here: bool = False
 
     def dtype_of(self, side: str) -> str:
         """Return the precision of one side."""
@@ -89,6 +97,7 @@ class Session:
             if not settings.ours_only and only != 'ours':
                 config = our_config(model, language, nano=settings.nano, **kwargs)
                 self.sides['theirs'] = build_theirs(self.ours, config, language, **kwargs)
+                self.deform_conv = choose_deform_conv(self.sides['theirs'])
         for side in self.sides.values():
             side.to(settings.device)
         self.count_tokens = self.ours.language_model.count_tokens
@@ -110,10 +119,10 @@ class Session:
             dict(inputs=runner.images, data_samples=[sample]), False)
         return calibrate(self.ours, data['inputs'], data['data_samples'])
 
-    def runner(self, side: str, case: Case) -> Runner:
-        """Make the runner of one side."""
+    def runner(self, side: str, case: Case, dtype: str | None = None) -> Runner:
+        """Make the runner of one side; its precision is that of the settings by default."""
         return Runner(self.sides[side], case, self.count_tokens, self.settings.device,
-                      self.settings.dtype_of(side), cold_text=self.settings.cold_text,
+                      dtype or self.settings.dtype_of(side), cold_text=self.settings.cold_text,
                       inclusive_boxes=side == 'theirs',
                       one_at_a_time=side == 'theirs' and case.chunked_size > 0)
 
@@ -141,9 +150,12 @@ class Session:
             size=list(case.size), bias=bias,
             profiled=(probe if case.work == 'lvis1203' else case).title(), sides={})
         if 'theirs' in self.sides:
-            small = case._replace(names=min(case.names, CHECKED))
-            record['agreement'] = check(self.runner('ours', small), self.runner('theirs', small),
-                                        loosest(settings.dtype, settings.dtype_of('theirs')))
+            small = case._replace(names=min(case.names, CHECKED),
+                                  batch=min(case.batch, CHECKED_IMAGES))
+            dtypes = [settings.check_dtype or settings.dtype_of(side) for side in SIDES]
+            record['their_deform_conv'] = self.deform_conv
+            record['agreement'] = check(*map(self.runner, SIDES, (small, small), dtypes),
+                                        loosest(*dtypes))
             tick('agreement')
         runners = {side: self.runner(side, case) for side in self.sides}
         times = interleave(runners, settings.runs, settings.warmup, lambda: tick('run'))
@@ -181,6 +193,8 @@ class Session:
         runner.forget()
 
     def _memory(self, side: str, case: Case, bias: float) -> dict[str, Any]:
+        if self.settings.memory_here:
+            return peak_of(self.runner(side, case))
         order = json.dumps(dict(model=self.model, side=side, case=case._asdict(), bias=bias,
                                 threads=torch.get_num_threads(),
                                 settings=self.settings._asdict()))
@@ -217,8 +231,8 @@ def _counter(tokenizer: Any) -> Callable[[Sequence[str]], list[int]]:
 def _ratios(times: dict[str, list[Took]], sides: dict[str, dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, index in (('seconds', 0), ('cpu_seconds', 1)):
-        found[name] = ratios(*([t[index] for t in times[side]] for side in ('ours', 'theirs')))
-    memory = [sides[side].get('memory') for side in ('ours', 'theirs')]
+        found[name] = ratios(*([t[index] for t in times[side]] for side in SIDES))
+    memory = [sides[side].get('memory') for side in SIDES]
     if all(memory) and memory[0]['run'] > 0:
         found['memory'] = memory[1]['run'] / memory[0]['run']
     return found

@@ -6,13 +6,13 @@ The plain formula stays in the code, as the reference of the tests and for compa
 
     with plain('fusion'):
         model.test_step(data)
-
-What nobody has measured yet is off unless it is asked for: ``GLIP_MM_FAST=triton_deform_conv``.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from torch import nn
 
 #: Name -> the module that holds the fast path.
 FAST_PATHS = dict(
@@ -22,9 +22,6 @@ FAST_PATHS = dict(
     window_attention='window_attention.py',
 )
 
-#: The same for those that are used only if ``GLIP_MM_FAST`` names them.
-OPT_IN = dict(triton_deform_conv='triton_deform_conv.py')
-
 
 def _named(names: set[str]) -> set[str]:
     unknown = names - set(FAST_PATHS) - {'all'}
@@ -33,26 +30,16 @@ def _named(names: set[str]) -> set[str]:
                          f"{sorted(FAST_PATHS)}, or 'all'")
     return set(FAST_PATHS) if 'all' in names else names
 
+#: Packages whose layers take fast paths. A module of a class from elsewhere is its author's, with
+#: all that it holds.
+LIBRARIES = ('glip_mm', 'mmcv', 'mmdet', 'mmengine', 'peft', 'torch', 'transformers')
 
-def _chosen(names: set[str]) -> set[str]:
-    unknown = names - set(OPT_IN)
-    if unknown:
-        raise ValueError(f'GLIP_MM_FAST names {sorted(unknown)}; it can name {sorted(OPT_IN)}, '
-                         'everything else is on by itself')
-    return names
-
-
-def _listed(variable: str) -> set[str]:
-    return set(filter(None, os.environ.get(variable, '').split(',')))
-
-
-_plain = _named(_listed('GLIP_MM_PLAIN'))
-_fast = _chosen(_listed('GLIP_MM_FAST'))
+_plain = _named(set(filter(None, os.environ.get('GLIP_MM_PLAIN', '').split(','))))
 
 
 def is_fast(name: str) -> bool:
     """Return True if a fast path is to be used."""
-    return name in _fast if name in OPT_IN else name not in _plain
+    return name not in _plain
 
 
 @contextmanager
@@ -71,3 +58,19 @@ def plain(*names: str) -> Iterator[None]:
         yield
     finally:
         _plain.difference_update(added)
+
+
+def library_modules(module: nn.Module) -> Iterator[nn.Module]:
+    """Iterate over a module and all that it holds, but for modules of other packages' classes.
+
+    Args:
+        module: Any module; its own class may be of any package.
+
+    Yields:
+        The module and its parts, without those of classes outside :data:`LIBRARIES` and without
+        the parts of these.
+    """
+    yield module
+    for child in module.children():
+        if type(child).__module__.partition('.')[0] in LIBRARIES:
+            yield from library_modules(child)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from mmcv.cnn.bricks.wrappers import Linear as MMCVLinear
 from torch import Tensor, nn
 
-from .fast_paths import is_fast
+from .fast_paths import is_fast, library_modules
 
 #: With fewer rows the call costs more than the product.
 MIN_ROWS = 32
@@ -74,20 +74,31 @@ def _forward(layer: nn.Linear, x: Tensor) -> Tensor:
 
 
 def speed_up_linear(module: nn.Module) -> nn.Module:
-    """Let every ``nn.Linear`` of a module multiply by :func:`linear`.
+    """Let the ``nn.Linear`` of a module multiply by :func:`linear`.
 
     Names and types stay as they are, so that whatever replaces ``nn.Linear`` (quantisation,
-    adapters) finds them; MMCV's own, a workaround for a PyTorch long past, become ``nn.Linear``.
+    adapters) finds them. For the same reason MMCV's own, a workaround for a PyTorch long past, are
+    replaced by an ``nn.Linear`` that has their parameters.
 
     Args:
-        module: Any module; changed in place.
+        module: Any module, changed in place, but for parts of other packages' classes: see
+            :func:`.fast_paths.library_modules`.
 
     Returns:
         The module.
     """
-    for child in module.modules():
-        if isinstance(child, nn.Linear) and type(child) in (nn.Linear, MMCVLinear):
-            child.__class__ = nn.Linear
-            # a partial function can be pickled, a method of another name not
-            child.forward = partial(_forward, child)  # type: ignore[method-assign]
+    for parent in list(library_modules(module)):
+        for name, child in parent.named_children():
+            if type(child) is MMCVLinear:
+                child = _without_mmcv(child)
+                setattr(parent, name, child)
+            if type(child) is nn.Linear:
+                # a partial function can be pickled, a method of another name not
+                child.forward = partial(_forward, child)  # type: ignore[method-assign]
     return module
+
+
+def _without_mmcv(layer: nn.Linear) -> nn.Linear:
+    plain = nn.Linear(layer.in_features, layer.out_features, device='meta')
+    plain.weight, plain.bias = layer.weight, layer.bias
+    return plain.train(layer.training)

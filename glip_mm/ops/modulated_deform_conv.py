@@ -1,12 +1,9 @@
 """Modulated deformable convolution (DCNv2): one interface, its implementations side by side."""
 
 from collections.abc import Callable
-from functools import cache
-from types import ModuleType
 
 import torch
 from mmcv.ops import modulated_deform_conv2d as mmcv_modulated_deform_conv2d
-from mmengine.logging import MMLogger
 from torch import Tensor
 
 from .deform_conv import deform_conv2d
@@ -44,22 +41,17 @@ def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Ten
     with torch.autocast(device, enabled=False):
         x, offset, mask = x.to(dtype), offset.float(), mask.float()
         weight, bias = weight.to(dtype), bias.to(dtype)
-        name = implementation or choose_implementation(x, offset, mask, weight, stride)
+        name = implementation or choose_implementation(x)
         return IMPLEMENTATIONS[name](x, offset, mask, weight, bias, stride)
 
 
-def choose_implementation(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor,
-                          stride: int) -> str:
-    """Return the name of the fastest implementation for these arguments.
+def choose_implementation(x: Tensor) -> str:
+    """Return the name of the fastest implementation for an input.
 
-    MMCV's operation is used on a GPU, or Triton's with ``GLIP_MM_FAST=triton_deform_conv`` where
-    Triton is installed. On a CPU MMCV's is one naive loop, and :mod:`.deform_conv` gives the same
-    values faster; it is also what MMCV's wrapper calls where MMCV has no compiled operators.
+    MMCV's operation is used on a GPU. On a CPU it is one naive loop, and :mod:`.deform_conv` gives
+    the same values faster; that is also what MMCV's wrapper calls where MMCV has no compiled
+    operators.
     """
-    if x.is_cuda and is_fast('deform_conv') and is_fast('triton_deform_conv'):
-        kernels = _triton_kernels()
-        if kernels and not kernels.unsupported(x, offset, mask, weight, stride):
-            return 'triton'
     return 'mmcv' if x.device.type != 'cpu' or not is_fast('deform_conv') else 'plain'
 
 
@@ -74,26 +66,7 @@ def _mmcv(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
         x.contiguous(), offset.contiguous(), mask.contiguous(), weight, bias, stride, 1, 1, 1, 1)
 
 
-def _triton(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
-            stride: int) -> Tensor:
-    from .triton_deform_conv import triton_deform_conv2d
-    return triton_deform_conv2d(x, offset, mask, weight, bias, stride)
-
-
 #: Name -> implementation; all compute the same. ``grid_sample`` is for export: it consists of
 #: operators that every runtime has.
 IMPLEMENTATIONS: dict[str, Callable[..., Tensor]] = dict(
-    plain=_plain, mmcv=_mmcv, triton=_triton, grid_sample=sampled_deform_conv2d)
-
-
-@cache
-def _triton_kernels() -> ModuleType | None:
-    """Import the kernels; return None, with one warning, where Triton is missing."""
-    try:
-        from . import triton_deform_conv
-    except ImportError as error:
-        MMLogger.get_current_instance().warning(
-            f"GLIP_MM_FAST names triton_deform_conv, but Triton cannot be imported ({error}); "
-            "MMCV's operation is used. PyTorch's CUDA builds bring Triton")
-        return None
-    return triton_deform_conv
+    plain=_plain, mmcv=_mmcv, grid_sample=sampled_deform_conv2d)

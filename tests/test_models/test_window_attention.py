@@ -1,8 +1,8 @@
 import pytest
 import torch
-from mmdet.models.backbones.swin import SwinTransformer
+from mmdet.models.backbones.swin import SwinTransformer, WindowMSA
 
-from glip_mm.models.layers.window_attention import _WindowMSA, speed_up_window_attention
+from glip_mm.models.layers.window_attention import speed_up_window_attention
 from glip_mm.ops.fast_paths import plain
 
 
@@ -36,6 +36,16 @@ def test_equals_mmdetections(swin, monkeypatch):
 def test_the_bias_learns(swin):
     swin.train()
     sum(out.square().mean() for out in swin(torch.randn(1, 3, 70, 90))).backward()
-    attentions = [m for m in swin.modules() if isinstance(m, _WindowMSA)]
+    attentions = [m for m in swin.modules() if type(m) is WindowMSA]
     assert len(attentions) == 8
     assert all(m.relative_position_bias_table.grad.abs().max() > 0 for m in attentions)
+
+
+def test_a_backbone_of_somebody_else_stays_as_it_is(swin):
+    class Theirs(SwinTransformer):
+        """A class of another package."""
+
+    model = torch.nn.Sequential(Theirs(embed_dims=12, depths=(1, 1, 1, 1), num_heads=(1, 2, 3, 4)))
+    speed_up_window_attention(model)
+    assert not any('forward' in vars(module) for module in model.modules())
+    assert any('forward' in vars(module) for module in swin.modules())

@@ -73,9 +73,38 @@ def test_layers_keep_their_names(convolutions):
     assert {type(module) for module in (model[0], model[1][0])} == {nn.Linear}
 
 
+class Theirs(nn.Module):
+    """A module of another package."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.old = nn.Linear(24, 10), MMCVLinear(10, 3)
+
+    def forward(self, x):
+        return self.old(self.layer(x))
+
+
+def test_modules_of_others_stay_as_they_are(convolutions):
+    model = nn.Sequential(Theirs(), nn.Linear(3, 3))
+    before = dict(model.named_modules())
+    speed_up_linear(model)
+    assert dict(model.named_modules()) == before
+    assert not any('forward' in vars(part) for part in model[0].modules())
+    model(torch.randn(40, 24))
+    assert len(convolutions) == 1
+
+
+def test_parameters_of_a_replaced_layer_are_its_own():
+    model = nn.Sequential(nn.Sequential(MMCVLinear(10, 3, bias=False))).eval()
+    weight = model[0][0].weight
+    speed_up_linear(model)
+    assert model[0][0].weight is weight and model[0][0].bias is None
+    assert not model[0][0].training
+
+
 @pytest.mark.parametrize('copied', [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
 def test_a_copy_of_a_fast_layer_multiplies_by_its_own_weights(convolutions, copied):
-    layer, x = speed_up_linear(nn.Linear(24, 10)), torch.randn(40, 24)
+    layer, x = speed_up_linear(nn.Sequential(nn.Linear(24, 10)))[0], torch.randn(40, 24)
     other = copied(layer)
     nn.init.zeros_(layer.weight)
     assert not torch.equal(other(x), layer(x))

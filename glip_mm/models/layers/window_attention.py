@@ -1,49 +1,58 @@
 """Swin's window attention without its matrix of weights."""
 
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from mmdet.models.backbones.swin import WindowMSA
 from torch import Tensor, nn
 
-from glip_mm.ops.fast_paths import is_fast
+from glip_mm.ops.fast_paths import is_fast, library_modules
 
 
-class _WindowMSA(WindowMSA):
-    """MMDetection's window attention by PyTorch's fused kernel.
+def fused_window_attention(layer: WindowMSA, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Compute MMDetection's window attention by PyTorch's fused kernel.
 
     ``softmax(q k' / sqrt(d) + relative position bias + mask) v`` of all windows at once; the
     weights of a window stay in the processor's cache. When the bias learns on a CPU, PyTorch has
     no fused kernel and MMDetection's own steps are taken.
-    """
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        learns = self.training and torch.is_grad_enabled()
-        if not is_fast('window_attention') or (learns and not x.is_cuda):
-            return super().forward(x, mask)
-        windows, N, C = x.shape
-        qkv = self.qkv(x).view(windows, N, 3, self.num_heads, -1)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # [windows, heads, N, d]
-        bias = self.relative_position_bias_table[self.relative_position_index.flatten()]
-        bias = bias.view(N, N, -1).permute(2, 0, 1)[None]  # [1, heads, N, N]
-        if mask is not None:  # of the windows of one image
-            bias = (bias + mask[:, None]).repeat(windows // len(mask), 1, 1, 1)
-        out = F.scaled_dot_product_attention(
-            query, key, value, bias.to(query.dtype), scale=self.scale,
-            dropout_p=self.attn_drop.p if self.training else 0.)
-        return self.proj_drop(self.proj(out.transpose(1, 2).reshape(windows, N, C)))
+    Args:
+        layer: Attention ``[B W, N, C]`` -> ``[B W, N, C]`` over the ``N`` pixels of a window.
+        x: ``[B W, N, C]``, the windows of all images.
+        mask: ``[W, N, N]``, minus infinity or so where a pixel must not see another.
+
+    Returns:
+        ``[B W, N, C]``.
+    """
+    learns = layer.training and torch.is_grad_enabled()
+    if not is_fast('window_attention') or (learns and not x.is_cuda):
+        return WindowMSA.forward(layer, x, mask)
+    windows, N, C = x.shape
+    qkv = layer.qkv(x).view(windows, N, 3, layer.num_heads, -1)
+    query, key, value = qkv.permute(2, 0, 3, 1, 4)  # [windows, heads, N, d]
+    bias = layer.relative_position_bias_table[layer.relative_position_index.flatten()]
+    bias = bias.view(N, N, -1).permute(2, 0, 1)[None]  # [1, heads, N, N]
+    if mask is not None:  # of the windows of one image
+        bias = (bias + mask[:, None]).repeat(windows // len(mask), 1, 1, 1)
+    out = F.scaled_dot_product_attention(
+        query, key, value, bias.to(query.dtype), scale=layer.scale,
+        dropout_p=layer.attn_drop.p if layer.training else 0.)
+    return layer.proj_drop(layer.proj(out.transpose(1, 2).reshape(windows, N, C)))
 
 
 def speed_up_window_attention(module: nn.Module) -> nn.Module:
-    """Let every window attention of a Swin backbone use the fused kernel; names stay as they are.
+    """Let Swin backbones attend by :func:`fused_window_attention`; names and types stay.
 
     Args:
-        module: Any module; changed in place.
+        module: Any module, changed in place, but for parts of other packages' classes: see
+            :func:`glip_mm.ops.fast_paths.library_modules`.
 
     Returns:
         The module.
     """
-    for child in module.modules():
+    for child in library_modules(module):
         if type(child) is WindowMSA:
-            child.__class__ = _WindowMSA
+            # a partial function can be pickled, a method of another name not
+            child.forward = partial(fused_window_attention, child)
     return module

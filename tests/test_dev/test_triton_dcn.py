@@ -9,8 +9,6 @@ import pytest
 import torch
 from mmcv.ops import modulated_deform_conv2d as mmcv_op
 
-from glip_mm.ops import fast_paths, modulated_deform_conv
-
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 interpreted = pytest.mark.skipif(not INTERPRETED, reason='run by test_in_the_interpreter')
 
@@ -27,7 +25,7 @@ def leaves(channels, outputs, size, stride, batch=1, device='cpu', dtype=torch.f
 
 
 def compare(args, stride, dtype=torch.float32, tolerance=1e-4):
-    from glip_mm.ops.triton_deform_conv import triton_deform_conv2d
+    from dev.speed.triton_dcn import triton_deform_conv2d
     wanted = mmcv_op(*args, stride, 1, 1, 1, 1)
     got = triton_deform_conv2d(args[0].to(dtype), *args[1:], stride)
     probe = torch.randn_like(wanted).to(dtype).float()
@@ -60,28 +58,12 @@ def test_in_the_interpreter():
         cwd=Path(__file__).parents[2], env=dict(os.environ, TRITON_INTERPRET='1'),
         capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '8 passed, 1 skipped' in done.stdout
-
-
-def test_off_by_default(monkeypatch):
-    monkeypatch.setattr(fast_paths, '_fast', set())
-    assert not fast_paths.is_fast('triton_deform_conv')
-    monkeypatch.setattr(fast_paths, '_fast', {'triton_deform_conv'})
-    assert fast_paths.is_fast('triton_deform_conv')
-    with pytest.raises(ValueError, match=r"GLIP_MM_FAST names \['fusion'\]; it can name"):
-        fast_paths._chosen({'fusion'})
-
-
-def test_without_triton_mmcv_is_used(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'triton', None)
-    monkeypatch.delitem(sys.modules, 'glip_mm.ops.triton_deform_conv', raising=False)
-    monkeypatch.delattr('glip_mm.ops.triton_deform_conv', raising=False)
-    assert modulated_deform_conv._triton_kernels.__wrapped__() is None
+    assert '7 passed, 1 skipped' in done.stdout
 
 
 def test_what_is_not_supported():
     pytest.importorskip('triton')
-    from glip_mm.ops.triton_deform_conv import triton_deform_conv2d
+    from dev.speed.triton_dcn import triton_deform_conv2d
     with pytest.raises(ValueError, match='stride 3'):
         triton_deform_conv2d(*leaves(16, 16, (3, 3), 1), 3)
 

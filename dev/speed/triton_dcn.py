@@ -6,15 +6,16 @@ the samples with a tile of the weight. The samples of the whole map, nine times 
 written, neither forward nor backward. The formula is in
 :func:`glip_mm.ops.modulated_deform_conv.modulated_deform_conv2d`.
 
-Sums are in float32 whatever the input's type. Tile sizes have not been tuned: see
-``docs/speed.md``. Importing this module needs Triton 3, which PyTorch's CUDA builds bring;
-``TRITON_INTERPRET=1``, set before the import, runs the kernels on CPU tensors.
+Sums are in float32 whatever the input's type. It has never run on a GPU, so the package does not
+use it: ``dev/measure_gpu.sh`` compares it with the plain formula and tries :data:`TILES`. Importing
+this module needs Triton 3, which PyTorch's CUDA builds bring; ``TRITON_INTERPRET=1``, set before
+the import, runs the kernels on CPU tensors.
 
 Letters: ``P`` output pixels of all images, ``C`` and ``O`` input and output channels, ``h, w`` the
 input's size and ``h', w'`` the output's.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -23,6 +24,20 @@ from torch import Tensor
 
 #: Types that the matrix units multiply.
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+class Tiles(NamedTuple):
+    """Pixels, input channels and output channels of a program's tile, and its warps."""
+
+    pixels: int = 64
+    channels: int = 32
+    outputs: int = 64
+    warps: int = 8  # with 4, threads of the backward pass spill registers
+
+
+#: To try: the first is used where nothing was measured.
+TILES = (Tiles(), Tiles(outputs=128), Tiles(pixels=128), Tiles(pixels=128, outputs=128),
+         Tiles(channels=64), Tiles(warps=4))
 
 
 @triton.jit
@@ -179,7 +194,8 @@ def _backward_weight(grad_ptr, x_ptr, offset_ptr, mask_ptr, grad_weight_ptr,
 
 
 def triton_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor,
-                         bias: Tensor | None, stride: int) -> Tensor:
+                         bias: Tensor | None, stride: int, forward_tiles: Tiles = TILES[0],
+                         backward_tiles: Tiles = TILES[0]) -> Tensor:
     """Convolve 3x3 (DCNv2) with padding 1, one group and one deformable group.
 
     Memory beside arguments and results: a channels-last copy of ``x`` if it isn't in that order
@@ -196,6 +212,8 @@ def triton_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor
         weight: ``[O, C, 3, 3]``.
         bias: ``[O]`` or None.
         stride: stride of the output's pixels on the input.
+        forward_tiles: Tiles of the forward pass.
+        backward_tiles: Tiles of both kernels of the backward pass.
 
     Returns:
         ``[B, O, h', w']`` in float32, channels last in memory. All tensors get gradients.
@@ -210,7 +228,7 @@ def triton_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor
     taps = weight.to(x.dtype).permute(2, 3, 1, 0).contiguous()  # [3, 3, C, O]
     shift = weight.new_zeros(len(weight)) if bias is None else bias
     out = _DeformConv.apply(rows, offset.float().contiguous(), mask.float().contiguous(), taps,
-                            shift.float(), stride)
+                            shift.float(), stride, forward_tiles, backward_tiles)
     return out.permute(0, 3, 1, 2)
 
 
@@ -237,13 +255,13 @@ class _DeformConv(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
-                stride: int) -> Tensor:
+                stride: int, forward_tiles: Tiles, backward_tiles: Tiles) -> Tensor:
         """Convolve ``[B, h, w, C]`` with ``[3, 3, C, O]`` to ``[B, h', w', O]``."""
         ctx.save_for_backward(x, offset, mask, weight)
-        ctx.stride = stride
+        ctx.stride, ctx.tiles = stride, backward_tiles
         batch, _, out_h, out_w = offset.shape
         out = x.new_empty(batch, out_h, out_w, weight.shape[-1], dtype=torch.float32)
-        num_p, sizes, options = _launch(x, offset, weight, stride)
+        num_p, sizes, options = _launch(x, offset, weight, stride, forward_tiles)
         grid = (triton.cdiv(num_p, options['BLOCK_P']),
                 triton.cdiv(options['OUTPUTS'], options['BLOCK_O']))
         with torch.cuda.device_of(x):
@@ -254,7 +272,7 @@ class _DeformConv(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, offset, mask, weight = ctx.saved_tensors
-        num_p, sizes, options = _launch(x, offset, weight, ctx.stride)
+        num_p, sizes, options = _launch(x, offset, weight, ctx.stride, ctx.tiles)
         out = grad.to(x.dtype).contiguous()
         grad_x = grad_offset = grad_mask = grad_weight = None
         with torch.cuda.device_of(x):
@@ -272,18 +290,18 @@ class _DeformConv(torch.autograd.Function):
                 _backward_weight[grid](out, x, offset, mask, grad_weight, num_p, *sizes, **options)
                 grad_weight = grad_weight.to(weight.dtype)
         grad_bias = grad.sum((0, 1, 2)) if ctx.needs_input_grad[4] else None
-        return grad_x, grad_offset, grad_mask, grad_weight, grad_bias, None
+        return grad_x, grad_offset, grad_mask, grad_weight, grad_bias, None, None, None
 
 
-def _launch(x: Tensor, offset: Tensor, weight: Tensor,
-            stride: int) -> tuple[int, tuple[int, ...], dict[str, Any]]:
+def _launch(x: Tensor, offset: Tensor, weight: Tensor, stride: int,
+            tiles: Tiles = TILES[0]) -> tuple[int, tuple[int, ...], dict[str, Any]]:
     """Return output pixels, sizes ``(h, w, h', w')`` and launch options of the kernels."""
     channels, outputs = weight.shape[-2:]
     sizes = (*x.shape[1:3], *offset.shape[-2:])
     tf32 = torch.backends.cuda.matmul.allow_tf32  # as MMCV's product does it
     # 16 is the least that a matrix unit multiplies
     options = dict(C=channels, OUTPUTS=outputs, STRIDE=stride, PRECISION='tf32' if tf32 else 'ieee',
-                   BLOCK_P=64, BLOCK_C=min(32, max(16, triton.next_power_of_2(channels))),
-                   BLOCK_O=min(64, max(16, triton.next_power_of_2(outputs))),
-                   num_warps=8)  # with 4, threads spill registers
+                   BLOCK_P=tiles.pixels, num_warps=tiles.warps,
+                   BLOCK_C=min(tiles.channels, max(16, triton.next_power_of_2(channels))),
+                   BLOCK_O=min(tiles.outputs, max(16, triton.next_power_of_2(outputs))))
     return len(x) * sizes[2] * sizes[3], sizes, options
