@@ -2,8 +2,8 @@
 
 The weights are random but seeded by name; MMDetection's ``GLIP`` with ``ATSSVLFusionHead`` gets the
 same ones. First their detections (or losses) are compared; then both are timed in turn.
-Memory is measured in a separate process for each side. MMDetection's port needs
-``requirements/benchmark.txt``, an environment of its own; ``--ours-only`` runs anywhere.
+Memory is measured in a separate process for each side. MMDetection's port runs with transformers
+4.46 to 5 (:mod:`dev.speed.port`); ``--ours-only`` does without it.
 
 Example:
     python -m dev.speed

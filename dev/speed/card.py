@@ -2,8 +2,8 @@
 
 Stages with a budget each: what the card can do, tests that need it, prediction, training, 1,203
 names, batches (beside MMDetection's port, with memory and the share of the roofline), a trace, what
-fast paths gain, and the Triton kernels beside the plain formula. A JSON file and a Markdown file are
-written after each measurement, so an early end loses nothing, and a second run with the same
+fast paths gain, and the Triton kernels beside the plain formula. A JSON file and a Markdown file
+are written after each measurement, so an early end loses nothing, and a second run with the same
 --out measures what is left. Called by dev/measure_gpu.sh.
 
 Example:
@@ -30,7 +30,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--minutes', type=float, default=8, help='of the whole run (default: 8)')
     parser.add_argument('--tiny', action='store_true', help='models and images of the tests')
     parser.add_argument('--out', default='gpu.json',
-                        help='JSON file, continued if it is there; a Markdown file is written beside it')
+                        help='JSON file, continued if it is there; Markdown is written beside it')
     parser.add_argument('--since', type=float, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.minutes <= 0:
@@ -125,7 +125,7 @@ def measure(args: argparse.Namespace, ledger: Ledger, start: float) -> None:
             except Exception as error:
                 row = dict(error=f'{type(error).__name__}: {error}'[:2000])
                 usable = _is_usable(args.device)
-            ledger.put(key, dict(row, took=time.monotonic() - begun, cpu=time.process_time(), run=start))
+            ledger.put(key, dict(row, took=time.monotonic() - begun, run=start))
             if not usable:
                 _start_anew(start)
 

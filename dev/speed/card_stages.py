@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
@@ -55,7 +54,7 @@ class Bench:
         if self._session is None or self._session.model != model:
             self._session = None  # two of them need not fit
             self._session = Session(model, Settings(
-                runs=1 if self.tiny else 3, warmup=0 if self.tiny else 1, device=self.device, dtype=self.dtype, nano=self.tiny,
+                *((1, 0) if self.tiny else (3, 1)), self.device, self.dtype, self.tiny,
                 ours_only=bool(self.alone), check_dtype='float32', memory_here=True,
                 skip=('stages',)))
         return self._session

@@ -61,7 +61,8 @@ def compare_kernels(device: str, dtype: str, stride: int, size: tuple[int, int],
     try:
         from .triton_dcn import TILES, triton_deform_conv2d
     except ImportError as error:
-        raise ImportError(f"Triton is needed, which PyTorch's CUDA builds bring: {error}") from error
+        raise ImportError("Triton is needed, which PyTorch's CUDA builds bring: "
+                          f'{error}') from error
     leaves = make_leaves(channels, channels, size, stride, 1, device, DTYPES[dtype])
     apart = differences(leaves, dtype, stride)
     if not max(apart.values()) <= TOLERANCES[dtype]:

@@ -2,7 +2,7 @@
 
 Each is built from the configuration class of transformers with the values of the published
 ``config.json`` written here; nothing is downloaded. A peer runs on an image tensor and a list of
-names, from tokens to logits and boxes; images are prepared and detections are thresholded by nobody.
+names, from tokens to logits and boxes; neither preparing the image nor thresholds are included.
 """
 
 from collections.abc import Callable, Sequence
@@ -81,7 +81,12 @@ def _owlv2(nano: bool) -> nn.Module:
 
 
 def _omdet_turbo(nano: bool) -> nn.Module:
-    from transformers import CLIPTextConfig, OmDetTurboConfig, OmDetTurboForObjectDetection, SwinConfig
+    from transformers import (
+        CLIPTextConfig,
+        OmDetTurboConfig,
+        OmDetTurboForObjectDetection,
+        SwinConfig,
+    )
     sizes: dict[str, Any] = dict(num_hidden_layers=12)
     other: dict[str, Any] = dict(num_queries=900, decoder_num_layers=6)
     channels = [192, 384, 768]
@@ -122,7 +127,7 @@ def _sentence(names: Sequence[str], tokenizer: Any, image: Tensor) -> dict[str, 
 
 
 def _clip_ids(texts: Sequence[str], tokenizer: Any, length: int) -> tuple[Tensor, Tensor]:
-    """Make ids and mask ``[texts, length]``: as many tokens as BERT's, whose ids CLIP knows, too."""
+    """Make ids and mask ``[texts, length]`` of as many tokens as BERT makes, whose ids CLIP has."""
     ids, mask = (torch.zeros(len(texts), length, dtype=torch.long) for _ in range(2))
     for row, text in enumerate(texts):
         words = tokenizer(text, add_special_tokens=False)['input_ids'][:length - 2]

@@ -100,7 +100,7 @@ def sizes_of(model: str, nano: bool) -> list[tuple[int, int]]:
 
 
 def is_measured(model: str, size: tuple[int, int], names: int) -> bool:
-    """Return whether a figure is worth its time: long vocabularies of ours at our own size alone."""
+    """Return whether to measure: ours has long vocabularies at its own size alone."""
     if model == 'GLIP-T (B), ONNX':
         return names <= 80  # a file holds one prompt
     return model in PEERS or size in (OURS, NANO) or names <= 80
@@ -191,10 +191,9 @@ def measure(call: Call, runs: int) -> dict[str, Any]:
 def child(args: argparse.Namespace) -> None:
     """Measure one model at one size, and print a line of JSON for each vocabulary."""
     model, size, counts = args.child[0], tuple(map(int, args.child[1:3])), args.child[3]
-    if model in PEERS:
-        made = peer_calls(model, size, args.nano)
-    else:
-        made = (our_calls if model == 'GLIP-T (B)' else onnx_calls)(size, args.nano)
+    ours = {'GLIP-T (B)': our_calls, 'GLIP-T (B), ONNX': onnx_calls}
+    made = (ours[model](size, args.nano) if model in ours
+            else peer_calls(model, size, args.nano))
     with contextlib.closing(made):
         call = next(made)
         for count in map(int, counts.split(',')):

@@ -19,7 +19,6 @@ from .weights import seed_weights
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = {'glip_t_a': 'glip_swin-t-a', 'glip_t_b': 'glip_swin-t', 'glip_l': 'glip_swin-l'}
-REQUIREMENTS = 'requirements/benchmark.txt'
 #: Keys of MMDetection's model without a counterpart: constants.
 CONSTANTS = ('relative_position_index', 'position_ids')
 #: Sizes of a model for tests. MMDetection's fusion is 256 and 768 wide in any config.
@@ -78,7 +77,7 @@ def check_port() -> None:
     if vlfuse_helper.BertConfig is None:
         raise ImportError(
             f"MMDetection's GLIP cannot be used with transformers {transformers.__version__}: "
-            f'make an environment with {REQUIREMENTS}, or measure with --ours-only')
+            'what dev/speed/port.py mends is not enough; measure with --ours-only')
 
 
 def their_config(ours: Config, language: str, checkpointing: bool = True) -> ConfigDict:

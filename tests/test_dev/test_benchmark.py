@@ -1,7 +1,6 @@
 """The benchmark beside MMDetection's GLIP, at a size that shows only whether it works."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -28,7 +27,7 @@ def port_works():
 
 
 needs_port = pytest.mark.skipif(
-    not port_works(), reason="MMDetection's GLIP needs an older transformers")
+    not port_works(), reason="MMDetection's models were imported before dev.speed.port mended them")
 
 
 @pytest.fixture(scope='module')
@@ -241,8 +240,7 @@ def test_without_the_port(monkeypatch, capsys):
     from mmdet.models.utils import vlfuse_helper
     monkeypatch.setattr(vlfuse_helper, 'BertConfig', None)
     assert tool.main(ARGS) == 2
-    assert 'requirements/benchmark.txt' in capsys.readouterr().err
-    assert (Path(__file__).parents[2] / sides.REQUIREMENTS).is_file()
+    assert '--ours-only' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('changed', [('--runs', '0'), ('--batch', '0')])

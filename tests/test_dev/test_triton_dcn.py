@@ -1,4 +1,4 @@
-"""Kernels against MMCV's operation: in Triton's interpreter on a CPU, and compiled on a GPU."""
+"""Kernels against the plain formula: in Triton's interpreter on a CPU, and compiled on a GPU."""
 
 import os
 import subprocess
@@ -7,46 +7,40 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmcv.ops import modulated_deform_conv2d as mmcv_op
+
+from dev.speed.kernels import TOLERANCES, compare_kernels, differences, make_leaves
 
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 interpreted = pytest.mark.skipif(not INTERPRETED, reason='run by test_in_the_interpreter')
 
 
-def leaves(channels, outputs, size, stride, batch=1, device='cpu', dtype=torch.float32):
-    """Input, offset, mask, weight and bias with values that ``dtype`` can hold."""
-    torch.manual_seed(0)
-    out_size = [-(-s // stride) for s in size]
-    offset = torch.randn(batch, 18, *out_size) * 3  # often outside the image
-    offset[:, ::5] = 0  # taps of the border at -1 exactly
-    made = (torch.randn(batch, channels, *size), offset, torch.rand(batch, 9, *out_size),
-            torch.randn(outputs, channels, 3, 3) / (9 * channels)**.5, torch.randn(outputs))
-    return [t.to(dtype).float().to(device).requires_grad_() for t in made]
-
-
-def compare(args, stride, dtype=torch.float32, tolerance=1e-4):
-    from dev.speed.triton_dcn import triton_deform_conv2d
-    wanted = mmcv_op(*args, stride, 1, 1, 1, 1)
-    got = triton_deform_conv2d(args[0].to(dtype), *args[1:], stride)
-    probe = torch.randn_like(wanted).to(dtype).float()
-    pairs = [(got, wanted), *zip(torch.autograd.grad(got, args, probe),
-                                 torch.autograd.grad(wanted, args, probe))]
-    for ours, theirs in pairs:
-        scale = theirs.abs().max().clamp(min=1)
-        torch.testing.assert_close(ours / scale, theirs / scale, rtol=tolerance, atol=tolerance)
+def compare(*args, dtype='float32', **kwargs):
+    leaves = make_leaves(*args, dtype=getattr(torch, dtype), **kwargs)
+    found = differences(leaves, dtype, args[3])
+    assert max(found.values()) <= TOLERANCES[dtype], found
 
 
 @interpreted
 @pytest.mark.parametrize('channels, outputs, size, stride, batch', [
     (16, 16, (3, 5), 1, 1), (16, 16, (5, 4), 2, 2), (40, 70, (2, 3), 1, 1), (16, 16, (1, 1), 2, 1)])
-def test_equals_mmcv(channels, outputs, size, stride, batch):
-    compare(leaves(channels, outputs, size, stride, batch), stride)
+def test_equals_the_formula(channels, outputs, size, stride, batch):
+    compare(channels, outputs, size, stride, batch)
 
 
 @interpreted
 def test_float16():
     # not bfloat16: the interpreter of Triton 3.9 multiplies its bits as if they were integers
-    compare(leaves(16, 16, (3, 4), 1, dtype=torch.float16), 1, torch.float16, 1e-2)
+    compare(16, 16, (3, 4), 1, dtype='float16')
+
+
+@interpreted
+def test_the_best_tiles_are_named():
+    from dev.speed.triton_dcn import TILES
+    found = compare_kernels('cpu', 'float32', 1, (2, 2), 16, tried=2)
+    assert list(found['tiles']) == [str(tuple(tiles)) for tiles in TILES[:2]]
+    for way in ('forward', 'backward'):
+        times = {name: took[way] for name, took in found['tiles'].items()}
+        assert found['triton'][way] == times[found['best'][way]] == min(times.values())
 
 
 def test_in_the_interpreter():
@@ -65,13 +59,13 @@ def test_what_is_not_supported():
     pytest.importorskip('triton')
     from dev.speed.triton_dcn import triton_deform_conv2d
     with pytest.raises(ValueError, match='stride 3'):
-        triton_deform_conv2d(*leaves(16, 16, (3, 3), 1), 3)
+        triton_deform_conv2d(*make_leaves(16, 16, (3, 3), 1), 3)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(INTERPRETED, reason='compiled kernels')
-@pytest.mark.parametrize('dtype, tolerance', [(torch.float32, 1e-4), (torch.bfloat16, 2e-2)])
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 @pytest.mark.parametrize('stride', [1, 2])
-def test_compiled_equals_mmcv(stride, dtype, tolerance):
+def test_compiled_equals_the_formula(stride, dtype):
     pytest.importorskip('triton')
-    compare(leaves(256, 256, (25, 42), stride, 2, 'cuda', dtype), stride, dtype, tolerance)
+    compare(256, 256, (25, 42), stride, 2, 'cuda', dtype=dtype)
