@@ -5,6 +5,7 @@ import mmdet.evaluation  # noqa: F401
 from .metrics import (
     CocoMetric,
     COCOSubmission,
+    CocoViewsMetric,
     DescriptionMetric,
     LVISFixedAPMetric,
     ODinWMetric,
@@ -12,5 +13,5 @@ from .metrics import (
     RefCOCOMetric,
 )
 
-__all__ = ['COCOSubmission', 'CocoMetric', 'DescriptionMetric', 'LVISFixedAPMetric', 'ODinWMetric',
-           'PhraseGroundingMetric', 'RefCOCOMetric']
+__all__ = ['COCOSubmission', 'CocoMetric', 'CocoViewsMetric', 'DescriptionMetric',
+           'LVISFixedAPMetric', 'ODinWMetric', 'PhraseGroundingMetric', 'RefCOCOMetric']

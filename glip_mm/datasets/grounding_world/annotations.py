@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from .captions import Caption
 from .drawing import Box
 from .entities import entities_files, write_sentences
 from .long_tail import lvis_annotations
-from .scene import Thing
 from .vocabulary import Pair, all_pairs
 
 
@@ -22,7 +21,7 @@ class Picture(NamedTuple):
 
     file_name: str
     side: int
-    things: tuple[Thing, ...]
+    things: tuple[Any, ...]
     boxes: tuple[Box, ...]
     caption: Caption | None
 
@@ -35,37 +34,40 @@ def _dump_lines(path: Path, rows: Iterable[dict]) -> None:
     write_atomically(path, ''.join(json.dumps(row) + '\n' for row in rows).encode())
 
 
-def write_coco(path: Path, pictures: Sequence[Picture], classes: Sequence[Pair],
-               annotate: Callable[[Pair], bool] = lambda pair: True,
-               rename: Callable[[Pair], str] = lambda pair: pair.name) -> None:
+def write_coco(path: Path, pictures: Sequence[Picture], classes: Sequence[Any],
+               annotate: Callable[[Any], bool] = lambda kind: True,
+               rename: Callable[[Any], str] = lambda kind: kind.name,
+               classes_of: Callable[[Any], Iterable[Any]] = lambda thing: (thing.kind, )) -> None:
     """Write detection annotations as COCO JSON.
 
     Args:
         path: File to write.
         pictures: Images, all of which are listed.
         classes: Categories, all of which are listed, also those without a box.
-        annotate: Function that tells whether a pair's boxes are written. A category without a box
+        annotate: Function that tells whether a class's boxes are written. A category without a box
             has no AP and is left out of the mean, while its name still competes in the prompt.
-        rename: Function from a pair to the name of its category.
+        rename: Function from a class to the name of its category.
+        classes_of: Function from a thing to its classes, which may be several.
     """
-    ids = {pair: i for i, pair in enumerate(classes, 1)}
+    ids = {kind: i for i, kind in enumerate(classes, 1)}
     images: list[dict] = []
     annotations: list[dict] = []
     for image_id, picture in enumerate(pictures, 1):
         images.append(dict(id=image_id, file_name=picture.file_name, width=picture.side,
                            height=picture.side))
         for thing, (x1, y1, x2, y2) in zip(picture.things, picture.boxes):
-            if thing.pair in ids and annotate(thing.pair):
-                w, h = x2 - x1, y2 - y1
-                annotations.append(dict(
-                    id=len(annotations) + 1, image_id=image_id, category_id=ids[thing.pair],
-                    bbox=[x1, y1, w, h], area=w * h, iscrowd=0))
-    categories = [dict(id=i, name=rename(pair)) for pair, i in ids.items()]
+            for kind in classes_of(thing):
+                if kind in ids and annotate(kind):
+                    w, h = x2 - x1, y2 - y1
+                    annotations.append(dict(
+                        id=len(annotations) + 1, image_id=image_id, category_id=ids[kind],
+                        bbox=[x1, y1, w, h], area=w * h, iscrowd=0))
+    categories = [dict(id=i, name=rename(kind)) for kind, i in ids.items()]
     _dump(path, dict(images=images, annotations=annotations, categories=categories))
 
 
 def write_odvg_detection(path: Path, label_map_path: Path, pictures: Sequence[Picture],
-                         classes: Sequence[Pair]) -> None:
+                         classes: Sequence[Any]) -> None:
     """Write detection annotations as ODVG JSON lines with their label map.
 
     Args:
@@ -74,12 +76,12 @@ def write_odvg_detection(path: Path, label_map_path: Path, pictures: Sequence[Pi
         pictures: Images.
         classes: All classes, in label order.
     """
-    labels = {pair: i for i, pair in enumerate(classes)}
-    _dump(label_map_path, {str(i): pair.name for pair, i in labels.items()})
+    labels = {kind: i for i, kind in enumerate(classes)}
+    _dump(label_map_path, {str(i): kind.name for kind, i in labels.items()})
     _dump_lines(path, (dict(
         filename=picture.file_name, height=picture.side, width=picture.side,
         detection=dict(instances=[
-            dict(bbox=list(box), label=labels[thing.pair], category=thing.pair.name)
+            dict(bbox=list(box), label=labels[thing.kind], category=thing.kind.name)
             for thing, box in zip(picture.things, picture.boxes)])) for picture in pictures))
 
 

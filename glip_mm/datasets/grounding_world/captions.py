@@ -1,7 +1,7 @@
 """True captions of a scene, with the boxes of every phrase."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -60,8 +60,20 @@ def _determiner(phrase: Phrase) -> str:
     return 'an' if phrase.words[0] in 'aeiou' else 'a'
 
 
-def _relation(first: Phrase, second: Phrase, things: Sequence[Thing],
-              rng: np.random.Generator, relations: Sequence[tuple[int, str, str]]) -> str:
+class Placed(Protocol):
+    """What a relation needs of an object: its centre."""
+
+    @property
+    def x(self) -> float:
+        """Return its column."""
+
+    @property
+    def y(self) -> float:
+        """Return its row."""
+
+
+def relation(first: Phrase, second: Phrase, things: Sequence[Placed], rng: np.random.Generator,
+             relations: Sequence[tuple[int, str, str]] = RELATIONS) -> str:
     """Return a word for the position of the first phrase's objects relative to the second's."""
     true = ['and', 'next to']
     for axis, before, after in relations:
@@ -105,7 +117,7 @@ def write_caption(things: Sequence[Thing], rng: np.random.Generator,
     spans = []
     for k, phrase in enumerate(phrases):
         if k:
-            text += f' {_relation(phrases[k - 1], phrase, things, rng, relations)} '
+            text += f' {relation(phrases[k - 1], phrase, things, rng, relations)} '
         text += _determiner(phrase) + ' '
         spans.append((len(text), len(text) + len(phrase.words)))
         text += phrase.words

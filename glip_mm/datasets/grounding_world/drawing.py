@@ -1,11 +1,13 @@
 """Drawing of objects, with tight boxes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .scene import Thing
+from .captions import Caption
+from .scene import Look, Thing, sample_scene
 from .vocabulary import COLOURS
 
 FINE = 4  # supersampling of masks, which smooths the edges
@@ -67,7 +69,7 @@ def _pattern_mask(thing: Thing, side: int, rng: np.random.Generator) -> np.ndarr
     return np.zeros((side, side), dtype=bool)
 
 
-def _background(side: int, rng: np.random.Generator) -> np.ndarray:
+def draw_texture(side: int, rng: np.random.Generator) -> np.ndarray:
     """Draw a dull texture, float32 ``[side, side, 3]``: clouds, grain and weak bands."""
     base = rng.uniform(105, 165) + rng.uniform(-14, 14, size=3)
     cells = int(rng.integers(3, 12))
@@ -93,7 +95,7 @@ def draw_scene(things: Sequence[Thing], side: int,
         RGB uint8 ``[side, side, 3]`` and ``K`` boxes, pixel xyxy, the right and bottom edges
         exclusive.
     """
-    image = _background(side, rng)
+    image = draw_texture(side, rng)
     boxes = []
     for thing in things:
         cover = shape_mask(thing, side)
@@ -104,3 +106,27 @@ def draw_scene(things: Sequence[Thing], side: int,
         rows, columns = np.nonzero((cover >= .5).any(1))[0], np.nonzero((cover >= .5).any(0))[0]
         boxes.append((int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
     return np.clip(np.rint(image), 0, 255).astype(np.uint8), boxes
+
+
+class Shapes(Protocol):
+    """What the options of a world of shapes say of an image."""
+
+    @property
+    def side(self) -> int:
+        """Return its width and height in pixels."""
+
+    def look(self, split: str) -> Callable[[np.random.Generator], Look]:
+        """Return the sampler of an object's look in a split."""
+
+    def caption(self, split: str, things: Sequence[Thing],
+                rng: np.random.Generator) -> Caption | None:
+        """Write a caption."""
+
+
+def draw_picture(options: Shapes, split: str, rng: np.random.Generator
+                 ) -> tuple[np.ndarray, list[Thing], list[Box], Caption | None]:
+    """Draw an image of a split; return it with its objects, their boxes and a caption."""
+    things = sample_scene(rng, options.look(split), options.side)
+    caption = options.caption(split, things, rng)
+    image, boxes = draw_scene(things, options.side, rng)
+    return image, things, boxes, caption

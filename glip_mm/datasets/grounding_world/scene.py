@@ -21,6 +21,11 @@ class Thing(NamedTuple):
     y: float
     radius: float
 
+    @property
+    def kind(self) -> Pair:
+        """Return its class."""
+        return self.pair
+
 
 def _place(rng: np.random.Generator, radius: float, side: int,
            things: Sequence[Thing]) -> np.ndarray | None:

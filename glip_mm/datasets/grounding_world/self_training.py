@@ -21,6 +21,7 @@ from .annotations import (
     write_odvg_grounding,
 )
 from .captions import RELATIONS, Caption, write_caption
+from .drawing import Box, draw_picture
 from .scene import Look, Thing, any_look
 from .vocabulary import PATTERNS, Pair, all_pairs
 
@@ -88,6 +89,11 @@ class SelfTrainingOptions(NamedTuple):
         """Write a caption; only captions of the pool use new relations and are descriptive."""
         relations = [r for r in RELATIONS if split != 'gold' or not set(r) & set(NEW_RELATIONS)]
         return write_caption(things, rng, relations=relations, descriptive=split == 'pool')
+
+    def draw(self, split: str, rng: np.random.Generator
+             ) -> tuple[np.ndarray, list[Thing], list[Box], Caption | None]:
+        """Draw an image; return it with its things, their boxes and a caption."""
+        return draw_picture(self, split, rng)
 
     def annotate(self, folder: Path, split: str, pictures: list[Picture]) -> None:
         """Write the annotation files of a split."""

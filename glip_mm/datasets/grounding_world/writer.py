@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from mmengine.logging import MMLogger
@@ -28,10 +28,9 @@ from .annotations import (
     write_odvg_grounding,
 )
 from .captions import Caption, write_caption
-from .drawing import draw_scene
+from .drawing import Box, draw_picture
 from .long_tail import draw_test_look
-from .scene import Look, Thing, any_look, sample_scene
-from .self_training import SelfTrainingOptions
+from .scene import Look, Thing, any_look
 from .vocabulary import SYNONYMS, all_pairs, held_out_pairs, is_held_out, seen_pairs
 
 VERSION = 1  # increment when the same options produce different files
@@ -83,6 +82,11 @@ class WorldOptions(NamedTuple):
         """Write a caption, in splits that have captions."""
         return None if split in ('train_detection', 'long_tail') else write_caption(things, rng)
 
+    def draw(self, split: str, rng: np.random.Generator
+             ) -> tuple[np.ndarray, list[Thing], list[Box], Caption | None]:
+        """Draw an image; return it with its things, their boxes and a caption."""
+        return draw_picture(self, split, rng)
+
     def annotate(self, folder: Path, split: str, pictures: list[Picture]) -> None:
         """Write the annotation files of a split."""
         if split == 'train_detection':
@@ -99,16 +103,36 @@ class WorldOptions(NamedTuple):
             write_entities(folder / 'entities', split, pictures, self.seed)
 
 
-#: Options of any kind of world.
-Options = WorldOptions | SelfTrainingOptions
+class Options(Protocol):
+    """Options of any kind of world, see :class:`WorldOptions`."""
+
+    @property
+    def seed(self) -> int:
+        """Return the random seed."""
+
+    @property
+    def side(self) -> int:
+        """Return the width and height of the images in pixels."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the number of images of each split."""
+
+    def manifest(self) -> dict:
+        """Return the content of ``world.json``."""
+
+    def draw(self, split: str, rng: np.random.Generator
+             ) -> tuple[np.ndarray, Sequence[Any], list[Box], Caption | None]:
+        """Draw an image; return it with its things, their boxes and a caption."""
+
+    def annotate(self, folder: Path, split: str, pictures: list[Picture]) -> None:
+        """Write the annotation files of a split."""
 
 
-def _make_picture(index: int, split: str, root: str, options: 'Options') -> Picture:
+def _make_picture(index: int, split: str, root: str, options: Options) -> Picture:
     """Make image ``index`` of a split; an existing image file is kept."""
     rng = np.random.default_rng([options.seed, zlib.crc32(split.encode()), index])
-    things = sample_scene(rng, options.look(split), options.side)
-    caption = options.caption(split, things, rng)
-    image, boxes = draw_scene(things, options.side, rng)
+    image, things, boxes, caption = options.draw(split, rng)
     file_name = f'{split}/{index:06d}.jpg'
     path = Path(root) / 'images' / file_name
     if not path.exists():

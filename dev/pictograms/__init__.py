@@ -1,0 +1,1 @@
+"""Folders of pictograms from published packages."""

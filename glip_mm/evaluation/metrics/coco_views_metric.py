@@ -1,0 +1,40 @@
+"""COCO AP of several annotation files from one set of predictions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmdet.datasets.api_wrappers import COCO
+
+from glip_mm.evaluation.coco_matching import quiet_coco
+from glip_mm.registry import METRICS
+
+from .coco_metric import CocoMetric
+
+
+@METRICS.register_module()
+class CocoViewsMetric(CocoMetric):
+    """AP of parts of a vocabulary, all names of which compete in the prompt.
+
+    Every view is an annotation file with the images and categories of the others and the boxes of
+    some of the categories. A category without a box has no AP and is left out of a mean, so images
+    are predicted once however many parts there are. Keys are ``coco/{view}/bbox_mAP`` and so on.
+
+    Args:
+        views: Name of the view -> path of its annotation file.
+        kwargs: Arguments of :class:`CocoMetric` but ``ann_file``.
+    """
+
+    def __init__(self, views: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.views = {name: quiet_coco(path, renumber=True, wrapper=COCO)
+                      for name, path in views.items()}
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Compute the metrics of each view."""
+        found: dict[str, float] = {}
+        for name, self._coco_api in self.views.items():
+            self.cat_ids = self.img_ids = None
+            found.update((f'{name}/{key}', value)
+                         for key, value in super(CocoViewsMetric, self).compute_metrics(
+                             list(results)).items())
+        return found
