@@ -94,15 +94,15 @@ class PictogramOptions(NamedTuple):
 
     def manifest(self) -> dict:
         """Return the content of ``world.json``; folders may move, their content may not change."""
-        options = self._asdict()
+        vocabulary, options = self.vocabulary, self._asdict()
         index = (Path(options.pop('pictograms')) / INDEX).read_bytes()
         photos = list_photos(options.pop('photos'))
         sizes = ''.join(f'{Path(p).name} {Path(p).stat().st_size}\n' for p in photos)
         return dict(version=VERSION, kind='pictograms', **options,
                     pictograms=hashlib.sha256(index).hexdigest()[:16], photos=len(photos),
                     photo_names=hashlib.sha256(sizes.encode()).hexdigest()[:16],
-                    families=list(self.vocabulary.families),
-                    names={part: [kind.name for kind in self.vocabulary.of(part)]
+                    families=list(vocabulary.families),
+                    names={part: [kind.name for kind in vocabulary.of(part)]
                            for part in PARTS})
 
     def draw(self, split: str, rng: np.random.Generator
