@@ -25,10 +25,12 @@ from tests import forked
 NAMED = {'dog': 'animal-mammal', 'cow': 'animal-mammal', 'airplane': 'transport-air',
          'banana': 'food-fruit', 'tangerine': 'food-fruit', 'scissors': 'office',
          'automobile': 'transport-ground', 'guitar': 'musical-instrument'}
-OTHERS = {'lion': 'animal-mammal', 'lemon': 'food-fruit', 'tennis': 'sport', 'red apple': 'food-fruit',
-          'dagger': 'tool', 'ant': 'animal-bug', 'taco': 'food-prepared', 'jar': 'dishware',
-          'police car': 'transport-ground', 'racing car': 'transport-ground', 'horse racing': 'sport',
-          'police officer': 'person-role', 'railway car': 'transport-ground', 'door': 'household',
+OTHERS = {'lion': 'animal-mammal', 'lemon': 'food-fruit', 'tennis': 'sport',
+          'red apple': 'food-fruit', 'dagger': 'tool', 'ant': 'animal-bug',
+          'taco': 'food-prepared', 'jar': 'dishware',
+          'police car': 'transport-ground', 'racing car': 'transport-ground',
+          'horse racing': 'sport', 'police officer': 'person-role',
+          'railway car': 'transport-ground', 'door': 'household',
           'railway track': 'transport-ground', 'chess pawn': 'game', 'joker': 'game',
           'drum': 'musical-instrument', 'harp': 'musical-instrument', 'tulip': 'plant-flower',
           'lotus': 'plant-flower', 'camel': 'animal-mammal', 'goat': 'animal-mammal',
@@ -224,7 +226,7 @@ def test_files_depend_on_options_alone(world, options, tmp_path):
     files = sorted(p.relative_to(world) for p in world.rglob('*') if p.is_file())
     assert len(files) > 400
     assert all((world / p).read_bytes() == (tmp_path / p).read_bytes() for p in files)
-    with pytest.raises(ValueError, match=r"other options \(differing: \['photo_names', 'photos'\]\)"):
+    with pytest.raises(ValueError, match=r"other options .*\['photo_names', 'photos'\]"):
         write_world(str(world), options._replace(photos=''))
 
 

@@ -49,8 +49,9 @@ def archives(tmp_path) -> dict[str, Path]:
 
 
 def run(out: Path, archives: dict[str, Path], *families: str):
-    return forked.run(ROOT / 'dev/pictograms/__main__.py', '--out', out, '--names', archives['names'],
-                      '--side', 48, *(f'--family={name}={archives[name]}' for name in families))
+    return forked.run(ROOT / 'dev/pictograms/__main__.py', '--out', out, '--names',
+                      archives['names'], '--side', 48,
+                      *(f'--family={name}={archives[name]}' for name in families))
 
 
 def test_folder(archives, tmp_path):

@@ -107,6 +107,6 @@ evaluators = {
 }
 val_dataloader, test_dataloader = loaders['val'], loaders['test']
 val_evaluator, test_evaluator = evaluators['val'], evaluators['test']
-# the same in the style that no training image has: configs/experiments/glip_nano_pictograms_style.py
+# the same in the style that no training image has
 style_dataloader, style_evaluator = loaders['test_style'], evaluators['test_style']
 del loaders, evaluators

@@ -33,8 +33,8 @@ _KEPT = frozenset((
     'loudspeaker', 'money bag', 'coin', 'dollar banknote', 'credit card', 'receipt'))
 #: Names that say too little, what other things are called as well, or what photos may show.
 _LEFT_OUT = frozenset((
-    'raccoon',     'bird', 'fish', 'bug', 'blossom', 'fog', 'foggy', 'mate', 'moai', 'hamsa', 'link', 'seat',
-    'person', 'white flower', 'wilted flower', 'oden', 'cooking', 'wedding', 'station',
+    'raccoon', 'bird', 'fish', 'bug', 'blossom', 'fog', 'foggy', 'mate', 'moai', 'hamsa', 'link',
+    'seat', 'person', 'white flower', 'wilted flower', 'oden', 'cooking', 'wedding', 'station',
     'construction', 'page with curl', 'page facing up', 'label', 'label tag', 'memo', 'eyes',
     'front-facing baby chick', 'magnifying glass tilted right', 'open mailbox with lowered flag',
     'closed mailbox with lowered flag', 'hourglass not done', 'milky way', 'purse', 'coffin lid',
@@ -127,7 +127,7 @@ def divide(names: list[str]) -> dict[str, str]:
 
 
 class Vocabulary(NamedTuple):
-    """All things of a folder of pictograms, in the order of their category ids, and its families."""
+    """Things of a folder of pictograms, in the order of their category ids, and its families."""
 
     kinds: tuple[Kind, ...]
     families: tuple[str, ...]
@@ -160,8 +160,8 @@ def read_vocabulary(folder: str) -> Vocabulary:
                       tuple(str(word) for word in row['keywords']), parts[name])
                  for name, row in kept.items()]
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"'{path}' lacks {error} of families, things, or a thing's id, name, group, "
-                        'subgroup or keywords: make the folder anew') from error
+        raise DataError(f"'{path}' lacks {error} of families, things, or a thing's id, name, "
+                        'group, subgroup or keywords: make the folder anew') from error
     if len(families) < 2:
         raise DataError(f"'{path}' has the families {list(families)}: two are needed, as test "
                         'images in a new style show the last one')

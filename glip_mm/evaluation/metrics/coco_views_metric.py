@@ -32,9 +32,9 @@ class CocoViewsMetric(CocoMetric):
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics of each view."""
         found: dict[str, float] = {}
-        for name, self._coco_api in self.views.items():
+        for name, annotations in self.views.items():
+            self._coco_api = annotations
             self.cat_ids = self.img_ids = None
-            found.update((f'{name}/{key}', value)
-                         for key, value in super(CocoViewsMetric, self).compute_metrics(
-                             list(results)).items())
+            scores = super().compute_metrics(list(results))
+            found.update({f'{name}/{key}': value for key, value in scores.items()})
         return found
