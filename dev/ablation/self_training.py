@@ -65,7 +65,15 @@ COLUMNS = dict(ap_new='AP new names', ap_known='AP known names',
 
 
 class Teacher(Run):
-    """A run whose model labels the captions of its students."""
+    """A run whose model labels the captions of its students.
+
+    Attributes:
+        data: Folder of the world whose pool it labels.
+        label_options: Options of ``tools/pseudo_label.py``.
+    """
+
+    data = DATA
+    label_options = LABEL_OPTIONS
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -91,8 +99,9 @@ class Teacher(Run):
                 bar.total += 1
                 self.call('pseudo_label', [
                     self.config, self.weights,
-                    '--data', str(DATA / 'annotations' / 'pool.jsonl'),
-                    '--images', str(DATA / 'images'), '--out', str(folder), *LABEL_OPTIONS],
+                    '--data', str(self.data / 'annotations' / 'pool.jsonl'),
+                    '--images', str(self.data / 'images'), '--out', str(folder),
+                    *self.label_options],
                     bar, options=False)
         if variant == 'shuffled':
             shuffle_labels(folder / 'labels', self.folder / 'shuffled' / 'labels')
