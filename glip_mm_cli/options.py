@@ -57,6 +57,13 @@ def add_cfg_options(parser: argparse.ArgumentParser,
                         help=text)
 
 
+def add_dtype_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dtype``, the ``test_cfg.dtype`` of the model."""
+    parser.add_argument('--dtype', choices=['bfloat16', 'float16'], help='number format in which '
+                        "the network predicts (default: the config's, float32); weights and "
+                        'boxes stay float32, float16 needs a GPU')
+
+
 def merge_cfg_options(config: 'Config', options: Mapping[str, Any] | None) -> None:
     """Replace settings of a config.
 

@@ -10,7 +10,12 @@ Example:
 import argparse
 
 from glip_mm_cli.benchmarks import add_benchmark_option
-from glip_mm_cli.options import add_run_options, check_checkpoint, parse_early
+from glip_mm_cli.options import (
+    add_dtype_option,
+    add_run_options,
+    check_checkpoint,
+    parse_early,
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -29,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
                         "not, as the config's tta_model and tta_pipeline say")
     parser.add_argument('--no-resume', action='store_true', help='predict all images, also those '
                         'that an interrupted run of the same test has predicted')
+    add_dtype_option(parser)
     add_benchmark_option(parser)
     add_run_options(parser)
     return parser
@@ -57,6 +63,8 @@ def apply_options(parser: argparse.ArgumentParser, args: argparse.Namespace,
     config.load_from, config.resume = args.checkpoint, False
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f"--out '{args.out}' must end in .pkl or .pickle")
+    if args.dtype:
+        config.merge_from_dict({'model.test_cfg.dtype': args.dtype})
     # images are drawn during prediction
     if args.no_resume or args.show or args.show_dir:
         if config.get('test_cfg', {}).get('type', '').endswith('ResumableTestLoop'):

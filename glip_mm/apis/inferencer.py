@@ -298,6 +298,8 @@ class GLIPInferencer:
                 * ``shortlist``: number of names that are looked for at full size, those that a
                   small copy of the image (of each tile) shows best, or a dict of
                   ``test_cfg.shortlist``; default: the config's;
+                * ``dtype``: number format of the network, ``'bfloat16'`` or ``'float16'`` (on a
+                  GPU); default: the config's, float32;
                 * ``channel_order``: order of the colours of arrays and tensors, ``'bgr'`` (the
                   default) or ``'rgb'``;
                 * ``recursive``: whether subfolders of a folder are searched, too.
@@ -323,7 +325,7 @@ class GLIPInferencer:
                custom_entities: bool = False, per_image: bool = False, batch_size: int = 1,
                chunked_size: int | None = None, pred_score_thr: Any = None,
                negatives: str | Sequence[str] = (), tile: int | None = None, overlap: float = 0.2,
-               shortlist: int | Mapping[str, Any] | None = None,
+               shortlist: int | Mapping[str, Any] | None = None, dtype: str | None = None,
                channel_order: str = 'bgr', recursive: bool = False
                ) -> tuple[Failures, Iterator[Found]]:
         """Check the arguments of a call, and return its failures and results."""
@@ -338,7 +340,8 @@ class GLIPInferencer:
         warn_of_names(self.model, new)
         self._checked = asked[-1]
         changes = {name: value for name, value in dict(
-            chunked_size=chunked_size, shortlist=shortlist).items() if value is not None}
+            chunked_size=chunked_size, shortlist=shortlist,
+            dtype=dtype).items() if value is not None}
         detection = Detection(
             self.pipeline, self._predict, batch_size, channel_order,
             None if tile is None else Tiling(tile, overlap),

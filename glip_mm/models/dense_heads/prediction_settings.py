@@ -9,7 +9,6 @@ import torch
 
 from .score_aggregation import AGGREGATIONS
 
-
 #: Values of ``test_cfg.dtype``.
 DTYPES = ('float32', 'bfloat16', 'float16')
 
