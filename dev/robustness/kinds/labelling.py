@@ -140,6 +140,9 @@ class _Either(dict):
         return {k: v for k, v in dict(other).items()  # type: ignore[call-overload]
                 if k not in self.optional} == dict(self)
 
+    def __ne__(self, other: object) -> bool:  # that of dict would compare all
+        return not self == other
+
     __hash__ = None  # type: ignore[assignment]
 
 
