@@ -10,7 +10,7 @@ from typing import Any
 RIGHT, CLEAR = 'right value', 'clear error'
 TRACEBACK, HANG, OUTSIDE = 'traceback', 'hang', 'code ran / wrote outside'
 WRONG, REFUSED = 'silently wrong', 'wrongly refused'
-FAULTS = (TRACEBACK, HANG, OUTSIDE, WRONG, REFUSED)
+FAULTS = (REFUSED, WRONG, TRACEBACK, HANG, OUTSIDE)
 OUTCOMES = (RIGHT, CLEAR, *FAULTS)
 #: Characters of an error that somebody may still read.
 LONGEST_ERROR = 4000

@@ -25,8 +25,11 @@ def outcomes(results):
     return [result['outcome'] for result in results]
 
 
-@pytest.mark.parametrize('kind', ['odvg', 'coco', 'tsv', 'images', 'stored_configs'])
+@pytest.mark.parametrize('kind', ['odvg', 'coco', 'tsv', 'images', 'stored_configs', 'requests'])
 def test_a_short_attack(kind, tmp_path):
+    if kind == 'requests':
+        pytest.importorskip('fastapi')
+        pytest.importorskip('httpx')
     said = []
     results = attack([kind], 8, 3, tmp_path, say=said.append)
     assert not said and len(results) == 8
