@@ -108,7 +108,7 @@ def make(place: Place) -> Try:
 
 
 def _coco(folder: Path) -> dict[str, list]:
-    content = json.loads((folder / 'annotations.json').read_text())
+    content = json.loads((folder / 'annotations/instances_default.json').read_text())
     names = {image['id']: image['file_name'] for image in content['images']}
     found: dict[str, list] = {name: [] for name in names.values()}
     for row in content['annotations']:

@@ -10,8 +10,9 @@ from .json_list import write_list
 
 
 def write_coco(collection: Collection, folder: Path) -> tuple[int, int]:
-    """Write ``annotations.json`` (or ``annotations/instances_SPLIT.json``), ``cvat_labels.json``.
+    """Write ``annotations/instances_SPLIT.json`` and ``cvat_labels.json``.
 
+    The split of undivided labels is called ``default``, as by CVAT and datumaro.
     Boxes are ``[x, y, width, height]`` in pixels, ids count from 1, ignored boxes are crowds.
     ``segmentation`` is empty, which CVAT reads as a rectangle. CVAT accepts no
     label that its task does not have, so the second file is to be pasted into the *Raw* tab of the
@@ -27,7 +28,7 @@ def write_coco(collection: Collection, folder: Path) -> tuple[int, int]:
     placed = ImageFolder(collection, folder / 'images', 'none')
     images = boxes = 0
     for split in collection.splits:
-        path = folder / (f'annotations/instances_{split}.json' if split else 'annotations.json')
+        path = folder / f"annotations/instances_{split or 'default'}.json"
         path.parent.mkdir(exist_ok=True)
         counts = _write_split(collection, placed, split, path)
         images, boxes = images + counts[0], boxes + counts[1]

@@ -18,11 +18,12 @@ def xml_text(text: object) -> str:
 
 
 def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
-    """Write ``Annotations/NAME.xml``, ``ImageSets/Main``, ``labels.txt`` and ``JPEGImages``.
+    """Write ``Annotations/NAME.xml``, ``ImageSets/Main``, ``labelmap.txt`` and ``JPEGImages``.
 
     VOC counts pixels from 1 and a box includes its last pixel: ``[0, 10)`` is 1 to 10. Corners
     keep their fractions. The score of a box is an element ``score``, which readers ignore.
-    ``ImageSets/Main`` holds ``train.txt`` and, of divided labels, ``val.txt``.
+    ``ImageSets/Main`` holds ``train.txt`` and, of divided labels, ``val.txt``. The names are in
+    ``labelmap.txt``, by which CVAT and datumaro know others than the 20 of Pascal VOC.
 
     Args:
         collection: Labels to write.
@@ -52,8 +53,9 @@ def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
             listings[image.split].write(f'{stem}\n')
             images += 1
             boxes += len(image.boxes)
-    (folder / 'labels.txt').write_text(
-        ''.join(f'{name}\n' for name in collection.categories), encoding='utf-8')
+    # a colour and parts, which boxes do not have, would stand between the colons
+    (folder / 'labelmap.txt').write_text('# label:color_rgb:parts:actions\n' + ''.join(
+        f'{name}:::\n' for name in collection.categories), encoding='utf-8')
     return images, boxes
 
 

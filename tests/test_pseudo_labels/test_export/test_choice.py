@@ -63,7 +63,8 @@ def test_detection_rows(tmp_path):
     assert boxes_by_name(collection) == {'cat': 1, 'dog': 2}  # two dogs side by side stay two
     assert collection.counts['boxes (degenerate box)'] == 1
     export_labels(collection, 'coco', tmp_path / 'coco')
-    boxes = json.loads((tmp_path / 'coco/annotations.json').read_text())['annotations']
+    content = json.loads((tmp_path / 'coco/annotations/instances_default.json').read_text())
+    boxes = content['annotations']
     assert [box['iscrowd'] for box in boxes] == [0, 0, 1] and 'score' not in boxes[0]
     export_labels(collect(path, classes=ClassList(['dog'])), 'odvg', tmp_path / 'odvg')
     row = json.loads((tmp_path / 'odvg/detection.jsonl').read_text())

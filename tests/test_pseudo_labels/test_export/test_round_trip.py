@@ -56,7 +56,7 @@ def is_expected(found):
 
 @pytest.mark.parametrize('exported', ['coco'], indirect=True)
 def test_coco(exported):
-    coco = COCO(str(exported / 'annotations.json'))
+    coco = COCO(str(exported / 'annotations/instances_default.json'))
     names = {c['id']: c['name'] for c in coco.loadCats(coco.getCatIds())}
     assert list(names.values()) == NAMES and list(names) == [1, 2, 3, 4, 5]
     found, scores = [], []
@@ -74,12 +74,12 @@ def test_coco(exported):
             scores.append((*key, one['score']))
     is_expected(gather(found))
     assert gather(scores) == SCORES
-    content = json.loads((exported / 'annotations.json').read_text())
+    content = json.loads((exported / 'annotations/instances_default.json').read_text())
     assert {'info', 'licenses', 'categories', 'images', 'annotations'} == set(content)
     assert [label['name'] for label in json.loads((exported / 'cvat_labels.json').read_text())
             ] == NAMES
     # and by this package
-    records = list(coco_records(exported / 'annotations.json', progress=False))
+    records = list(coco_records(exported / 'annotations/instances_default.json', progress=False))
     is_expected(gather((r['filename'], i['category'], i['bbox'])
                        for r in records for i in r['detection']['instances']))
 
@@ -126,7 +126,8 @@ def test_voc(exported):
             scores.append((file, one.findtext('name'), float(one.findtext('score'))))
     is_expected(gather(found))
     assert gather(scores) == SCORES
-    assert (exported / 'labels.txt').read_text().splitlines() == NAMES
+    assert (exported / 'labelmap.txt').read_text().splitlines() == [
+        '# label:color_rgb:parts:actions', *(f'{name}:::' for name in NAMES)]
     records = list(voc_records(exported, 'train'))
     is_expected(gather((r['filename'], i['category'], i['bbox'])
                        for r in records for i in r['detection']['instances']))
