@@ -34,32 +34,35 @@ import ast
 import json
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any
 
-from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
+from glip_mm_cli.ending import one_message
+from glip_mm_cli.options import (
+    MODEL,
+    WEIGHTS,
+    add_cfg_options,
+    add_device,
+    add_dtype,
+    add_palette,
+    add_texts,
+    add_thresholds,
+    merge_cfg_options,
+    parse_early,
+)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('inputs', help='image file, address, folder, or a .txt file of image names')
-    parser.add_argument('model', help='config file, name of the model index, checkpoint with its '
-                        'config, or folder of save_pretrained() or its id on the hub')
-    parser.add_argument('--weights', help='checkpoint; default: the one the model index names')
+    parser.add_argument('model', help=MODEL)
+    parser.add_argument('--weights', help=WEIGHTS)
     parser.add_argument('--out-dir', default='outputs', help='folder of pictures and predictions')
     parser.add_argument('--recursive', action='store_true', help='also images in subfolders')
-    texts = parser.add_mutually_exclusive_group(required=True)
-    texts.add_argument(
-        '--texts', help="what to look for: a caption; names separated by '. ' with -c; '$: coco' "
-        'for the classes of a data set')
-    texts.add_argument('--texts-file', type=Path, help='text file of names, one a line')
-    parser.add_argument('--negatives', nargs='+', default=(), metavar='NAME',
-                        help='names that compete for boxes and are not returned')
-    parser.add_argument('--device', help='default: the accelerator if there is one')
-    parser.add_argument('--pred-score-thr', nargs='+', metavar='SCORE',
-                        help='boxes below are not drawn: a number, NAME=NUMBER for a name of its '
-                        "own, a JSON file of thresholds; default: the model's, else 0.3")
+    add_texts(parser)
+    add_device(parser)
+    add_dtype(parser)
+    add_thresholds(parser, '--pred-score-thr', 'drawn')
     parser.add_argument('--calibrate', metavar='VAL',
                         help='find the thresholds on annotated images, a folder or file in any '
                         'known format, and keep them beside the checkpoint')
@@ -78,16 +81,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--coco', metavar='FILE', help='write the boxes that are drawn as COCO')
     parser.add_argument('--print-result', action='store_true',
                         help='print predictions to stdout, one JSON line for each image')
-    parser.add_argument('--palette', default='none',
-                        choices=['coco', 'voc', 'citys', 'random', 'none'],
-                        help="none: GLIP's own colours, far from each other")
-    parser.add_argument('--custom-entities', '-c', action='store_true',
-                        help="--texts holds names separated by '. '")
-    parser.add_argument('--chunked-size', '-s', type=int, default=None,
-                        help='names in one prompt; -1: as many as the language model takes; '
-                        "default: the config's")
-    parser.add_argument('--shortlist', type=int, metavar='K', help='of a long list of names, look '
-                        'for the K alone that a small copy of the image shows best')
+    add_palette(parser)
     parser.add_argument('--tokens-positive', '-p', type=spans,
                         help='phrases of the caption: for each a list of [begin, end) characters; '
                         '-1: the whole caption is one phrase')
@@ -141,6 +135,7 @@ def detect(args: argparse.Namespace) -> Any:
         batch_size=args.batch_size,
         chunked_size=args.chunked_size,
         shortlist=args.shortlist,
+        dtype=args.dtype,
         pred_score_thr=thresholds,
         out_dir=args.out_dir,
         no_save_vis=args.no_save_vis,
@@ -156,10 +151,5 @@ def detect(args: argparse.Namespace) -> Any:
 
 
 if __name__ == '__main__':
-    try:
+    with one_message():
         main()
-    except ModuleNotFoundError as error:
-        sys.exit(f"image_demo.py: {error}; run 'pip install -e .' in the repository, or see "
-                 'tools/misc/check_env.py')
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        sys.exit(f'image_demo.py: {error}')

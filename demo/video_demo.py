@@ -15,10 +15,20 @@ Examples:
 
 import argparse
 import sys
-from pathlib import Path
-from typing import Any
 
-from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
+from glip_mm_cli.ending import one_message
+from glip_mm_cli.options import (
+    MODEL,
+    WEIGHTS,
+    add_cfg_options,
+    add_device,
+    add_dtype,
+    add_palette,
+    add_texts,
+    add_thresholds,
+    merge_cfg_options,
+    parse_early,
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -26,28 +36,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('video', help='video file, address of a stream, or number of a camera')
-    parser.add_argument('config', help='config file, name of the model index, checkpoint with its '
-                        'config, or folder of save_pretrained() or its id on the hub')
-    parser.add_argument('checkpoint', nargs='?',
-                        help='checkpoint; default: the one the model index names')
-    texts = parser.add_mutually_exclusive_group(required=True)
-    texts.add_argument('--texts', help="what to look for: a caption; names separated by '. ' with "
-                       "-c; '$: coco' for the classes of a data set")
-    texts.add_argument('--texts-file', type=Path, help='text file of names, one a line')
-    parser.add_argument('--negatives', nargs='+', default=(), metavar='NAME',
-                        help='names that compete for boxes and are not returned')
-    parser.add_argument('--custom-entities', '-c', action='store_true',
-                        help="--texts holds names separated by '. '")
-    parser.add_argument('--chunked-size', '-s', type=int, default=None,
-                        help='names in one prompt; -1: as many as the language model takes; '
-                        "default: the config's")
-    parser.add_argument('--shortlist', type=int, metavar='K', help='of a long list of names, look '
-                        'for the K alone that a small copy of the image shows best')
-    parser.add_argument('--device', help='default: the accelerator if there is one')
-    parser.add_argument('--score-thr', nargs='+', metavar='SCORE',
-                        help='boxes below are neither drawn nor written: a number, NAME=NUMBER for '
-                        "a name of its own, a JSON file of thresholds; default: the model's, "
-                        'else 0.3')
+    parser.add_argument('config', help=MODEL)
+    parser.add_argument('checkpoint', nargs='?', help=WEIGHTS)
+    add_texts(parser)
+    add_device(parser)
+    add_dtype(parser)
+    add_thresholds(parser, '--score-thr', 'drawn or written')
     parser.add_argument('--out', metavar='FILE.mp4', help='write the video with boxes; its sound '
                         'is kept where ffmpeg is installed')
     parser.add_argument('--out-predictions', metavar='FILE.jsonl',
@@ -62,9 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--track', action='store_true',
                         help='give the same thing the same number in all frames (ByteTrack of the '
                         'package trackers)')
-    parser.add_argument('--palette', default='none',
-                        choices=['coco', 'voc', 'citys', 'random', 'none'],
-                        help="none: GLIP's own colours, far from each other")
+    add_palette(parser)
     add_cfg_options(parser, 'settings of the config')
     return parser
 
@@ -78,9 +70,12 @@ def main() -> None:
     # after parsing: --help need not wait for torch
     from glip_mm.apis import GLIPInferencer, Thresholds
     from glip_mm.apis.building import resolve_model
+    from glip_mm.apis.window import frame_window
     from glip_mm.video import VideoReader, detect_video
     thresholds = None if args.score_thr is None else Thresholds.parse(args.score_thr)
-    VideoReader(args.video).close()  # a mistake is said before the model is built
+    # mistakes are said before the model is built
+    VideoReader(args.video).close()
+    show = frame_window(args.wait_time) if args.show else None
     config, weights = resolve_model(args.config, args.checkpoint)
     merge_cfg_options(config, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
@@ -89,8 +84,8 @@ def main() -> None:
     found = detect_video(
         inferencer, args.video, out=args.out, out_predictions=args.out_predictions,
         pred_score_thr=thresholds, every=args.every, batch_size=args.batch_size,
-        chunked_size=args.chunked_size, shortlist=args.shortlist, negatives=args.negatives,
-        track=args.track, show=window(args.wait_time) if args.show else None)
+        chunked_size=args.chunked_size, shortlist=args.shortlist, dtype=args.dtype,
+        negatives=args.negatives, track=args.track, show=show)
     counts = ', '.join(f'{count} {name}' for name, count in found.boxes.most_common())
     if not counts:
         counts = f'nothing reached its threshold; the best score was {found.best:.2g}'
@@ -102,25 +97,6 @@ def main() -> None:
             print(f"wrote '{path}'", file=sys.stderr)
 
 
-def window(seconds: float) -> Any:
-    """Return a function that shows pictures in a window until q or Escape is pressed."""
-    import cv2
-
-    def show(picture: Any) -> bool:
-        try:
-            cv2.imshow('glip_mm', picture)
-            return cv2.waitKey(max(1, round(seconds * 1000))) not in (ord('q'), 27)
-        except cv2.error as error:
-            raise ValueError('--show: there is no window to show frames in (no display, or an '
-                             'OpenCV without one): write them with --out') from error
-    return show
-
-
 if __name__ == '__main__':
-    try:
+    with one_message():
         main()
-    except ModuleNotFoundError as error:
-        sys.exit(f"video_demo.py: {error}; run 'pip install -e .' in the repository, or see "
-                 'tools/misc/check_env.py')
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        sys.exit(f'video_demo.py: {error}')

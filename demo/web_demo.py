@@ -10,14 +10,19 @@ Examples:
 """
 
 import argparse
-import sys
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mmengine.config import DictAction
-
-from glip_mm_cli.options import parse_early
+from glip_mm_cli.ending import one_message
+from glip_mm_cli.options import (
+    MODEL,
+    WEIGHTS,
+    add_cfg_options,
+    add_device,
+    merge_cfg_options,
+    parse_early,
+)
 from glip_mm_cli.training_folder import newest_checkpoint
 
 QUICKSTART = 'configs/quickstart/glip_nano_grounding-world.py'
@@ -29,11 +34,9 @@ def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('model', nargs='?', help='config file, name of the model index, '
-                        'checkpoint with its config, or folder of save_pretrained() or its id on '
-                        "the hub; default: the quickstart's")
-    parser.add_argument('--weights', help='checkpoint; default: the one the model index names')
-    parser.add_argument('--device', help='default: the accelerator if there is one')
+    parser.add_argument('model', nargs='?', help=f"{MODEL}; default: the quickstart's")
+    parser.add_argument('--weights', help=WEIGHTS)
+    add_device(parser)
     parser.add_argument('--host', default='127.0.0.1', help='address to listen at; 0.0.0.0 lets '
                         'everybody in who reaches this machine (default: this machine alone)')
     parser.add_argument('--port', type=int, default=7860,
@@ -44,8 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
                         help='size of a picture (default: 20)')
     parser.add_argument('--max-pixels', type=int, default=40_000_000, metavar='N',
                         help='pixels of a picture (default: 40,000,000)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings of the config')
+    add_cfg_options(parser, 'settings of the config')
     return parser
 
 
@@ -64,7 +66,7 @@ def main() -> None:
     from glip_mm.apis.building import resolve_model
     from glip_mm.web import Finder, Limits, keep_files_in, make_page, open_page, quickstart_examples
     config, weights = resolve_model(model, weights)
-    config.merge_from_dict(args.cfg_options or {})
+    merge_cfg_options(config, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, show_progress=False)
     limits = Limits(int(args.max_size * 2**20), args.max_pixels)
     with TemporaryDirectory(prefix='glip_mm-web-') as folder:
@@ -81,10 +83,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
+    with one_message("run 'pip install -r requirements/demo.txt'"):
         main()
-    except ModuleNotFoundError as error:
-        sys.exit(f"web_demo.py: {error}; run 'pip install -r requirements/demo.txt', or see "
-                 'tools/misc/check_env.py')
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        sys.exit(f'web_demo.py: {error}')

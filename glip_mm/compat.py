@@ -392,6 +392,20 @@ def find_our_configs() -> None:
     Config._get_cfg_path = staticmethod(find)
 
 
+def let_gradio_fetch_nothing() -> None:
+    """Let Gradio refuse addresses as pictures.
+
+    Why: a client can name an address as its picture, and Gradio fetches it, of any size and from
+    any public host. It has no option for it; all of its parts call this function.
+    """
+    from gradio import Error, processing_utils
+
+    async def refuse(url: str, *_: Any, **__: Any) -> str:
+        raise Error('addresses are not fetched: upload the picture')
+
+    processing_utils.async_ssrf_protected_download = refuse
+
+
 @contextmanager
 def single_process() -> Iterator[None]:
     """Make MMEngine's helpers assume a single process.

@@ -3,6 +3,8 @@
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -32,6 +34,21 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
     else:
         _say(text)
         raise SystemExit(1)
+
+
+@contextmanager
+def one_message(missing: str = "run 'pip install -e .' in the repository") -> Iterator[None]:
+    """End this program with one line, and status 1, for errors that tell users what to do.
+
+    Args:
+        missing: What to do if a package is missing.
+    """
+    try:
+        yield
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        more = (f'; {missing}, or see tools/misc/check_env.py'
+                if isinstance(error, ModuleNotFoundError) else '')
+        sys.exit(f'{Path(sys.argv[0]).name}: {error}{more}')
 
 
 def system_error(error: BaseException) -> str | None:

@@ -30,6 +30,63 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
                         help=argparse.SUPPRESS)
 
 
+#: Help of an argument that names a model.
+MODEL = ('config file, name of the model index, checkpoint with its config, or folder of '
+         'save_pretrained() or its id on the hub')
+#: Help of an option that names weights.
+WEIGHTS = 'checkpoint; default: the one the model index names'
+
+
+def add_texts(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what to look for."""
+    texts = parser.add_mutually_exclusive_group(required=True)
+    texts.add_argument(
+        '--texts', help="what to look for: a caption; names separated by '. ' with -c; '$: coco' "
+        'for the classes of a data set')
+    texts.add_argument('--texts-file', type=Path, help='text file of names, one a line')
+    parser.add_argument('--negatives', nargs='+', default=(), metavar='NAME',
+                        help='names that compete for boxes and are not returned')
+    parser.add_argument('--custom-entities', '-c', action='store_true',
+                        help="--texts holds names separated by '. '")
+    parser.add_argument('--chunked-size', '-s', type=int, default=None,
+                        help='names in one prompt; -1: as many as the language model takes; '
+                        "default: the config's")
+    parser.add_argument('--shortlist', type=int, metavar='K', help='of a long list of names, look '
+                        'for the K alone that a small copy of the image shows best')
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument('--device', help='default: the accelerator if there is one')
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dtype``, the ``test_cfg.dtype`` of the model."""
+    parser.add_argument('--dtype', choices=['bfloat16', 'float16'], help='number format in which '
+                        "the network predicts (default: the config's, float32); weights and "
+                        'boxes stay float32, float16 needs a GPU')
+
+
+def add_thresholds(parser: argparse.ArgumentParser, option: str, what: str) -> None:
+    """Add an option that takes score thresholds.
+
+    Args:
+        parser: Parser to add it to.
+        option: Its name.
+        what: What does not happen to boxes below.
+    """
+    parser.add_argument(option, nargs='+', metavar='SCORE',
+                        help=f'boxes below are not {what}: a number, NAME=NUMBER for a name of its '
+                        "own, a JSON file of thresholds; default: the model's, else 0.3")
+
+
+def add_palette(parser: argparse.ArgumentParser) -> None:
+    """Add ``--palette``."""
+    parser.add_argument('--palette', default='none',
+                        choices=['coco', 'voc', 'citys', 'random', 'none'],
+                        help="none: GLIP's own colours, far from each other")
+
+
 class _Settings(argparse.Action):
     """Read KEY=VALUE as MMEngine does, whose slow import waits until there are any."""
 
@@ -55,13 +112,6 @@ def add_cfg_options(parser: argparse.ArgumentParser,
     """
     parser.add_argument('--cfg-options', nargs='+', action=_Settings, metavar='KEY=VALUE',
                         help=text)
-
-
-def add_dtype_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--dtype``, the ``test_cfg.dtype`` of the model."""
-    parser.add_argument('--dtype', choices=['bfloat16', 'float16'], help='number format in which '
-                        "the network predicts (default: the config's, float32); weights and "
-                        'boxes stay float32, float16 needs a GPU')
 
 
 def merge_cfg_options(config: 'Config', options: Mapping[str, Any] | None) -> None:

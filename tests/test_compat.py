@@ -1,9 +1,11 @@
 """Each workaround is shown to be needed, where this environment can show it, and to work."""
 
+import asyncio
 import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -286,6 +288,17 @@ def test_installed_packages():
     assert Path(compat.get_installed_path('mmdet'), '__init__.py').is_file()
     with pytest.raises(ModuleNotFoundError, match='no-such-package'):
         compat.get_installed_path('no-such-package')
+
+
+def test_gradio_fetches_nothing(monkeypatch):
+    class Error(Exception):
+        pass
+
+    parts = SimpleNamespace(async_ssrf_protected_download=None)
+    monkeypatch.setitem(sys.modules, 'gradio', SimpleNamespace(Error=Error, processing_utils=parts))
+    compat.let_gradio_fetch_nothing()
+    with pytest.raises(Error, match='addresses are not fetched'):
+        asyncio.run(parts.async_ssrf_protected_download('http://93.184.216.34/x.png', '/tmp'))
 
 
 def test_one_process_scores_alone_among_others():

@@ -37,7 +37,7 @@ from glip_mm_cli.labelling_options import (
     names_of,
     share,
 )
-from glip_mm_cli.options import add_dtype_option, parse_early
+from glip_mm_cli.options import add_dtype, parse_early
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -85,7 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument('--batch-size', type=int, default=8)
     group.add_argument('--shard-size', type=int, default=1000,
                        help='samples of a shard, except of tar shards (default: 1000)')
-    add_dtype_option(group)
+    add_dtype(group)
     group.add_argument('--device', help='default: cuda if there is one, else cpu')
     group.add_argument('--workers', type=int, default=2, help='threads that decode images')
     group.add_argument('--engine', choices=['processes', 'ray'], default='processes',

@@ -11,31 +11,34 @@ Examples:
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
-from mmengine.config import DictAction
-
-from glip_mm_cli.options import parse_early
+from glip_mm_cli.ending import one_message
+from glip_mm_cli.options import (
+    MODEL,
+    WEIGHTS,
+    add_cfg_options,
+    add_device,
+    add_thresholds,
+    merge_cfg_options,
+    parse_early,
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('model', help='config file, name of the model index, checkpoint with its '
-                        'config, or folder of save_pretrained() or its id on the hub')
-    parser.add_argument('--weights', help='checkpoint; default: the one the model index names')
-    parser.add_argument('--device', help='default: the accelerator if there is one')
+    parser.add_argument('model', help=MODEL)
+    parser.add_argument('--weights', help=WEIGHTS)
+    add_device(parser)
     parser.add_argument('--host', default='127.0.0.1',
                         help='address to bind (default: 127.0.0.1, this machine alone)')
     parser.add_argument('--port', type=int, default=8000, help='port to bind (default: 8000)')
     parser.add_argument('--token', default=os.environ.get('GLIP_MM_TOKEN'), help='what clients '
                         'must show; needed for other hosts (default: that of the environment '
                         'variable GLIP_MM_TOKEN, which other users do not see)')
-    parser.add_argument('--pred-score-thr', nargs='+', metavar='SCORE',
-                        help='boxes below are not returned: a number, NAME=NUMBER for a name of '
-                        "its own, a JSON file of thresholds; default: the model's, else 0.3")
+    add_thresholds(parser, '--pred-score-thr', 'returned')
     parser.add_argument('--max-batch', type=int, default=8, metavar='N',
                         help='images per forward pass (default: 8)')
     parser.add_argument('--max-wait', type=float, default=5, metavar='MS',
@@ -50,8 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
                         help='pixels of an image (default: 25000000)')
     parser.add_argument('--media-root', type=Path, metavar='DIR',
                         help="folder of Label Studio's images; default: none is read from disk")
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='settings of the config')
+    add_cfg_options(parser, 'settings of the config')
     return parser
 
 
@@ -70,7 +72,7 @@ def main() -> None:
     from glip_mm.apis import GLIPInferencer, Thresholds
     from glip_mm.apis.building import resolve_model
     config, weights = resolve_model(args.model, args.weights)
-    config.merge_from_dict(args.cfg_options or {})
+    merge_cfg_options(config, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, show_progress=False)
     if args.pred_score_thr is not None:
         inferencer.thresholds = Thresholds.parse(args.pred_score_thr)
@@ -78,10 +80,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
+    with one_message("run 'pip install -r requirements/serve.txt'"):
         main()
-    except ModuleNotFoundError as error:
-        sys.exit(f"serve.py: {error}; run 'pip install -e .' in the repository, or see "
-                 'tools/misc/check_env.py')
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        sys.exit(f'serve.py: {error}')

@@ -11,7 +11,7 @@ import argparse
 
 from glip_mm_cli.benchmarks import add_benchmark_option
 from glip_mm_cli.options import (
-    add_dtype_option,
+    add_dtype,
     add_run_options,
     check_checkpoint,
     parse_early,
@@ -34,7 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
                         "not, as the config's tta_model and tta_pipeline say")
     parser.add_argument('--no-resume', action='store_true', help='predict all images, also those '
                         'that an interrupted run of the same test has predicted')
-    add_dtype_option(parser)
+    add_dtype(parser)
     add_benchmark_option(parser)
     add_run_options(parser)
     return parser

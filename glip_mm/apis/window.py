@@ -1,5 +1,7 @@
 """Windows that show pictures."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -29,3 +31,31 @@ def show_picture(picture: np.ndarray, name: str = 'glip_mm', wait_time: float = 
     require_display()
     from glip_mm.visualization import GroundingVisualizer
     GroundingVisualizer(f'glip_mm_{name}').show(picture, win_name=name, wait_time=wait_time)
+
+
+def frame_window(wait_time: float = 0.001, name: str = 'glip_mm') -> Callable[[np.ndarray], bool]:
+    """Open a window for the frames of a video.
+
+    Args:
+        wait_time: Seconds that each frame stays.
+        name: Title of the window.
+
+    Returns:
+        A function that shows a picture, ``[height, width, 3]`` uint8 BGR, and returns whether to
+        go on: False after q or Escape.
+
+    Raises:
+        ValueError: If there is no display, or OpenCV has no windows.
+    """
+    require_display()  # OpenCV would abort the process
+    import cv2
+    try:
+        cv2.namedWindow(name)
+    except cv2.error as error:
+        raise ValueError('show needs an OpenCV with windows, and this one has none '
+                         '(opencv-python-headless): leave it out and write the video') from error
+
+    def show(picture: np.ndarray) -> bool:
+        cv2.imshow(name, picture)
+        return cv2.waitKey(max(1, round(wait_time * 1000))) not in (ord('q'), 27)
+    return show

@@ -22,6 +22,7 @@ from rich.progress import (
 
 from glip_mm.apis.inferencer import GLIPInferencer
 from glip_mm.apis.result import GroundingResult
+from glip_mm.models.bounded_cache import BoundedCache
 from glip_mm.thresholds import Thresholds
 from glip_mm.visualization import draw_grounding
 from glip_mm_cli.outputs import check_apart
@@ -29,6 +30,9 @@ from glip_mm_cli.outputs import check_apart
 from .reading import Frame, VideoReader
 from .tracking import Tracker
 from .writing import VideoWriter
+
+#: Number of tracks, those seen last, that are known not to be new.
+KNOWN_TRACKS = 10_000
 
 
 @dataclass
@@ -86,7 +90,7 @@ def detect_video(inferencer: GLIPInferencer, source: str | Path, *, out: str | P
     reader = VideoReader(source, every, ahead=2 * batch_size + 2)
     thresholds = inferencer.thresholds if pred_score_thr is None else Thresholds.of(pred_score_thr)
     tracker = Tracker(reader.rate / every, thresholds.default) if track else None
-    summary, owners = VideoSummary(), dict[int, str]()
+    summary, known = VideoSummary(), BoundedCache(KNOWN_TRACKS)
     waiting: deque[Frame] = deque()
 
     def pixels() -> Iterator[np.ndarray]:
@@ -126,8 +130,9 @@ def detect_video(inferencer: GLIPInferencer, source: str | Path, *, out: str | P
             tracks = None if numbers is None else numbers[rows].tolist()
             summary.boxes.update(result.names)
             for name, number in zip(result.names, tracks or ()):
-                if number is not None:
-                    owners.setdefault(number, name)
+                if number is not None and not known.get(number):
+                    known.put(number, True)
+                    summary.tracks[name] += 1
             if lines is not None:
                 row = dict(frame=frame.index, seconds=round(frame.seconds, 3), **result.to_dict())
                 row |= {} if tracks is None else dict(tracks=tracks)
@@ -141,7 +146,6 @@ def detect_video(inferencer: GLIPInferencer, source: str | Path, *, out: str | P
             if show is not None and not show(picture):
                 break
     summary.broken += reader.broken
-    summary.tracks.update(owners.values())
     if summary.broken:
         MMLogger.get_current_instance().warning(
             f"'{source}': {summary.broken} frames could not be decoded or used")

@@ -8,7 +8,8 @@ from typing import Any
 # before Gradio is imported: it reports its use to its makers otherwise
 os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
 import gradio as gr  # noqa: E402
-from gradio import processing_utils  # noqa: E402
+
+from glip_mm.compat import let_gradio_fetch_nothing  # noqa: E402
 
 from .examples import Example  # noqa: E402
 from .finder import COLUMNS, Answer, Finder, Found  # noqa: E402
@@ -112,7 +113,7 @@ def open_page(page: Any, host: str = '127.0.0.1', port: int = 7860, size: int = 
     Raises:
         OSError: If the port is not free.
     """
-    processing_utils.async_ssrf_protected_download = _fetch_nothing
+    let_gradio_fetch_nothing()
     _, address, _ = page.launch(
         server_name=host, server_port=port or _free_port(host), share=False, quiet=True,
         prevent_thread_lock=True, inbrowser=False, show_error=True, allowed_paths=[],
@@ -142,11 +143,6 @@ def _values(answer: Answer) -> list[Any]:
     files = [gr.update(value=None if path is None else str(path), interactive=path is not None)
              for path in (answer.coco, answer.yolo)]
     return [answer.picture, answer.summary, answer.rows, *files]
-
-
-async def _fetch_nothing(url: str, *_: Any, **__: Any) -> str:
-    # a client can name an address as its picture, and Gradio would fetch it, of any size
-    raise gr.Error('addresses are not fetched: upload the picture')
 
 
 def _free_port(host: str) -> int:

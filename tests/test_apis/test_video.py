@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from glip_mm.apis import GroundingResult, Thresholds
+from glip_mm.apis.window import frame_window
+from glip_mm.models.bounded_cache import BoundedCache
 from glip_mm.video import Tracker, VideoError, VideoReader, VideoWriter, detect_video
 from tests import forked
 
@@ -195,6 +197,22 @@ def test_tracks(video, tmp_path, byte_track):
     assert numbers[:15] == [[0]] * 15 and numbers[25:] == [[1]] * 5
 
 
+def test_memory_does_not_depend_on_the_number_of_tracks(video, byte_track, monkeypatch):
+    kept = []
+
+    class Watched(BoundedCache):
+        def put(self, *args):
+            super().put(*args)
+            kept.append(len(self))
+
+    numbers = iter(range(10**6))
+    monkeypatch.setattr('glip_mm.video.detection.KNOWN_TRACKS', 5)
+    monkeypatch.setattr('glip_mm.video.detection.BoundedCache', Watched)
+    monkeypatch.setattr(Tracker, '__call__', lambda self, boxes, scores: [None, next(numbers)])
+    assert dict(detect_video(RedFinder(), video, track=True).tracks) == {'red box': COUNT}
+    assert len(kept) == COUNT and max(kept) == 5
+
+
 def test_tracks_need_a_package(video, monkeypatch):
     monkeypatch.setitem(sys.modules, 'trackers', None)
     monkeypatch.setitem(sys.modules, 'supervision', None)
@@ -217,7 +235,7 @@ def test_the_demo(video, config, checkpoint, tmp_path):
     config.dump(tmp_path / 'nano.py')
     common = [tmp_path / 'nano.py', checkpoint, '-c', '--texts', 'red circle. box',
               '--device', 'cpu']
-    env = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
+    env = {**os.environ, 'PYTHONPATH': str(REPOSITORY), 'MPLBACKEND': 'agg'}
     demo = REPOSITORY / 'demo' / 'video_demo.py'
     run = forked.run(demo, video, *common, '--every', 10, '--batch-size', 2, '--score-thr', 0,
                      '--out', tmp_path / 'o/out.mp4', '--out-predictions', tmp_path / 'out.jsonl',
@@ -228,9 +246,59 @@ def test_the_demo(video, config, checkpoint, tmp_path):
     for words, message in ((['--score-thr', 1, '--out', tmp_path / 'b.mp4'],
                             'nothing reached its threshold; the best score was 0.'),
                            ([], 'nothing would be kept'),
+                           (['--show'], 'show needs a display'),
                            (['--out', tmp_path / 'b.avi'], 'must end in .mp4')):
         run = forked.run(demo, video, *common, '--every', 15, *words, env=env)
         assert message in run.stderr and 'Traceback' not in run.stderr, run.stderr
+
+
+FFMPEG = '''#!/bin/sh
+for last; do :; done
+if [ -e "$0.fails" ]; then echo "no such codec" >&2; exit 1; fi
+echo "$@" > "$0.words"
+printf 'with sound' > "$last"
+'''
+
+
+def test_what_is_asked_of_ffmpeg(video, tmp_path, monkeypatch):
+    program = tmp_path / 'bin/ffmpeg'
+    program.parent.mkdir()
+    program.write_text(FFMPEG)
+    program.chmod(0o755)
+    monkeypatch.setenv('PATH', f'{program.parent}:{os.environ["PATH"]}')
+    detect_video(RedFinder(), video, out=tmp_path / 'out.mp4')
+    assert (tmp_path / 'out.mp4').read_text() == 'with sound'
+    words = Path(f'{program}.words').read_text()
+    assert f'-i {video} -map 0:v -map 1:a? -c:v copy -c:a aac -shortest' in words
+    Path(f'{program}.fails').touch()  # the video is there, and the log says why it is silent
+    said = []
+    monkeypatch.setattr('mmengine.logging.MMLogger.warning', lambda self, text: said.append(text))
+    detect_video(RedFinder(), video, out=tmp_path / 'out.mp4')
+    assert VideoReader(tmp_path / 'out.mp4').count == COUNT
+    assert said == [f"the sound of '{video}' is not kept: no such codec"]
+
+
+def test_show_without_a_display_is_a_sentence(video, monkeypatch):
+    monkeypatch.setattr('matplotlib.pyplot.get_backend', lambda: 'agg')
+    with pytest.raises(ValueError, match='show needs a display'):  # OpenCV would abort
+        frame_window()
+
+
+def test_frames_in_a_window(monkeypatch):
+    monkeypatch.setattr('matplotlib.pyplot.get_backend', lambda: 'TkAgg')
+    shown, keys = [], iter([-1, ord('x'), ord('q'), 27])
+    monkeypatch.setattr(cv2, 'namedWindow', lambda name: None)
+    monkeypatch.setattr(cv2, 'imshow', lambda name, picture: shown.append(picture))
+    monkeypatch.setattr(cv2, 'waitKey', lambda milliseconds: next(keys))
+    show = frame_window()
+    assert [show(number) for number in range(4)] == [True, True, False, False]
+    assert shown == [0, 1, 2, 3]
+
+    def headless(name):
+        raise cv2.error('The function is not implemented')
+    monkeypatch.setattr(cv2, 'namedWindow', headless)
+    with pytest.raises(ValueError, match='opencv-python-headless'):
+        frame_window()
 
 
 def test_sound_is_kept_where_ffmpeg_is(video, tmp_path):

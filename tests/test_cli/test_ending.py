@@ -34,6 +34,15 @@ def test_one_line(code, status, line):
     assert end(code) == (status, line + '\n')
 
 
+@pytest.mark.parametrize('code, line', [
+    ('raise ValueError("a word\\nmore")', 'some.py: a word\nmore'),
+    ('import no_such', "some.py: No module named 'no_such'; run this, or see "
+     'tools/misc/check_env.py')])
+def test_errors_that_say_what_to_do(code, line):
+    code = f'from glip_mm_cli.ending import one_message\nwith one_message("run this"): {code}'
+    assert end(code) == (1, line + '\n')
+
+
 def test_one_process_of_a_job_speaks():
     assert end('raise KeyboardInterrupt', RANK='1') == (130, '')
 

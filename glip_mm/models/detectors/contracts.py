@@ -78,12 +78,12 @@ def agreed(what: str, told: Mapping[str, int | None]) -> int | None:
     return next(iter(given.values()), None)
 
 
-def through_neck(neck: Callable, maps: Sequence[Tensor], in_channels: Any) -> list[Tensor]:
+def through_neck(neck: Callable, maps: Tensor | Sequence[Tensor], in_channels: Any) -> list[Tensor]:
     """Run the neck, and say so if the backbone's maps are not those that it is made for.
 
     Args:
         neck: Neck, or several one after another.
-        maps: Maps ``[B, C, h, w]`` of the backbone.
+        maps: Maps ``[B, C, h, w]`` of the backbone; some give their only one as such.
         in_channels: What the first neck's config says: a number for each map, one for the last
             map, or None.
 
@@ -93,7 +93,7 @@ def through_neck(neck: Callable, maps: Sequence[Tensor], in_channels: Any) -> li
     try:
         return list(neck(maps))
     except (AssertionError, IndexError, RuntimeError, ValueError) as error:
-        given = [x.shape[1] for x in maps]
+        given = [x.shape[1] for x in ([maps] if isinstance(maps, Tensor) else maps)]
         if in_channels in (None, given[-1]) or list(in_channels) == given:
             raise
         raise ValueError(
