@@ -166,7 +166,7 @@ def build_model(cfg: Config, weights: str | None = None) -> nn.Module:
                          'says what to build')
     register_all_modules(init_default_scope=False)
     stored = isinstance(cfg, StoredConfig) and weights is not None
-    limit = no_larger_than(weights) if stored else nullcontext()
+    limit = no_larger_than(weights) if stored and weights else nullcontext()
     with building(cfg, ''), limit, \
             DefaultScope.overwrite_default_scope(cfg.get('default_scope', SCOPE)):
         model = MODELS.build(deepcopy(cfg.model))
