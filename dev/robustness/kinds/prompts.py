@@ -1,6 +1,7 @@
 """What users write about classes: prompts, candidates, knowledge files, and texts to look for."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,9 @@ def _file(place: Place) -> Try:
     path.write_text(dump(put(content, path_in, value)))
     what = f'{kind}: {path_in} is {value!r:.40}'
     # a text where a text belongs is a value; all else must be refused, or stands for nothing
-    texts = isinstance(value, str) and not value.startswith('@')
+    words = suffix != '.json' and isinstance(value, float) and not math.isfinite(value)
+    # NaN and Infinity are words in YAML
+    texts = words or isinstance(value, str) and not value.startswith('@')
     empty = value is None or value in ('', ' ', [], {}) if not isinstance(value, float) else False
     listed = isinstance(value, (list, dict)) and not empty
 
