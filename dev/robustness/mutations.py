@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 #: Written into the text of a value, since no encoder nests that deep.
@@ -11,6 +12,11 @@ DEEP = {'@deep@': '[' * 500 + ']' * 500, '@deepest@': '[' * 100_000 + ']' * 100_
 VALUES = [None, True, False, 'x', '7', '', ' ', '\ud800', 'a\0b', '\u200b', -1, 0, 1.5,
           float('nan'), float('inf'), 10 ** 30, 10 ** 400, -10 ** 400, [], {}, [[]], [7],
           [[1, 2, 9, 8]], {'a': 1}, '@deep@', '@deepest@']
+
+
+def json_lines(path: Path) -> list[Any]:
+    """Read JSON lines, which end with a line feed and nothing else."""
+    return [json.loads(line) for line in path.read_text(encoding='utf-8').split('\n') if line]
 
 
 def dump(value: Any, **options: Any) -> str:

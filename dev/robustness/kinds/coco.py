@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from dev.robustness.mutations import DAMAGE, VALUES, dump, places, put, removed, shuffled
+from dev.robustness.mutations import DAMAGE, VALUES, dump, json_lines, places, put, removed, shuffled
 from dev.robustness.running import run_tool
 from dev.robustness.tries import Place, Try
 from dev.robustness.world import HEIGHT, WIDTH, World
@@ -244,7 +244,7 @@ def detected(file: Path) -> dict[str, list]:
     labels = json.loads(file.with_name(f'{file.stem}_label_map.json').read_text())
     return {row['filename']: [(box['bbox'], labels[str(box['label'])])
                               for box in row['detection']['instances']]
-            for row in map(json.loads, file.read_text().splitlines())}
+            for row in json_lines(file)}
 
 
 def _folder_to_odvg(what: str, folder: Path, meant: Any) -> Try:

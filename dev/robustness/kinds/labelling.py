@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dev.robustness.mutations import DAMAGE, VALUES, dump
+from dev.robustness.mutations import DAMAGE, VALUES, dump, json_lines
 from dev.robustness.tries import Place, Try
 from dev.robustness.world import World
 
@@ -70,7 +70,7 @@ def _labels(folder: Path) -> dict[str, Any]:
                 names = [m for m in tar.getmembers() if m.name.endswith('.json')]
                 rows = [json.loads(tar.extractfile(m).read()) for m in names]
         else:
-            rows = [json.loads(line) for line in path.read_text().splitlines()]
+            rows = json_lines(path)
         found.update((row['filename'], row['grounding']['caption']) for row in rows)
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from dev.robustness.mutations import DAMAGE, VALUES, dump, places, put
+from dev.robustness.mutations import DAMAGE, VALUES, dump, json_lines, places, put
 from dev.robustness.running import run_tool
 from dev.robustness.tries import Place, Try
 from dev.robustness.world import HEIGHT, WIDTH, World
@@ -159,7 +159,7 @@ def _label_studio(folder: Path) -> dict[str, list]:
 def _odvg(folder: Path) -> dict[str, list]:
     found: dict[str, list] = {}
     for path in folder.rglob('*.jsonl'):
-        for row in map(json.loads, path.read_text().splitlines()):
+        for row in json_lines(path):
             found[row['filename']] = [
                 box for region in row['grounding']['regions'] for box in (
                     region['bbox'] if isinstance(region['bbox'][0], list) else [region['bbox']])]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.robustness.kinds import coco, videos
-from dev.robustness.mutations import DAMAGE, VALUES, dump, places, put
+from dev.robustness.mutations import DAMAGE, VALUES, dump, json_lines, places, put
 from dev.robustness.running import run_tool
 from dev.robustness.tries import Place, Try
 from dev.robustness.world import HEIGHT, WIDTH, World
@@ -90,8 +90,7 @@ def _labels(place: Place) -> Try:
 
 def _rows() -> list[dict]:
     # with --to the run is in a folder within the data set
-    return [json.loads(line) for path in sorted(Path('.').rglob('labels/*.jsonl'))
-            for line in path.read_text().splitlines()]
+    return [row for path in sorted(Path('.').rglob('labels/*.jsonl')) for row in json_lines(path)]
 
 
 def _names(place: Place) -> Try:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dev.robustness.mutations import DAMAGE, VALUES, dump, places, put, removed, shuffled
+from dev.robustness.mutations import DAMAGE, VALUES, dump, json_lines, places, put, removed, shuffled
 from dev.robustness.running import run_tool
 from dev.robustness.tries import Place, Try
 from dev.robustness.world import HEIGHT, WIDTH, World
@@ -213,7 +213,7 @@ def make(place: Place) -> Try:
         more = ['--write-images', 'images'] if use == 'images' else []
         run_tool('tools/dataset_converters/tsv2odvg.py', 'data/b.yaml', '-o', 'out.jsonl', *more)
         labels = json.loads(Path('out_label_map.json').read_text())
-        rows = [json.loads(line) for line in Path('out.jsonl').read_text().splitlines()]
+        rows = json_lines(Path('out.jsonl'))
         return {row['filename'].removesuffix('.jpg'): sorted(
             (tuple(box['bbox']), labels[str(box['label'])])
             for box in row['detection']['instances']) for row in rows}
