@@ -6,7 +6,16 @@ import math
 from pathlib import Path
 from typing import Any
 
-from dev.robustness.mutations import DAMAGE, VALUES, dump, json_lines, places, put, removed, shuffled
+from dev.robustness.mutations import (
+    DAMAGE,
+    VALUES,
+    dump,
+    json_lines,
+    places,
+    put,
+    removed,
+    shuffled,
+)
 from dev.robustness.running import run_tool
 from dev.robustness.tries import Place, Try
 from dev.robustness.world import HEIGHT, WIDTH, World

@@ -5,7 +5,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dev.robustness.mutations import DAMAGE, VALUES, dump, json_lines, places, put, removed, shuffled
+from dev.robustness.mutations import (
+    DAMAGE,
+    VALUES,
+    dump,
+    json_lines,
+    places,
+    put,
+    removed,
+    shuffled,
+)
 from dev.robustness.running import run_tool
 from dev.robustness.tries import Place, Try
 from dev.robustness.world import HEIGHT, WIDTH, World
