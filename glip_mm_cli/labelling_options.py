@@ -103,8 +103,5 @@ def names_of(args: argparse.Namespace) -> list[str]:
     """
     if args.classes_file is None:
         return list(args.classes or ())
-    from glip_mm.datasets.data_error import read_text  # slow, so only when needed
-    names = [line.strip() for line in read_text(args.classes_file).splitlines() if line.strip()]
-    if not names:
-        raise ValueError(f"--classes-file '{args.classes_file}' has no name: write one a line")
-    return names
+    from glip_mm.text.names import read_names  # slow, so only when needed
+    return read_names(args.classes_file)

@@ -58,6 +58,8 @@ def read_names(path: str | Path) -> list[str]:
         OSError: If it can't be read.
         ValueError: If it is no such text, or names nothing.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"'{path}' is missing, or no regular file")
     data = Path(path).read_bytes()
     encoding = next((name for mark, name in _ENCODINGS.items() if data.startswith(mark)), 'utf-8')
     try:

@@ -1,8 +1,13 @@
+import argparse
+import os
+from pathlib import Path
+
 import pytest
 
 from glip_mm.text import Prompt, clean_name
 from glip_mm.text.name_checks import find_name_problems
 from glip_mm.text.names import listed, read_names, split_custom_entities
+from glip_mm_cli.labelling_options import names_of
 
 
 @pytest.mark.parametrize('raw, cleaned', [
@@ -53,6 +58,22 @@ def test_no_file_of_names(tmp_path, data, message):
     (tmp_path / 'names.txt').write_bytes(data)
     with pytest.raises(ValueError, match=message):
         read_names(tmp_path / 'names.txt')
+
+
+@pytest.mark.parametrize('make', [os.mkfifo, Path.mkdir, lambda path: None])
+def test_what_is_no_file_is_not_waited_for(make, tmp_path):
+    make(tmp_path / 'names.txt')
+    with pytest.raises(FileNotFoundError, match='names.txt.*no regular file'):
+        read_names(tmp_path / 'names.txt')
+
+
+def test_the_labelling_tool_reads_names_the_same_way(tmp_path):
+    args = argparse.Namespace(classes_file=tmp_path / 'names.txt', classes=None)
+    args.classes_file.write_bytes('cat\nräuber'.encode('utf-16'))
+    assert names_of(args) == ['cat', 'räuber']
+    args.classes_file.write_bytes(b'ca\0t')
+    with pytest.raises(ValueError, match='names.txt.*zero bytes'):
+        names_of(args)
 
 
 def test_a_string_is_one_name():

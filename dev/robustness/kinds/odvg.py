@@ -77,8 +77,13 @@ def _mended(text: str) -> str:
     return ''.join(c if _text(c) else '\ufffd' for c in text)
 
 
-def right_boxes(row: Any) -> list[tuple[list[float], Any]] | None:
-    """Return the boxes of a row and what each is of; None if nothing of the row can be used."""
+def right_boxes(row: Any, learned: bool = False) -> list[tuple[list[float], Any]] | None:
+    """Return the boxes of a row and what each is of; None if nothing of the row can be used.
+
+    Args:
+        row: Content of the row.
+        learned: whether boxes to be ignored are left out.
+    """
     if not isinstance(row, dict) or ('detection' in row) == ('grounding' in row):
         return None
     name = row.get('filename')
@@ -86,7 +91,7 @@ def right_boxes(row: Any) -> list[tuple[list[float], Any]] | None:
         return None
     if not all(_whole(row.get(key)) and row[key] > 0 for key in ('width', 'height')):
         return None
-    return _detected(row) if 'detection' in row else _grounded(row)
+    return _detected(row, learned) if 'detection' in row else _grounded(row)
 
 
 def _named(row: dict) -> int:
@@ -99,7 +104,7 @@ def _named(row: dict) -> int:
                for box in boxes)
 
 
-def _detected(row: dict) -> list | None:
+def _detected(row: dict, learned: bool) -> list | None:
     content = row['detection']
     if not isinstance(content, dict) or not isinstance(content.get('instances'), list):
         return None
@@ -113,7 +118,8 @@ def _detected(row: dict) -> list | None:
         mixed = one.get('category') in [n for k, n in LABELS.items() if k != label]
         ignore = one.get('ignore', 0)
         if (box and label in LABELS and not mixed and _number(one.get('score', 0))
-                and isinstance(ignore, (int, float)) and ignore in (0, 1)):
+                and isinstance(ignore, (int, float)) and ignore in (0, 1)
+                and not (learned and ignore)):
             boxes.append((box, label))
     return boxes
 
@@ -242,10 +248,10 @@ def _read(what: str, strict: bool, rows: list, expected: Any, missing: bool) -> 
     def wrong(value: Any) -> str | None:
         if strict:
             found, bad = value, 0
-            wanted = [expected]
+            wanted = [right_boxes(rows[2], learned=True)]
         else:
             found, bad = value
-            wanted = [right_boxes(one) for one in rows]
+            wanted = [right_boxes(one, learned=True) for one in rows]
         if len(found) != len(wanted):
             return f'{len(found)} samples of {len(wanted)}'
         for one, right in zip(found, wanted):
