@@ -155,9 +155,8 @@ def _spans(place: Place) -> Try:
     def wrong(found: Any) -> str | None:
         return None if all(name and name in caption for name in found) else f'names {found}'
     # a number may be another valid end, and a list of spans a phrase
-    valid = (type(value) is int and len(path) == 3 and (
+    valid = type(value) is int and len(path) == 3 and (
         0 <= value < good[path[0]][0][1] if path[2] == 0 else
         good[path[0]][0][0] < value <= len(caption))
-             or type(value) is int and value == -1 and len(path) == 1)
     return Try(f'spans {spans!r:.80}', lambda: make_prompt(caption, spans).names,
                wrong if valid else None, None if valid else ('', ), (ValueError, TypeError))

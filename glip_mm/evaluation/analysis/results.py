@@ -161,11 +161,14 @@ def _read_run(folder: Path, name: str | None = None, quiet: bool = False) -> Res
         content = read_json(path)
         metrics = {key: float(value) for key, value in content['metrics'].items()
                    if isinstance(value, (int, float))}
-        entries = [dict(entry, num_images=int(entry['num_images']))
+        entries = [dict(entry, name=str(entry['name']), num_images=int(entry['num_images']))
                    for entry in content.get('datasets') or ()]
         for entry in entries:
             if not all(isinstance(name, str) for name in entry.get('classes') or ()):
                 raise ValueError(f"classes {entry['classes']!r:.80} must be texts")
+            for key in ('ann_file', 'img_prefix'):
+                if not isinstance(entry.get(key) or '', str):
+                    raise ValueError(f'{key} {entry[key]!r:.80} must be a text')
         config = folder / (content.get('config') or 'config.py')
         seconds = content.get('seconds')
         result = Result(
