@@ -1,7 +1,9 @@
 """Try every backbone and neck that MMDetection registers under GLIP's fusion and head.
 
 Each is built as its entry of the table says (:mod:`.entries`), trained for a step and run on an
-image. One that is registered without an entry fails, too.
+image. One that is registered without an entry fails, too. Entries of other packages are tried where
+those can be imported. What did what its entry says is remembered, so that the same command goes on
+after an interruption; delete the file of --kept after changes of the models.
 
 Example:
     python -m dev.backbones
@@ -12,13 +14,12 @@ Exit status: 0 if all do what the table says, 1 otherwise.
 """
 
 import argparse
+import json
 import multiprocessing
-import time
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .entries import BACKBONES, NECKS
+from .entries import ENTRIES, NOT_THERE
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -28,14 +29,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('names', nargs='*', metavar='NAME',
                         help='registered name of a backbone or neck; default: all')
-    parser.add_argument('--out', type=Path, metavar='FILE',
-                        help='page of the documents whose tables are made anew if all passed')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='page of the documents whose '
+                        'tables are made anew once all entries have passed')
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='processes')
+    parser.add_argument('--limit', type=float, default=600, metavar='SECONDS',
+                        help='time of an entry (default: 600)')
+    parser.add_argument('--kept', type=Path, default=Path('work_dirs/backbones.jsonl'),
+                        metavar='FILE', help='what passed (default: %(default)s)')
     args = parser.parse_args(argv)
-    unknown = sorted({*args.names} - {*BACKBONES, *NECKS})
+    unknown = sorted({*args.names} - {*ENTRIES})
     if unknown:
         parser.error(f"{', '.join(unknown)} not in dev/backbones/entries.py, which has "
-                     f"{', '.join([*BACKBONES, *NECKS])}")
+                     f"{', '.join(ENTRIES)}")
     return args
 
 
@@ -60,39 +65,69 @@ def registered() -> set[str]:
             if kind.__module__.startswith(packages)}
 
 
-def timed_attempt(name: str) -> tuple[str, str | None, float]:
-    """Try an entry in a process of one thread; return name, what is wrong, and seconds."""
-    import torch
-    from mmengine.logging import MMLogger
+def attempts(names: Sequence[str], jobs: int, limit: float
+             ) -> Iterator[tuple[str, str | None, float]]:
+    """Try entries in processes, of which one that takes too long is ended.
 
-    from .trial import attempt
-    torch.set_num_threads(1)
-    MMLogger.get_current_instance().setLevel('ERROR')  # the initialisation of every parameter
-    start = time.time()
-    return name, attempt(name), time.time() - start
+    Args:
+        names: Names of entries.
+        jobs: Number of processes.
+        limit: Seconds that an entry may take.
+
+    Yields:
+        Name, what is wrong with it, and seconds, in the order of the names.
+    """
+    from .trial import timed_attempt  # of a module that processes can import, unlike this one
+    waiting = list(names)
+    while waiting:
+        with multiprocessing.get_context('spawn').Pool(jobs) as pool:
+            results = pool.imap(timed_attempt, list(waiting))
+            for name in list(waiting):
+                waiting.pop(0)
+                try:
+                    yield name, *results.next(limit)
+                except multiprocessing.TimeoutError:
+                    yield name, f'not done after {limit:g} s', limit
+                    break  # leaving the pool ends its processes
+
+
+def kept_key(name: str) -> list[str]:
+    """Return what a result is remembered for: the entry, and the versions that matter."""
+    import mmdet
+    import torch
+    return [name, repr(ENTRIES[name]), mmdet.__version__, torch.__version__]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Try them; return the exit status."""
     args = parse_args(argv)
     page = with_tables(args.out.read_text(encoding='utf-8')) if args.out else None
-    names = args.names or [*BACKBONES, *NECKS]
+    names = args.names or [*ENTRIES]
+    kept = [json.loads(line) for line in args.kept.read_text('utf-8').splitlines()
+            ] if args.kept.is_file() else []
+    passed = {name for name in ENTRIES if kept_key(name) in kept}
     missing = [] if args.names else sorted(registered() - {*names})
     for name in missing:
         print(f'{name:<28} has no entry in dev/backbones/entries.py')
-    failed = len(missing)
-    with ExitStack() as stack:
-        attempts: Iterable[tuple[str, str | None, float]] = map(timed_attempt, names)
-        if args.jobs > 1:
-            pool = stack.enter_context(multiprocessing.get_context('spawn').Pool(args.jobs))
-            attempts = pool.imap(timed_attempt, names)
-        for name, wrong, seconds in attempts:
-            entry = {**BACKBONES, **NECKS}[name]
-            right = 'is refused, as the table says' if entry.refused else 'works'
+    failed, untried = len(missing), 0
+    args.kept.parent.mkdir(parents=True, exist_ok=True)
+    with open(args.kept, 'a', encoding='utf-8') as file:
+        for name, wrong, seconds in attempts(
+                [name for name in names if name not in passed], args.jobs, args.limit):
+            right = 'is refused, as the table says' if ENTRIES[name].refused else 'works'
             print(f'{name:<28} {seconds:5.1f} s  {wrong or right}', flush=True)
-            failed += wrong is not None
-    print(f'{len(names) - failed + len(missing)} of {len(names)} do what the table says')
-    if page and not failed:
+            if wrong is None:
+                passed.add(name)
+                file.write(json.dumps(kept_key(name)) + '\n')
+                file.flush()
+            elif wrong.startswith(NOT_THERE):
+                untried += 1
+            else:
+                failed += 1
+    done = [name for name in names if name in passed]
+    print(f'{len(done)} of {len(names)} do what the table says'
+          + (f', {untried} not tried' if untried else ''))
+    if page and not failed and passed == {*ENTRIES}:
         write_atomically(args.out, page.encode())
     return int(failed > 0)
 

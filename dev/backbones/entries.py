@@ -1,4 +1,4 @@
-"""The table: what a config says for each backbone and neck, or why none can be said."""
+"""The tables: what a config says for each backbone and neck, or why none can be said."""
 
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ class Entry(NamedTuple):
         refused: the reason why it cannot work; its lines must fail then.
         idle: how the names of parameters begin that take no part.
         compiled: it needs MMCV with compiled operators, and is refused only without.
+        imports: module of another package that registers it.
     """
 
     lines: dict[str, Any]
@@ -19,6 +20,11 @@ class Entry(NamedTuple):
     refused: str = ''
     idle: str = ''
     compiled: bool = False
+    imports: str = ''
+
+
+#: How the result of an entry begins whose package is not installed.
+NOT_THERE = 'not tried'
 
 
 def _strides(*strides: int) -> dict:
@@ -164,3 +170,50 @@ NECKS: dict[str, Entry] = dict(
         refused='its coarsest map comes first, and fusion and head read the finest first'),
     YOLOXPAFPN=Entry(dict(neck=_neck('YOLOXPAFPN', num_csp_blocks=1), **THREE_LEVELS),
                      'three levels'))
+
+
+def _mmpretrain(kind: str, in_channels: list[int], **arguments: Any) -> Entry:
+    return _backbone(f'mmpretrain.{kind}', in_channels, **arguments)._replace(
+        imports='mmpretrain.models')
+
+
+VIT = dict(_delete_=True, type='ViT', embed_dim=192, depth=4, num_heads=3, window_size=14,
+           window_block_indexes=(0, 1, 2), use_rel_pos=True, norm_cfg=dict(type='LN'))
+SIMPLE_FPN = dict(_delete_=True, type='SimpleFPN', backbone_channel=192,
+                  in_channels=[48, 96, 192, 192], out_channels=256, num_outs=5,
+                  norm_cfg=dict(type='LN2d'))
+LAST_IDLE = ('its last layer takes no part: several processes need '
+             '`find_unused_parameters=True`')
+FROM_SECOND = dict(out_indices=(1, 2, 3), gap_before_final_norm=False)
+
+#: Name -> entry of classes of other packages, which are tried where those are installed.
+OTHERS: dict[str, Entry] = {
+    'SimpleFPN': Entry(
+        dict(backbone=VIT, neck=SIMPLE_FPN, bbox_head=_strides(4, 8, 16, 32, 64)),
+        'a pyramid of the one map of a ViT, both in the repository of MMDetection',
+        imports='projects.ViTDet.vitdet'),
+    'ConvNeXt': _mmpretrain('ConvNeXt', [80, 160, 320], arch='atto', **FROM_SECOND),
+    'DaViT': _mmpretrain('DaViT', [192, 384, 768], arch='tiny', pad_small_map=True, **LAST_THREE),
+    'EdgeNeXt': _mmpretrain('EdgeNeXt', [48, 88, 168], arch='xxsmall', **FROM_SECOND),
+    'EfficientNetV2': _mmpretrain('EfficientNetV2', [48, 112, 192], arch='b0',
+                                  out_indices=(3, 5, 6))._replace(
+        idle='layers.7.', note=LAST_IDLE),
+    'HorNet': _mmpretrain('HorNet', [128, 256, 512], arch='tiny', **FROM_SECOND),
+    'MViT': _mmpretrain('MViT', [192, 384, 768], arch='tiny', out_scales=(1, 2, 3)),
+    'MobileNetV3': _mmpretrain('MobileNetV3', [24, 48, 96], arch='small',
+                               out_indices=(3, 8, 11))._replace(
+        idle='layer12.', note=LAST_IDLE),
+    'MobileOne': _mmpretrain('MobileOne', [128, 256, 1024], arch='s0', **LAST_THREE),
+    'PoolFormer': _mmpretrain('PoolFormer', [128, 320, 512], arch='s12', out_indices=(2, 4, 6)),
+    'RepVGG': _mmpretrain('RepVGG', [96, 192, 1280], arch='A0', **LAST_THREE),
+    'SwinTransformerV2': _mmpretrain('SwinTransformerV2', [192, 384, 768], arch='tiny',
+                                     pad_small_map=True, **LAST_THREE),
+    'VAN': _mmpretrain('VAN', [64, 160, 256], arch='tiny', **LAST_THREE),
+    'VisionTransformer': _mmpretrain('VisionTransformer', [192], arch='deit-tiny',
+                                     out_type='featmap')._replace(note='one map')}
+OTHERS['VisionTransformer'].lines.update(
+    neck=dict(_delete_=True, type='ChannelMapper', in_channels=[192], out_channels=256,
+              num_outs=4), bbox_head=_strides(16, 32, 64, 128))
+
+#: Name -> entry, of all.
+ENTRIES: dict[str, Entry] = {**BACKBONES, **NECKS, **OTHERS}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .entries import BACKBONES, NECKS, Entry
+from .entries import BACKBONES, NECKS, OTHERS, Entry
 
 #: Around the tables in docs/backbones.md.
 BEGIN, END = '<!-- python -m dev.backbones --out FILE makes -->\n', '\n<!-- /backbones -->'
@@ -27,7 +27,8 @@ def format_tables() -> str:
     return '\n'.join(['## Backbones', '', *_table('backbone', BACKBONES, {'in_channels'}),
                       '', '## Necks', '',
                       'Behind a ResNet-18, whose maps have 128, 256 and 512 channels.', '',
-                      *_table('neck', NECKS, None)])
+                      *_table('neck', NECKS, None), '', '## Of other packages', '',
+                      *_table('class', OTHERS, {'in_channels'}, imports=True)])
 
 
 def verdict(entry: Entry, usual: set[str] | None) -> str:
@@ -46,10 +47,13 @@ def verdict(entry: Entry, usual: set[str] | None) -> str:
     return 'works'
 
 
-def _table(kind: str, entries: Mapping[str, Entry], usual: set[str] | None) -> list[str]:
+def _table(kind: str, entries: Mapping[str, Entry], usual: set[str] | None,
+           imports: bool = False) -> list[str]:
     rows = [f'| {kind} | verdict | lines | note |', '| --- | --- | --- | --- |']
     for name, entry in sorted(entries.items(), key=lambda item: item[0].casefold()):
         lines = '<br>'.join(f'`{key}={written(value)}`' for key, value in entry.lines.items())
+        if imports:
+            lines = f"`custom_imports=dict(imports=['{entry.imports}'])`<br>{lines}"
         rows.append(f'| {name} | {verdict(entry, usual)} | {lines} | '
                     f'{entry.refused or entry.note} |')
     return rows

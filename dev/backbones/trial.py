@@ -2,13 +2,16 @@
 
 import copy
 import functools
+import importlib
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from torch import nn
@@ -17,7 +20,7 @@ import glip_mm.models  # noqa: F401  registers
 from glip_mm.compat import has_mmcv_ops
 from glip_mm.registry import MODELS
 
-from .entries import BACKBONES, NECKS, Entry
+from .entries import BACKBONES, ENTRIES, NOT_THERE
 
 CONFIG = Path(__file__).parents[2] / 'configs/glip/glip_swin-t_o365.py'
 #: What makes the rest of the model small.
@@ -80,15 +83,21 @@ def run(model: nn.Module, idle: str = '') -> None:
 
 
 def attempt(name: str) -> str | None:
-    """Try an entry of the table.
+    """Try an entry of the tables.
 
     Args:
-        name: Registered name of a backbone or neck.
+        name: Name of an entry.
 
     Returns:
-        What is wrong; None if it works, or fails as the table says.
+        What is wrong; None if it works, or fails as the table says. It begins with
+        :data:`NOT_THERE` if the package of the entry is not installed.
     """
-    entry: Entry = {**BACKBONES, **NECKS}[name]
+    entry = ENTRIES[name]
+    if entry.imports:
+        try:
+            importlib.import_module(entry.imports)
+        except ImportError as error:
+            return f'{NOT_THERE}: {error}'
     lines = entry.lines if 'backbone' in entry.lines else {
         'backbone': BACKBONES['ResNet'].lines['backbone'], **entry.lines}
     refused = entry.refused and not (entry.compiled and has_mmcv_ops())
@@ -101,6 +110,14 @@ def attempt(name: str) -> str | None:
             return None
         return f'{type(error).__name__}: {error}'
     return 'works, although the table says that it cannot' if refused else None
+
+
+def timed_attempt(name: str) -> tuple[str | None, float]:
+    """Try an entry in a process of one thread; return what is wrong, and seconds."""
+    torch.set_num_threads(1)
+    MMLogger.get_current_instance().setLevel('ERROR')  # the initialisation of every parameter
+    start = time.time()
+    return attempt(name), time.time() - start
 
 
 def _sample(text: tuple[str, ...], boxes: list, labels: list) -> DetDataSample:

@@ -3,8 +3,9 @@
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from torch import nn
 
-from glip_mm.models.detectors.contracts import check_maps, check_strides
+from glip_mm.models.detectors.contracts import check_maps, check_strides, through_neck
 from glip_mm.registry import MODELS
 
 from .nano import data_sample, image, losses_of, nano_config, predict
@@ -79,6 +80,13 @@ def test_channels_that_are_not_those_of_the_backbone_stop_the_first_forward(tiny
     with pytest.raises(ValueError, match=r'model.neck.in_channels=\[.*\], but model.backbone gives '
                                          r'3 maps of \[8, 16, 32\] channels: set the former'):
         predict(model, [image()], [data_sample(('cat', ))])
+
+
+def test_a_backbone_may_give_its_only_map_as_such():
+    only = torch.empty(2, 12, 4, 4)  # as the ViT of MMDetection's projects does
+    assert through_neck(lambda x: [x], only, [12])[0] is only
+    with pytest.raises(ValueError, match=r'in_channels=\[8\], .* gives 1 maps of \[12\] channels'):
+        through_neck(nn.Conv2d(8, 8, 1), only, [8])
 
 
 def test_maps_of_other_channels_or_more_images_are_refused():
