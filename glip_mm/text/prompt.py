@@ -1,7 +1,7 @@
 """The prompt: a caption, and the character spans of every class or phrase in it."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -215,6 +215,9 @@ class Prompt:
             if positive is not None:
                 raise ValueError("tokens_positive marks phrases of a caption, but 'text' is the "
                                  f'list of names {list(text)!r}; give one or the other')
+            if caption_prompt is None and isinstance(text, (list, tuple)) and all(
+                    type(name) is str for name in text):
+                return _of_names(tuple(text))
             return cls.from_names(text, caption_prompt=caption_prompt)
         if caption_prompt is not None:
             raise ValueError("caption_prompt changes class names, but 'text' is the caption "
@@ -294,3 +297,9 @@ class Prompt:
         return Prompt(self.caption + self.separator + more.caption, self.entities + entities,
                       None if self.pieces is None else self.pieces + moved(more.pieces or ()),
                       self.separator)
+
+
+@lru_cache(maxsize=16)
+def _of_names(names: tuple[str, ...]) -> Prompt:
+    """Join class names; the same ones come with image after image, and may be very many."""
+    return Prompt.from_names(names)

@@ -90,3 +90,15 @@ def test_contradictions():
         read(text=['cat'], tokens_positive=[[[0, 3]]])
     with pytest.raises(ValueError, match='set custom_entities=True'):
         read(text='a cat', caption_prompt={'cat': {}}, tokens_positive=-1)
+
+
+def test_names_that_come_again_are_joined_once():
+    names = ('cat', 'remote_control')
+    prompt = Prompt.from_data_sample(dict(text=names))
+    assert prompt == Prompt.from_names(names)
+    assert Prompt.from_data_sample(dict(text=list(names))) is prompt
+    other = Prompt.from_data_sample(dict(text=names, caption_prompt=[dict(prefix='a '), None]))
+    assert other.caption == 'a cat. remote control' and prompt.caption == 'cat. remote control'
+    for text in (('cat', 3), [['cat']], ('', ' '), {'cat', 'dog'}, 3):
+        with pytest.raises((TypeError, ValueError)):
+            Prompt.from_data_sample(dict(text=text))
