@@ -35,3 +35,11 @@ def test_the_curve(tmp_path, suffix):
     assert 1000 < len(content) < 100_000
     if suffix == 'svg':
         assert re.search(rb'<svg', content)
+
+
+def test_overhead_of_a_long_vocabulary(capsys):
+    from dev.speed import overhead
+    overhead.main('--names 90 --runs 1'.split())
+    rows = [line.strip('| ').split(' | ') for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ['90', '90'] and int(rows[0][1]) <= 300
+    assert all(0 < float(row[2]) < 10_000 for row in rows)
