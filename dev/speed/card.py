@@ -16,6 +16,8 @@ from collections.abc import Sequence
 
 NAMES = ('ceilings', 'tests', 'prediction', 'training', 'lvis', 'batches', 'trace', 'paths',
          'without_fusion', 'kernels')
+#: The stages' budgets are parts of this.
+MINUTES = 8
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -27,7 +29,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='bfloat16',
                         help='of autocast, on both sides (default: bfloat16)')
     parser.add_argument('--stages', nargs='+', choices=NAMES, default=NAMES)
-    parser.add_argument('--minutes', type=float, default=8, help='of the whole run (default: 8)')
+    parser.add_argument('--minutes', type=float, default=MINUTES,
+                        help=f'of the whole run, shared among the stages (default: {MINUTES})')
     parser.add_argument('--tiny', action='store_true', help='models and images of the tests')
     parser.add_argument('--out', default='gpu.json',
                         help='JSON file, continued if it is there; Markdown is written beside it')
@@ -112,7 +115,7 @@ def measure(args: argparse.Namespace, ledger: Ledger, start: float) -> None:
         left = {f'{name}: {title}': work
                 for title, work in STAGES[name].measurements(bench).items()
                 if is_left(f'{name}: {title}')}
-        limit = min(limit + STAGES[name].budget * bool(left), end)
+        limit = min(limit + STAGES[name].budget * args.minutes / MINUTES * bool(left), end)
         for key, work in left.items():
             begun, usable = time.monotonic(), True
             print(f'{begun - start:5.0f} s  {key}', file=sys.stderr, flush=True)

@@ -35,12 +35,14 @@ class Bench:
         tiny: Whether sizes are those of the tests.
 
     Attributes:
+        works: Work that is traced, and done without each fast path.
         alone: Why MMDetection's port is not measured beside ours; empty if it is.
     """
 
     def __init__(self, device: str, dtype: str, tiny: bool) -> None:
         self.device, self.dtype, self.tiny = device, dtype, tiny
         self.size = (64, 96) if tiny else (800, 1333)
+        self.works = ('names3',) if tiny else ('coco80', 'train')
         try:
             check_port()
             self.alone = ''
@@ -56,7 +58,7 @@ class Bench:
             self._session = Session(model, Settings(
                 *((1, 0) if self.tiny else (3, 1)), self.device, self.dtype, self.tiny,
                 ours_only=bool(self.alone), check_dtype='float32', memory_here=True,
-                skip=('stages',)))
+                skip=('stages', *['costs'] * self.tiny)))
         return self._session
 
     def ceilings(self) -> dict[str, float]:
@@ -91,7 +93,7 @@ def compared(*wanted: tuple[str, str, int]) -> Callable[[Bench], Measurements]:
     """Measure (model, work, batch) on both sides: seconds, ratio, memory, share of the roofline."""
     def measurements(bench: Bench) -> Measurements:
         cases = [(model, bench.case(work, min(batch, 2) if bench.tiny else batch))
-                 for model, work, batch in wanted]
+                 for model, work, batch in (wanted[-1:] if bench.tiny else wanted)]
         return {f'{model}, {case.title()}': partial(_compare, bench, model, case)
                 for model, case in cases}
     return measurements
@@ -107,12 +109,12 @@ def paths(bench: Bench) -> Measurements:
     names = PATHS_ON_GPU if bench.device.startswith('cuda') else tuple(FAST_PATHS)
     return {work: lambda work=work: gains(bench.session(), bench.case(work),
                                           1 if bench.tiny else 3, names)
-            for work in ('coco80', 'train')}
+            for work in bench.works}
 
 
 def trace(bench: Bench) -> Measurements:
     """Find the kernels that take the time, and how long the card waits."""
-    return {work: partial(_trace, bench, bench.case(work)) for work in ('coco80', 'train')}
+    return {work: partial(_trace, bench, bench.case(work)) for work in bench.works}
 
 
 def _trace(bench: Bench, case: Case, shown: int = 12) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _dino(nano: bool, bert: Any) -> dict[str, Any]:
     sizes: dict[str, Any] = dict(num_queries=900, encoder_layers=6, encoder_ffn_dim=2048,
                                  decoder_layers=6, decoder_ffn_dim=2048, d_model=256)
     if nano:
-        sizes = dict(num_queries=9, encoder_layers=1, encoder_ffn_dim=32, decoder_layers=1,
+        sizes = dict(num_queries=9, encoder_layers=1, encoder_ffn_dim=32, decoder_layers=2,
                      decoder_ffn_dim=32, d_model=256)
     return dict(sizes, num_feature_levels=4, max_text_len=BERT_TOKENS,
                 encoder_attention_heads=8, decoder_attention_heads=8,
@@ -91,14 +91,21 @@ def _omdet_turbo(nano: bool) -> nn.Module:
     other: dict[str, Any] = dict(num_queries=900, decoder_num_layers=6)
     channels = [192, 384, 768]
     if nano:
-        sizes, other = dict(num_hidden_layers=1), dict(num_queries=9, decoder_num_layers=1)
+        sizes, other = dict(num_hidden_layers=1), dict(num_queries=9, decoder_num_layers=2)
         channels = [32, 64, 128]
-    return OmDetTurboForObjectDetection(OmDetTurboConfig(
+    network = OmDetTurboForObjectDetection(OmDetTurboConfig(
         text_config=CLIPTextConfig(hidden_size=512, intermediate_size=2048, num_attention_heads=8,
                                    max_position_embeddings=77, projection_dim=512, **sizes),
         backbone_config=SwinConfig(**(NANO_SWIN if nano else SWIN_T), image_size=640,
                                    out_indices=[2, 3, 4]),
         encoder_in_channels=channels, image_size=640, cache_size=100, **other))
+    network.vision_backbone.vision_backbone.register_forward_hook(_channels_last)
+    return network
+
+
+def _channels_last(module: nn.Module, args: Any, output: Any) -> None:
+    """Give maps as timm's Swin gives them, which the published model uses, of the same sizes."""
+    output.feature_maps = tuple(maps.permute(0, 2, 3, 1) for maps in output.feature_maps)
 
 
 def _by_tokens(names: Sequence[str], tokenizer: Any) -> Chunks:

@@ -29,8 +29,7 @@ def test_a_peer_looks_for_every_name(name, tokenizer):
         with torch.no_grad():
             found = network(**arguments)
         if 'Grounding' in name:
-            assert 150 < arguments['input_ids'].numel() + 60 and found.logits.shape[-1] == 256
-            assert arguments['input_ids'].shape[1] <= 256
+            assert len(chunk) < arguments['input_ids'].shape[1] <= found.logits.shape[-1] == 256
         else:
             logits = getattr(found, 'logits', None)
             logits = found.decoder_class_logits if logits is None else logits
