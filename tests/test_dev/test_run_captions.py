@@ -1,5 +1,6 @@
 """``python -m dev.ablation.captions`` with tools that only pretend to train and label."""
 
+import re
 import runpy
 import sys
 
@@ -87,10 +88,13 @@ def test_configs(monkeypatch):
     student = Config.fromfile(ROOT / 'configs/experiments/glip_nano_pictograms-student.py')
     pseudo = student.train_dataloader.dataset.datasets[2]
     assert pseudo.ann_file == '/labels/labels/*.jsonl' and student.load_from == 'teacher.pth'
-    for split in ('val', 'test'):
-        data, scores = student[f'{split}_dataloader'], student[f'{split}_evaluator']
+    style = Config.fromfile(ROOT / 'configs/experiments/glip_nano_pictograms-style.py')
+    for config, split, files in ((student, 'val', 'val'), (student, 'test', 'test'),
+                                 (style, 'test', 'test_style')):
+        data, scores = config[f'{split}_dataloader'], config[f'{split}_evaluator']
         assert len(data.dataset.datasets) == len(scores.metrics) == len(scores.dataset_prefixes)
-        assert all(f'/{split}_' in path for metric in scores.metrics[:-1]
-                   for path in metric.views.values())
-    assert 'test_style_' in str(student.style_dataloader) and len(
-        student.style_evaluator.metrics) == 5
+        read = [*(path for metric in scores.metrics[:-1] for path in metric.views.values()),
+                *(f'/{member.ann_file}' for member in data.dataset.datasets)]
+        assert len(read) == 14
+        assert all(re.fullmatch(rf'.*/{files}_([a-rt-z]|s(?!tyle))\w*\.jsonl?', path)
+                   for path in read)
