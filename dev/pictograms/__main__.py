@@ -146,7 +146,10 @@ def make_folder(args: argparse.Namespace) -> int:
             emoji = identity(found[1])
             if emoji in names and emoji not in drawn[family]:
                 data = io.BytesIO()
-                rasterise(content, found[2].lower(), args.side).save(data, format='PNG')
+                try:
+                    rasterise(content, found[2].lower(), args.side).save(data, format='PNG')
+                except (OSError, ValueError) as error:
+                    raise DataError(f"'{path}': {name}: {error}") from error
                 write_atomically(args.out / family / f'{emoji}.png', data.getvalue(),
                                  durable=False)
                 drawn[family].add(emoji)
@@ -171,6 +174,9 @@ def main() -> None:
         count = make_folder(args)
     except DataError as error:
         sys.exit(f'error: {error}')
+    except (KeyError, TypeError, AttributeError, IndexError, json.JSONDecodeError) as error:
+        sys.exit(f'error: emoji.json or annotations.json of an archive is not as expected '
+                 f'({error!r}): take the versions of --help')
     print(f"{count} pictograms of {', '.join(args.families)} in '{args.out}'")
 
 

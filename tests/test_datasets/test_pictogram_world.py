@@ -235,9 +235,15 @@ def test_what_cannot_be_drawn_is_said(options, tmp_path):
         write_world(str(tmp_path / 'a'), options._replace(pictograms=str(tmp_path)))
     with pytest.raises(DataError, match='holds no images'):
         write_world(str(tmp_path / 'a'), options._replace(photos=str(tmp_path)))
-    (tmp_path / 'pictograms.json').write_text('{"families": ["a", "b"], "things": [{"id": "1"}]}')
-    with pytest.raises(DataError, match="lacks 'name'"):
-        write_world(str(tmp_path / 'b'), options._replace(pictograms=str(tmp_path)))
+    thing = dict(id='../1', name='dog', group='Objects', subgroup='tool', keywords=[])
+    for row, said in ((dict(id='1'), "lacks 'name'"), (thing, "has '../1' for a family or an id"),
+                      (dict(thing, id='1'), 'has 1 things, too few for captioned, pool')):
+        folder = tmp_path / str(len(said))
+        folder.mkdir()
+        (folder / 'pictograms.json').write_text(json.dumps(dict(families=['a', 'b'],
+                                                                things=[row])))
+        with pytest.raises(DataError, match=said):
+            write_world(str(tmp_path / 'b'), options._replace(pictograms=str(folder)))
 
 
 def test_command(world, options):

@@ -80,6 +80,10 @@ def test_archives_that_are_none(archives, tmp_path, monkeypatch):
     archives['cut'] = tmp_path / 'cut.tgz'
     archives['cut'].write_bytes(whole[:len(whole) // 2])
     assert "cut.tgz' cannot be read as a tar archive" in said('flat', 'cut')
+    archives['bad'] = archive(tmp_path / 'bad.tgz', {f'assets/{DOG}.png': b'no image'})
+    assert f"bad.tgz': package/assets/{DOG}.png: " in said('flat', 'bad')
+    archives['odd'] = archive(tmp_path / 'odd.tgz', {'emoji.json': b'[{}]'})
+    assert "not as expected (KeyError('unified'))" in said('odd')
     archives['names'] = archives['flat']
     assert 'must be the archive of cldr-annotations-full' in said('flat', 'round')
 

@@ -159,6 +159,10 @@ def read_vocabulary(folder: str) -> Vocabulary:
         kinds = [Kind(row['id'], name, row['subgroup'],
                       tuple(str(word) for word in row['keywords']), parts[name])
                  for name, row in kept.items()]
+        for word in (*families, *(kind.id for kind in kinds)):
+            if not re.fullmatch('[a-z0-9_-]+', word):
+                raise DataError(f"'{path}' has {word!r} for a family or an id, which are names of "
+                                'files in small letters: make the folder anew')
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"'{path}' lacks {error} of families, things, or a thing's id, name, "
                         'group, subgroup or keywords: make the folder anew') from error

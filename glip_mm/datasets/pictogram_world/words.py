@@ -107,15 +107,16 @@ HYPERNYMS: dict[str, Hypernym] = {
     'building': Hypernym('buildings', True, 'place-building place-religious',
                          but='building construction, brick, rock, wood, statue of liberty'),
     'ball': Hypernym('balls', True, names='soccer ball, baseball, softball, basketball, '
-                     'volleyball, american football, rugby football'),
+                     'volleyball, american football, rugby football, crystal ball, '
+                     'mirror ball, confetti ball'),
     'tool': Hypernym('tools', True, names='hammer, axe, pick, hammer and pick, hammer and wrench, '
                      'carpentry saw, wrench, screwdriver, clamp, shovel'),
     'bag': Hypernym('bags', True, names='purse, handbag, clutch bag, shopping bags, backpack, '
-                    'briefcase, luggage'),
+                    'briefcase, luggage, money bag'),
     'hat': Hypernym('hats', True, names="top hat, graduation cap, billed cap, woman's hat"),
     'body part': Hypernym('body parts', True, 'body-parts'),
     'person': Hypernym('people', True, 'person-role person-fantasy person-sport',
-                       but='horse racing, troll, genie, merperson, mermaid, merman'),
+                       names='baby', but='horse racing, troll, genie, merperson, mermaid, merman'),
     'insect': Hypernym('insects', False, names='butterfly, ant, honeybee, beetle, lady beetle, '
                        'cricket, cockroach, mosquito, fly'),
     'reptile': Hypernym('reptiles', False, 'animal-reptile'),

@@ -95,6 +95,9 @@ class PictogramOptions(NamedTuple):
     def manifest(self) -> dict:
         """Return the content of ``world.json``; folders may move, their content may not change."""
         vocabulary, options = self.vocabulary, self._asdict()
+        if empty := [part for part in PARTS if not vocabulary.of(part)]:
+            raise DataError(f"'{self.pictograms}' has {len(vocabulary.kinds)} things, too few for "
+                            f"{', '.join(empty)}: make it of whole families of drawings")
         index = (Path(options.pop('pictograms')) / INDEX).read_bytes()
         photos = list_photos(options.pop('photos'))
         sizes = ''.join(f'{Path(p).name} {Path(p).stat().st_size}\n' for p in photos)
