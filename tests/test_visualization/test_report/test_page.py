@@ -108,7 +108,7 @@ def test_input_that_makes_no_sense(tmp_path):
     with pytest.raises(FileNotFoundError, match='has no metrics.json; give the work directory'):
         make_report([tmp_path], tmp_path / 'out', progress=False)
     for text in ('[]', '{"metrics": {}, "datasets": [{"num_images": 1}]}', *(
-            '{"metrics": {}, "datasets": [{"name": "a", "num_images": 1, %s}]}' % more for more in (
+            '{"metrics": {}, "datasets": [{"name": "a", "num_images": 1, ' + more + '}]}' for more in (
                 '"classes": [true]', '"ann_file": 7.5', '"img_prefix": [1]'))):
         (tmp_path / 'metrics.json').write_text(text)
         with pytest.raises(ValueError, match='is no metrics.json of tools/test.py'):
