@@ -107,10 +107,11 @@ def test_runs_of_one_model_are_told_apart(tmp_path):
 def test_input_that_makes_no_sense(tmp_path):
     with pytest.raises(FileNotFoundError, match='has no metrics.json; give the work directory'):
         make_report([tmp_path], tmp_path / 'out', progress=False)
-    data_sets = ['"num_images": 1', *(f'"name": "a", "num_images": 1, {more}' for more in (
-        '"classes": [true]', '"ann_file": 7.5', '"img_prefix": [1]'))]
-    for text in ('[]', *('{"metrics": {}, "datasets": [{' + one + '}]}' for one in data_sets)):
-        (tmp_path / 'metrics.json').write_text(text)
+    entry = dict(name='a', num_images=1)
+    for content in ([], *(dict(metrics={}, datasets=[one]) for one in (
+            dict(num_images=1), dict(entry, classes=[True]), dict(entry, ann_file=7.5),
+            dict(entry, img_prefix=[1])))):
+        (tmp_path / 'metrics.json').write_text(json.dumps(content))
         with pytest.raises(ValueError, match='is no metrics.json of tools/test.py'):
             make_report([tmp_path], tmp_path / 'out', progress=False)
     part = generated.make_coco(tmp_path, count=4)
