@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from glip_mm.ops.fast_paths import FAST_PATHS
-
 from .cases import Case
 from .ceilings import measure_ceilings
 from .kernels import compare_kernels
-from .paths import gains
+from .paths import comparable, gains
 from .session import Session, Settings
 from .sides import ROOT, check_port
 
@@ -106,7 +104,7 @@ def _compare(bench: Bench, model: str, case: Case) -> dict[str, Any]:
 
 def paths(bench: Bench) -> Measurements:
     """Measure what fast paths gain."""
-    names = PATHS_ON_GPU if bench.device.startswith('cuda') else tuple(FAST_PATHS)
+    names = PATHS_ON_GPU if bench.device.startswith('cuda') else comparable()
     return {work: lambda work=work: gains(bench.session(), bench.case(work),
                                           1 if bench.tiny else 3, names)
             for work in bench.works}
