@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from glip_mm.datasets.data_error import DataError
 from glip_mm.evaluation.scoring import write_into
-from glip_mm.registry import RUNNERS
+from glip_mm.registry import OPTIMIZERS, RUNNERS
 
 from .hooks.progress_hook import ProgressHook
 from .patience import wait_for_metrics
@@ -123,6 +123,16 @@ def building(config: Config, hint: str = ' (--verbose shows where)') -> Iterator
                         f'{type(error).__name__}: {reason}{hint}') from error
 
 
+def _check_optimizer(config: Any) -> None:
+    """Name a class that is missing, of which MMEngine says that None is not callable."""
+    optimizer = config.get('optimizer') if isinstance(config, dict) else None
+    name = optimizer.get('type') if isinstance(optimizer, dict) else None
+    if isinstance(name, str):
+        with OPTIMIZERS.switch_scope_and_registry(None) as registry:
+            if registry.get(name) is None:
+                raise KeyError(f"no class is called '{name}'")
+
+
 _Runner: Any = object  # Runner or FlexibleRunner, whichever it is mixed into
 
 
@@ -196,6 +206,7 @@ class ScreenMixin(_Runner):
     def build_optim_wrapper(self, *args: Any) -> Any:
         """Build the optimizer and its wrapper; see :meth:`build_train_loop`."""
         with building(self.cfg):
+            _check_optimizer(*args)
             return super().build_optim_wrapper(*args)
 
     def build_param_scheduler(self, *args: Any) -> Any:
@@ -246,6 +257,7 @@ class ScreenFlexibleRunner(ScreenMixin, FlexibleRunner):
 
         def prepare_clearly(*args: Any, **kwargs: Any) -> Any:
             with building(self.cfg):
+                _check_optimizer(kwargs.get('optim_wrapper'))
                 return prepare(*args, **kwargs)
 
         strategy.prepare = prepare_clearly
