@@ -2,8 +2,9 @@
 
 Memory, shared memory, open descriptors, threads and cached prompts are measured on the way. After
 a third of the steps, in which caches and pools fill, they must be flat: the exit status is 1 if the
-fitted growth of one exceeds its bound. Caches of prompts are made small, so that they are full soon
-and forget from then on; they may hold what they are made for.
+fitted growth of one exceeds its bound. Caches of prompts, and oneDNN's of the kernels that it makes
+for each size, are made small, so that they are full soon and forget from then on; they may hold
+what they are made for.
 
 Example:
     python -m dev.robustness.soak --iterations 1000 --predictions 5000 --out work_dirs/soak
@@ -45,6 +46,8 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
     parse_args()
 
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
+for capacity in ('ONEDNN_PRIMITIVE_CACHE_CAPACITY', 'LRU_CACHE_CAPACITY'):
+    os.environ.setdefault(capacity, '16')
 
 import numpy as np
 from mmengine.config import Config

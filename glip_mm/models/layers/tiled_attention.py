@@ -176,9 +176,12 @@ def _forward_image(image: _Image, visual: Tensor, values: Tensor, constant: Tens
         new_top = torch.maximum(top, scores.amax(dim=0))
         shrink = (top - new_top).exp_()
         weights = scores.sub_(new_top.to(scores.dtype)).exp_()
-        total = total * shrink + weights.sum(dim=0, dtype=image.wide)
-        weights = _times(weights, drop_tokens)
-        mass = mass * shrink + weights.sum(dim=0, dtype=image.wide)
+        share = weights.sum(dim=0, dtype=image.wide)
+        total = total * shrink + share
+        if drop_tokens is not None:
+            weights = weights * drop_tokens
+            share = weights.sum(dim=0, dtype=image.wide)
+        mass = mass * shrink + share
         pooled *= shrink[:, None]
         pooled += transposed_product(weights.to(image.dtype), tokens)
         top = new_top
