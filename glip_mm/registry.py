@@ -37,7 +37,7 @@ OPTIM_WRAPPERS = _child(mmdet_registry.OPTIM_WRAPPERS, 'glip_mm.engine')
 PARAM_SCHEDULERS = _child(mmdet_registry.PARAM_SCHEDULERS, 'glip_mm.engine')
 # child of MMEngine's, which finds functions by 'glip_mm.NAME' before any scope is set; MMDetection
 # has no such registry
-FUNCTIONS = _child(mmengine_registry.FUNCTIONS, 'glip_mm.engine.strategies')
+FUNCTIONS = _child(mmengine_registry.FUNCTIONS, 'glip_mm.engine', 'glip_mm.engine.strategies')
 RUNNERS = _child(mmengine_registry.RUNNERS, 'glip_mm.engine')
 STRATEGIES = _child(mmengine_registry.STRATEGIES, 'glip_mm.engine.strategies')
 VISUALIZERS = _child(mmdet_registry.VISUALIZERS, 'glip_mm.visualization.visualizer')

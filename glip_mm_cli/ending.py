@@ -10,6 +10,9 @@ from types import TracebackType
 
 #: Exit status of a program that Ctrl-C ended, as shells report it.
 INTERRUPTED = 130
+#: Environment variable with the process that says that its job, tools that it runs among it, was
+#: interrupted.
+SPEAKER = 'GLIP_MM_SPEAKER'
 #: Errors of the system that no program causes.
 _OF_THE_SYSTEM = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO,
                   getattr(errno, 'EDQUOT', errno.ENOSPC))
@@ -26,7 +29,8 @@ def end_clearly() -> None:
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, KeyboardInterrupt):
-        _say(f'interrupted: {error}' if str(error) else 'interrupted')
+        if os.environ.get(SPEAKER) in (None, str(os.getpid())):
+            _say(f'interrupted: {error}' if str(error) else 'interrupted')
         raise SystemExit(INTERRUPTED)
     text = system_error(error)
     if text is None:

@@ -71,7 +71,10 @@ def fault_of(kill: Kill, outcome: Outcome) -> str:
     """Return what is wrong with how a killed run ended; empty if nothing is."""
     if outcome.survivors:
         return f'{outcome.survivors} processes outlived it'
-    if outcome.killed and kill.signal == 'SIGINT' and not kill.real and outcome.status != 0:
+    # before the first line of a tool the interpreter itself ends
+    begun = '_get_code_from_file' not in outcome.said
+    if (outcome.killed and kill.signal == 'SIGINT' and not kill.real and outcome.status != 0
+            and begun):
         said = [line for line in outcome.said.splitlines() if 'interrupted' in line]
         if outcome.status != 130 or len(said) != 1 or 'Traceback' in outcome.said:
             return f'Ctrl-C ended it with {outcome.status}: {outcome.said[-300:]!r}'

@@ -240,7 +240,11 @@ def _loader(dataset: dict, batch_size: int, workers: int, shuffle: bool) -> dict
                                         batch_sampler=dict(type='glip_mm.StreamBatchSampler'))
     else:
         sampling = dict(drop_last=False, sampler=dict(type='DefaultSampler', shuffle=shuffle))
-    return dict(batch_size=batch_size, num_workers=workers, persistent_workers=workers > 0,
+    # a resumed training augments an epoch like another only if its workers begin anew
+    lasting = workers > 0 and (not shuffle or 'batch_sampler' in sampling)
+    if workers and not lasting:
+        sampling['worker_init_fn'] = dict(type='glip_mm.seed_worker')
+    return dict(batch_size=batch_size, num_workers=workers, persistent_workers=lasting,
                 dataset=dataset, **sampling)
 
 

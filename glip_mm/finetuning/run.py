@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from glip_mm.datasets.coco_file import read_coco
 from glip_mm.datasets.data_error import read_json
 from glip_mm.engine.hooks.replaced_samples_hook import ReplacedSamplesHook
 from glip_mm.visualization.report import make_report
+from glip_mm_cli.ending import SPEAKER
 from glip_mm_cli.places import shared_root
 from glip_mm_cli.training_folder import is_complete
 
@@ -62,6 +64,7 @@ def call_tool(name: str, *options: object) -> int:
     """Run a tool as a user would, and return its exit status; an interrupt ends this program."""
     command = [sys.executable, str((shared_root() or Path()) / 'tools' / name), *map(str, options)]
     MMLogger.get_current_instance().info('$ ' + shlex.join(command))
+    os.environ[SPEAKER] = str(os.getpid())
     try:
         return subprocess.run(command).returncode
     except KeyboardInterrupt as error:

@@ -34,6 +34,12 @@ def test_one_line(code, status, line):
     assert end(code) == (status, line + '\n')
 
 
+def test_of_a_job_one_process_says_that_it_was_interrupted():
+    code = 'import os\nos.environ["GLIP_MM_SPEAKER"] = str(os.getpid())\nraise KeyboardInterrupt'
+    assert end(code) == (130, 'some.py: interrupted\n')
+    assert end('raise KeyboardInterrupt', GLIP_MM_SPEAKER='1') == (130, '')
+
+
 @pytest.mark.parametrize('code, line', [
     ('raise ValueError("a word\\nmore")', 'some.py: a word\nmore'),
     ('import no_such', "some.py: No module named 'no_such'; run this, or see "

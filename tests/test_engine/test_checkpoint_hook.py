@@ -137,7 +137,8 @@ def test_a_validation_that_was_missed_is_repeated(tmp_path, step):
     for file in names(tmp_path / 'whole'):
         whole, part = (torch.load(tmp_path / f / file)['message_hub']['runtime_info']
                        for f in ('whole', 'part'))
-        for key in ('best_score', 'validated_iter', 'keep_ckpt_ids', 'early_stopping'):
+        for key in ('best_score', 'validated_iter', 'keep_ckpt_ids', 'early_stopping', 'epoch',
+                    'iter'):
             assert part[key] == whole[key], (file, key)
 
 

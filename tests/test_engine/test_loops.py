@@ -103,6 +103,28 @@ def test_resumed_equals_unbroken(loop, stop_after, workers, tmp_path):
     assert all(torch.equal(resumed[k], v) for k, v in weights.items())
 
 
+@pytest.mark.parametrize('workers', [0, 2])
+def test_random_augmentation_of_an_epoch_does_not_depend_on_those_before(workers, tmp_path):
+    """Of data without a stream, as fine-tuning has it."""
+    def part(folder, **options):
+        cfg = config(tmp_path / folder, 'EpochBasedTrainLoop', **options)
+        loader = cfg.train_dataloader
+        loader.update(num_workers=workers, drop_last=True)
+        loader.dataset, loader.sampler = dict(type='ToyNumbers'), dict(type='DefaultSampler')
+        del loader['batch_sampler']
+        if workers:
+            loader.worker_init_fn = dict(type='glip_mm.seed_worker')
+        cfg.default_hooks.checkpoint.update(by_epoch=True)
+        return cfg
+
+    whole, weights = train(part('whole'))
+    assert len({loss for _, loss in whole}) == len(whole) == 15
+    first, _ = train(part('part'), stop_after=6)  # in the second epoch
+    second, resumed = train(part('part', resume=True))
+    assert first[:5] + second == whole
+    assert all(torch.equal(resumed[k], v) for k, v in weights.items())
+
+
 @contextlib.contextmanager
 def full_disk(room):
     """No file can grow beyond ``room`` bytes."""

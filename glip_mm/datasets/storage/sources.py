@@ -19,7 +19,7 @@ import pyarrow as pa
 from mmengine.logging import MMLogger
 from tqdm import tqdm
 
-from glip_mm.atomic_files import write_atomically
+from glip_mm.atomic_files import remove_temporary, write_atomically
 from glip_mm.datasets.bad_sample import BadSample
 from glip_mm.datasets.converters import FORMATS as CONTAINERS
 from glip_mm.datasets.converters import Records, TSVBundle, decode_cell, write_jsonl
@@ -245,6 +245,7 @@ class Source:
         if not is_current():
             with writing(lines):
                 if not is_current():
+                    remove_temporary(folder, re.escape(lines.stem) + r'\..+')
                     stamp.unlink(missing_ok=True)
                     records = (_records_of_folder(self.folder, images) if self.folder
                                else convert(str(origin)))

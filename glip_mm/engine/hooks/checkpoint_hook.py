@@ -30,8 +30,15 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._written_at: dict[str, Any] = {}
         if not (self.backend_args or self.file_client_args or '://' in str(self.out_dir)):
             self.backend_args = dict(backend='atomic')
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Note at which epoch and iteration a checkpoint was written."""
+        self._written_at = {
+            name: value for name, value in (checkpoint.get('message_hub') or {}).get(
+                'runtime_info', {}).items() if name in ('epoch', 'iter')}
 
     def before_train(self, runner: Runner) -> None:
         """Make up for a validation that the interrupted run did not finish, or whose file is lost.
@@ -46,6 +53,8 @@ class CheckpointHook(MMEngineCheckpointHook):
         if validation_is_due(runner) and (lost or info.get('validated_iter') != runner.iter):
             runner.logger.info(f'iteration {runner.iter} was not validated to the end before the '
                                'interruption: it is now')
+            for name, value in self._written_at.items():  # the best checkpoint tells them, too
+                runner.message_hub.update_info(name, value)
             runner.val_loop.run()
 
     def _find_best(self, runner: Runner) -> bool:
