@@ -230,7 +230,7 @@ def try_out(cfg: Config, model: nn.Module) -> None:
     packed['inputs'] = packed['inputs'][:, :_TRIED, :_TRIED]
     sample.set_metainfo(dict(img_shape=tuple(min(s, _TRIED) for s in sample.img_shape[:2])))
     training = model.training
-    model.eval().test_step(pseudo_collate([packed]))
+    model.eval().test_step(pseudo_collate([packed]))  # type: ignore[operator]  # of a detector
     model.train(training)
 
 

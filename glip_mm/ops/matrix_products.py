@@ -90,7 +90,7 @@ def speed_up_linear(module: nn.Module) -> nn.Module:
     for parent in list(library_modules(module)):
         for name, child in parent.named_children():
             if type(child) is MMCVLinear:
-                child = _without_mmcv(child)
+                child = _without_mmcv(child)  # type: ignore[arg-type]  # MMCV has no types
                 setattr(parent, name, child)
             if type(child) is nn.Linear:
                 # a partial function can be pickled, a method of another name not

@@ -85,8 +85,9 @@ def detect_video(inferencer: GLIPInferencer, source: str | Path, *, out: str | P
         ImportError: If tracks are wanted and the package is missing.
         ValueError: If no frame can be used, or the source is to be written over.
     """
-    for path in filter(None, (out, out_predictions)):
-        check_apart(path, source)
+    for path in (out, out_predictions):
+        if path is not None:
+            check_apart(path, source)
     reader = VideoReader(source, every, ahead=2 * batch_size + 2)
     thresholds = inferencer.thresholds if pred_score_thr is None else Thresholds.of(pred_score_thr)
     tracker = Tracker(reader.rate / every, thresholds.default) if track else None

@@ -75,7 +75,7 @@ def _pictogram(thing: Thing, folder: str, rng: np.random.Generator) -> Image.Ima
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     image = image.rotate(thing.angle, Image.Resampling.BILINEAR, expand=True)
     pixels = np.asarray(image, dtype=np.float32)
-    colour = pixels[..., :3]
+    colour: np.ndarray = pixels[..., :3]
     if thing.tint:
         colour = _tinted(colour, thing.tint)
     colour = colour * rng.uniform(.8, 1.15) + rng.uniform(-12, 12, size=3)

@@ -150,7 +150,7 @@ def read_vocabulary(folder: str) -> Vocabulary:
     content = read_json(path)
     try:
         families = tuple(str(family) for family in content['families'])
-        rows = {}
+        rows: dict[str, dict] = {}
         for row in content['things']:
             name = str(row['name']).replace('’', "'").lower()
             rows.setdefault(name, dict(row, name=name))

@@ -3,7 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -151,7 +151,7 @@ class PictogramOptions(NamedTuple):
         else:
             for part in PARTS:
                 write_coco(folder / f'{split}_{part}.json', pictures, vocabulary.kinds,
-                           lambda kind, part=part: kind.part == part)
+                           partial(_is_of, part))
             named = vocabulary.of('named')
             write_coco(folder / f'{split}_few.json', pictures, named)
             write_coco(folder / f'{split}_synonyms.json', pictures, named,
@@ -159,6 +159,14 @@ class PictogramOptions(NamedTuple):
                        lambda kind: (*kind.unspoken_synonyms, kind.name)[0])
             for view, spoken in (('hypernyms', False), ('spoken_hypernyms', True)):
                 write_coco(folder / f'{split}_{view}.json', pictures, list(HYPERNYMS),
-                           lambda word, spoken=spoken: HYPERNYMS[word].spoken is spoken,
+                           partial(_is_spoken, spoken),
                            str, lambda thing: thing.kind.hypernyms)
             write_odvg_grounding(folder / f'{split}_phrases.jsonl', pictures)
+
+
+def _is_of(part: str, kind: Kind) -> bool:
+    return kind.part == part
+
+
+def _is_spoken(wanted: bool, word: str) -> bool:
+    return HYPERNYMS[word].spoken is wanted

@@ -56,7 +56,7 @@ def prepare_for_shards(model: nn.Module) -> None:
     """Give a model parameters that can be sharded, and as many calls in all processes."""
     vectors_for_scalars(model)
     if hasattr(model, 'agree_on_calls'):
-        model.agree_on_calls = most_of_all
+        model.agree_on_calls = most_of_all  # type: ignore[assignment]  # of a GLIP
 
 
 def clip_sharded_grad_norm_(params: Iterable[Tensor], max_norm: float,

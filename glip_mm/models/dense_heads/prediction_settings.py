@@ -58,7 +58,7 @@ class Shortlist:
         Raises:
             ValueError: For an unknown key or an impossible value.
         """
-        if value is None or isinstance(value, cls):
+        if value is None or isinstance(value, Shortlist):
             return value
         if not isinstance(value, Mapping):
             return cls(value)
