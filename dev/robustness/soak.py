@@ -118,13 +118,20 @@ def requests(count: int, seed: int) -> Iterable[dict[str, Any]]:
         images = [np.random.default_rng(rng.randrange(2**32)).integers(
             0, 256, (rng.randint(24, 128), rng.randint(24, 128), 3), dtype=np.uint8)
             for _ in range(rng.choice([1, 1, 1, 2, 3]))]
-        prompts: list[Any] = [rng.sample(words, rng.choice([1, 3, 12, 80])) if rng.random() < .8
-                              else f"a {rng.choice(words)} beside the {rng.choice(words)}"
-                              for _ in images]
+        prompts: list[tuple[Any, Any]] = [
+            (rng.sample(words, rng.choice([1, 3, 12, 80])), None) if rng.random() < .8
+            else _caption(rng.choice(words), rng.choice(words)) for _ in images]
+        texts, spans = map(list, zip(*prompts))
         same = rng.random() < .5
-        yield dict(inputs=images, texts=prompts[0] if same else prompts,
-                   **({} if same else dict(per_image=True)),
+        yield dict(inputs=images, texts=texts[0] if same else texts,
+                   **(dict(spans=spans[0]) if same else dict(spans=spans, per_image=True)),
                    batch_size=rng.choice([1, 2]), return_vis=rng.random() < .05)
+
+
+def _caption(first: str, second: str) -> tuple[str, list[list[list[int]]]]:
+    """Return a caption and the spans of its phrases."""
+    text = f'a {first} beside the {second}'
+    return text, [[[2, 2 + len(first)]], [[len(text) - len(second), len(text)]]]
 
 
 def predict(inputs: Path, predictions: int, seed: int) -> Course:
