@@ -49,6 +49,6 @@ TAR_MEMBER = Limit('GLIP_MM_MAX_TAR_MEMBER', 1 << 29)
 #: How many times its own size an archive may stand for, of predictions or of files with holes.
 EXPANSION = Limit('GLIP_MM_MAX_EXPANSION', 1)
 #: Size of a whole number in a config that comes with data.
-NUMBER = Limit('GLIP_MM_MAX_CONFIG_NUMBER', 1 << 20)
+NUMBER = Limit('GLIP_MM_MAX_CONFIG_NUMBER', 1 << 31)
 #: Layers, blocks or stages of such a config.
 LAYERS = Limit('GLIP_MM_MAX_LAYERS', 256)

