@@ -16,7 +16,6 @@ from mmengine.registry import DefaultScope
 from rich.console import Console
 from rich.progress import Progress
 from torch import nn
-from torch._dynamo import OptimizedModule
 
 from glip_mm.registry import SCOPE
 from glip_mm.text import Prompt
@@ -98,6 +97,7 @@ class GLIPInferencer:
                 raise ValueError(f"weights='{weights}' were given with a built model; load them "
                                  'into it first, or give its config as model')
             self.cfg: Config = found
+            from torch._dynamo import OptimizedModule  # a second that an import alone need not take
             if isinstance(model, OptimizedModule):
                 MMLogger.get_current_instance().warning(
                     'torch.compile(model) compiles model.forward(), which does not predict: the '

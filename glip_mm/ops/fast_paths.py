@@ -60,7 +60,7 @@ def plain(*names: str) -> Iterator[None]:
         _plain.difference_update(added)
 
 
-def library_modules(module: nn.Module) -> Iterator[nn.Module]:
+def known_modules(module: nn.Module) -> Iterator[nn.Module]:
     """Iterate over a module and all that it holds, but for modules of other packages' classes.
 
     Args:
@@ -73,4 +73,4 @@ def library_modules(module: nn.Module) -> Iterator[nn.Module]:
     yield module
     for child in module.children():
         if type(child).__module__.partition('.')[0] in LIBRARIES:
-            yield from library_modules(child)
+            yield from known_modules(child)

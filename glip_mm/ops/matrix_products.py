@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from mmcv.cnn.bricks.wrappers import Linear as MMCVLinear
 from torch import Tensor, nn
 
-from .fast_paths import is_fast, library_modules
+from .fast_paths import is_fast, known_modules
 
 #: With fewer rows the call costs more than the product.
 MIN_ROWS = 32
@@ -82,12 +82,12 @@ def speed_up_linear(module: nn.Module) -> nn.Module:
 
     Args:
         module: Any module, changed in place, but for parts of other packages' classes: see
-            :func:`.fast_paths.library_modules`.
+            :func:`.fast_paths.known_modules`.
 
     Returns:
         The module.
     """
-    for parent in list(library_modules(module)):
+    for parent in list(known_modules(module)):
         for name, child in parent.named_children():
             if type(child) is MMCVLinear:
                 child = _without_mmcv(child)  # type: ignore[arg-type]  # MMCV has no types

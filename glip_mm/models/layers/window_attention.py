@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmdet.models.backbones.swin import WindowMSA
 from torch import Tensor, nn
 
-from glip_mm.ops.fast_paths import is_fast, library_modules
+from glip_mm.ops.fast_paths import is_fast, known_modules
 
 
 def fused_window_attention(layer: WindowMSA, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -46,12 +46,12 @@ def speed_up_window_attention(module: nn.Module) -> nn.Module:
 
     Args:
         module: Any module, changed in place, but for parts of other packages' classes: see
-            :func:`glip_mm.ops.fast_paths.library_modules`.
+            :func:`glip_mm.ops.fast_paths.known_modules`.
 
     Returns:
         The module.
     """
-    for child in library_modules(module):
+    for child in known_modules(module):
         if type(child) is WindowMSA:
             # a partial function can be pickled, a method of another name not
             child.forward = partial(fused_window_attention, child)
