@@ -19,8 +19,8 @@ def type_name(config: Mapping[str, Any]) -> str:
     return str(config.get('type', '')).rpartition('.')[2]
 
 
-def _child(parent: Registry, *locations: str) -> Registry:
-    return Registry(parent.name, parent=parent, scope=SCOPE, locations=list(locations))
+def _child(parent: Registry, location: str, *locations: str) -> Registry:
+    return Registry(parent.name, parent=parent, scope=SCOPE, locations=[location, *locations])
 
 
 MODELS = _child(mmdet_registry.MODELS, 'glip_mm.models')
@@ -42,10 +42,9 @@ RUNNERS = _child(mmengine_registry.RUNNERS, 'glip_mm.engine')
 STRATEGIES = _child(mmengine_registry.STRATEGIES, 'glip_mm.engine.strategies')
 VISUALIZERS = _child(mmdet_registry.VISUALIZERS, 'glip_mm.visualization.visualizer')
 
-# Nothing of ours is registered below: MMEngine looks for a child of every registry it builds from,
-# and for all modules of a package whose registry says no location
-# and warns when the default scope has none.
-LOG_PROCESSORS = _child(mmdet_registry.LOG_PROCESSORS)
+# Nothing of ours is registered below. MMEngine looks for a child of every registry it builds from,
+# and warns if the default scope has none or if that says no location.
+LOG_PROCESSORS = _child(mmdet_registry.LOG_PROCESSORS, 'glip_mm.registry')
 MODEL_WRAPPERS = _child(mmdet_registry.MODEL_WRAPPERS, 'glip_mm.registry')
 OPTIMIZERS = _child(mmdet_registry.OPTIMIZERS, 'glip_mm.registry')
 RUNNER_CONSTRUCTORS = _child(mmdet_registry.RUNNER_CONSTRUCTORS, 'glip_mm.registry')

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.registry import Registry
+
+from glip_mm import registry
 
 ROOT = Path(__file__).parents[2]
 OFFLINE = """
@@ -51,6 +54,13 @@ assert THEIRS.get('GLIP') is not GLIP
 assert OURS.get('FPN') is THEIRS.get('FPN')
 ''')
     assert done.returncode == 0, done.stderr
+
+
+def test_every_registry_says_where_its_modules_are():
+    # MMEngine says of one that does not that glip_mm is not installed
+    ours = [r for r in vars(registry).values() if isinstance(r, Registry)]
+    assert len(ours) > 15
+    assert [r.name for r in ours if not r._locations] == []
 
 
 def test_every_folder_with_code_is_a_package():

@@ -180,7 +180,6 @@ class PhraseGroundingMetric(BaseMetric):
                 tail = f'/{name}' if name else ''
                 metrics.update({f'{head}{key}{tail}': value
                                 for key, value in self._shares(groups[name]).items()})
-        logger.info(f'{self.prefix}: ' + '  '.join(f'{k} {v:.4g}' for k, v in metrics.items()))
         return metrics
 
     def _shares(self, ranks: list[int]) -> dict[str, float]:

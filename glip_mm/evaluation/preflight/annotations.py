@@ -104,8 +104,8 @@ def check_annotations(dataset: TestedDataset, content: dict[str, Any], findings:
                                f'annotations are not public?)\n  metainfo.classes: {empty}\n'
                                f'  categories with boxes: {with_boxes}')
     elif empty:
-        findings.warnings.append(f'{title}: {len(empty)} of {len(dataset.classes)} classes have no '
-                                 f'boxes and count in no mean: {empty}')
+        findings.notes.append(f'{title}: {len(empty)} of {len(dataset.classes)} classes have no '
+                              f'boxes and count in no mean: {empty}')
     images = len(content.get('images', ()))
     if images > dataset.num_images:
         findings.warnings.append(

@@ -46,17 +46,21 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
         check_names(dataset.name, prompt, glip, findings)
     settings = glip.test_cfg
     chunks = batcher.chunks(prompt, settings.max_classes)
-    lines = [f'{dataset.name}: {dataset.num_images} images, '
+    title = (f'{dataset.name}: {dataset.num_images} images, '
              + (f'one prompt of {len(prompt.entities)} classes' if by_class else
                 'each with its own prompt; that of the first has '
-                f'{len(prompt.entities)} phrases')
-             + f' in {len(chunks)} chunk(s) (model.test_cfg.chunked_size={settings.chunked_size})']
-    silent = []
-    for i, chunk in enumerate(chunks):
+                f'{len(prompt.entities)} phrases'))
+    lines, silent = [], []
+    for chunk in chunks:
         owned = batcher.token_map(chunk.prompt)
         silent += [name for name, row in zip(chunk.prompt.names, owned) if not bool(row.any())]
-        lines.append(f'  chunk {i + 1}: {len(chunk.prompt.entities)} names, '
-                     f'{batcher.describe(chunk.prompt)}')
+        lines.append(f'{len(chunk.prompt.entities)} names, {batcher.describe(chunk.prompt)}')
+    if len(chunks) == 1:
+        lines = [f'{title}, {batcher.describe(chunks[0].prompt)}']
+    else:
+        lines = [f'{title} in {len(chunks)} chunks '
+                 f'(model.test_cfg.chunked_size={settings.chunked_size})',
+                 *(f'  chunk {i}: {line}' for i, line in enumerate(lines, 1))]
     findings.notes.append('\n'.join(lines))
     if silent:
         text = (f'{dataset.name}: {len(silent)} of {len(prompt.entities)} names own no token and '
