@@ -11,7 +11,6 @@ Example:
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 from glip_mm_cli.benchmarks import add_benchmark_option
@@ -47,6 +46,7 @@ from mmengine.logging import print_log
 from glip_mm.apis.launch import build_runner, clear_end, load_config
 from glip_mm.apis.suite import find_datasets, present_part, suite_config
 from glip_mm.apis.testing import run_test
+from glip_mm.csv_text import csv_cells
 from glip_mm.file_lock import writing_into
 from glip_mm.registry import type_name
 from glip_mm.visualization.suite_chart import draw_suite
@@ -99,7 +99,8 @@ def main() -> None:
     if is_main_process():
         table = Path(config.test_evaluator.out_file)
         with open(table, encoding='utf-8', newline='') as file:
-            values = [(row['name'], float(row['AP'] or 'nan')) for row in csv.DictReader(file)]
+            head, *rows = csv_cells(file)
+        values = [(row[head.index('name')], float(row[head.index('AP')] or 'nan')) for row in rows]
         draw_suite(values, str(table.with_suffix('.png')), Path(args.checkpoint).name)
         print_log(f"summary: '{table}' and '{table.with_suffix('.png')}'", 'current')
 

@@ -21,7 +21,7 @@ from glip_mm.registry import SCOPE
 from glip_mm.text import Prompt
 from glip_mm.thresholds import Thresholds, thresholds_file
 from glip_mm.visualization import draw_grounding, save_image
-from glip_mm_cli.outputs import check_apart
+from glip_mm_cli.outputs import check_folder_apart
 
 from .detection import Detection, Found
 from .failures import Failures
@@ -254,7 +254,8 @@ class GLIPInferencer:
         failures, found = self._start(
             inputs, texts, spans=spans if spans is not None else tokens_positive,
             custom_entities=custom_entities, per_image=per_image, batch_size=batch_size,
-            chunked_size=chunked_size, pred_score_thr=pred_score_thr, **options)
+            chunked_size=chunked_size, pred_score_thr=pred_score_thr,
+            drawn=Path(out_dir, 'vis') if out_dir and not no_save_vis else None, **options)
         predictions: list[GroundingResult | None] = []
         pictures: list[np.ndarray | None] = []
         names = OutputNames()
@@ -273,8 +274,8 @@ class GLIPInferencer:
                     if return_vis:
                         pictures[index] = picture
                     if out_dir and not no_save_vis:
-                        check_apart(path := Path(out_dir, 'vis', name), result.path)
-                        save_image(path, picture)
+                        check_folder_apart(Path(out_dir, 'vis'), [result.path])
+                        save_image(Path(out_dir, 'vis', name), picture)
                     if show:
                         show_picture(picture, name, wait_time)
         failures.report(len(predictions), nothing=all(result is None for result in predictions))
@@ -326,7 +327,7 @@ class GLIPInferencer:
                chunked_size: int | None = None, pred_score_thr: Any = None,
                negatives: str | Sequence[str] = (), tile: int | None = None, overlap: float = 0.2,
                shortlist: int | Mapping[str, Any] | None = None, dtype: str | None = None,
-               channel_order: str = 'bgr', recursive: bool = False
+               channel_order: str = 'bgr', recursive: bool = False, drawn: Path | None = None
                ) -> tuple[Failures, Iterator[Found]]:
         """Check the arguments of a call, and return its failures and results."""
         check_channel_order(channel_order)
@@ -334,6 +335,8 @@ class GLIPInferencer:
             raise ValueError(f'batch_size={batch_size} must be at least 1')
         images = expand_inputs(inputs, recursive)
         total = len(images) if isinstance(images, list) else None
+        if drawn and isinstance(images, list):
+            check_folder_apart(drawn, images)
         prompts = self._prompts(texts, total, spans, custom_entities, per_image)
         asked = [with_negatives(prompt, negatives) for prompt in prompts]
         new = [prompt for prompt in dict.fromkeys(asked) if prompt != self._checked]

@@ -11,6 +11,7 @@ import numpy as np
 
 from glip_mm.atomic_files import write_atomically
 from glip_mm.visualization import save_image
+from glip_mm_cli.outputs import check_folder_apart
 
 from .exports import to_pandas
 from .failures import FailedImage
@@ -124,7 +125,11 @@ class Results(Sequence):
         Args:
             out_dir: Folder.
             style: Options of :meth:`GroundingResult.plot`.
+
+        Raises:
+            ValueError: If images were read from ``vis``.
         """
+        check_folder_apart(Path(out_dir, 'vis'), [result.path for result in self.found])
         names = OutputNames()
         for index, result in enumerate(self.predictions):
             if result is not None:

@@ -1,5 +1,6 @@
 """Interpolation of the weights of a base and a fine-tuned model (WiSE-FT, arXiv 2109.01903)."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -79,6 +80,8 @@ def parse_alphas(text: str) -> list[float]:
         values = [float(v) for v in text.replace(',', ':').split(':')]
     except ValueError:
         raise wrong from None
+    if not all(map(math.isfinite, values)):
+        raise wrong
     if ':' not in text:
         return values
     if len(values) != 3 or ',' in text or values[2] <= 0 or values[1] < values[0]:

@@ -391,10 +391,15 @@ def test_a_blank_name_is_warned_of_and_costs_the_others_nothing(inferencer, pict
     assert set(found.names) == {'red circle'}
 
 
-def test_a_picture_is_not_drawn_over_its_source(inferencer, pictures, tmp_path):
+def test_no_picture_is_drawn_where_images_come_from(inferencer, pictures, tmp_path):
     (tmp_path / 'vis').mkdir()
+    first = shutil.copy(f'{pictures}/1.png', tmp_path / '0.png')  # drawn, it would be the second
     source = shutil.copy(f'{pictures}/0.png', tmp_path / 'vis' / '0.png')
     before = Path(source).read_bytes()
-    with pytest.raises(ValueError, match='0.png.* is read, and would be written over'):
-        inferencer(source, ['red circle'], out_dir=tmp_path)
-    assert Path(source).read_bytes() == before
+    for inputs in (source, tmp_path / 'vis', [first, source]):
+        with pytest.raises(ValueError, match="images are read from '.*vis', where pictures would"):
+            inferencer(inputs, ['red circle'], out_dir=tmp_path)
+    assert len(inferencer(iter([source]), ['red circle'], out_dir=tmp_path).errors) == 1
+    with pytest.raises(ValueError, match='give another output'):
+        inferencer(source, ['red circle']).save(tmp_path)
+    assert Path(source).read_bytes() == before and len(os.listdir(tmp_path / 'vis')) == 1

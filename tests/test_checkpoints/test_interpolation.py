@@ -33,6 +33,6 @@ def test_other_models_are_refused():
 def test_alphas():
     assert parse_alphas('0:1:0.1') == [0, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1]
     assert parse_alphas('0.5') == [.5] and parse_alphas('0,1') == [0, 1]
-    for wrong in ('a', '0:1', '1:0:0.1', '0:1:0', '0:1,2'):
+    for wrong in ('a', '0:1', '1:0:0.1', '0:1:0', '0:1,2', 'nan', '0:inf:1'):
         with pytest.raises(ValueError, match=f"alphas '{wrong}' must be FIRST:LAST:STEP"):
             parse_alphas(wrong)

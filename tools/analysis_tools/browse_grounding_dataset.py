@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
+from glip_mm_cli.outputs import check_folder_apart
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -97,6 +98,7 @@ def browse(args: argparse.Namespace, dataset: object) -> Counter:
                 if page is not None:
                     page.add(sample, f'sample {index}', args.max_side)
                 else:
+                    check_folder_apart(args.out_dir, [sample.path])
                     name = f'{index:06d}_{Path(sample.path).stem or "image"}.png'
                     title = f'{index}  {sample.where or Path(sample.path).name}'
                     save_image(Path(args.out_dir) / name,

@@ -50,7 +50,8 @@ def main() -> None:
         records = openimages_records(folder / args.ann_file, folder / args.class_file, sizes,
                                      args.drop_crowd)
         print(convert(records, out,
-                      args.label_map or out.with_name('openimages_label_map.json')))
+                      args.label_map or out.with_name('openimages_label_map.json'),
+                      [folder / args.class_file]))
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     finally:

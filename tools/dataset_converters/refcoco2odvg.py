@@ -46,7 +46,7 @@ def main() -> None:
             continue
         out = Path(args.out_dir or path.parent, beside(path, '_vg.json').name)
         try:
-            print(convert(mdetr_records(path, 'refcoco'), out))
+            print(convert(mdetr_records(path, 'refcoco'), out, read=there))
         except (OSError, ValueError) as error:
             sys.exit(f'error: {error}')
 

@@ -49,7 +49,8 @@ def main() -> None:
     try:
         records = tsv_records(args.input, args.pattern, args.write_images, not args.all_rows,
                               args.half_open)
-        print(convert(records, out, args.label_map or beside(out, '_label_map.json')))
+        print(convert(records, out, args.label_map or beside(out, '_label_map.json'),
+                      [args.input]))
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
 

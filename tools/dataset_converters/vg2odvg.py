@@ -41,7 +41,8 @@ def main() -> None:
     try:
         records = visual_genome_records(folder / 'objects.json', folder / 'image_data.json',
                                         args.min_boxes)
-        print(convert(records, out, args.label_map or out.with_name('vg_label_map.json')))
+        print(convert(records, out, args.label_map or out.with_name('vg_label_map.json'),
+                      [folder / 'image_data.json']))
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
 

@@ -52,7 +52,8 @@ def main() -> None:
             classes = read_classes(args.classes or args.synsets, synsets=bool(args.synsets))
         records = voc_records(args.folder, args.split, classes, args.suffix, args.image_folder,
                               0 if args.zero_based else 1)
-        print(convert(records, out, args.label_map or out.with_name(f'{out.stem}_label_map.json')))
+        print(convert(records, out, args.label_map or out.with_name(f'{out.stem}_label_map.json'),
+                      [path for path in (args.classes, args.synsets) if path]))
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
 

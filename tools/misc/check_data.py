@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.outputs import check_apart
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -61,7 +62,10 @@ def check(path: Path, args: argparse.Namespace) -> Findings:
     if path.is_file() and args.format is None and is_odvg(path):
         return check_odvg(path, args)
     sheet = args.sheet or Path('work_dirs/check') / f'{path.resolve().stem}.jpg'
-    return check_folder(path, args.format, None if args.sheet == 'none' else sheet)
+    if args.sheet == 'none':
+        return check_folder(path, args.format, None)
+    check_apart(sheet, path)
+    return check_folder(path, args.format, sheet)
 
 
 def main() -> int:

@@ -10,14 +10,13 @@ Example:
 """
 
 import argparse
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 from glip_mm_cli.ending import end_clearly
 from glip_mm_cli.options import add_cfg_options, check_checkpoint
+from glip_mm_cli.outputs import check_apart
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -54,6 +53,7 @@ from glip_mm.checkpoints.interpolation import (
     parse_alphas,
 )
 from glip_mm.checkpoints.reading import read_checkpoint, write_checkpoint
+from glip_mm.csv_text import csv_text
 from glip_mm.datasets.data_error import read_json
 from glip_mm.visualization.retention_chart import draw_alpha_curves
 
@@ -86,6 +86,8 @@ def main() -> None:
         alphas = parse_alphas(args.alphas)
         tasks = [read_task(text, metric, args.cfg_options) for text, metric in zip(
             args.config, args.metric or [None] * len(args.config))]
+        for alpha in alphas:
+            check_apart(Path(args.out, f'alpha_{alpha:g}.pth'), args.base, args.tuned)
         base, tuned = map(read_weights, (args.base, args.tuned))
         check_same_model(base, tuned)
     except (ValueError, KeyError, FileNotFoundError) as error:
@@ -120,16 +122,13 @@ def _tested(out: Path, alpha: float, tasks: list) -> bool:
 
 def write_results(out: Path, alphas: list[float], values: dict[str, list[float]]) -> None:
     """Write interpolation.json, .csv and .png, and show the table."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['alpha', *values])
-    rows = list(zip(alphas, *values.values()))
-    writer.writerows([f'{a:g}', *(f'{v:.6f}' for v in row)] for a, *row in rows)
-    write_atomically(out / 'interpolation.csv', text.getvalue().encode())
+    rows = ([f'{alpha:g}', *row] for alpha, *row in zip(alphas, *values.values()))
+    text = csv_text([['alpha', *values], *rows])
+    write_atomically(out / 'interpolation.csv', text.encode())
     write_atomically(out / 'interpolation.json',
                      json.dumps(dict(alphas=alphas, values=values), indent=1).encode())
     picture = draw_alpha_curves(alphas, values, out / 'interpolation.png')
-    print(text.getvalue().replace(',', '\t'), f"\npicture: '{picture}'", sep='')
+    print(text.replace(',', '\t'), f"\npicture: '{picture}'", sep='')
 
 
 if __name__ == '__main__':

@@ -1,11 +1,11 @@
 """OpenImages CSV to ODVG records."""
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from glip_mm.csv_text import csv_cells, csv_text
 from glip_mm.datasets.boxes import MALFORMED, fit_box, four_numbers
 from glip_mm.datasets.coco_file import Placed, plain_number
 from glip_mm.datasets.data_error import DataError
@@ -36,7 +36,7 @@ class ImageSizes:
         self._file: TextIO | None = None
         if self.cache and self.cache.exists():
             with open(self.cache, encoding='utf-8', newline='') as file:
-                for row in csv.reader(file):
+                for row in csv_cells(file):
                     # an interruption can truncate the last line
                     if len(row) == 4 and row[3] == '.':
                         self.known[row[0]] = int(row[1]), int(row[2])
@@ -53,7 +53,7 @@ class ImageSizes:
                     self.cache.parent.mkdir(parents=True, exist_ok=True)
                     self._file = open(self.cache, 'a', encoding='utf-8', newline='')
                     self._file.write('\n' if self.cache.stat().st_size else '')
-                csv.writer(self._file).writerow([name, *self.known[name], '.'])
+                self._file.write(csv_text([[name, *self.known[name], '.']]))
         return self.known[name]
 
     def close(self) -> None:

@@ -1,7 +1,5 @@
 """COCO AP of every data set of a suite, and their mean."""
 
-import csv
-import io
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +11,7 @@ from pycocotools.coco import COCO
 from terminaltables import AsciiTable
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.csv_text import csv_text
 from glip_mm.datasets.coco_file import class_rows
 from glip_mm.evaluation.coco_matching import (
     MAX_DETS,
@@ -213,19 +212,4 @@ def suite_table(rows: Sequence[SuiteRow]) -> str:
 
 def suite_csv(rows: Sequence[SuiteRow]) -> str:
     """Format rows as CSV, values in 0..1; empty without ground truth."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(SuiteRow._fields)
-    for row in rows:
-        writer.writerow(['' if isinstance(v, float) and np.isnan(v) else
-                         f'{v:.6f}' if isinstance(v, float) else _cell(v) for v in row])
-    return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    # spreadsheets run a text that begins so as a formula; an apostrophe in front makes it a text
-    starts = ('=', '+', '-', '@', '\t', '\r', '\n')
-    if not isinstance(value, str):
-        return value
-    # the writer does not quote a carriage return
-    return ("'" * value.startswith(starts) + value).replace('\r', ' ')
+    return csv_text([SuiteRow._fields, *rows])
