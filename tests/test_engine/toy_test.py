@@ -85,6 +85,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('work_dir')
     parser.add_argument('--kill-after', type=int)
+    parser.add_argument('--kill-rank', type=int, default=0)
     parser.add_argument('--launcher', default='none')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--shuffle', action='store_true')
@@ -99,7 +100,7 @@ def main():
             batch_size=2, num_workers=0, dataset=dict(type='ToyDataset'),
             sampler=dict(type='DefaultSampler', shuffle=args.shuffle))))
     runner = build_runner(config)
-    if args.kill_after:
+    if args.kill_after and runner.rank == args.kill_rank:
         runner.register_hook(Kill(args.kill_after))
     metrics = runner.test()
     if runner.rank == 0:
