@@ -10,6 +10,7 @@ import numpy as np
 
 from glip_mm.atomic_files import write_atomically
 from glip_mm.text.safe_json import load_json
+from glip_mm.text.text_file import read_text
 
 #: What the file of a model's thresholds is called: ``FILE.thresholds.json`` beside ``FILE.pth``.
 SUFFIX = '.thresholds.json'
@@ -92,11 +93,9 @@ class Thresholds:
         if not os.path.lexists(path):
             raise FileNotFoundError(f"there is no file of thresholds '{path}'")
         try:
-            if not path.is_file():  # a folder, a pipe, a link that leads nowhere
-                raise ValueError('it is no regular file')
-            content = load_json(path.read_text(encoding='utf-8-sig'))
+            content = load_json(read_text(path))
             return cls(content['default'], content['thresholds'])
-        except (KeyError, TypeError, ValueError) as error:
+        except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"'{path}' is no file of thresholds, such as {{\"default\": 0.3, "
                              f'"thresholds\": {{\"cup\": 0.5}}}}: {error}') from None
 

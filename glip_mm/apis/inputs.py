@@ -14,6 +14,7 @@ from PIL import Image
 
 from glip_mm.image_decoding import pixels_of
 from glip_mm.image_suffixes import IMAGE_SUFFIXES, FolderImages
+from glip_mm.text.names import read_names
 
 #: One image, or what stands for several.
 Input = str | PathLike | np.ndarray | bytes | torch.Tensor | Image.Image
@@ -79,25 +80,6 @@ def expand_inputs(inputs: Any, recursive: bool = False) -> list[OneImage] | Iter
     if isinstance(inputs, Iterator):
         return chain.from_iterable(list_images(entry, recursive) for entry in inputs)
     return list_images(inputs, recursive)
-
-
-def read_names(path: Path) -> list[str]:
-    """Read a text file of names, one a line; blank lines are left out.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds no name, or is no text.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"'{path}' does not exist; give a text file with one name a line")
-    try:
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
-    except UnicodeDecodeError:
-        raise ValueError(f"'{path}' is no text in UTF-8; give one name a line") from None
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise ValueError(f"'{path}' holds no name; give one a line")
-    return names
 
 
 def _listed(path: Path) -> list[OneImage]:

@@ -8,8 +8,7 @@ from typing import Any
 from mmengine.logging import MMLogger
 
 from glip_mm.text import Prompt
-
-from .inputs import read_names
+from glip_mm.text.names import read_names
 
 #: Types that :func:`make_prompt` accepts.
 Texts = str | Sequence[str] | PathLike | Prompt

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glip_mm.limits import JSON_BYTES
+from glip_mm.text import text_file
 from glip_mm.text.safe_json import load_json
 
 #: Encodings of old programs; the last fits anything.
@@ -25,19 +26,13 @@ def read_text(path: str | Path, encodings: Sequence[str] = ()) -> str:
         encodings: Encodings to try if it is neither.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If there is no such file, or it is no regular one.
         DataError: If it has another encoding.
     """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"'{path}' is missing, or no regular file")
-    content = Path(path).read_bytes()
-    own = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
-    for encoding in (own, *encodings):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError as error:
-            reason = error
-    raise DataError(f"'{path}' is not in UTF-8 ({reason}): save it in that encoding")
+    try:
+        return text_file.read_text(path, encodings)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def read_json(path: str | Path, **options: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from glip_mm.datasets.data_error import DataError, read_text
 from glip_mm.text import clean_name
 from glip_mm.text.safe_json import load_json
 from glip_mm.text.safe_yaml import load_yaml
@@ -65,10 +66,10 @@ def read_candidates(path: str | Path, classes: Sequence[str]) -> dict[str, list[
     """
     path, where = Path(path), f"candidates '{path}'"
     try:
-        text = path.read_text(encoding='utf-8')
+        text = read_text(path)
         content = load_yaml(text) if path.suffix in ('.yml', '.yaml') else load_json(text)
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{where} is missing') from None
+    except (DataError, FileNotFoundError) as error:
+        raise type(error)(f'candidates {error}') from None
     except (ValueError, yaml.YAMLError) as error:
         kind = 'YAML' if path.suffix in ('.yml', '.yaml') else 'JSON'
         raise ValueError(f'{where} is not valid {kind} ({error})') from error

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from glip_mm.text.safe_json import load_json
 
 from .names import clean_name
+from .text_file import read_text
 
 _NAMES = ('name', 'clean_name')
 
@@ -109,11 +110,9 @@ def _fold(name: str) -> str:
 def _read(path: Path) -> dict[str, Any]:
     """Read the mapping in a file."""
     try:
-        text = path.read_text(encoding='utf-8')
-    except (FileNotFoundError, IsADirectoryError):
-        raise FileNotFoundError(f"knowledge '{path}' is not a file") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"knowledge '{path}' is not a text in UTF-8 ({error})") from error
+        text = read_text(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f'knowledge {error}') from error
     if path.suffix == '.json':
         try:
             content = load_json(text)

@@ -1,15 +1,14 @@
 """Class names: the published cleaning, and lists of names as users write them."""
-import codecs
 import re
 from collections.abc import Sequence
 from pathlib import Path
+
+from .text_file import read_text
 
 _PARENTHESES = re.compile(r'\(.*\)')
 _CUSTOM_SEPARATOR = re.compile(r'\.(?:\s+|$)|[\r\n]+')
 #: A name that holds one of these looks like several.
 SEPARATORS = ('. ', ',', ';', '\n', '|')
-_ENCODINGS = {codecs.BOM_UTF8: 'utf-8-sig', codecs.BOM_UTF16_LE: 'utf-16',
-              codecs.BOM_UTF16_BE: 'utf-16'}
 
 
 def clean_name(name: str) -> str:
@@ -58,16 +57,7 @@ def read_names(path: str | Path) -> list[str]:
         OSError: If it can't be read.
         ValueError: If it is no such text, or names nothing.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"'{path}' is missing, or no regular file")
-    data = Path(path).read_bytes()
-    encoding = next((name for mark, name in _ENCODINGS.items() if data.startswith(mark)), 'utf-8')
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[:error.start].count(b'\n') + 1
-        raise ValueError(f"'{path}', line {line}: byte {data[error.start]:#04x} is no {encoding}; "
-                         'save the file as UTF-8') from error
+    text = read_text(path)
     if '\0' in text:
         raise ValueError(f"'{path}', line {text[:text.index(chr(0))].count(chr(10)) + 1}: it holds "
                          'zero bytes, so it is no UTF-8; save the file as UTF-8')

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from mmengine.logging import print_log
 
+from glip_mm.datasets.data_error import read_text
 from glip_mm.text.safe_json import load_json
 
 
@@ -161,7 +162,7 @@ def find_logs(path: Path) -> list[Path]:
 def _read_file(file: Path) -> list[Row]:
     rows: list[Row] = []
     iteration, epoch = 0, float('nan')
-    lines = file.read_text(encoding='utf-8').splitlines()
+    lines = read_text(file).splitlines()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -169,22 +170,22 @@ def _read_file(file: Path) -> list[Row]:
             content = load_json(line)
             if not isinstance(content, dict):
                 raise ValueError(f'a {type(content).__name__}')
-        except ValueError as error:
+            training = 'iter' in content
+            step = float(content.get('step', iteration))
+            if training:
+                iteration = int(float(content['iter']))
+                epoch = float(content.get('epoch', 'nan'))
+            # after a validation the step counts epochs where the loop does, else iterations
+            elif epoch != epoch and step > iteration:
+                iteration = int(step)
+            values = {k: float(v) for k, v in content.items()
+                      if k not in ('iter', 'step', 'epoch') and isinstance(v, (int, float))}
+        except (OverflowError, TypeError, ValueError) as error:
             if number == len(lines):
                 print_log(f"{file}:{number} is cut off and skipped: the job was stopped while it "
                           'wrote', logger='current', level=logging.WARNING)
                 break
-            raise ValueError(f'{file}:{number} is not a JSON object ({error}); is this a log of '
-                             'MMEngine (work_dir/*/vis_data/*.json)?') from error
-        training = 'iter' in content
-        step = content.get('step', iteration)
-        if training:
-            iteration, epoch = int(content['iter']), float(content.get('epoch', 'nan'))
-        # after a validation the step counts epochs where the loop does, else iterations
-        elif epoch != epoch and step > iteration:
-            iteration = int(step)
-        values = {k: float(v) for k, v in content.items()
-                  if k not in ('iter', 'step', 'epoch') and isinstance(v, (int, float))}
-        rows.append(Row(iteration, epoch if training or epoch != epoch else float(step), training,
-                        values))
+            raise ValueError(f'{file}:{number} is not a JSON object of numbers ({error}); is this '
+                             'a log of MMEngine (work_dir/*/vis_data/*.json)?') from error
+        rows.append(Row(iteration, epoch if training or epoch != epoch else step, training, values))
     return rows

@@ -383,14 +383,6 @@ def test_a_full_disk_ends_the_run(inferencer, pictures, tmp_path, monkeypatch):
         inferencer(str(pictures), ['cat'], out_dir=tmp_path / 'out')
 
 
-@pytest.mark.parametrize('blank', ['', ' ', '\u200b'])
-def test_a_blank_name_is_warned_of_and_costs_the_others_nothing(inferencer, pictures, logged,
-                                                                blank):
-    found = inferencer(f'{pictures}/0.png', ['red circle', blank], pred_score_thr=0)[0]
-    assert any(f'[{blank!r}] own no token' in text for text in logged)
-    assert set(found.names) == {'red circle'}
-
-
 def test_no_picture_is_drawn_where_images_come_from(inferencer, pictures, tmp_path):
     (tmp_path / 'vis').mkdir()
     first = shutil.copy(f'{pictures}/1.png', tmp_path / '0.png')  # drawn, it would be the second

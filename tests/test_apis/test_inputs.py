@@ -68,7 +68,7 @@ def test_folders_within_folders_and_lists(pictures, tmp_path):
     with pytest.raises(FileNotFoundError, match='none.txt'):
         list_images(tmp_path / 'none.txt')
     listing.write_text('\n')
-    with pytest.raises(ValueError, match='holds no name'):
+    with pytest.raises(ValueError, match='names nothing'):
         list_images(str(listing))
 
 

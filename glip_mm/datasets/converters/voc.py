@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from glip_mm.datasets.boxes import MALFORMED, fit_box
-from glip_mm.datasets.data_error import DataError
+from glip_mm.datasets.data_error import DataError, read_text
 from glip_mm.datasets.formats.voc import (
     MISSING_XML,
     OTHER_XML,
@@ -40,7 +40,7 @@ def read_classes(path: str | Path, synsets: bool = False) -> dict[str, str]:
         ValueError: If the file is empty or a class is not unique.
     """
     classes: dict[str, str] = {}
-    for number, line in enumerate(Path(path).read_text(encoding='utf-8-sig').splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         key, _, names = line.strip().partition(' ') if synsets else (line.strip(), '', line)
