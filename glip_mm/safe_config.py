@@ -33,7 +33,8 @@ STEPS = frozenset((
 #: Part of a config -> registries of its classes.
 _REGISTRIES = dict(model=('MODELS', 'TASK_UTILS', 'WEIGHT_INITIALIZERS'),
                    optim_wrapper=('OPTIM_WRAPPERS', 'OPTIMIZERS', 'OPTIM_WRAPPER_CONSTRUCTORS'),
-                   pipeline=('TRANSFORMS',))
+                   pipeline=('TRANSFORMS',),
+                   test=('DATASETS', 'TRANSFORMS', 'METRICS', 'EVALUATOR'))
 #: Modules whose classes are left out: trackers evaluate a setting as code.
 _TRACKING = ('mmdet.models.mot', 'mmdet.models.reid', 'mmdet.models.trackers',
              'mmdet.models.task_modules.tracking', 'mmdet.models.tracking_heads')
@@ -128,6 +129,39 @@ def check_steps(steps: Any, key: str, source: str, scope: str = SCOPE) -> list[d
     return list(_checked(steps, key, 'pipeline', source, scope))
 
 
+def check_test(config: Mapping[str, Any], source: str) -> None:
+    """Check that the data sets and metrics of a config's test are of registered classes.
+
+    Args:
+        config: Plain values.
+        source: What the config is of, for messages.
+
+    Raises:
+        ValueError: If it names anything that is not registered.
+    """
+    scope = _known_scope(config.get('default_scope') or SCOPE, 'default_scope', source)
+    loader = config.get('test_dataloader')
+    dataset = loader.get('dataset') if isinstance(loader, Mapping) else None
+    for key, value in (('test_dataloader.dataset', dataset),
+                       ('test_evaluator', config.get('test_evaluator'))):
+        try:
+            _check_classes(value, key, source, scope)
+        except RecursionError:
+            raise ValueError(f'{source} is nested without end: give its file') from None
+
+
+def _check_classes(value: Any, where: str, source: str, scope: str) -> None:
+    if isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            _check_classes(item, f'{where}[{i}]', source, scope)
+    elif isinstance(value, Mapping):
+        scope = _known_scope(value.get('_scope_', scope), f'{where}._scope_', source)
+        if 'type' in value:
+            _class_of(value['type'], where, 'test', source, scope)
+        for key, item in value.items():
+            _check_classes(item, f'{where}.{key}', source, scope)
+
+
 def _pipelines(node: Any, depth: int = 0) -> Iterator[Sequence]:
     """Iterate over the pipelines of a data loader or data set, and of the sets that it joins."""
     if not isinstance(node, Mapping) or depth > 8:
@@ -196,6 +230,7 @@ def _class_of(kind: Any, where: str, part: str, source: str, scope: str) -> str:
     if found is None:
         raise _refused(source, key, kind, 'is no registered class of a model' if part == 'model'
                        else 'is no registered optimizer' if part == 'optim_wrapper'
+                       else 'is no registered data set, metric or step' if part == 'test'
                        else 'is no step that only reads or changes an image')
     if part == 'model' and where != 'model' and found in _whole_models():
         raise _refused(source, key, kind, 'is a whole model within a model')
@@ -216,7 +251,7 @@ def _classes(part: str) -> dict[str, type]:
     """Return ``scope.Name`` -> class of all that a part of a config may name."""
     from mmdet.utils import register_all_modules
     register_all_modules(init_default_scope=False)
-    for name in ('models', 'datasets', 'engine'):
+    for name in ('models', 'datasets', 'engine', 'evaluation'):
         importlib.import_module(f'{SCOPE}.{name}')
     found: dict[str, type] = {}
     for name in _REGISTRIES[part]:

@@ -29,21 +29,29 @@ def stored_config(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
     text = meta.get('cfg') if isinstance(meta, Mapping) else None
     if not text:
         return None
-    if isinstance(text, Mapping):
-        content = dict(text)
-    else:
-        try:
-            content = {statement.targets[0].id: _value(statement.value)
-                       for statement in ast.parse(text).body}
-        except (AttributeError, MemoryError, RecursionError, SyntaxError, TypeError,
-                ValueError) as error:  # of text that is no source, too
-            raise ValueError(f'the config in the checkpoint is not one of values alone '
-                             f'({_reason(error)}): give its file') from error
+    content = dict(text) if isinstance(text, Mapping) else read_values(
+        text, 'the config in the checkpoint')
     return {key: value for key, value in content.items() if key not in _OF_THE_RUN}
 
 
-def _reason(error: Exception) -> str:
-    return str(error)[:120] or 'nested too deeply'
+def read_values(text: Any, source: str) -> dict[str, Any]:
+    """Read a config as MMEngine writes it, of which nothing is run.
+
+    Args:
+        text: Python source: assignments of literals.
+        source: What the config is, for messages.
+
+    Raises:
+        ValueError: If it holds more than literals.
+    """
+    try:
+        return {statement.targets[0].id: _value(statement.value)  # type: ignore[attr-defined]
+                for statement in ast.parse(text).body}
+    except (AttributeError, MemoryError, RecursionError, SyntaxError, TypeError,
+            ValueError) as error:  # of text that is no source, too
+        reason = str(error)[:120] or 'nested too deeply'
+        raise ValueError(f'{source} is not one of values alone ({reason}): give its file'
+                         ) from error
 
 
 def _value(node: ast.AST) -> Any:

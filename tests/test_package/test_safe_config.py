@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from glip_mm.safe_config import check_steps, packaged_language_models, plain_part
+from glip_mm.safe_config import check_steps, check_test, packaged_language_models, plain_part
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = [dict(type='LoadImageFromFile', backend_args=None),
@@ -141,3 +141,10 @@ def test_models_of_all_configs_may_be_stored(path):
     config = Config.fromfile(path).to_dict()
     (config['model'].get('class_texts') or {}).pop('knowledge', None)  # a file beside the config
     assert plain_part(config, 'a')['model']['type'] == 'glip_mm.GLIP'
+    check_test(config, 'a')
+
+
+@pytest.mark.parametrize('path', sorted((ROOT / 'configs/_base_/benchmarks').glob('*.py')),
+                         ids=lambda p: p.stem)
+def test_tests_of_all_benchmarks_may_be_stored(path):
+    check_test(Config.fromfile(path).to_dict(), 'a')

@@ -45,6 +45,7 @@ from glip_mm.apis.leaderboard import write_leaderboard
 from glip_mm.apis.testing import report, write_results
 from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.evaluation.predictions import PredictionStore
+from glip_mm.evaluation.run_config import read_run_config
 from glip_mm.evaluation.scoring import score, write_into
 from glip_mm.file_lock import writing_into
 from glip_mm.registry import DATASETS, EVALUATOR
@@ -60,7 +61,7 @@ def main() -> None:
         own = folder / 'config.py'
         if not args.config and not own.is_file():
             parser.error(f"'{own}' is missing (the test did not finish): give a config")
-        config = read_config(parser, str(args.config or own))
+        config = read_config(parser, args.config) if args.config else read_run_config(own)
         merge_cfg_options(config, args.cfg_options)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))

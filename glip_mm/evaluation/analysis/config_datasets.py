@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from glip_mm.datasets.concat_dataset import member_configs
+from glip_mm.evaluation.run_config import read_run_config
 
 
 def config_datasets(path: Path) -> list[Mapping[str, Any]]:
@@ -20,7 +19,7 @@ def config_datasets(path: Path) -> list[Mapping[str, Any]]:
     """
     if not path.is_file():
         return []
-    dataset = Config.fromfile(path).get('test_dataloader', {}).get('dataset')
+    dataset = read_run_config(path).get('test_dataloader', {}).get('dataset')
     return [] if dataset is None else _members(dataset)
 
 

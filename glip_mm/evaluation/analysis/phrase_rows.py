@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from glip_mm.evaluation.run_config import read_run_config
 from glip_mm.registry import DATASETS
 from glip_mm.text import Prompt
 
@@ -33,8 +33,7 @@ class PhraseRows:
         if result.number >= len(entries):
             raise ValueError(f"'{result.config}' has {len(entries)} data sets in test_dataloader; "
                              f"'{result.name}' should be number {result.number + 1}")
-        # user's own data sets register themselves where the config imports them
-        init_default_scope(Config.fromfile(result.config).get('default_scope', 'glip_mm'))
+        init_default_scope(read_run_config(result.config).get('default_scope', 'glip_mm'))
         self.result = result
         self.dataset = DATASETS.build({**entries[result.number], 'pipeline': [],
                                        'test_mode': True})

@@ -169,7 +169,7 @@ def _read_run(folder: Path, name: str | None = None, quiet: bool = False) -> Res
             for key in ('ann_file', 'img_prefix'):
                 if not isinstance(entry.get(key) or '', str):
                     raise ValueError(f'{key} {entry[key]!r:.80} must be a text')
-        config = folder / (content.get('config') or 'config.py')
+        config = folder / Path(content.get('config') or 'config.py').name
         seconds = content.get('seconds')
         result = Result(
             name=name or content.get('model') or folder.resolve().name, folder=folder,

@@ -46,3 +46,31 @@ def test_phrases_are_those_of_the_config(tmp_path):
     (run / 'config.py').unlink()
     with pytest.raises(ValueError, match='there is no .*config.py'):
         read_ground_truth(result)
+
+
+@pytest.mark.parametrize('name', ['/{}/ran.py', '../ran.py', 'config.py'])
+def test_the_config_of_a_run_is_data(tmp_path, name):
+    run = generated.make_run(tmp_path / 'run', [generated.make_coco(tmp_path, count=2)])
+    (tmp_path / 'ran.py').write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    if name == 'config.py':
+        (tmp_path / 'ran.py').rename(run / 'config.py')
+    content = json.loads((run / 'metrics.json').read_text())
+    content['config'] = name.format(tmp_path)
+    (run / 'metrics.json').write_text(json.dumps(content))
+    if name == 'config.py':
+        with pytest.raises(ValueError, match='config.py. is not one of values alone'):
+            read_result(run)
+    else:
+        assert read_result(run).config == ''
+    assert not (tmp_path / 'ran').exists()
+
+
+@pytest.mark.parametrize('key, value', [
+    ('type', 'os.system'), ('pipeline', [dict(type='subprocess.run')]), ('_scope_', 'torch')])
+def test_the_test_of_a_run_names_registered_classes(tmp_path, key, value):
+    part = generated.make_phrases(tmp_path, count=2)
+    run = generated.make_run(tmp_path / 'run', [part])
+    text = (run / 'config.py').read_text() + f"test_evaluator = [{ {key: value} !r}]\n"
+    (run / 'config.py').write_text(text)
+    with pytest.raises(ValueError, match=r'test_evaluator\[0\].*is not used: if you trust it'):
+        read_ground_truth(read_result(run).datasets[0])
