@@ -46,7 +46,6 @@ from glip_mm_cli.options import (
     add_palette,
     add_texts,
     add_thresholds,
-    merge_cfg_options,
     parse_early,
 )
 
@@ -120,8 +119,7 @@ def detect(args: argparse.Namespace) -> Any:
     from glip_mm.apis import GLIPInferencer, Thresholds
     from glip_mm.apis.building import resolve_model
     thresholds = None if args.pred_score_thr is None else Thresholds.parse(args.pred_score_thr)
-    config, weights = resolve_model(args.model, args.weights)
-    merge_cfg_options(config, args.cfg_options)
+    config, weights = resolve_model(args.model, args.weights, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
                                 masks=args.masks)
     if args.calibrate:

@@ -26,7 +26,6 @@ from glip_mm_cli.options import (
     add_palette,
     add_texts,
     add_thresholds,
-    merge_cfg_options,
     parse_early,
 )
 
@@ -76,8 +75,7 @@ def main() -> None:
     # mistakes are said before the model is built
     VideoReader(args.video).close()
     show = frame_window(args.wait_time) if args.show else None
-    config, weights = resolve_model(args.config, args.checkpoint)
-    merge_cfg_options(config, args.cfg_options)
+    config, weights = resolve_model(args.config, args.checkpoint, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
                                 show_progress=False)
     inferencer.set_prompt(args.texts_file or args.texts, custom_entities=args.custom_entities)

@@ -20,7 +20,6 @@ from glip_mm_cli.options import (
     WEIGHTS,
     add_cfg_options,
     add_device,
-    merge_cfg_options,
     parse_early,
 )
 from glip_mm_cli.training_folder import newest_checkpoint
@@ -65,8 +64,7 @@ def main() -> None:
     from glip_mm.apis import GLIPInferencer
     from glip_mm.apis.building import resolve_model
     from glip_mm.web import Finder, Limits, keep_files_in, make_page, open_page, quickstart_examples
-    config, weights = resolve_model(model, weights)
-    merge_cfg_options(config, args.cfg_options)
+    config, weights = resolve_model(model, weights, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, show_progress=False)
     limits = Limits(int(args.max_size * 2**20), args.max_pixels)
     with TemporaryDirectory(prefix='glip_mm-web-') as folder:

@@ -20,7 +20,6 @@ from glip_mm_cli.options import (
     add_cfg_options,
     add_device,
     add_thresholds,
-    merge_cfg_options,
     parse_early,
 )
 
@@ -71,8 +70,7 @@ def main() -> None:
         token=args.token, media_root=args.media_root)
     from glip_mm.apis import GLIPInferencer, Thresholds
     from glip_mm.apis.building import resolve_model
-    config, weights = resolve_model(args.model, args.weights)
-    merge_cfg_options(config, args.cfg_options)
+    config, weights = resolve_model(args.model, args.weights, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, show_progress=False)
     if args.pred_score_thr is not None:
         inferencer.thresholds = Thresholds.parse(args.pred_score_thr)

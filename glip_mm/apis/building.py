@@ -25,6 +25,7 @@ from glip_mm.engine.runner import building
 from glip_mm.models import GLIP
 from glip_mm.registry import DATASETS, MODELS, SCOPE
 from glip_mm.safe_config import plain_part
+from glip_mm_cli.options import merge_cfg_options
 from glip_mm_cli.places import shared_file
 
 from .images import ImagePipeline
@@ -39,23 +40,30 @@ KINDS = (*CHECKPOINTS, *CONFIGS)
 _TRIED = 64
 
 
-def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None
-                  ) -> tuple[Config, str | None]:
+def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None = None,
+                  options: Mapping[str, Any] | None = None) -> tuple[Config, str | None]:
     """Find the config and the weights of a model.
 
     Args:
         model: Path of a config, a name of the model index, a checkpoint with its config (or a
             released one), a folder or hub id of :func:`.pretrained.save_pretrained`, or a config.
         weights: Checkpoint; default: the one that the model index names.
+        options: Settings that replace those of the config: keys with dots, as ``--cfg-options``.
 
     Returns:
         A copy of the config, which may be changed, and the checkpoint's path or address.
 
     Raises:
         FileNotFoundError: If there is no such config file.
-        ValueError: If the name is unknown, or no config can be read; see :func:`config_of`, too.
+        ValueError: If the name is unknown, no config can be read, or an option does not fit it;
+            see :func:`config_of`, too.
     """
-    weights = None if weights is None else str(weights)
+    config, weights = _find(model, None if weights is None else str(weights))
+    merge_cfg_options(config, options)
+    return config, weights
+
+
+def _find(model: str | PathLike | Config, weights: str | None) -> tuple[Config, str | None]:
     if isinstance(model, Config):
         return deepcopy(model), weights
     path = Path(model)

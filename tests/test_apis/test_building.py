@@ -47,6 +47,15 @@ def test_a_name_finds_config_and_weights(index, pictures, inferencer):
     assert found.scores.tolist() == inferencer(image, ['box'])['predictions'][0].scores.tolist()
 
 
+def test_settings_replace_those_of_the_config(index):
+    changed, weights = resolve_model('glip_nano', options={'model.test_cfg.score_thr': 0.25})
+    assert changed.model.test_cfg.score_thr == 0.25 and weights.startswith('file://')
+    own = resolve_model(changed, options={'model.test_cfg.score_thr': 0.5})[0]
+    assert (own.model.test_cfg.score_thr, changed.model.test_cfg.score_thr) == (0.5, 0.25)
+    with pytest.raises(ValueError, match='--cfg-options model.test_cfg.score_thr.x=1 does not fit'):
+        resolve_model(changed, options={'model.test_cfg.score_thr.x': 1})
+
+
 def test_the_index_inside_a_wheel(index):
     inside = index / 'glip_mm' / '.mim'
     inside.mkdir()

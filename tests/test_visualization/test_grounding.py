@@ -1,5 +1,6 @@
 """Boxes in the colour of their words, on any background."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -149,3 +150,34 @@ def test_sheet():
         make_sheet([])
     with pytest.raises(ValueError, match='columns=0'):
         make_sheet(images, columns=0)
+
+
+def work_of_drawing(count):
+    """Numbers of calls, of Python and of C, and of pixels compared by tags, to draw boxes."""
+    corners = np.random.default_rng(0).uniform(0, (1000, 760), (count, 2))
+    found = SimpleNamespace(boxes=np.hstack([corners, corners + 40]), labels=[0] * count,
+                            scores=np.linspace(0.9, 0.4, count), names=['cup'] * count)
+    image, calls, pixels = np.zeros((800, 1040, 3), np.uint8), [], []
+    hidden = TakenPlaces.hidden
+
+    def count_pixels(self, place):
+        pixels.append(self._count[self._part(place)].size)
+        return hidden(self, place)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TakenPlaces, 'hidden', count_pixels)
+        before = sys.getprofile()
+        sys.setprofile(lambda frame, event, argument: calls.append(event.endswith('call')))
+        try:
+            draw_grounding(image, found)
+        finally:
+            sys.setprofile(before)
+    return np.array([sum(calls), sum(pixels)])
+
+
+def test_drawing_is_linear_in_boxes():
+    work_of_drawing(3)  # fonts are read once
+    one, two, four = map(work_of_drawing, (100, 200, 400))
+    assert (one > 1000).all()
+    # what is quadratic would cost four times as much for the second step as for the first
+    np.testing.assert_allclose((four - two) / (two - one), 2, rtol=0.15)

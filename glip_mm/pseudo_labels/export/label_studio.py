@@ -1,5 +1,6 @@
 """Export to Label Studio: tasks with predictions, and the matching labelling interface."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,10 +12,13 @@ from glip_mm.visualization.palette import PALETTE
 from .collection import Collection, ExportImage
 from .image_folder import ImageFolder
 from .json_list import write_list
+from .lost_names import warn_of, warn_of_changed
 from .voc import xml_text
 
 #: URL prefix of files below Label Studio's document root.
 LOCAL_FILES = '/data/local-files/?d='
+#: What Label Studio replaces by a field of the task, wherever it shows a value.
+_FIELD = re.compile(r'\$[\w\[\].{}]')
 
 
 def write_label_studio(collection: Collection, folder: Path) -> tuple[int, int]:
@@ -60,6 +64,9 @@ def write_label_studio(collection: Collection, folder: Path) -> tuple[int, int]:
     with open(folder / 'tasks.json', 'wb') as file:
         write_list(file, tasks())
         file.write(b'\n')
+    warn_of_changed(collection.categories, 'labelstudio', xml_text)
+    warn_of((repr(name) for name in collection.categories if _FIELD.search(name)),
+            "are shown without their '$...', which Label Studio takes for a field of the task")
     tree = ElementTree.ElementTree(_interface(collection.categories))
     ElementTree.indent(tree)
     tree.write(folder / 'interface.xml', encoding='utf-8')

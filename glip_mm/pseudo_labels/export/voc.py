@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from .collection import Collection, ExportImage
 from .image_folder import ImageFolder
+from .lost_names import warn_of, warn_of_changed
 
 #: Characters that XML cannot contain, escaped or not.
 _FORBIDDEN = re.compile('[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
@@ -23,7 +24,8 @@ def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
     VOC counts pixels from 1 and a box includes its last pixel: ``[0, 10)`` is 1 to 10. Corners
     keep their fractions. The score of a box is an element ``score``, which readers ignore.
     ``ImageSets/Main`` holds ``train.txt`` and, of divided labels, ``val.txt``. The names are in
-    ``labelmap.txt``, by which CVAT and datumaro know others than the 20 of Pascal VOC.
+    ``labelmap.txt``, by which CVAT and datumaro know others than the 20 of Pascal VOC; one that
+    would damage it is left out, with a warning.
 
     Args:
         collection: Labels to write.
@@ -53,10 +55,23 @@ def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
             listings[image.split].write(f'{stem}\n')
             images += 1
             boxes += len(image.boxes)
+    warn_of_changed(collection.categories, 'voc', read_as)
+    lines = {name: f'{name}:::' for name in collection.categories}
+    unfit = [name for name, line in lines.items()
+             if line.count(':') > 3 or line.startswith('#') or len(line.splitlines()) > 1]
+    warn_of(map(repr, unfit), "are left out of 'labelmap.txt', where ':', '#' and line breaks have "
+            'a meaning: CVAT and datumaro will not know them')
     # a colour and parts, which boxes do not have, would stand between the colons
     (folder / 'labelmap.txt').write_text('# label:color_rgb:parts:actions\n' + ''.join(
-        f'{name}:::\n' for name in collection.categories), encoding='utf-8')
+        f'{line}\n' for name, line in lines.items() if name not in unfit), encoding='utf-8')
     return images, boxes
+
+
+def read_as(name: str) -> str:
+    """Return what a reader of an element ``name`` makes of a class name."""
+    element = ElementTree.Element('name')
+    element.text = xml_text(name)
+    return (ElementTree.fromstring(ElementTree.tostring(element)).text or '').strip()
 
 
 def _annotation(image: ExportImage, categories: list[str]) -> ElementTree.Element:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .collection import Collection
 from .image_folder import ImageFolder
+from .lost_names import warn_of_changed
 
 
 def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
@@ -43,6 +44,7 @@ def write_yolo(collection: Collection, folder: Path) -> tuple[int, int]:
             listings[image.split].write(f'./images/{image.name}\n')
             images += 1
             boxes += len(found)
+    warn_of_changed(collection.categories, 'yolo', str.strip)
     names = ''.join(f'  {i}: {_yaml(name)}\n'
                     for i, name in enumerate(collection.categories))
     (folder / 'data.yaml').write_text(
