@@ -70,18 +70,20 @@ def main() -> None:
     from glip_mm.apis import GLIPInferencer, Thresholds
     from glip_mm.apis.building import resolve_model
     from glip_mm.apis.window import frame_window
-    from glip_mm.video import VideoReader, detect_video
+    from glip_mm.video import Tracker, VideoReader, detect_video
     thresholds = None if args.score_thr is None else Thresholds.parse(args.score_thr)
-    # mistakes are said before the model is built
-    VideoReader(args.video).close()
+    # mistakes are said before the model is built; some streams have one listener, so it is kept
+    video = VideoReader(args.video, args.every)
+    if args.track:
+        Tracker(video.rate, thresholds.default if thresholds else 0.3)
     show = frame_window(args.wait_time) if args.show else None
     config, weights = resolve_model(args.config, args.checkpoint, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
                                 show_progress=False)
     inferencer.set_prompt(args.texts_file or args.texts, custom_entities=args.custom_entities)
     found = detect_video(
-        inferencer, args.video, out=args.out, out_predictions=args.out_predictions,
-        pred_score_thr=thresholds, every=args.every, batch_size=args.batch_size,
+        inferencer, video, out=args.out, out_predictions=args.out_predictions,
+        pred_score_thr=thresholds, batch_size=args.batch_size,
         chunked_size=args.chunked_size, shortlist=args.shortlist, dtype=args.dtype,
         negatives=args.negatives, track=args.track, show=show)
     counts = ', '.join(f'{count} {name}' for name, count in found.boxes.most_common())

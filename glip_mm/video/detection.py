@@ -53,10 +53,10 @@ class VideoSummary:
     best: float = 0.
 
 
-def detect_video(inferencer: GLIPInferencer, source: str | Path, *, out: str | Path | None = None,
-                 out_predictions: str | Path | None = None, every: int = 1, track: bool = False,
-                 show: Callable[[Any], bool] | None = None, batch_size: int = 1,
-                 pred_score_thr: Any = None, **options: Any) -> VideoSummary:
+def detect_video(inferencer: GLIPInferencer, source: str | Path | VideoReader, *,
+                 out: str | Path | None = None, out_predictions: str | Path | None = None,
+                 every: int = 1, track: bool = False, show: Callable[[Any], bool] | None = None,
+                 batch_size: int = 1, pred_score_thr: Any = None, **options: Any) -> VideoSummary:
     """Find the inferencer's prompt in a video.
 
     The prompt of :meth:`~glip_mm.apis.GLIPInferencer.set_prompt` is encoded once. Memory does not
@@ -64,7 +64,7 @@ def detect_video(inferencer: GLIPInferencer, source: str | Path, *, out: str | P
 
     Args:
         inferencer: Inferencer with a prompt.
-        source: See :class:`.reading.VideoReader`.
+        source: See :class:`.reading.VideoReader`; or such a reader, whose ``every`` counts.
         out: MP4 file to write, with the boxes drawn in.
         out_predictions: JSON lines to write, one for each frame: ``frame``, ``seconds``, the fields
             of :meth:`.GroundingResult.to_dict`, and ``tracks`` if tracked. Lines are written as
@@ -85,10 +85,11 @@ def detect_video(inferencer: GLIPInferencer, source: str | Path, *, out: str | P
         ImportError: If tracks are wanted and the package is missing.
         ValueError: If no frame can be used, or the source is to be written over.
     """
+    reader = source if isinstance(source, VideoReader) else VideoReader(source, every)
+    every, reader.ahead = reader.every, 2 * batch_size + 2
     for path in (out, out_predictions):
         if path is not None:
-            check_apart(path, source)
-    reader = VideoReader(source, every, ahead=2 * batch_size + 2)
+            check_apart(path, reader.source)
     thresholds = inferencer.thresholds if pred_score_thr is None else Thresholds.of(pred_score_thr)
     tracker = Tracker(reader.rate / every, thresholds.default) if track else None
     summary, known = VideoSummary(), BoundedCache(KNOWN_TRACKS)
@@ -149,7 +150,7 @@ def detect_video(inferencer: GLIPInferencer, source: str | Path, *, out: str | P
     summary.broken += reader.broken
     if summary.broken:
         MMLogger.get_current_instance().warning(
-            f"'{source}': {summary.broken} frames could not be decoded or used")
+            f"'{reader.source}': {summary.broken} frames could not be decoded or used")
     return summary
 
 

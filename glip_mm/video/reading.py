@@ -1,14 +1,17 @@
 """Reading of videos, cameras and streams frame by frame, ahead of who uses them."""
 
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event, Thread
+from time import monotonic
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from mmengine.logging import MMLogger
 
 from glip_mm.image_decoding import check_pixels
 
@@ -16,6 +19,8 @@ from glip_mm.image_decoding import check_pixels
 USUAL_RATE = 25.
 #: Number of damaged frames in a row after which nothing more is expected.
 GIVE_UP = 250
+#: Seconds without a frame after which nothing more is expected of a source without a length.
+PATIENCE = 5.
 
 
 class VideoError(ValueError):
@@ -58,9 +63,15 @@ class VideoReader:
         if every < 1 or ahead < 1:
             raise ValueError(f'every={every} and ahead={ahead} must be at least 1')
         self.source, self.every, self.ahead, self.broken = str(source), every, ahead, 0
+        fault = f'cannot be opened as a video by OpenCV {cv2.__version__}: '
         if self.source.isdecimal():
-            self._capture = cv2.VideoCapture(int(self.source))
+            fault += 'there is no camera of this number, or another program uses it'
+            with _quiet():
+                self._capture = cv2.VideoCapture(int(self.source))
         elif '://' in self.source or Path(self.source).is_file():
+            fault += ('nothing answers there, or it sends no video' if '://' in self.source else
+                      'it is damaged, or its format is not supported (ffmpeg -i FILE -c:v libx264 '
+                      'new.mp4 converts it); pictures go to demo/image_demo.py')
             self._capture = cv2.VideoCapture(self.source)
         else:
             raise FileNotFoundError(f"video '{source}' is no file, no address and no number of a "
@@ -68,9 +79,7 @@ class VideoReader:
         self.size = tuple(int(self._capture.get(key)) for key in (
             cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if not self._capture.isOpened() or min(self.size) < 1:
-            raise VideoError(f"'{source}' cannot be opened as a video by OpenCV {cv2.__version__}: "
-                             'it is damaged, or its format is not supported (ffmpeg -i FILE -c:v '
-                             'libx264 new.mp4 converts it); pictures go to demo/image_demo.py')
+            raise VideoError(f"'{source}' {fault}")
         try:
             width, height = self.size
             check_pixels(width, height, 'a frame is said to be', 'make the video smaller')
@@ -123,20 +132,40 @@ class VideoReader:
             put(error)
 
     def _decode(self) -> Iterator[Frame]:
-        read = missed = 0
+        read = missed = lost = 0
         for index in count():
+            begun = monotonic()
             there = self._capture.grab()
             missed = 0 if there else missed + 1
-            # a source that knows its length goes on behind a damaged frame
-            if not there and (self.count is None or index >= self.count or missed > GIVE_UP):
-                break
+            if not there:  # a damaged frame, or the end
+                silent = monotonic() - begun
+                if self.count is None and silent > PATIENCE:
+                    MMLogger.get_current_instance().warning(
+                        f"'{self.source}' sent nothing for {silent:.0f} seconds: it ends here")
+                    break
+                if missed > GIVE_UP or self.count is not None and index >= self.count:
+                    break
             if index % self.every:
                 continue
             known, pixels = self._capture.retrieve() if there else (False, None)
             if known and pixels is not None and pixels.size:
-                read += 1
+                self.broken, lost, read = self.broken + lost, 0, read + 1
                 yield Frame(index, index / self.rate, pixels)
             else:
-                self.broken += 1
+                lost += 1
+        if self.count is not None:  # others do not say whether more was to come
+            self.broken += lost
         if not read:
             raise VideoError(f"'{self.source}' has no frame that can be decoded")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep OpenCV from telling of each way in which it did not find a camera."""
+    log = cv2.utils.logging
+    level = log.getLogLevel()
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
