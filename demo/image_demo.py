@@ -47,6 +47,7 @@ from glip_mm_cli.options import (
     add_texts,
     add_thresholds,
     parse_early,
+    texts_of,
 )
 
 
@@ -118,7 +119,12 @@ def detect(args: argparse.Namespace) -> Any:
     # after parsing: --help need not wait for torch
     from glip_mm.apis import GLIPInferencer, Thresholds
     from glip_mm.apis.building import resolve_model
+    from glip_mm.apis.window import require_display
+    # mistakes are said before the model is built
     thresholds = None if args.pred_score_thr is None else Thresholds.parse(args.pred_score_thr)
+    texts = texts_of(args)
+    if args.show:
+        require_display()
     config, weights = resolve_model(args.model, args.weights, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
                                 masks=args.masks)
@@ -127,7 +133,7 @@ def detect(args: argparse.Namespace) -> Any:
         print(f'thresholds: {found}', file=sys.stderr)
     results = inferencer(
         args.inputs,
-        texts=args.texts_file or args.texts,
+        texts=texts,
         spans=args.tokens_positive,
         custom_entities=args.custom_entities,
         batch_size=args.batch_size,

@@ -27,6 +27,7 @@ from glip_mm_cli.options import (
     add_texts,
     add_thresholds,
     parse_early,
+    texts_of,
 )
 
 
@@ -73,14 +74,14 @@ def main() -> None:
     from glip_mm.video import Tracker, VideoReader, detect_video
     thresholds = None if args.score_thr is None else Thresholds.parse(args.score_thr)
     # mistakes are said before the model is built; some streams have one listener, so it is kept
-    video = VideoReader(args.video, args.every)
+    video, texts = VideoReader(args.video, args.every), texts_of(args)
     if args.track:
         Tracker(video.rate, thresholds.default if thresholds else 0.3)
     show = frame_window(args.wait_time) if args.show else None
     config, weights = resolve_model(args.config, args.checkpoint, args.cfg_options)
     inferencer = GLIPInferencer(config, weights, args.device, palette=args.palette,
                                 show_progress=False)
-    inferencer.set_prompt(args.texts_file or args.texts, custom_entities=args.custom_entities)
+    inferencer.set_prompt(texts, custom_entities=args.custom_entities)
     found = detect_video(
         inferencer, video, out=args.out, out_predictions=args.out_predictions,
         pred_score_thr=thresholds, batch_size=args.batch_size,

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ class Thresholds:
     Args:
         default: Threshold of names that have none of their own.
         by_name: Name -> threshold.
+        stored: Names that come from a file, and may be those of another prompt.
 
     Raises:
         ValueError: If a threshold is no number from 0 to 1.
@@ -30,6 +31,7 @@ class Thresholds:
 
     default: float = 0.3
     by_name: Mapping[str, float] = field(default_factory=dict)
+    stored: Collection[str] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.by_name, Mapping):
@@ -77,8 +79,9 @@ class Thresholds:
             except ValueError:
                 raise ValueError(f'{word!r} is no threshold: give a number, NAME=NUMBER or a JSON '
                                  'file of thresholds') from None
-            found = cls(found.default, {**found.by_name, name: value}) if equals else (
-                cls(value, found.by_name))
+            found = cls(found.default, {**found.by_name, name: value},
+                        [one for one in found.stored if one != name]) if equals else (
+                            cls(value, found.by_name, found.stored))
         return found
 
     @classmethod
@@ -94,7 +97,7 @@ class Thresholds:
             raise FileNotFoundError(f"there is no file of thresholds '{path}'")
         try:
             content = load_json(read_text(path))
-            return cls(content['default'], content['thresholds'])
+            return cls(content['default'], content['thresholds'], tuple(content['thresholds']))
         except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"'{path}' is no file of thresholds, such as {{\"default\": 0.3, "
                              f'"thresholds\": {{\"cup\": 0.5}}}}: {error}') from None
@@ -115,6 +118,10 @@ class Thresholds:
     def at(self, names: Sequence[str]) -> np.ndarray:
         """Return the threshold of each name, ``[K]``."""
         return np.array([self.by_name.get(name, self.default) for name in names], np.float32)
+
+    def of_others(self, names: Iterable[str]) -> list[str]:
+        """Return the names that somebody gave a threshold, and that are none of ``names``."""
+        return sorted(set(self.by_name).difference(names, self.stored))
 
     def __str__(self) -> str:
         return ', '.join([f'{self.default:g}', *(

@@ -55,6 +55,18 @@ def add_texts(parser: argparse.ArgumentParser) -> None:
                         'for the K alone that a small copy of the image shows best')
 
 
+def texts_of(args: argparse.Namespace) -> str | list[str]:
+    """Return what :func:`add_texts` says to look for; files are read before a model is built.
+
+    Raises:
+        FileNotFoundError, ValueError: See :func:`glip_mm.text.names.read_names`.
+    """
+    if args.texts_file is None:
+        return args.texts
+    from glip_mm.text.names import read_names  # slow, so only when needed
+    return read_names(args.texts_file)
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     parser.add_argument('--device', help='default: the accelerator if there is one')

@@ -78,6 +78,10 @@ def _find(model: str | PathLike | Config, weights: str | None) -> tuple[Config, 
                              'a config, or a name of the model index, as model')
         return config_of(str(model)), str(model)
     if path.suffix not in CONFIGS:
+        if path.is_file():
+            raise ValueError(f"model='{model}' is a file, but no config ({' '.join(CONFIGS)}) and "
+                             f"no checkpoint ({' '.join(CHECKPOINTS)}); what is looked at stands "
+                             'before the model')
         found = find_model(str(model))
         path, weights = found.config, weights or found.weights
         if weights is None:

@@ -66,7 +66,7 @@ def calibrate(inferencer: 'GLIPInferencer', data: str | PathLike, precision: flo
     if not by_name:
         raise ValueError(f"nothing that the model found in '{data}' is right: no threshold can be "
                          'found there')
-    return Thresholds(default, by_name)
+    return Thresholds(default, by_name, tuple(by_name))
 
 
 def _detect(inferencer: 'GLIPInferencer', folder: Any, split: str, temporary: Path,

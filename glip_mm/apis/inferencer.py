@@ -30,7 +30,7 @@ from .inputs import Input, check_channel_order, expand_inputs
 from .masks import Segmenter
 from .negatives import with_negatives
 from .outputs import OutputNames
-from .prompts import make_prompt, make_prompts, warn_of_names
+from .prompts import make_prompt, make_prompts, thresholds_of, warn_of_names
 from .result import GroundingResult
 from .results import Results
 from .tiles import Tiling
@@ -348,7 +348,7 @@ class GLIPInferencer:
         detection = Detection(
             self.pipeline, self._predict, batch_size, channel_order,
             None if tile is None else Tiling(tile, overlap),
-            self.thresholds if pred_score_thr is None else Thresholds.of(pred_score_thr),
+            self.thresholds if pred_score_thr is None else thresholds_of(pred_score_thr, prompts),
             self.model.test_cfg.replace(**changes) if changes else None,
             self.segmenter)
         failures = Failures(alone=total == 1)

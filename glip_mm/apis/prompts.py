@@ -1,14 +1,15 @@
 """Prompts of images from the texts that users write."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MMLogger
 
 from glip_mm.text import Prompt
 from glip_mm.text.names import read_names
+from glip_mm.thresholds import Thresholds
 
 #: Types that :func:`make_prompt` accepts.
 Texts = str | Sequence[str] | PathLike | Prompt
@@ -29,6 +30,7 @@ def make_prompt(texts: Texts,
         custom_entities: Whether a string holds names.
 
     Raises:
+        FileNotFoundError: If there is no such file.
         TypeError: If ``texts`` is none of these.
         ValueError: If nothing is named, a span is wrong, or a data set is unknown.
     """
@@ -38,7 +40,7 @@ def make_prompt(texts: Texts,
                              'own; give a caption and spans, or the Prompt alone')
         return texts
     if isinstance(texts, PathLike):
-        texts = read_names(Path(texts))
+        texts = read_names(texts)
     if not isinstance(texts, (str, list, tuple)):
         raise TypeError(f'texts must be a list of names, a caption or a Prompt, got {texts!r}')
     if isinstance(texts, str) and not texts.strip():
@@ -92,6 +94,23 @@ def _dataset_names(name: str) -> list[str]:
         raise ValueError(f"texts='$: {name}' names no data set that MMDetection has class names "
                          "for; try '$: coco', '$: lvis', '$: objects365v1' or list the names"
                          ) from error
+
+
+def thresholds_of(value: Any, prompts: Iterable[Prompt]) -> Thresholds:
+    """Take thresholds as :meth:`.Thresholds.of`; names that nothing looks for are logged.
+
+    Args:
+        value: A number, a dict from names to numbers, or thresholds.
+        prompts: What is looked for.
+    """
+    thresholds = Thresholds.of(value)
+    names = list(dict.fromkeys(name for prompt in dict.fromkeys(prompts) for name in prompt.names))
+    for other in thresholds.of_others(names):
+        near = get_close_matches(other, names, n=1)
+        MMLogger.get_current_instance().warning(
+            f'there is a threshold of {other!r}, which is not looked for' + (
+                f'; did you mean {near[0]!r}?' if near else ''))
+    return thresholds
 
 
 def warn_of_names(model: Any, prompts: Iterable[Prompt]) -> None:

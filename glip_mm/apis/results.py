@@ -67,6 +67,8 @@ class Results(Sequence):
         """Say in one line what was found, or how far from it the best box was."""
         counts = Counter(name for result in self.found for name in result.shown.names)
         images = f'{len(self)} image{"s" * (len(self) != 1)}'
+        if len(self.found) < len(self):
+            images = f'{len(self.found)} of {images}'
         if counts:
             return ', '.join(f'{name} {n}' for name, n in counts.most_common()) + f' in {images}'
         best = max(((result.scores[i], result.names[i], result.thresholds) for result in self.found

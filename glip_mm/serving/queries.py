@@ -89,6 +89,9 @@ def query_of(pixels: np.ndarray, fields: Mapping[str, Any], settings: ServerSett
         thresholds = None if threshold is None else Thresholds.of(threshold)
     except (ImportError, KeyError, TypeError, ValueError) as error:
         raise Refused(422, str(error)) from error
+    others = thresholds.of_others(prompt.names) if thresholds else []
+    if others:
+        raise Refused(422, f"'threshold' has one of {others[0]!r:.80}, which is not looked for")
     count = len(prompt.entities) + len(negatives)
     if count > settings.max_names:
         raise Refused(422, f'{count} names are more than the {settings.max_names} that are taken')

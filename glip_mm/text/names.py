@@ -1,7 +1,7 @@
 """Class names: the published cleaning, and lists of names as users write them."""
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from os import PathLike
 
 from .text_file import read_text
 
@@ -47,7 +47,7 @@ def split_custom_entities(text: str) -> list[str]:
     return names
 
 
-def read_names(path: str | Path) -> list[str]:
+def read_names(path: str | PathLike) -> list[str]:
     """Read a text file of names, one a line, in UTF-8 or, with its mark, in UTF-16.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def read_text(path: str | Path, encodings: Sequence[str] = ()) -> str:
+def read_text(path: str | os.PathLike, encodings: Sequence[str] = ()) -> str:
     """Read a text file in UTF-8, or in UTF-16 if it says so.
 
     Args:

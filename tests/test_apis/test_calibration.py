@@ -90,3 +90,9 @@ def test_pictures_elsewhere_are_not_read(annotated, tmp_path, name):
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match='leads out of'):
         calibrate(Found(), annotated)
+
+
+def test_a_threshold_of_another_name_is_said(inferencer, pictures, logged):
+    inferencer(f'{pictures}/0.png', ['box', 'red circle'], pred_score_thr={'bix': 1., 'red': 1.})
+    assert logged == ["there is a threshold of 'bix', which is not looked for; did you mean 'box'?",
+                      "there is a threshold of 'red', which is not looked for"]

@@ -70,12 +70,19 @@ def test_folders_within_folders_and_lists(pictures, tmp_path):
     listing.write_text('\n')
     with pytest.raises(ValueError, match='names nothing'):
         list_images(str(listing))
+    listing.write_text('deep/a.png', encoding='utf-16')
+    assert list_images(listing) == [str(tmp_path / 'deep/a.png')]
 
 
 def test_names_from_a_file(tmp_path):
     path = tmp_path / 'names.txt'
     path.write_text('cat\nremote control\n', encoding='utf-8-sig')
     assert make_prompt(path).names == ['cat', 'remote control']
+    path.write_text('cat\nremote control\n', encoding='utf-16')
+    assert make_prompt(path).names == ['cat', 'remote control']
+    path.write_text('cat', encoding='utf-16-le')  # looked for c, zero byte, a ...
+    with pytest.raises(ValueError, match='zero bytes'):
+        make_prompt(path)
     # a string is never a path: texts may come from elsewhere
     assert make_prompt([str(path)]).names == [str(path)]
 

@@ -101,7 +101,7 @@ def test_summary():
     by_name = Thresholds.of({'cup': 0.8})
     some = result_of([0.7, 0.9, 0.31], [0, 0, 1], by_name)
     assert some.shown.names == ['cup', 'plate'] and some.shown.scores[0] == np.float32(0.9)
-    assert Results([some, None, some]).summary() == 'cup 2, plate 2 in 3 images'
+    assert Results([some, None, some]).summary() == 'cup 2, plate 2 in 2 of 3 images'
     low = result_of([0.7, 0.1], [0, 1], by_name)
     assert Results([low]).summary() == (
         'nothing in 1 image reached its threshold (0.8); the best score was 0.7 (cup)')

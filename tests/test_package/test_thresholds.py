@@ -29,6 +29,14 @@ def test_words_of_a_command_line(tmp_path):
             Thresholds.parse([wrong])
 
 
+def test_thresholds_of_names_that_nothing_looks_for(tmp_path):
+    path = Thresholds(0.25, {'cup': 0.1, 'mug': 1}).save(tmp_path / 'x.json')
+    words = [str(path), 'plaet=0.5', 'mug=0.5', 'red=0.2', '0.3']
+    # those of a file are not meant for this prompt alone
+    assert Thresholds.parse(words).of_others(['plate', 'red box']) == ['mug', 'plaet', 'red']
+    assert Thresholds.parse(words).of_others(['plaet', 'red', 'mug']) == []
+
+
 def test_beside_a_checkpoint(tmp_path):
     checkpoint = tmp_path / 'model.v2.pth'
     assert Thresholds.beside(checkpoint) == Thresholds.beside(None) == Thresholds()

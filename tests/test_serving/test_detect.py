@@ -99,6 +99,7 @@ def test_whatever_the_batches(client, inferencer, pictures):
     (dict(names=NAMES, negatives=['box']), 'a name is wanted or a negative'),
     (dict(names=NAMES, threshold=2), 'give a number from 0 to 1'),
     (dict(names=NAMES, threshold=float('nan')), 'give a number from 0 to 1'),
+    (dict(names=NAMES, threshold={'bix': 0.4}), "'threshold' has one of 'bix', which is not"),
     (dict(names=NAMES, path='/etc/passwd'), "unknown fields ['path']"),
     (dict(names=[str(i) for i in range(11)]), '11 names are more than the 10'),
 ])
