@@ -121,7 +121,7 @@ def load_tokenizer(name: str, local_files_only: bool = False) -> Any:
     # an existing folder is never a hub name: without this a broken folder would access the network
     local_files_only = local_files_only or osp.isdir(name)
     tokenizer = AutoTokenizer.from_pretrained(
-        str(name), use_fast=True, local_files_only=local_files_only)
+        str(name), use_fast=True, local_files_only=local_files_only, trust_remote_code=False)
     if not tokenizer.is_fast:
         raise ValueError(f"the tokenizer of '{name}' gives no character offsets: "
                          'use a model with a fast tokenizer')

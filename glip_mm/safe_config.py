@@ -162,6 +162,24 @@ def _check_classes(value: Any, where: str, source: str, scope: str) -> None:
             _check_classes(item, f'{where}.{key}', source, scope)
 
 
+def check_numbers(config: Mapping[str, Any], key: str, source: str) -> None:
+    """Refuse numbers that no model has: too large, or NaN.
+
+    Args:
+        config: Plain values.
+        key: What they are, for messages.
+        source: What the config is of, for messages.
+
+    Raises:
+        ValueError: If there is one; the message names key and value.
+    """
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            check_numbers(value, f'{key}.{name}', source)
+        elif isinstance(value, (int, float)):
+            _check_leaf(value, f'{key}.{name}', source)
+
+
 def _pipelines(node: Any, depth: int = 0) -> Iterator[Sequence]:
     """Iterate over the pipelines of a data loader or data set, and of the sets that it joins."""
     if not isinstance(node, Mapping) or depth > 8:
@@ -218,6 +236,8 @@ def _check_leaf(value: None | str | float, where: str, source: str) -> None:
     """Refuse what no model has: it would fail far from here, or never end."""
     if isinstance(value, str) and re.search('[\0\ud800-\udfff]', value):
         raise _refused(source, where, ascii(value), 'is no text')
+    if value != value:
+        raise _refused(source, where, value, 'is no number')
     limit = LAYERS if _COUNTS.search(where) else NUMBER
     if isinstance(value, int) and abs(value) > limit.value:
         raise _refused(source, where, f'{value:.3g}' if abs(value) < 1e300 else 'a number of '

@@ -27,8 +27,9 @@ class Segmenter:
     def __init__(self, name: str | PathLike, device: str | torch.device = 'cpu') -> None:
         from transformers import AutoModelForMaskGeneration, AutoProcessor
         try:
-            self.processor: Any = AutoProcessor.from_pretrained(name)
-            model: Any = AutoModelForMaskGeneration.from_pretrained(name)
+            self.processor: Any = AutoProcessor.from_pretrained(name, trust_remote_code=False)
+            model: Any = AutoModelForMaskGeneration.from_pretrained(
+                name, trust_remote_code=False)
         except (ImportError, OSError, ValueError) as error:
             reason = ' '.join(str(error).split())[:200]
             raise ValueError(f"masks='{name}' is no SAM that can be loaded: {reason}") from error

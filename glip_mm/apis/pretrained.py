@@ -18,7 +18,7 @@ from mmengine.config import Config
 from glip_mm.atomic_files import new_folder
 from glip_mm.datasets.data_error import read_json
 from glip_mm.registry import SCOPE
-from glip_mm.safe_config import is_half, packaged_language_models, plain_part
+from glip_mm.safe_config import check_numbers, is_half, packaged_language_models, plain_part
 from glip_mm.thresholds import Thresholds, thresholds_file
 from glip_mm.version import __version__
 
@@ -30,6 +30,8 @@ CONFIG, WEIGHTS, LANGUAGE_MODEL, CARD = (
 FILES = ('*.json', '*.safetensors', '*.txt', '*.md')
 #: Files of words, one of which any tokenizer has.
 _VOCABULARIES = ('tokenizer.json', 'vocab.txt', 'vocab.json')
+#: Parts of keys by which the config of a language model has transformers fetch code or weights.
+_FETCHED = ('implementation', 'quantization')
 #: JSON has no tuples, and some classes of MMDetection take nothing else.
 _TUPLE = '__tuple__'
 
@@ -152,9 +154,23 @@ def _check_language_model(folder: Path) -> None:
         raise FileNotFoundError(f"'{folder}' has none of {', '.join(_VOCABULARIES)}: the folder is "
                                 'incomplete')
     for path in folder.iterdir():
-        if path.suffix == '.py' or path.suffix == '.json' and b'auto_map' in path.read_bytes():
-            raise ValueError(f"'{path}' brings code, and is not used: a language model of "
-                             'save_pretrained() has none')
+        # keys may be escaped, so that the text of the file does not show them
+        content = read_json(path) if path.suffix == '.json' else None
+        text = json.dumps(content) if path.name == CONFIG else ''
+        if path.suffix == '.py' or isinstance(content, dict) and 'auto_map' in content or any(
+                word in text for word in _FETCHED):
+            raise ValueError(f"'{path}' brings code, or has some fetched, and is not used: a "
+                             'language model of save_pretrained() has none')
+        if not (path.is_file() or path.is_dir()):
+            raise ValueError(f"'{path}' is no regular file, and is not read")
+    content, source = read_json(folder / CONFIG), f"'{folder / CONFIG}'"
+    # imported late: of a package that takes seconds
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as KNOWN
+    kind = content.get('model_type') if isinstance(content, dict) else None
+    if not isinstance(kind, str) or kind not in KNOWN:
+        raise ValueError(f'{source} has model_type={str(kind)[:80]!r}, which is no language model '
+                         'that fills in masked words')
+    check_numbers(content, 'language_model', source)
 
 
 def _encoded(value: Any) -> Any:

@@ -46,7 +46,7 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: LoadReport,
 
     Raises:
         KeyError: For unexpected keys, for missing ones that the model needs, or if nothing fits.
-        ValueError: For tensors of another shape, or with NaN or infinity.
+        ValueError: For tensors of another shape, of whole numbers, or with NaN or infinity.
     """
     wanted = model.state_dict()
     free = free_prefixes(strict)
@@ -55,7 +55,7 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: LoadReport,
                      for p in getattr(model, 'optional_checkpoint_parts', ())})
     if not any(map(is_adapter, state)):  # adapters keep their initialisation, all or none
         optional.update({k: '' for k in wanted if is_adapter(k)})
-    homeless, missing, wrong = [], [], []
+    homeless, missing, wrong, whole = [], [], [], []
     for key in [k for k in state if k not in wanted]:
         why = next((why for part, why in optional.items() if key.startswith(part)), None)
         if why is None and key.endswith(_CONSTANTS):
@@ -70,6 +70,8 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: LoadReport,
             del state[key]
     for key, value in wanted.items():
         if key in state:
+            if value.is_floating_point() and not state[key].is_floating_point():
+                whole.append(f'{key} ({state[key].dtype})')
             if state[key].shape != value.shape:
                 if state[key].numel() == value.numel() == 1:
                     state[key] = state[key].reshape(value.shape)
@@ -91,6 +93,10 @@ def fit_to_model(state: dict[str, Tensor], model: nn.Module, report: LoadReport,
         else:
             missing.append(key)
     _refuse(homeless, missing, wrong, report)
+    if whole:
+        raise ValueError(f'checkpoint in {report.naming} naming: {len(whole)} weights are whole '
+                         f'numbers, which no weight is: {few(whole)}; quantised weights cannot be '
+                         'loaded')
     check_finite(state)
     if report.num_kept <= 0:
         raise KeyError(f'no weight of the checkpoint (in {report.naming} naming) fits the model: '

@@ -33,10 +33,15 @@ def check_finite(state: Mapping[str, Tensor]) -> None:
         ValueError: If a tensor holds NaN or infinity; names the first ones.
     """
     bad = [key for key, value in state.items()
-           if value.is_floating_point() and not bool(value.isfinite().all())]
+           if value.is_floating_point() and not bool(_finite(value).all())]
     if bad:
-        count = int((~state[bad[0]].isfinite()).sum())
+        count = int((~_finite(state[bad[0]])).sum())
         more = f', and {len(bad) - 1} more tensors are like it' if len(bad) > 1 else ''
         raise ValueError(
             f'{bad[0]} holds NaN or infinity ({count} of {state[bad[0]].numel()} values{more}): '
             'the training that wrote it diverged, or the file is damaged; use an earlier one')
+
+
+def _finite(value: Tensor) -> Tensor:
+    # numbers of a byte have few operators
+    return (value.float() if value.element_size() == 1 else value).isfinite()

@@ -1,6 +1,8 @@
 """Models as folders."""
 
 import json
+import os
+import re
 import shutil
 from copy import deepcopy
 from pathlib import Path
@@ -69,12 +71,32 @@ def test_what_names_code_or_files_is_refused(folder, tmp_path, key, value):
         resolve_model(bad)
 
 
-def test_a_language_model_with_code_is_refused(folder, tmp_path):
+@pytest.mark.parametrize('name, text, message', [
+    ('config.json', '"auto_map": {"AutoConfig": "x.Y"}', 'brings code'),
+    ('config.json', r'"auto\\u005fmap": {"AutoConfig": "x.Y"}, "model_type": "x"', 'brings code'),
+    ('tokenizer_config.json', r'"auto\\u005fmap": {"AutoTokenizer": ["x.Y", null]}', 'brings code'),
+    ('config.json', '"_attn_implementation": "owner/kernel"', 'brings code, or has some fetched'),
+    ('config.json', '"quantization_config": {"quant_method": "x"}', 'has some fetched'),
+    ('config.json', '"model_type": "timm_backbone"', "model_type='timm_backbone', which is no"),
+    ('config.json', '"model_type": ["bert"]', 'which is no language model'),
+    ('config.json', '"num_hidden_layers": 1000000', 'num_hidden_layers.*GLIP_MM_MAX_LAYERS'),
+    ('config.json', '"layer_norm_eps": NaN', "layer_norm_eps='nan', which is no number"),
+    ('config.json', '[', 'is no JSON')])
+def test_a_language_model_that_is_no_plain_one_is_refused(folder, tmp_path, name, text, message):
     bad = shutil.copytree(folder, tmp_path / 'bad')
-    path = bad / 'language_model' / 'config.json'
-    path.write_text(path.read_text().replace('{', '{"auto_map": {"AutoConfig": "x.Y"}, ', 1))
-    with pytest.raises(ValueError, match='brings code'):
+    path = bad / 'language_model' / name
+    # the last of equal keys counts
+    path.write_text(re.sub('}\\s*$', f',{text}}}', path.read_text()))
+    with pytest.raises(ValueError, match=f'{name}.*{message}'):
         resolve_model(bad)
+
+
+def test_a_pipe_in_a_language_model_is_not_waited_for(folder, tmp_path):
+    for name in ('special_tokens_map.json', 'merges.txt'):
+        bad = shutil.copytree(folder, tmp_path / name)
+        os.mkfifo(bad / 'language_model' / name)
+        with pytest.raises((FileNotFoundError, ValueError), match=f'{name}.*no regular file'):
+            resolve_model(bad)
 
 
 def test_folders_that_are_none(folder, tmp_path):

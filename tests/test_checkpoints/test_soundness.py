@@ -47,3 +47,23 @@ def test_weights_that_are_no_numbers_are_named(value):
     report = SimpleNamespace(dropped={}, absent=[], left=[], num_kept=4, naming='ours')
     with pytest.raises(ValueError, match=r'1\.weight holds NaN or infinity \(1 of 3 values\)'):
         fit_to_model(state, model, report)
+
+
+@pytest.mark.parametrize('dtype', [torch.int8, torch.int64, torch.bool])
+def test_weights_that_are_whole_numbers_are_refused(dtype):
+    """A cast would make zeros of nearly all of them."""
+    model = torch.nn.Linear(2, 3)
+    state = {k: v.to(dtype) for k, v in model.state_dict().items()}
+    report = SimpleNamespace(dropped={}, absent=[], left=[], num_kept=2, naming='ours')
+    with pytest.raises(ValueError, match=f'2 weights are whole numbers.*weight .{dtype}'):
+        fit_to_model(state, model, report)
+
+
+def test_numbers_of_a_byte():
+    model = torch.nn.Linear(2, 3)
+    state = {k: v.to(torch.float8_e4m3fn) for k, v in model.state_dict().items()}
+    report = SimpleNamespace(dropped={}, absent=[], left=[], num_kept=2, naming='ours')
+    fit_to_model(dict(state), model, report)
+    state['weight'] = torch.full((3, 2), float('nan')).to(torch.float8_e4m3fn)
+    with pytest.raises(ValueError, match='weight holds NaN or infinity .6 of 6'):
+        fit_to_model(state, model, report)

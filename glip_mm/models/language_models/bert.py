@@ -80,7 +80,8 @@ class BertLanguageModel(BaseModule):
         source = resolve_language_model(name)
         try:
             self.tokenizer = load_tokenizer(source)
-            config = AutoConfig.from_pretrained(source)
+            # without the word transformers would ask at the terminal whether to run code
+            config = AutoConfig.from_pretrained(source, trust_remote_code=False)
             available = config.num_hidden_layers
             config.num_hidden_layers = min(depth or available, available)
         except (OSError, ValueError, AttributeError) as error:
