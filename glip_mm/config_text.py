@@ -14,7 +14,8 @@ _WIDTH = 100
 #: Levels of dicts and lists; configs have about ten.
 _DEEPEST = 60
 #: Names that MMEngine or Python gives a meaning of its own at the top of a config.
-_RESERVED = ('_base_', '_delete_', 'filename', 'text', 'pretty_text', 'env_variables')
+_RESERVED = ('_base_', '_delete_', 'dict', 'filename', 'float', 'text', 'pretty_text',
+             'env_variables')
 
 
 def config_text(content: Mapping[str, Any], strict: bool = True) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.converters.records import Records
+from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.datasets.report import WITH_ITS_ROW, Report
 from glip_mm.datasets.storage.tar_members import BrokenTar, tar_members
@@ -37,7 +38,7 @@ def samples(path: Path, images: bool = False) -> Iterator[tuple[str, dict, bytes
         images: Read the images, too.
 
     Yields:
-        Base name of the image; the JSON, or ``{'caption': ...}`` of a text file; the image.
+        Name of the image; the JSON, or ``{'caption': ...}`` of a text file; the image.
 
     Raises:
         BrokenTar: If it cannot be read to its end; after the last complete sample.
@@ -59,13 +60,22 @@ def samples(path: Path, images: bool = False) -> Iterator[tuple[str, dict, bytes
                 yield image, text, data
             key, image, text, data = stem, '', {}, None
         if is_image(member.name):
-            image, data = Path(member.name).name, content if images else None
+            image, data = _name(member.name), content if images else None
         elif suffix in ('json', 'txt'):
             text = _text(content, suffix, text)
     if image and text:
         yield image, text, data
     if broken is not None:
         raise broken
+
+
+def _name(member: str) -> str:
+    """Return the name of a member below the folder of its shard; its last part if it leads out."""
+    name = member.replace('\\', '/')
+    try:
+        return below('.', name)
+    except ValueError:
+        return name.rpartition('/')[2]
 
 
 def _text(content: bytes, suffix: str, known: dict) -> dict:
@@ -153,13 +163,15 @@ def unpack(shards: Sequence[Path], source: Path, folder: Path) -> None:
     for shard in shards:
         place = folder / _folder_of(shard, source)
         place.mkdir(parents=True, exist_ok=True)
-        try:
-            for name, _, data in samples(shard, images=True):
-                path = place / name
-                if data is not None and not path.exists():
-                    write_atomically(path, data, durable=False)
-        except (BrokenTar, OSError):
-            continue  # the records count it
+        found = samples(shard, images=True)
+        while True:
+            try:
+                name, _, data = next(found)
+            except (BrokenTar, OSError, StopIteration):
+                break  # the records count what is broken
+            path = place / name
+            if data is not None and not path.exists():
+                write_atomically(path, data, durable=False)
 
 
 def _read(shards: Sequence[Path], source: Path) -> tuple[dict, Report]:

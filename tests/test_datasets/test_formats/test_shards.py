@@ -1,5 +1,6 @@
 """Tar shards: captions to label, records to train on, and shards that are cut off."""
 
+import errno
 import io
 import json
 import tarfile
@@ -70,3 +71,23 @@ def test_detection_is_a_data_set_of_classes(tmp_path):
     opened = open_folder(tmp_path)
     assert opened.classes('') == ('dog',)
     assert opened.content('')['annotations'][0]['bbox'] == [1, 2, 10, 10]
+
+
+def test_members_of_one_name_in_two_folders(tmp_path):
+    keys = ['x/0', 'y/0', './z/0', '..\\..\\w', '/tmp/v']
+    shard(tmp_path / 'a.tar', [(key, 'jpg', labelled()) for key in keys])
+    files = unpacked(open_folder(tmp_path).splits[''], tmp_path / 'deep' / 'out')
+    names = [row['filename'] for row in records_of(files)]
+    assert names == ['a/x/0.jpg', 'a/y/0.jpg', 'a/z/0.jpg', 'a/w.jpg', 'a/v.jpg']
+    assert all((files.images / name).is_file() for name in names)
+    assert len([*tmp_path.rglob('*.jpg')]) == 5
+
+
+def test_a_disk_that_is_full_is_no_broken_shard(tmp_path, monkeypatch):
+    shard(tmp_path / 'a.tar', [('0', 'jpg', labelled())])
+
+    def write(*args, **options):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    monkeypatch.setattr('glip_mm.datasets.formats.shards.write_atomically', write)
+    with pytest.raises(OSError, match='No space left'):
+        unpacked(open_folder(tmp_path).splits[''], tmp_path / 'out')
