@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from glip_mm.file_lock import FolderInUse, exclusive, writing_into
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
@@ -94,3 +95,21 @@ def test_the_first_process_of_a_job_holds_the_lock(tmp_path, monkeypatch):
     monkeypatch.setenv('SLURM_PROCID', '3')
     with writing_into(tmp_path / 'b'):
         assert (tmp_path / 'b' / '.lock').is_file()
+
+
+@pytest.mark.parametrize('words', [
+    ['analysis_tools/tune_prompts.py', '--data', '.', '--checkpoint', 'a.pth', '--work-dir', 'out'],
+    ['misc/interpolate_weights.py', 'a.pth', 'a.pth', '--out', 'out'],
+    ['analysis_tools/eval_metric.py', 'out'], [
+        'odinw.py', '--data', '.', '--checkpoint', 'a.pth', '--work-dir', 'out'],
+    ['finetune.py', '--data', '.', '--checkpoint', 'a.pth', '--work-dir', 'out']])
+def test_every_tool_that_goes_on_in_a_folder(words, tmp_path):
+    (tmp_path / 'a.pth').write_text('')
+    (tmp_path / 'out' / 'predictions').mkdir(parents=True)
+    with writing_into(tmp_path / 'out'):
+        done = forked.run(ROOT / 'tools' / words[0], *words[1:], cwd=tmp_path)
+    said = [line for line in done.stderr.splitlines() if 'is in use by' in line]
+    assert done.returncode in (1, 2) and len(said) == 1, done
+    assert f"'out' is in use by process {os.getpid()} " in said[0]
+    assert 'Traceback' not in done.stderr
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['.lock', 'predictions']

@@ -9,6 +9,7 @@ Example:
 
 import argparse
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
@@ -55,6 +56,13 @@ def main() -> None:
     """Score the predictions."""
     parser = make_parser()
     args = parser.parse_args()
+    writes = not args.leaderboard and Path(args.result, 'predictions').is_dir()
+    with writing_into(args.out or args.result) if writes else nullcontext():
+        score_again(parser, args)
+
+
+def score_again(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Score the predictions, or write them for a leaderboard."""
     folder = Path(args.result)
     try:
         store = PredictionStore(folder / 'predictions')
@@ -93,9 +101,8 @@ def main() -> None:
     if not config.get('load_from'):
         config.load_from = before.get('checkpoint')
     # the time of the prediction is more informative than that of the scoring
-    with writing_into(args.out or folder):
-        path = write_results(args.out or folder, metrics, config, store.meta['datasets'],
-                             before.get('seconds', time.time() - start))
+    path = write_results(args.out or folder, metrics, config, store.meta['datasets'],
+                         before.get('seconds', time.time() - start))
     logger.info('\n'.join(f'{k}: {v:.6g}' for k, v in metrics.items()) + f"\nin '{path}'")
     report(metrics, config, logger)
 

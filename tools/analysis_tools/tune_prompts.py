@@ -76,6 +76,7 @@ from glip_mm.datasets.data_error import read_json
 from glip_mm.evaluation.class_ap import resampled_images
 from glip_mm.evaluation.fingerprint import differences, fingerprint
 from glip_mm.evaluation.tested_datasets import tested_datasets
+from glip_mm.file_lock import writing_into
 from glip_mm.finetuning import open_splits
 from glip_mm.finetuning.config import split_dataset
 from glip_mm.finetuning.open_splits import data_name
@@ -121,6 +122,12 @@ def main() -> None:
     args = parser.parse_args()
     check_options(parser, args)
     work_dir = Path(args.work_dir or f'work_dirs/tune_prompts/{data_name(args.data)}')
+    with writing_into(work_dir):
+        search(parser, args, work_dir)
+
+
+def search(parser: argparse.ArgumentParser, args: argparse.Namespace, work_dir: Path) -> None:
+    """Search, and write the results into a folder."""
     try:
         config_file, weights = find_start(args.checkpoint, args.config, work_dir)
         config = Config.fromfile(config_file)

@@ -55,6 +55,7 @@ from glip_mm.checkpoints.interpolation import (
 from glip_mm.checkpoints.reading import read_checkpoint, write_checkpoint
 from glip_mm.csv_text import csv_text
 from glip_mm.datasets.data_error import read_json
+from glip_mm.file_lock import writing_into
 from glip_mm.visualization.retention_chart import draw_alpha_curves
 
 
@@ -82,6 +83,12 @@ def main() -> None:
         parser.error(f'--metric has {len(args.metric)} names for {len(args.config)} configs')
     if args.keep == 'none' and not args.config:
         parser.error('--keep none without --config would leave nothing')
+    with writing_into(args.out):
+        interpolate(parser, args)
+
+
+def interpolate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Write and test a model for each alpha."""
     try:
         alphas = parse_alphas(args.alphas)
         tasks = [read_task(text, metric, args.cfg_options) for text, metric in zip(

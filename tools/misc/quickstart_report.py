@@ -66,6 +66,7 @@ if __name__ == '__main__':  # --help and mistakes are answered before the slow i
     end_clearly()
     parse_args()
 
+from glip_mm.atomic_files import write_atomically
 from glip_mm.datasets.grounding_world import SYNONYMS, held_out_pairs, seen_pairs
 from glip_mm.text import Prompt
 
@@ -160,8 +161,7 @@ def main() -> None:
         sys.exit(f'error: {error}')
     summary = summarise(metrics, cost)
     out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
+    write_atomically(out / 'summary.json', (json.dumps(summary, indent=2) + '\n').encode())
     if not args.no_pictures:
         print(f"pictures: {draw(args)}")
     print(table(summary))
