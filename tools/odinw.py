@@ -155,6 +155,13 @@ def main() -> None:
     shots = 'all' if args.shots is None else args.shots
     kind = 'suite' if args.data else f'odinw-{args.subset}'
     work_dir = Path(args.work_dir or f'work_dirs/{kind}/{args.tuning}_{shots}')
+    with writing_into(work_dir):
+        run_sets(parser, args, work_dir, f'{args.tuning}, {shots} shots')
+
+
+def run_sets(parser: argparse.ArgumentParser, args: argparse.Namespace, work_dir: Path,
+             how: str) -> None:
+    """Run all data sets, and write their summary into a folder."""
     try:
         config, _ = find_start(args.checkpoint, args.config, work_dir)
     except (OSError, ValueError) as error:
@@ -164,21 +171,20 @@ def main() -> None:
     options = run_options(sys.argv[1:])
     results: dict[str, dict[str, Any]] = {}
     failed = []
-    with writing_into(work_dir):
-        for data in find_sets(parser, args):
-            name = data_name(data)
-            found = run_set(data, work_dir / name, options)
-            if found is None:
-                failed.append(name)
-            else:
-                results[name] = found
+    for data in find_sets(parser, args):
+        name = data_name(data)
+        found = run_set(data, work_dir / name, options)
+        if found is None:
+            failed.append(name)
+        else:
+            results[name] = found
     if not results:
         sys.exit('error: no data set was finished; messages are above')
     table, values = suite_summary({n: r['runs'] for n, r in results.items()})
     write_atomically(work_dir / 'results.md', (table + '\n').encode())
     title = args.model_name or Config.fromfile(config).get('model_name') or config.stem
     draw_suite(list(values.items()), str(work_dir / 'results.png'),
-               f'{title}, {args.tuning}, {shots} shots')
+               f'{title}, {how}')
     board = leaderboard(results, work_dir, args, title)
     print(f"\n{table}\n\nresults: '{work_dir / 'results.md'}', results.png, '{board}'")
     if failed:
