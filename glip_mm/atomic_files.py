@@ -60,6 +60,20 @@ def remove_temporary(folder: str | Path, names: str) -> None:
             path.unlink(missing_ok=True)
 
 
+def remove_all_temporary(folder: str | Path, lock: str) -> None:
+    """Delete what killed processes left in a folder and in those below it.
+
+    Args:
+        folder: As for :func:`remove_temporary`.
+        lock: Name of a file that marks folders of other jobs, which are left alone.
+    """
+    for root, folders, files in os.walk(folder):
+        if Path(root) != Path(folder) and lock in files:
+            folders.clear()
+        elif any(name.endswith('.tmp') for name in files):
+            remove_temporary(root, '.+')
+
+
 def _lives(process: int) -> bool:
     if os.name != 'posix':  # elsewhere a signal of 0 is one
         return False

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import lock_descriptor, unlock_descriptor
 
-from glip_mm.atomic_files import remove_temporary
+from glip_mm.atomic_files import remove_all_temporary
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def writing_into(folder: str | Path, launcher: str = 'none') -> Iterator[None]:
     descriptor = _held[path] = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         _claim(descriptor, folder)
-        remove_temporary(path.parent, '.+')
+        remove_all_temporary(path.parent, path.name)
         yield
     finally:
         if _held.pop(path, None) is not None:  # a forked child has none

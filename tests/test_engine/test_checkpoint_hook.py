@@ -147,6 +147,14 @@ def test_a_validation_is_not_repeated_without_need(tmp_path):
     assert validations(resumed(tmp_path)) == [3, 4]
 
 
+def test_the_last_checkpoint_is_named_by_a_training_that_was_killed_before_it_was(tmp_path):
+    runner(tmp_path, epochs=2).train()
+    last = tmp_path / 'last_checkpoint'
+    last.write_text(str(tmp_path / 'epoch_1.pth'))  # which is gone
+    assert validations(resumed(tmp_path, epochs=2)) == []
+    assert last.read_text() == str(tmp_path / 'epoch_2.pth')
+
+
 def test_a_best_checkpoint_that_is_lost_is_made_again(tmp_path):
     runner(tmp_path, epochs=4).train()
     (tmp_path / 'best_score_epoch_4.pth').unlink()

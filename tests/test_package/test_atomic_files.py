@@ -52,6 +52,17 @@ def test_at_the_next_start(begin, tmp_path):
     assert not list(tmp_path.glob('.*.tmp'))
 
 
+def test_in_the_folders_of_a_job_but_not_in_those_of_another(tmp_path):
+    for folder in ('preflight', 'test/pictures', 'test'):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / f'.a.jpg.{DEAD}.tmp').touch()
+    (tmp_path / 'test' / '.lock').touch()
+    begin_job(tmp_path)
+    assert sorted(p.parent.name for p in tmp_path.rglob('.*.tmp')) == ['pictures', 'test']
+    begin_job(tmp_path / 'test')
+    assert not list(tmp_path.rglob('.*.tmp'))
+
+
 def test_of_images_that_are_written(bundle, tmp_path):  # noqa: F811
     (tmp_path / f'.k7.jpg.{DEAD}.tmp').touch()
     ImageWriter(ImageRows(TSVBundle(bundle)), tmp_path)

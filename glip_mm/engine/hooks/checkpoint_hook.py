@@ -49,6 +49,8 @@ class CheckpointHook(MMEngineCheckpointHook):
         info = runner.message_hub.runtime_info
         if runner.iter:  # resumed
             self.last_ckpt = info.get('last_ckpt')
+            if is_main_process() and self.last_ckpt:
+                self._name_last(runner.work_dir, Path(self.last_ckpt).name)
         lost = self._find_best(runner)
         if validation_is_due(runner) and (lost or info.get('validated_iter') != runner.iter):
             runner.logger.info(f'iteration {runner.iter} was not validated to the end before the '
@@ -56,6 +58,13 @@ class CheckpointHook(MMEngineCheckpointHook):
             for name, value in self._written_at.items():  # the best checkpoint tells them, too
                 runner.message_hub.update_info(name, value)
             runner.val_loop.run()
+
+    def _name_last(self, folder: str, name: str) -> None:
+        """Write ``last_checkpoint`` if it names a file that went before the run was killed."""
+        path, checkpoint = Path(folder, 'last_checkpoint'), Path(self.out_dir, name)
+        named = path.read_text(encoding='utf-8').strip() if path.is_file() else ''
+        if checkpoint.exists() and not (named and Path(named).exists()):
+            write_atomically(path, str(checkpoint).encode())
 
     def _find_best(self, runner: Runner) -> bool:
         """Find the best checkpoints so far; return whether one is lost."""
