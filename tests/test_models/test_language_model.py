@@ -114,6 +114,17 @@ def test_remembered_text_depends_on_nothing_that_was_encoded_beside_it(tiny_bert
         assert torch.equal(alone, together)
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize('word', ['cat', 'dog', 'red'])
+def test_a_word_that_is_set_past_pytorch_is_noticed(trainable, dtype, word):
+    trainable.eval().to(dtype)
+    with torch.no_grad():
+        before = trainable.encode([word]).hidden
+        row = trainable.token_ids([word])[0][0]
+        trainable.encoder.get_input_embeddings().weight.data[row, 5] += 1
+        assert not torch.equal(trainable.encode([word]).hidden, before)
+
+
 def test_an_unchanged_model_keeps_its_cache_and_a_copy_starts_empty(trainable, count_encodings):
     trainable.eval()
     with torch.no_grad():

@@ -24,6 +24,8 @@ from .text_features import AGGREGATES, TextFeatures, TokenBatch
 #: Values of each tensor that are compared with those of earlier, see
 #: :meth:`BertLanguageModel.forget_if_changed`.
 SAMPLED_VALUES = 64
+#: Whole numbers of as many bytes as those of a weight.
+_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 #: The language model of :meth:`BertLanguageModel.unchanging`, in this thread.
 _UNCHANGING: ContextVar[Any] = ContextVar('_UNCHANGING', default=None)
 # a tokenizer changes its own settings from call to call, and fails if two threads do so at once
@@ -186,7 +188,8 @@ class BertLanguageModel(BaseModule):
 
         A change in place by PyTorch's operators is always noticed. One that goes past them
         (``parameter.data.copy_()``, as averages of weights are swapped in) shows in the values
-        alone, of which some of each tensor are compared: reading them waits for a GPU.
+        alone, of which some of each tensor are compared, and every row of the table of words, of
+        which some may be set: reading them waits for a GPU.
 
         Args:
             read: Whether to compare values, too.
@@ -200,6 +203,9 @@ class BertLanguageModel(BaseModule):
                 values = torch.cat([
                     w.detach().reshape(-1)[::max(1, w.numel() // SAMPLED_VALUES)].float()
                     for w in weights]).view(torch.int32)
+                table = self.encoder.get_input_embeddings().weight.detach()
+                rows = table.view(_BITS[table.element_size()]).sum(-1, dtype=torch.int32)
+                values = torch.cat([values, rows.to(values.device)])
             before = self._values
             changed |= before is None or before.device != values.device or not (
                 torch.equal(before, values))
