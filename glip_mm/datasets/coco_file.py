@@ -13,6 +13,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from glip_mm.text.names import listed
+
 from .boxes import LARGEST, MALFORMED, NOT_POSITIVE, OUTSIDE, four_numbers
 from .data_error import DataError
 from .json_container import iterate_container
@@ -502,6 +504,7 @@ def categories_of(content: Mapping[str, Sequence[dict]], path: str | Path,
     Raises:
         DataError: If their number differs from the file's categories; lists both.
     """
+    classes = None if classes is None else listed(classes)
     rows = class_rows(content, None if classes is None else len(classes))
     ids, names = tuple(row['id'] for row in rows), tuple(row['name'] for row in rows)
     if classes is None:

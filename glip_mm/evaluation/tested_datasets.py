@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from glip_mm.text.names import listed
+
 
 class TestedDataset(NamedTuple):
     """An annotated data set of a test; a test may join several."""
@@ -51,7 +53,7 @@ def tested_datasets(dataset: Any, names: list[str] | None = None,
         classes = (getattr(leaf, 'metainfo', None) or {}).get('classes') or ()
         found.append(TestedDataset(
             str(name), path, str(prefix.get('img') or '') if isinstance(prefix, Mapping) else '',
-            len(leaf), tuple(classes), start, leaf))
+            len(leaf), tuple(listed(classes)), start, leaf))
         start += len(leaf)
     return found
 

@@ -8,6 +8,7 @@ import yaml
 
 from glip_mm.datasets.data_error import DataError, read_text
 from glip_mm.text import clean_name
+from glip_mm.text.names import listed
 from glip_mm.text.safe_json import load_json
 from glip_mm.text.safe_yaml import load_yaml
 
@@ -88,7 +89,7 @@ def read_candidates(path: str | Path, classes: Sequence[str]) -> dict[str, list[
 
 
 def all_candidates(classes: Sequence[str], file: str | Path | None = None,
-                   templates: Sequence[str] = (),
+                   templates: str | Sequence[str] = (),
                    published: Wordings | None = None) -> dict[str, list[Override]]:
     """Collect the candidates of each class, the plain name first, without duplicates.
 
@@ -106,11 +107,12 @@ def all_candidates(classes: Sequence[str], file: str | Path | None = None,
         ValueError: If a candidate is invalid.
     """
     own = read_candidates(file, classes) if file is not None else {}
+    templates = listed(templates)
     for template in templates:
         if PLACE not in template:
             raise ValueError(f"--templates '{template}' has no {{}}, where the class name goes")
     if file is None and not templates:
-        templates = TEMPLATES
+        templates = list(TEMPLATES)
     found = {}
     for name in classes:
         tried = [PLAIN, *filter(None, [(published or {}).get(name)]), *own.get(name, ()),

@@ -8,6 +8,7 @@ import numpy as np
 
 from glip_mm.box_iou import outscored
 from glip_mm.text import Prompt
+from glip_mm.text.names import listed
 from glip_mm.text.noun_phrases import NounPhraseFinder, Phrases
 
 from .counts import said_count
@@ -117,7 +118,7 @@ class ClassNames:
                  overrides: Mapping[str, Mapping[str, str]] | None = None,
                  thresholds: Mapping[str, float] | None = None,
                  negatives: Sequence[str] = ()) -> None:
-        self.names, self.negatives = list(names), list(negatives)
+        self.names, self.negatives = listed(names), listed(negatives)
         self.thresholds = dict(thresholds or {})
         asked = [*self.names, *self.negatives]
         twice = [name for name, count in Counter(asked).items() if count > 1]

@@ -1,6 +1,6 @@
 """Class names: the published cleaning, and lists of names as users write them."""
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike
 
 from .text_file import read_text
@@ -67,7 +67,7 @@ def read_names(path: str | PathLike) -> list[str]:
     return names
 
 
-def listed(names: str | Sequence[str]) -> list[str]:
+def listed(names: str | Iterable[str]) -> list[str]:
     """Return names as a list; a string is one name, not its letters."""
     return [names] if isinstance(names, str) else list(names)
 

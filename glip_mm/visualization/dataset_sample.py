@@ -9,6 +9,7 @@ from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 
 from glip_mm.text import Prompt
+from glip_mm.text.names import listed
 
 from .grounding import draw_grounding
 from .visualizer import sample_prompt
@@ -92,7 +93,7 @@ def read_sample(dataset: Any, index: int, stage: str = 'pipeline') -> DatasetSam
         raise ValueError(f"stage='{stage}' is unknown; use 'pipeline' or 'raw'")
     member, row = locate(dataset, index)
     where = str(member.where(row)) if hasattr(member, 'where') else ''
-    classes = tuple((getattr(member, 'metainfo', None) or {}).get('classes') or ())
+    classes = tuple(listed((getattr(member, 'metainfo', None) or {}).get('classes') or ()))
     if stage == 'raw':
         if not hasattr(member, 'get_data_info'):
             raise ValueError(f'{type(member).__name__} has no get_data_info(), which stage=raw '

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from glip_mm.datasets.stream.grounding_stream import seeded
+from glip_mm.text.names import listed
 
 from .dataset_sample import DatasetSample, from_item, locate
 from .files import save_image
@@ -53,4 +54,4 @@ def _sample(dataset: Any, index: int) -> DatasetSample | None:
         item = member.prepare_data(row) if hasattr(member, 'prepare_data') else member[row]
     if item is None:
         return None
-    return from_item(item, (getattr(member, 'metainfo', None) or {}).get('classes') or ())
+    return from_item(item, listed((getattr(member, 'metainfo', None) or {}).get('classes') or ()))

@@ -82,6 +82,24 @@ def test_a_string_is_one_name():
         Prompt.from_caption('a b', [[0, 1], [2, 3]], names='ab')
 
 
+def test_a_string_is_one_name_wherever_names_are_listed():
+    from glip_mm.datasets.coco_file import categories_of
+    from glip_mm.evaluation.tested_datasets import tested_datasets
+    from glip_mm.finetuning.prompt_candidates import all_candidates
+    from glip_mm.pseudo_labels.export import ClassList
+    from glip_mm.pseudo_labels.questions import ClassNames
+    assert ClassList('hot dog').names == ClassList.from_arguments('hot dog').names == ['hot dog']
+    questions = ClassNames('hot dog', negatives='bun')
+    assert (questions.names, questions.negatives) == (['hot dog'], ['bun'])
+    assert list(all_candidates(['dog'], templates='a {}')) == ['dog']
+    rows = dict(images=[], annotations=[], categories=[dict(id=4, name='x')])
+    assert categories_of(rows, 'a.json', 'hot dog') == ((4, ), ('hot dog', ))
+
+    class Data(list):
+        metainfo, ann_file = dict(classes='hot dog'), 'a.json'
+    assert tested_datasets(Data([0]))[0].classes == ('hot dog', )
+
+
 def test_names_that_are_read_otherwise():
     ids = {'cat': 5, 'Cat': 5, 'dog': 6, '猫': 1}
 

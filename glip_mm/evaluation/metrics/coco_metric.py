@@ -9,6 +9,7 @@ from mmdet.evaluation import CocoMetric as MMDetCocoMetric
 from glip_mm.datasets.data_error import DataError
 from glip_mm.evaluation.coco_matching import quiet_coco
 from glip_mm.registry import METRICS
+from glip_mm.text.names import listed
 
 
 @METRICS.register_module()
@@ -46,8 +47,8 @@ class CocoMetric(MMDetCocoMetric):
         """
         if metainfo.get('category_ids') is not None:
             return list(metainfo['category_ids'])
-        classes, ids = metainfo['classes'], self._coco_api.get_cat_ids(
-            cat_names=metainfo['classes'])
+        classes = listed(metainfo['classes'])
+        ids = self._coco_api.get_cat_ids(cat_names=classes)
         if len(ids) != len(classes):
             known = [row['name'] for row in self._coco_api.load_cats(self._coco_api.get_cat_ids())]
             raise DataError(f'metainfo.classes {list(classes)[:20]} are {len(classes)}, and the '

@@ -13,6 +13,7 @@ from glip_mm.datasets.stream.grounding_stream import seeded
 from glip_mm.datasets.transforms.build_prompt import BuildPrompt
 from glip_mm.evaluation.tested_datasets import TestedDataset
 from glip_mm.text import Prompt
+from glip_mm.text.names import listed
 from glip_mm.text.prompt import GAP
 
 from .annotations import check_annotations, read_annotations
@@ -111,7 +112,7 @@ def _names(dataset: Any) -> tuple[str, ...]:
     names = getattr(dataset, 'label_map', None)
     if isinstance(names, Mapping):
         return tuple(names[label] for label in sorted(names))
-    return tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
+    return tuple(listed((getattr(dataset, 'metainfo', None) or {}).get('classes') or ()))
 
 
 def _class_names(dataset: TestedDataset, title: str, findings: Findings) -> tuple[str, ...]:

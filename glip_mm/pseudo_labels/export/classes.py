@@ -7,6 +7,7 @@ from pathlib import Path
 
 from glip_mm.datasets.data_error import read_text
 from glip_mm.pseudo_labels.questions import without_determiner
+from glip_mm.text.names import listed
 
 
 def category_name(phrase: str) -> str:
@@ -35,9 +36,9 @@ class ClassList:
         'dog'
     """
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, lines: str | Iterable[str]) -> None:
         self.patterns: dict[str, list[str]] = {}
-        for line in lines:
+        for line in listed(lines):
             name, _, others = line.partition(':')
             name = category_name(name)
             if not name:
@@ -52,14 +53,14 @@ class ClassList:
         self.find = lru_cache(maxsize=1 << 16)(self._find)
 
     @classmethod
-    def from_arguments(cls, arguments: Iterable[str]) -> 'ClassList':
+    def from_arguments(cls, arguments: str | Iterable[str]) -> 'ClassList':
         """Build a class list from the command line: one file, or names.
 
         Raises:
             FileNotFoundError: If a name looks like that of a file and there is none.
             ValueError: If the list is invalid, see the class.
         """
-        arguments = list(arguments)
+        arguments = listed(arguments)
         if len(arguments) == 1 and Path(arguments[0]).is_file():
             return cls(read_text(arguments[0]).splitlines())
         if len(arguments) == 1 and arguments[0].endswith(('.txt', '.names')):
