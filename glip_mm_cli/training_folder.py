@@ -25,7 +25,8 @@ def newest_checkpoint(folder: str | Path) -> str | None:
         Its path; None if there is none. Incomplete ones are named on stderr.
     """
     folder = Path(folder)
-    found = {p for p in folder.glob('*.pth') if _NUMBERED.fullmatch(p.name)} | _hint(folder)
+    found = _hint(folder) | {
+        p for p in folder.glob('*.pth') if _NUMBERED.fullmatch(p.name) and p.exists()}
     for path in sorted(found, key=_age, reverse=True):
         if is_complete(path):
             return str(path)
@@ -47,6 +48,8 @@ def is_complete(path: Path) -> bool:
 
 def _hint(folder: Path) -> set[Path]:
     """Read ``last_checkpoint``, which alone knows of checkpoints of other names and folders."""
+    if not (folder / 'last_checkpoint').is_file():  # nor a pipe
+        return set()
     try:
         named = (folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
         # a folder that was moved still holds the files of its own
