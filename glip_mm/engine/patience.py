@@ -1,12 +1,16 @@
 """Waiting of the processes of a job for the one that scores."""
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import torch.distributed as dist
 from mmengine.dist import broadcast_object_list
 from mmengine.evaluator import metric
+
+from glip_mm.datasets.data_error import DataError
 
 #: Longer than any scoring.
 PATIENCE = timedelta(days=7)
@@ -28,6 +32,20 @@ def patient_group() -> Any:
     if dist.group.WORLD not in _groups:
         _groups[dist.group.WORLD] = dist.new_group(backend='gloo', timeout=PATIENCE)
     return _groups[dist.group.WORLD]
+
+
+@contextmanager
+def others_alive() -> Iterator[None]:
+    """Say what happened if another process of the job ends while this one waits for it.
+
+    Raises:
+        DataError: If one does.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # of the connection
+        raise DataError('another process of this job ended before its time; its own message says '
+                        'why. The same command predicts what is missing') from error
 
 
 def wait_for_metrics() -> None:

@@ -27,7 +27,7 @@ from glip_mm.evaluation.tested_datasets import TestedDataset, tested_datasets
 from glip_mm.registry import LOOPS, type_name
 from glip_mm.text import Prompt
 
-from .patience import patient_group
+from .patience import others_alive, patient_group
 
 #: Version of the store's format in ``meta.json``.
 FORMAT = 1
@@ -108,13 +108,15 @@ class ResumableTestLoop(TestLoop):
         done, now = self._start()
         self._predict(done, key_of(now))
         # a failed process must not leave the others to score incomplete predictions
-        barrier(group)
+        with others_alive():
+            barrier(group)
         metrics: list[Any] = [None]
         if is_main_process():
             store = PredictionStore(self.folder)
             check_run(store, now)
             metrics = [dict(score(store, self.evaluator, len(self.dataloader.dataset)))]
-        broadcast_object_list(metrics, group=group)
+        with others_alive():
+            broadcast_object_list(metrics, group=group)
         self.runner.call_hook('after_test_epoch', metrics=metrics[0])
         self.runner.call_hook('after_test')
         return metrics[0]

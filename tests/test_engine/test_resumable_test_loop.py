@@ -77,8 +77,9 @@ def test_two_processes_give_the_same_bits(whole, tmp_path):
 @pytest.mark.parametrize('then', [1, 2])
 def test_one_of_two_processes_is_killed(whole, tmp_path, rank, then):
     folder = tmp_path / 'cut'
-    _, before, _ = run(folder, '--kill-after', '2', '--kill-rank', str(rank), processes=2,
+    _, before, said = run(folder, '--kill-after', '2', '--kill-rank', str(rank), processes=2,
                        killed=rank)
+    assert 'another process of this job ended before its time' in said
     metrics, images, log = run(folder, processes=then)
     kept = int(re.search(r'(\d+) of 11 images', log)[1])
     assert 0 < kept == 11 - len(images) and set(before + images) == set(range(11))
