@@ -28,7 +28,8 @@ class LabellingParser(argparse.ArgumentParser):
                        'CHECKPOINT, and the images as --data')
         if found.data is None:
             self.error('give the images: a folder, tar shards, JSON lines or CSV')
-        found.config = found.config or DEFAULT_MODEL
+        if found.config is None:
+            found.config = DEFAULT_MODEL
         _check(self, found)
         return found
 

@@ -233,7 +233,7 @@ def finish(args: argparse.Namespace) -> None:
 
 def next_commands(args: argparse.Namespace, folder: Path) -> list[str]:
     """Return the commands that go on from here."""
-    out, run = shlex.quote(str(args.out)), shlex.quote(str(args.run))
+    out, run = (shlex.quote(str(Path(path))) for path in (args.out, args.run))
     if args.to == 'labelstudio':
         return [f'import {out}/tasks.json into Label Studio, with interface.xml as the interface',
                 'glip-mm check FOLDER_OF_ITS_JSON_EXPORT']
@@ -257,6 +257,8 @@ def main() -> None:
     rank = int(os.environ.get('RANK', 0))
     try:
         args.names = names_of(args)
+        if args.names:
+            question_of(args, None)  # mistakes are said before anything is written
         counts = label_on_ray(args) if args.engine == 'ray' else label_here(args, rank)
         if not args.names:
             print(', '.join(f'{value} {name}' for name, value in counts.most_common())

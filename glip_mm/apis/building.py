@@ -66,6 +66,8 @@ def resolve_model(model: str | PathLike | Config, weights: str | PathLike | None
 def _find(model: str | PathLike | Config, weights: str | None) -> tuple[Config, str | None]:
     if isinstance(model, Config):
         return deepcopy(model), weights
+    if not str(model).strip():
+        raise ValueError(f'model={str(model)!r} names no model')
     path = Path(model)
     if path.is_dir() or is_hub_id(str(model)) and not path.exists() and path.suffix not in KINDS:
         if weights is not None:

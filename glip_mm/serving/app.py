@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from mmengine.logging import MMLogger
+from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 
@@ -77,7 +78,16 @@ def create_app(inferencer: 'GLIPInferencer', settings: ServerSettings) -> FastAP
     app.add_api_route('/metrics', _guarded(metrics, '/metrics', service, work=False))
     for path in ('/', '/health'):  # open, for balancers
         app.add_api_route(path, health)
+    app.add_exception_handler(HTTPException, _not_answered)
     return app
+
+
+async def _not_answered(request: Request, error: Exception) -> Response:
+    """Answer what has no handler: another path, or GET where POST is meant."""
+    assert isinstance(error, HTTPException)
+    what = f'{request.method} {request.url.path}'
+    text = f"'{what:.80}' is not answered: POST /detect, GET /health and GET /metrics are"
+    return JSONResponse({'error': text}, error.status_code, error.headers)
 
 
 def _guarded(handler: Handler, path: str, service: Service, work: bool = True) -> Handler:

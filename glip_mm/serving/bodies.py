@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from .queries import json_of
+from .queries import check_fields, json_of
 from .settings import Refused
 
 #: Fields of a form that may come several times.
@@ -71,6 +71,7 @@ async def _of_form(request: Request, most: int) -> tuple[bytes, dict[str, Any]]:
         form = await parser.parse()
     except MultiPartException as error:
         raise Refused(422, f'the form can not be read: {error.message}') from None
+    check_fields(form)
     fields: dict[str, Any] = {}
     for name in form:
         values = form.getlist(name)

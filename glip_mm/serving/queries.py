@@ -1,7 +1,7 @@
 """What clients ask: an image, a prompt, thresholds."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +72,7 @@ def query_of(pixels: np.ndarray, fields: Mapping[str, Any], settings: ServerSett
     Raises:
         Refused: 422 if a field is unknown, missing or wrong.
     """
-    unknown = [name for name in fields if name not in FIELDS]
-    if unknown:
-        raise Refused(422, f'unknown fields {unknown}: the fields are {", ".join(FIELDS)}')
+    check_fields(fields)
     names, caption = fields.get('names'), fields.get('caption')
     if (names is None) == (caption is None):
         raise Refused(422, "give either 'names', a list, or 'caption'")
@@ -96,6 +94,13 @@ def query_of(pixels: np.ndarray, fields: Mapping[str, Any], settings: ServerSett
     if count > settings.max_names:
         raise Refused(422, f'{count} names are more than the {settings.max_names} that are taken')
     return Query(pixels, prompt, tuple(negatives), thresholds)
+
+
+def check_fields(names: Iterable[str]) -> None:
+    """Refuse unknown names of fields, with 422."""
+    unknown = [name for name in names if name not in FIELDS]
+    if unknown:
+        raise Refused(422, f'unknown fields {unknown}: the fields are {", ".join(FIELDS)}')
 
 
 def _names(value: Any, field: str) -> list[str]:

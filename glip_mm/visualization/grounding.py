@@ -13,6 +13,11 @@ from .fonts import load_font
 from .palette import Color, entity_colors
 from .tags import TakenPlaces, draw_tag, place_tag, tag_size
 
+#: Share of a picture that its tags may hide before they get smaller.
+MOST_HIDDEN = 0.2
+#: Size of the font in pixels down to which they do.
+SMALLEST = 9
+
 
 def draw_grounding(image: np.ndarray,
                    result: Any,
@@ -90,13 +95,14 @@ def draw_grounding(image: np.ndarray,
     for index in reversed(order):
         _draw_box(picture, boxes[index], colors[labels[index]])
     taken = TakenPlaces(picture.size)
-    for index in order:
-        score = None if scores is None else scores[index]
-        text = _tag_text(names[index], score, picture.width // font_size)
-        size = tag_size(text, font_size, font)
+    texts = {index: _tag_text(names[index], None if scores is None else scores[index],
+                              picture.width // font_size) for index in order}
+    tag_font = _tag_font(list(texts.values()), picture, font_size, font)
+    for index, text in texts.items():
+        size = tag_size(text, tag_font, font)
         place = place_tag(tuple(boxes[index]), size, picture.size, taken)
         taken.add(place)
-        draw_tag(picture, place, text, colors[labels[index]], font_size, font)
+        draw_tag(picture, place, text, colors[labels[index]], tag_font, font)
     strips = [np.asarray(picture)]
     if title:
         strips.append(_draw_title(title, picture.width, font_size, font))
@@ -112,6 +118,15 @@ def _tint(pixels: np.ndarray, mask: np.ndarray, color: Color) -> None:
 def _font_size(picture: Image.Image) -> int:
     # grows slower than the picture: 11 px from 250 px on, 15 at 640, 22 at 1333
     return int(min(max((picture.width * picture.height)**0.5 / 60 + 4, 11), 40))
+
+
+def _tag_font(texts: Sequence[str], picture: Image.Image, font_size: int, font: str | None) -> int:
+    """Return a smaller font where many tags would hide the picture."""
+    area = sum(width * height for width, height in (
+        tag_size(text, font_size, font) for text in texts))
+    room = MOST_HIDDEN * picture.width * picture.height
+    return font_size if area <= room else min(font_size, max(
+        SMALLEST, int(font_size * (room / area)**0.5)))
 
 
 def _draw_box(picture: Image.Image, box: np.ndarray, color: Color) -> None:

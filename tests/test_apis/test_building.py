@@ -56,6 +56,12 @@ def test_settings_replace_those_of_the_config(index):
         resolve_model(changed, options={'model.test_cfg.score_thr.x': 1})
 
 
+@pytest.mark.parametrize('name', ['', ' '])
+def test_an_empty_name_is_no_folder(name):
+    with pytest.raises(ValueError, match='names no model'):
+        resolve_model(name)
+
+
 def test_the_index_inside_a_wheel(index):
     inside = index / 'glip_mm' / '.mim'
     inside.mkdir()

@@ -266,3 +266,17 @@ def test_limits_are_checked(tmp_path):
             ServerSettings(**settings)
     with pytest.raises(FileNotFoundError, match='is no folder'):
         ServerSettings(media_root=tmp_path / 'none')
+
+
+def test_a_misspelt_field_of_a_form_is_named(client, pictures):
+    answer = client().post('/detect', files={'image': content(pictures)}, data={'name': 'cup'})
+    assert answer.status_code == 422 and "unknown fields ['name']" in answer.json()['error']
+
+
+@pytest.mark.parametrize('method, path, status', [
+    ('GET', '/detect', 405), ('GET', '/nothing', 404), ('POST', '/health', 405)])
+def test_what_is_not_answered_is_one_sentence(client, method, path, status):
+    answer = client().request(method, path)
+    assert answer.status_code == status and answer.json() == {
+        'error': f"'{method} {path}' is not answered: POST /detect, GET /health and GET /metrics "
+                 'are'}

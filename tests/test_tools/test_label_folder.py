@@ -120,3 +120,6 @@ def test_what_is_asked_is_checked(photos, model, tmp_path):
         done = run(*more)
         assert done.returncode == 1 and message in done.stderr, done.stderr[-3000:]
         assert 'Traceback' not in done.stderr
+        if more:  # before anything is written
+            assert message in run(*more, '--out', 'new').stderr
+            assert not (tmp_path / 'new').exists()

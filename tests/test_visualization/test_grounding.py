@@ -166,6 +166,7 @@ def work_of_drawing(count):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TakenPlaces, 'hidden', count_pixels)
+        patch.setattr('glip_mm.visualization.grounding.MOST_HIDDEN', 99)  # tags of one size
         before = sys.getprofile()
         sys.setprofile(lambda frame, event, argument: calls.append(event.endswith('call')))
         try:
@@ -181,3 +182,16 @@ def test_drawing_is_linear_in_boxes():
     assert (one > 1000).all()
     # what is quadratic would cost four times as much for the second step as for the first
     np.testing.assert_allclose((four - two) / (two - one), 2, rtol=0.15)
+
+
+def test_many_tags_are_small():
+    """A picture full of small things is still seen."""
+    image = np.zeros((1120, 1120, 3), np.uint8)
+    places = np.stack(np.meshgrid(range(20, 1100, 90), range(40, 1100, 90)), -1).reshape(-1, 2)
+
+    def hidden(rows):
+        found = SimpleNamespace(boxes=np.hstack([places, places + 30])[rows], scores=None,
+                                labels=[0] * len(places[rows]), names=['yellow heart'] * 144)
+        return (draw_grounding(image, found) != 0).any(axis=-1).mean()
+    assert hidden(slice(None)) < 0.4
+    assert hidden(slice(3)) / 3 > 2 * hidden(slice(None)) / 144  # few have the usual size
