@@ -45,7 +45,7 @@ def read_values(text: Any, source: str) -> dict[str, Any]:
         ValueError: If it holds more than literals.
     """
     try:
-        return {statement.targets[0].id: _value(statement.value)  # type: ignore[attr-defined]
+        return {statement.targets[0].id: _value(statement.value)
                 for statement in ast.parse(text).body}
     except (AttributeError, MemoryError, RecursionError, SyntaxError, TypeError,
             ValueError) as error:  # of text that is no source, too

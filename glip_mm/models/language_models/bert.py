@@ -203,7 +203,8 @@ class BertLanguageModel(BaseModule):
                 values = torch.cat([
                     w.detach().reshape(-1)[::max(1, w.numel() // SAMPLED_VALUES)].float()
                     for w in weights]).view(torch.int32)
-                table = self.encoder.get_input_embeddings().weight.detach()
+                words: Any = self.encoder.get_input_embeddings()
+                table = words.weight.detach()
                 rows = table.view(_BITS[table.element_size()]).sum(-1, dtype=torch.int32)
                 values = torch.cat([values, rows.to(values.device)])
             before = self._values
