@@ -1,6 +1,7 @@
 """Long-tailed vocabulary of 512 names with LVIS-like partial annotations."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,10 +34,11 @@ class Category(NamedTuple):
         return f'{self.size} {pattern}{self.pair.name}'
 
 
-def all_categories() -> list[Category]:
+@cache
+def all_categories() -> tuple[Category, ...]:
     """List the 512 categories, in the order of their ids."""
-    return [Category(size, pattern, pair) for size in SIZES for pattern in PATTERNS
-            for pair in all_pairs()]
+    return tuple(Category(size, pattern, pair) for size in SIZES for pattern in PATTERNS
+                 for pair in all_pairs())
 
 
 def category_of(thing: Thing) -> Category:
@@ -44,6 +46,7 @@ def category_of(thing: Thing) -> Category:
     return Category(thing.size, thing.pattern, thing.pair)
 
 
+@cache
 def weights() -> np.ndarray:
     """Return the training frequency of each category, ``[512]``: a shuffled power law."""
     count = len(all_categories())
@@ -67,14 +70,15 @@ def draw_test_look(rng: np.random.Generator) -> Look:
     return chosen.pair, chosen.pattern, chosen.size
 
 
-def frequencies() -> list[tuple[str, int]]:
+@cache
+def frequencies() -> tuple[tuple[str, int], ...]:
     """Return ``'r'``, ``'c'`` or ``'f'`` and the number of training images of each category."""
     rng = np.random.default_rng(_SEED + 1)
     shown = rng.random((TRAINING_IMAGES, 4)).argsort(axis=1)[:, 0] + 1  # 1 to 4 kinds an image
     counts = np.zeros(len(all_categories()), int)
     for kinds in shown:
         counts[np.unique(rng.choice(len(counts), size=kinds, p=weights()))] += 1
-    return [('r' if n <= RARE else 'c' if n <= COMMON else 'f', int(n)) for n in counts]
+    return tuple(('r' if n <= RARE else 'c' if n <= COMMON else 'f', int(n)) for n in counts)
 
 
 def lvis_annotations(file_names: Sequence[str], side: int, things: Sequence[Sequence[Thing]],
