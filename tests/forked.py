@@ -8,6 +8,7 @@ program that does not import what it uses of it fails here too.
 
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,18 +18,19 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from dev.scripts import Word, execute
 
 ROOT = Path(__file__).parents[1]
 IMPORTED = ['glip_mm', 'mmengine.runner', 'mmdet.apis', 'mmdet.datasets.transforms',
             'mmdet.evaluation', 'mmdet.models', 'mmdet.visualization', 'matplotlib.pyplot',
-            'transformers.models.bert.modeling_bert', 'transformers.models.auto.modeling_auto']
+            'transformers.models.bert.modeling_bert', 'transformers.models.auto.modeling_auto',
+            'pyarrow']
 
 
 def context() -> BaseContext:
     """Context of multiprocessing whose processes are forked from one that imported ``IMPORTED``."""
+    import pytest
+
     forked = multiprocessing.get_context('forkserver')
     forked.set_forkserver_preload(IMPORTED)
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +52,7 @@ class Program:
     def __init__(self, *words: Word, cwd: str | Path | None = None,
                  env: Mapping[str, str] | None = None) -> None:
         self._streams = tempfile.TemporaryDirectory()
-        self._process = context().Process(target=_begin, args=(
+        self._process = context().Process(target=begin, args=(
             [str(word) for word in words], str(cwd or Path.cwd()),
             dict(os.environ if env is None else env), self._streams.name))
         self._process.start()
@@ -83,7 +85,22 @@ def run(*words: Word, **options: Any) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess(words, program.wait(), out, err)
 
 
-def _begin(words: Sequence[str], cwd: str, env: Mapping[str, str], streams: str) -> None:
+def run_job(count: int, *words: Word, cwd: str | Path | None = None,
+            env: Mapping[str, str] | None = None) -> list[subprocess.CompletedProcess]:
+    """Run a program in processes that know of each other as those of ``torchrun`` do."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    shared = {**(os.environ if env is None else env), 'MASTER_ADDR': '127.0.0.1',
+              'MASTER_PORT': str(port), 'WORLD_SIZE': str(count), 'LOCAL_WORLD_SIZE': str(count)}
+    programs = [Program(*words, cwd=cwd, env={**shared, 'RANK': str(i), 'LOCAL_RANK': str(i)})
+                for i in range(count)]
+    return [subprocess.CompletedProcess(words, program.wait(), *program.communicate())
+            for program in programs]
+
+
+def begin(words: Sequence[str], cwd: str, env: Mapping[str, str], streams: str) -> None:
+    """Run a program as this process, with files ``1`` and ``2`` in a folder as its streams."""
     import torch
     for number in (1, 2):
         with open(f'{streams}/{number}', 'wb') as file:

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.metadata
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,15 +17,12 @@ from torch.utils.data import DataLoader
 from glip_mm import compat
 from glip_mm.text.language_model_files import ASSETS
 
-ROOT = Path(__file__).parents[1]
+from . import forked
+from .fresh import run
+
 #: The forks mended what some workarounds are for; those do nothing there.
 FORK = any(importlib.metadata.distributions(name='onedl-mmengine'))
 needed = pytest.mark.skipif(FORK, reason='the forks need no such workaround')
-
-
-def run(code, *options):
-    return subprocess.run([sys.executable, *options, '-c', code], cwd=ROOT, capture_output=True,
-                          text=True)
 
 
 # ---------------------------------------------------------------- load_tokenizer
@@ -88,7 +84,7 @@ def test_mmdet_needs_the_operators_at_import():
 
 @without_ops
 def test_mmdets_dynamic_head_runs_and_other_operators_say_what_is_missing():
-    done = run("""
+    done = forked.run('-c', """
 import glip_mm, torch, mmcv.utils
 from mmdet.models.necks import DyHead
 from mmcv.ops import RoIAlign, get_compiler_version

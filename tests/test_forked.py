@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from . import forked
+from . import forked, fresh
 
 
 @pytest.mark.parametrize('end, status, message', [
@@ -40,3 +40,21 @@ def test_programs_of_a_program(tmp_path):
     # anything else is a real subprocess
     code = 'import subprocess, sys; subprocess.run([sys.executable, "-c", "print(7)"])'
     assert forked.run('-c', code).stdout == '7\n'
+
+
+def test_processes_of_a_job_meet():
+    code = ('import torch.distributed as dist; dist.init_process_group("gloo"); '
+            'print(dist.get_rank(), dist.get_world_size(), flush=True); dist.barrier(); '
+            'dist.destroy_process_group()')
+    assert [done.stdout for done in forked.run_job(2, '-c', code)] == ['0 2\n', '1 2\n']
+
+
+@pytest.mark.parametrize('end, status, message', [
+    ('', 0, ''), ('sys.exit(3)', 3, ''), ('1 / 0', 1, 'ZeroDivisionError: division by zero')])
+def test_a_fresh_process_has_pytorch_alone(tmp_path, end, status, message):
+    names = ('torch', 'mmengine', 'mmcv', 'mmdet', 'transformers', 'glip_mm', 'pytest')
+    done = fresh.run(f'import os, sys\nprint([n for n in {names} if n in sys.modules], sys.argv)\n'
+                     f'print(os.getcwd(), dict(os.environ))\n{end}', 'x', cwd=tmp_path,
+                     env={'A': 'b'})
+    assert done.stdout.splitlines() == ["['torch'] ['-c', 'x']", f"{tmp_path} {{'A': 'b'}}"]
+    assert done.returncode == status and message in done.stderr

@@ -1,12 +1,8 @@
 """Weights from several addresses, served by a server of this machine."""
 
 import hashlib
-import os
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +10,7 @@ import torch
 from glip_mm.checkpoints import DownloadError, checkpoint_file, read_checkpoint
 from glip_mm.checkpoints.download import FOLDER, Download, download
 from glip_mm_cli import places
-
-ROOT = Path(__file__).parents[2]
+from tests import forked
 
 
 class Server:
@@ -213,9 +208,7 @@ def test_two_processes_download_once(server, cache):
     code = ('import sys, torch\ntorch.hub.get_dir = lambda: sys.argv[1]\n'
             'from glip_mm.checkpoints.download import Download, download\n'
             'print(download([Download(sys.argv[2])]).stat().st_size)')
-    both = [subprocess.Popen([sys.executable, '-c', code, str(cache.parent),
-                              server.address('slow')], stdout=subprocess.PIPE, text=True, cwd=ROOT,
-                             env={**os.environ, 'PYTHONPATH': str(ROOT)}) for _ in range(2)]
+    both = [forked.Program('-c', code, cache.parent, server.address('slow')) for _ in range(2)]
     assert [process.communicate()[0].split()[-1] for process in both] == [
         str(len(server.content))] * 2
     assert server.asked == [('slow', None)]

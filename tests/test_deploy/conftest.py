@@ -22,14 +22,9 @@ def build(tiny_bert):
     def make(swin=False, levels=5, blocks=2, test_cfg=None, **kwargs):
         if swin:
             kwargs.update(backbone=SWIN, in_channels=(16, 32, 64))
-        config = nano_config(tiny_bert, test_cfg=dict(
+        config = nano_config(tiny_bert, levels=levels, blocks=blocks, test_cfg=dict(
             dict(score_thr=0.3, nms_pre=100, max_per_img=30, chunked_size=-1), **(test_cfg or {})),
             **kwargs)
-        config['neck']['num_outs'] = config['bbox_head']['num_levels'] = levels
-        config['bbox_head']['anchor_generator'] = dict(
-            type='AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1,
-            strides=[8, 16, 32, 64, 128][:levels], center_offset=0.5)
-        config['fusion_neck']['num_layers'] = blocks
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope('glip_mm'):
             model = MODELS.build(config).eval()

@@ -32,7 +32,12 @@ RESNET = dict(type='ResNet', depth=18, base_channels=4, out_indices=(1, 2, 3))
 
 def nano_config(language_model: str, backbone: dict | None = None,
                 in_channels: Sequence[int] = (8, 16, 32), channels: int = 32, fuse: bool = True,
-                **extra) -> dict:
+                levels: int = 5, blocks: int = 2, **extra) -> dict:
+    head = dict(type='ATSSGroundingHead', in_channels=channels)
+    if levels != 5:
+        head.update(num_levels=levels, anchor_generator=dict(
+            type='AnchorGenerator', ratios=[1.0], octave_base_scale=8, scales_per_octave=1,
+            strides=[8, 16, 32, 64, 128][:levels], center_offset=0.5))
     return dict(
         type='glip_mm.GLIP',
         data_preprocessor=dict(type='mmdet.DetDataPreprocessor', mean=[103.53, 116.28, 123.675],
@@ -40,11 +45,11 @@ def nano_config(language_model: str, backbone: dict | None = None,
                                pad_size_divisor=32),
         backbone=backbone or RESNET,
         neck=dict(type='FPN', in_channels=list(in_channels), out_channels=channels,
-                  add_extra_convs='on_output', relu_before_extra_convs=True, num_outs=5),
+                  add_extra_convs='on_output', relu_before_extra_convs=True, num_outs=levels),
         language_model=dict(type='BertLanguageModel', name=language_model, pretrained=False),
-        fusion_neck=dict(type='VLFusionNeck', in_channels=channels, num_layers=2, fuse=fuse,
-                         embed_dim=32, num_heads=4),
-        bbox_head=dict(type='ATSSGroundingHead', in_channels=channels),
+        fusion_neck=dict(type='VLFusionNeck', in_channels=channels, num_layers=blocks,
+                         fuse=fuse, embed_dim=32, num_heads=4),
+        bbox_head=head,
         **extra)
 
 

@@ -17,9 +17,9 @@ from .nano import build_nano, data_sample, image
     torch.__version__ < '2.7', reason='Dynamo of torch 2.6: VariableTracker.__init__() got an '
     "unexpected keyword argument 'dynamic_attributes'")
 def test_compiled_step_has_the_same_losses(tiny_bert):
-    model = build_nano(tiny_bert)
-    del model.fusion_neck.layers[1:]  # each is traced anew
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.))
+    model = build_nano(tiny_bert, levels=3, blocks=1)  # each is traced anew
+    # so is the step of each parameter
+    wrapper = OptimWrapper(torch.optim.SGD(model.bbox_head.bbox_pred.parameters(), lr=0.))
 
     def step():
         torch.manual_seed(0)
@@ -41,8 +41,7 @@ def test_compiled_step_has_the_same_losses(tiny_bert):
 @pytest.mark.slow
 @pytest.mark.skipif(torch.__version__ < '2.7', reason='see above')
 def test_a_runner_with_compile_predicts_the_same(tiny_bert):
-    model = build_nano(tiny_bert).eval()
-    del model.fusion_neck.layers[1:]
+    model = build_nano(tiny_bert, levels=3, blocks=1).eval()
     model.test_cfg = dict(score_thr=0.)
     data = dict(inputs=[image(0)], data_samples=[data_sample(('cat', 'dog'))])
     wanted = model.test_step(deepcopy(data))[0].pred_instances.scores

@@ -3,8 +3,6 @@
 import io
 import os
 import struct
-import subprocess
-import sys
 import zlib
 
 import numpy as np
@@ -14,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from glip_mm import image_decoding
 from glip_mm.image_decoding import decode_image, is_cut, open_image, orientation
+from tests import fresh
 
 SIZE = (32, 20)
 COLOURS = np.random.default_rng(0).integers(0, 255, (20, 32, 3), dtype=np.uint8)
@@ -223,6 +222,5 @@ def test_pixels_are_counted_before_decoding(settings, monkeypatch):
 def test_the_limit_of_pixels_is_a_switch(tmp_path):
     code = 'import PIL.Image, glip_mm.image_decoding; print(PIL.Image.MAX_IMAGE_PIXELS)'
     for value, limit in (('1000', '500'), ('x', str(Image.MAX_IMAGE_PIXELS))):
-        found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
-                               env={**os.environ, 'GLIP_MM_MAX_PIXELS': value})
+        found = fresh.run(code, env={**os.environ, 'GLIP_MM_MAX_PIXELS': value})
         assert found.stdout.strip() == limit, found.stderr
