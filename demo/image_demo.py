@@ -107,7 +107,6 @@ def main() -> None:
         results = detect(args)
     if args.print_result:
         for result in results.found:
-            sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
             print(json.dumps(result.to_dict(), ensure_ascii=False))
     if args.out_dir and not (args.no_save_vis and args.no_save_pred):
         print(f'results are in {args.out_dir}', file=sys.stderr)

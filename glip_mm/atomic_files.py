@@ -17,8 +17,15 @@ def replacing(path: str | Path, durable: bool = True) -> Iterator[BinaryIO]:
         path: Target file; its folder is created if missing. After an error it is unchanged.
         durable: Whether to wait until the content is on the disk: otherwise a crash of the machine
             can leave the new name on an empty file.
+
+    Raises:
+        OSError: If it cannot be written, or ``path`` is a folder, pipe, socket or device, which the
+            new file would replace.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise OSError(f"'{path}' is {'a folder' if path.is_dir() else 'a pipe or device'}, and a "
+                      'file is to be written: give another path')
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:

@@ -20,6 +20,8 @@ from PIL import Image
 ENDS = {'JPEG': b'\xff\xd9', 'MPO': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'GIF': b';'}
 #: Pillow's names of the formats that it lets another program draw.
 PROGRAMS = ('EPS', )
+#: Bytes of an image's file: one with holes can have more than the memory holds.
+LARGEST_FILE = 1 << 30
 #: 16-bit images whose brightest value is below this one are nearly black when read.
 DARK = 1 << 13
 # number of pixels that an image may have; Pillow, whose own limit it replaces, warns above half
@@ -40,7 +42,7 @@ def require_regular_file(path: str | PathLike) -> os.stat_result:
 
     Raises:
         FileNotFoundError: If there is nothing.
-        ValueError: If it is a folder, pipe, socket or device, or empty.
+        ValueError: If it is a folder, pipe, socket or device, empty, or too large.
     """
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
@@ -50,6 +52,11 @@ def require_regular_file(path: str | PathLike) -> os.stat_result:
         raise ValueError(f'it is {kind}, not a file')
     if not found.st_size:
         raise ValueError('the file is empty')
+    given = os.environ.get('GLIP_MM_MAX_IMAGE_BYTES', '')
+    largest = int(given) if given.isdecimal() else LARGEST_FILE
+    if found.st_size > largest:
+        raise ValueError(f'the file has {found.st_size:,} bytes, more than {largest:,} '
+                         '(GLIP_MM_MAX_IMAGE_BYTES sets another limit)')
     return found
 
 

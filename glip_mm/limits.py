@@ -1,11 +1,13 @@
 """Limits of what is read from data: a small file must not fill the memory or take hours.
 
-Each has an environment variable, which its messages name and docs/data_preparation.md lists. That
-of the pixels of an image is in :mod:`glip_mm.image_decoding`, which stands alone.
+Each has an environment variable, which its messages name and docs/data_preparation.md lists. Those
+of images are in :mod:`glip_mm.image_decoding`, which stands alone.
 """
 
 import os
 from typing import NamedTuple
+
+from .image_decoding import LARGEST_FILE
 
 
 class Limit(NamedTuple):
@@ -40,8 +42,8 @@ JSON_BYTES = Limit('GLIP_MM_MAX_JSON_BYTES', 1 << 31)
 JSON_ELEMENT = Limit('GLIP_MM_MAX_JSON_ELEMENT', 1 << 26)
 #: Bytes of a line of a text file: a gzip file of a megabyte can hold one of a gigabyte.
 LINE_BYTES = Limit('GLIP_MM_MAX_LINE_BYTES', 1 << 26)
-#: Bytes of an image at an address.
-IMAGE_BYTES = Limit('GLIP_MM_MAX_IMAGE_BYTES', 1 << 28)
+#: Bytes of an image at an address, or in a file.
+IMAGE_BYTES = Limit('GLIP_MM_MAX_IMAGE_BYTES', LARGEST_FILE)
 #: Characters of a caption: tokenizing a whole file of text takes minutes.
 CAPTION = Limit('GLIP_MM_MAX_CAPTION', 1 << 16)
 #: Bytes of a file in a tar shard.

@@ -1,6 +1,7 @@
 """How tools end that are interrupted, or that the system does not let write."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -22,9 +23,13 @@ def end_clearly() -> None:
     """End this program with one line, not a traceback, where the cause lies outside of it.
 
     Ctrl-C ends it with status 130; a full disk, a file system that is read-only, and errors that
-    say all (``OSError`` with a message of its own) with status 1.
+    say all (``OSError`` with a message of its own) with status 1. Names that are not UTF-8 are
+    printed with escapes.
     """
     sys.excepthook = _end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -154,6 +154,9 @@ class ScreenMixin(_Runner):
             warnings.filterwarnings('ignore', message='Seems like `optimizer.step')
 
     def _quieten(self, logger: MMLogger) -> None:
+        for handler in logger.handlers:
+            if isinstance(handler, logging.FileHandler):  # names of files may be no UTF-8
+                handler.stream.reconfigure(encoding='utf-8', errors='backslashreplace')
         if not self.cfg.get('verbose', False):
             for handler in logger.handlers:
                 if type(handler) is logging.StreamHandler:  # not a file handler

@@ -34,6 +34,10 @@ def test_one_line(code, status, line):
     assert end(code) == (status, line + '\n')
 
 
+def test_a_name_that_is_not_utf_8_is_printed():
+    assert end('print("gone\\udce9.jpg"); print("\\udce9", file=sys.stderr)') == (0, '\\udce9\n')
+
+
 def test_of_a_job_one_process_says_that_it_was_interrupted():
     code = 'import os\nos.environ["GLIP_MM_SPEAKER"] = str(os.getpid())\nraise KeyboardInterrupt'
     assert end(code) == (130, 'some.py: interrupted\n')

@@ -5,7 +5,7 @@ import os
 import pyarrow as pa
 import pytest
 
-from glip_mm.atomic_files import remove_temporary
+from glip_mm.atomic_files import remove_temporary, write_atomically
 from glip_mm.datasets.converters import TSVBundle
 from glip_mm.datasets.converters.command import convert
 from glip_mm.datasets.converters.records import Records
@@ -61,6 +61,14 @@ def test_in_the_folders_of_a_job_but_not_in_those_of_another(tmp_path):
     assert sorted(p.parent.name for p in tmp_path.rglob('.*.tmp')) == ['pictures', 'test']
     begin_job(tmp_path / 'test')
     assert not list(tmp_path.rglob('.*.tmp'))
+
+
+@pytest.mark.parametrize('make, words', [(os.mkdir, 'is a folder'), (os.mkfifo, 'is a pipe')])
+def test_what_is_no_file_is_not_replaced(make, words, tmp_path):
+    make(tmp_path / 'out.jsonl')
+    with pytest.raises(OSError, match=words):
+        write_atomically(tmp_path / 'out.jsonl', b'1')
+    assert os.listdir(tmp_path) == ['out.jsonl'] and not (tmp_path / 'out.jsonl').is_file()
 
 
 def test_of_images_that_are_written(bundle, tmp_path):  # noqa: F811

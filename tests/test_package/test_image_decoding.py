@@ -189,6 +189,13 @@ def test_what_is_no_image(content, said):
         decode_image(content)
 
 
+def test_a_file_of_more_bytes_than_the_memory_holds(tmp_path):
+    with open(tmp_path / 'holes.jpg', 'wb') as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ValueError, match='1,099,511,627,776 bytes, more than 1,073,741,824'):
+        open_image(tmp_path / 'holes.jpg')
+
+
 def test_a_program_is_not_run(monkeypatch, tmp_path):
     # Pillow hands PostScript to Ghostscript
     monkeypatch.setattr('PIL.EpsImagePlugin.Ghostscript', lambda *words, **options: 1 / 0)

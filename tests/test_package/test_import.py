@@ -9,7 +9,6 @@ import pytest
 from mmengine.registry import Registry
 
 from glip_mm import registry
-
 from tests import forked, fresh
 
 ROOT = Path(__file__).parents[2]
