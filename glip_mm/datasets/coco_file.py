@@ -18,6 +18,7 @@ from glip_mm.text.names import listed
 from .boxes import LARGEST, MALFORMED, NOT_POSITIVE, OUTSIDE, four_numbers
 from .data_error import DataError
 from .json_container import iterate_container
+from .odvg_rules import is_text, mended
 from .report import Report
 
 FORMAT = ('it must be a COCO-format file, {"images": [{"id", "file_name", "width", "height"}], '
@@ -241,6 +242,9 @@ def _category(row: Any, where: str, report: Report) -> dict:
     if number is not None:
         report.change('number as the name of a category', where)
         name = f'{number:g}'
+    if isinstance(name, str) and not is_text(name):
+        report.change('lone surrogate in the name of a category, read as \ufffd', where)
+        name = mended(name)
     if not isinstance(row, dict) or not isinstance(plain_id(row.get('id')), int) or not (
             isinstance(name, str) and name.strip()):
         raise DataError(f"'{report.source}': {where} is {row!r:.200}, but needs a whole number "

@@ -123,10 +123,10 @@ def is_text(value: object) -> TypeGuard[str]:
         return False
 
 
-def _mended(text: str | list[str]) -> str | list[str]:
+def mended(text: str | list[str]) -> str | list[str]:
     """Replace lone surrogates, which no tokenizer accepts; spans stay what they are."""
     if isinstance(text, list):
-        return [str(_mended(piece)) for piece in text]
+        return [str(mended(piece)) for piece in text]
     return text if is_text(text) else ''.join(
         '\ufffd' if '\ud800' <= character <= '\udfff' else character for character in text)
 
@@ -265,7 +265,7 @@ def _span_problems(where: str, region: dict, caption: str) -> Iterator[Problem]:
                       f'phrase is {_shown.repr(phrase)}, not text')
         return
     pieces = [caption[begin:end] for begin, end in spans]
-    phrase = _mended(phrase)
+    phrase = mended(phrase)
     if phrase != ' '.join(pieces) and _squeeze(phrase) not in (
             _squeeze(pieces), _squeeze([caption[b:e] for b, e in sorted(spans)])):
         yield Problem(f'{where}.phrase', 'phrase differs',
@@ -318,7 +318,7 @@ def _clean_region(check: RowCheck, where: str, region: object, caption: str, wid
     check.problems += spans
     if unnamed is not None:
         return None, None
-    region = {**region, 'phrase': _mended(region['phrase'])}
+    region = {**region, 'phrase': mended(region['phrase'])}
     if not good:
         return None, {key: region[key] for key in ('phrase', 'tokens_positive')}
     check.usable_boxes += len(good)
@@ -344,7 +344,7 @@ def _clean_grounding(check: RowCheck, content: object, width: int, height: int) 
                     f"regions is {_shown.repr(content.get('regions'))}, not a list")
         return None
     if not is_text(caption):
-        caption = str(_mended(caption))
+        caption = str(mended(caption))
         check.problems.append(Problem('grounding.caption', 'lone surrogate',
                                       f'caption is {_shown.repr(content["caption"])}'))
     regions, without = [], []
@@ -368,7 +368,7 @@ def _clean_grounding(check: RowCheck, content: object, width: int, height: int) 
                   [Problem(where, 'wrong type', f'{_shown.repr(entry)} is not an object')])
         check.problems += faults
         if all(f.cause in HARMLESS for f in faults):
-            without.append({**entry, 'phrase': _mended(entry['phrase'])})
+            without.append({**entry, 'phrase': mended(entry['phrase'])})
     return {**content, 'caption': caption, 'regions': regions,
             **({'without_box': without} if without or 'without_box' in content else {})}
 

@@ -45,6 +45,12 @@ def test_good_files_with_gaps_and_extra_keys(tmp_path):
     assert read_coco(str(tmp_path / 'b.json')) == content
 
 
+def test_a_name_with_half_a_character_can_be_written(tmp_path):
+    content, report = read_with_report(write(tmp_path, categories=(0, dict(name='c\ud800t'))))
+    assert [c['name'] for c in content['categories']] == ['c\ufffdt', 'dog']
+    assert any('lone surrogate' in cause for cause in report.changed)
+
+
 @pytest.mark.parametrize('changes, message', [
     (dict(images=(None, [])), "no 'images': it must be a COCO-format file"),
     (dict(images=(None, [dict(id=1)])), "no 'images' that can be used: .*\n.*without a file name"),
