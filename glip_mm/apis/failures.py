@@ -45,13 +45,13 @@ class Failures:
                 text = f"image '{name}': {' '.join(text.split()) or type(error).__name__}"
             self.failed.append(FailedImage(index, name, text))
 
-    def report(self, total: int, nothing: bool) -> None:
-        """Log the failures; raise a ValueError if there is no result at all."""
+    def report(self, total: int) -> None:
+        """Log the failures; raise a ValueError if nothing came of any image."""
         if not self.failed:
             return
-        if nothing:
-            raise ValueError(f'none of the {total} images could be used; the first: '
-                             f'{self.failed[0].message}')
+        if len(self.failed) == total:
+            raise ValueError(f'none of the {total} images could be used, drawn or written; the '
+                             f'first: {self.failed[0].message}')
         lines = '\n'.join(f'  {entry.message}' for entry in self.failed)
         MMLogger.get_current_instance().warning(
             f'{len(self.failed)} of {total} images could not be used, drawn or written:\n{lines}')

@@ -24,6 +24,7 @@ from glip_mm.visualization import draw_grounding, save_image
 from glip_mm_cli.outputs import check_folder_apart
 
 from .detection import Detection, Found
+from .devices import check_device
 from .failures import Failures
 from .images import ImagePipeline
 from .inputs import Input, check_channel_order, expand_inputs
@@ -260,6 +261,8 @@ class GLIPInferencer:
         pictures: list[np.ndarray | None] = []
         names = OutputNames()
         want_picture = return_vis or show or bool(out_dir) and not no_save_vis
+        if out_dir and not (no_save_vis and no_save_pred):  # before the work, if it can't be made
+            Path(out_dir).mkdir(parents=True, exist_ok=True)
         for index, pixels, result in found:
             predictions.append(result)
             pictures.append(None)
@@ -278,7 +281,7 @@ class GLIPInferencer:
                         save_image(Path(out_dir, 'vis', name), picture)
                     if show:
                         show_picture(picture, name, wait_time)
-        failures.report(len(predictions), nothing=all(result is None for result in predictions))
+        failures.report(len(predictions))
         return Results(predictions, pictures if return_vis else (), failures.failed)
 
     def stream(self, inputs: Input | Sequence[Input] | Iterator[Input], texts: Any = None,
@@ -319,7 +322,7 @@ class GLIPInferencer:
             for _, _, result in found:
                 total += 1
                 yield result
-            failures.report(total, nothing=total == len(failures.failed))
+            failures.report(total)
         return results()
 
     def _start(self, inputs: Any, texts: Any = None, *, spans: Any = None,
@@ -387,19 +390,3 @@ class GLIPInferencer:
             for each in found:
                 yield each
                 bar.advance(task)
-
-
-def check_device(device: str | torch.device | None) -> None:
-    """Check that PyTorch can use a device.
-
-    Raises:
-        ValueError: If it can not, or there is no such device.
-    """
-    if device is None:
-        return
-    try:
-        torch.empty(1, device=device)
-    except (AssertionError, NotImplementedError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip('.')
-        raise ValueError(f"device='{device}' can not be used ({reason}); leave it out to take the "
-                         'accelerator if there is one, else the CPU') from error

@@ -60,8 +60,9 @@ class VideoReader:
     """
 
     def __init__(self, source: str | Path, every: int = 1, ahead: int = 8) -> None:
-        if every < 1 or ahead < 1:
-            raise ValueError(f'every={every} and ahead={ahead} must be at least 1')
+        for name, value in (('every', every), ('ahead', ahead)):
+            if value < 1:
+                raise ValueError(f'{name}={value} must be at least 1')
         self.source, self.every, self.ahead, self.broken = str(source), every, ahead, 0
         fault = f'cannot be opened as a video by OpenCV {cv2.__version__}: '
         if self.source.isdecimal():

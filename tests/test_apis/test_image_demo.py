@@ -85,6 +85,9 @@ def test_settings_of_the_config(config, checkpoint, pictures, tmp_path, monkeypa
      "device='cuda:77' can not be used"),
     (['IMAGE', 'glip_none', '--texts', 'box', '-c', '--show'], 'show needs a display'),
     (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--tile', '3'], 'tile=3'),
+    (['FOLDER', 'CONFIG', '--texts', 'box', '-c', '--out-dir', 'IMAGE'], '0.png'),
+    (['FOLDER', 'CONFIG', '--texts', 'box', '-c', '--out-dir', 'TAKEN'],
+     'none of the 3 images could be used, drawn or written; the first: '),
     (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--pred-score-thr', 'box'], "'box' is no thresh"),
     (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--negatives', 'box'], 'looked for, too'),
     (['IMAGE', 'glip_none', '--texts-file', 'none.txt'], "'none.txt' is missing"),
@@ -96,8 +99,9 @@ def test_settings_of_the_config(config, checkpoint, pictures, tmp_path, monkeypa
 def test_bad_input_is_one_line(args, words, config_file, pictures, tmp_path, monkeypatch):
     monkeypatch.setattr('matplotlib.pyplot.get_backend', lambda: 'agg')
     (tmp_path / 'clip.mp4').write_bytes(b'video')
-    places = {'CONFIG': config_file, 'IMAGE': f'{pictures}/0.png',
-              'clip.mp4': str(tmp_path / 'clip.mp4')}
+    (tmp_path / 'preds').touch()  # a file where the folder would be
+    places = {'CONFIG': config_file, 'IMAGE': f'{pictures}/0.png', 'FOLDER': pictures,
+              'TAKEN': str(tmp_path), 'clip.mp4': str(tmp_path / 'clip.mp4')}
     args = ['--device', 'cpu', '--out-dir', '', *(places.get(arg, arg) for arg in args)]
     monkeypatch.setattr(sys, 'argv', ['image_demo.py', *args])
     with pytest.raises(SystemExit) as info:

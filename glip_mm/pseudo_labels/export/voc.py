@@ -60,7 +60,7 @@ def write_voc(collection: Collection, folder: Path) -> tuple[int, int]:
     unfit = [name for name, line in lines.items()
              if line.count(':') > 3 or line.startswith('#') or len(line.splitlines()) > 1]
     warn_of(map(repr, unfit), "are left out of 'labelmap.txt', where ':', '#' and line breaks have "
-            'a meaning: CVAT and datumaro will not know them')
+            'a meaning: datumaro, and CVAT with it, imports no set with boxes of them')
     # a colour and parts, which boxes do not have, would stand between the colons
     (folder / 'labelmap.txt').write_text('# label:color_rgb:parts:actions\n' + ''.join(
         f'{line}\n' for name, line in lines.items() if name not in unfit), encoding='utf-8')
