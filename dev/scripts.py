@@ -14,7 +14,7 @@ Word = str | Path | int | float
 
 
 def execute(words: Sequence[str]) -> None:
-    """Run a script, or the code after ``-c``, as the main program of this process.
+    """Run a script, or what follows ``-c`` or ``-m``, as the main program of this process.
 
     The Python scripts that it runs in turn are forked from it.
 
@@ -28,6 +28,9 @@ def execute(words: Sequence[str]) -> None:
             sys.argv[:2] = ['-c']
             main = sys.modules['__main__'] = types.ModuleType('__main__')
             exec(words[1], main.__dict__)
+        elif words[0] == '-m':
+            sys.argv = list(words[1:])
+            runpy.run_module(words[1], run_name='__main__', alter_sys=True)
         else:
             sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
             runpy.run_path(words[0], run_name='__main__')
@@ -51,5 +54,10 @@ def _run_forked(command: Sequence[Word], **options: Any) -> subprocess.Completed
         return _run_outside(command, **options)
     process = multiprocessing.get_context('fork').Process(target=execute, args=(words[1:],))
     process.start()
-    process.join()
+    try:
+        process.join()
+    except BaseException:  # as subprocess does
+        process.kill()
+        process.join()
+        raise
     return subprocess.CompletedProcess(command, process.exitcode or 0)

@@ -41,7 +41,7 @@ def context() -> BaseContext:
 
 
 class Program:
-    """A running script, or the code after ``-c``.
+    """A running script, or what follows ``-c`` or ``-m``.
 
     Args:
         words: Script and its arguments.
@@ -83,6 +83,18 @@ def run(*words: Word, **options: Any) -> subprocess.CompletedProcess:
     program = Program(*words, **options)
     out, err = program.communicate()
     return subprocess.CompletedProcess(words, program.wait(), out, err)
+
+
+def run_command(command: Sequence[Word], *, cwd: str | Path | None = None,
+                env: Mapping[str, str] | None = None, capture_output: bool = False,
+                text: bool = True) -> subprocess.CompletedProcess:
+    """Stand for ``subprocess.run`` of a Python program."""
+    assert command[0] == sys.executable and text
+    done = run(*command[1:], cwd=cwd, env=env)
+    if not capture_output:
+        print(done.stdout, end='', flush=True)
+        print(done.stderr, end='', file=sys.stderr, flush=True)
+    return done
 
 
 def run_job(count: int, *words: Word, cwd: str | Path | None = None,

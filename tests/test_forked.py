@@ -1,6 +1,7 @@
 """A forked program is to its caller what a subprocess is."""
 
 import signal
+import sys
 
 import pytest
 
@@ -37,6 +38,8 @@ def test_programs_of_a_program(tmp_path):
     code = (f'import subprocess, sys; done = subprocess.run([sys.executable, '
             f'{str(tmp_path / "inner.py")!r}, "x"]); print(done.returncode)')
     assert forked.run('-c', code).stdout == "['x']\n4\n"
+    done = forked.run_command([sys.executable, '-m', 'json.tool', '--help'], capture_output=True)
+    assert done.returncode == 0 and done.stdout.startswith('usage: '), done.stderr
     # anything else is a real subprocess
     code = 'import subprocess, sys; subprocess.run([sys.executable, "-c", "print(7)"])'
     assert forked.run('-c', code).stdout == '7\n'

@@ -3,7 +3,7 @@
 import json
 import os
 import runpy
-import subprocess
+import signal
 import sys
 import time
 from pathlib import Path
@@ -66,18 +66,16 @@ def test_from_json_to_report(tmp_path, pets, tiny):
 
 
 def test_an_interrupted_run_goes_on(tmp_path, pets, tiny):
-    """With processes of its own from the first import on, as a user has them."""
     words = command(tmp_path, tiny, pets, '--shots', '1', '--epochs', '3', '--no-report')
-    options = dict(text=True, cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(ROOT)))
-    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    running = forked.Program(*words[1:], cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(ROOT)))
     first = tmp_path / 'run/seed3/train/epoch_1.pth'
     while running.poll() is None and not first.is_file():
         time.sleep(0.05)
-    running.terminate()
-    said, _ = running.communicate()
+    running.send_signal(signal.SIGTERM)
+    said = ''.join(running.communicate())
     assert 'interrupted: the same command goes on' in said
-    assert running.returncode == 130 and not (tmp_path / 'run/seed3/trained').exists()
-    done = subprocess.run(words, capture_output=True, **options)
+    assert running.wait() == 130 and not (tmp_path / 'run/seed3/trained').exists()
+    done = call(words, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     log = max((tmp_path / 'run/seed3/train').glob('*/*.log')).read_text()  # of the second training
     # the validation comes first if it was cut off

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -24,7 +26,8 @@ def test_runs_get_the_options_of_training(tool):
     assert tool['run_options'](given) == ['--shots', '3', '--seeds', '3', '30', '--lr=0.1']
 
 
-def test_sets_in_a_row(tool, tmp_path, pets, tiny, monkeypatch, capfd):
+def test_sets_in_a_row(tool, tmp_path, pets, tiny, monkeypatch, capsys):
+    monkeypatch.setattr('subprocess.run', forked.run_command)
     command = ['odinw.py', '--data', str(pets), str(tmp_path / 'absent'), '--config', tiny[0],
                '--checkpoint', tiny[1], '--shots', '0', '--workers', '0', '--work-dir',
                str(tmp_path / 'run'), '--model-name', 'tiny']
@@ -39,11 +42,11 @@ def test_sets_in_a_row(tool, tmp_path, pets, tiny, monkeypatch, capfd):
         'pets', 0, [3], 'tiny')
     assert row['num_trainable_params'] == 0 and len(row['predictions']) == 1
     assert (folder / 'results.png').read_bytes()[:4] == b'\x89PNG'
-    capfd.readouterr()
+    capsys.readouterr()
     # what is finished is not tested again
     monkeypatch.setattr(sys, 'argv', command[:3] + command[4:])
     tool['main']()
-    said = capfd.readouterr().out
+    said = capsys.readouterr().out
     assert 'finetune.py' not in said and '| pets | 1 |' in said
 
 
