@@ -45,8 +45,10 @@ def read_values(text: Any, source: str) -> dict[str, Any]:
         ValueError: If it holds more than literals.
     """
     try:
-        return {statement.targets[0].id: _value(statement.value)
-                for statement in ast.parse(text).body}
+        lines = ast.parse(text).body
+        if strange := [line for line in lines if not isinstance(line, ast.Assign)]:
+            raise ValueError(f'line {strange[0].lineno} is no KEY = VALUE')
+        return {line.targets[0].id: _value(line.value) for line in lines}
     except (AttributeError, MemoryError, RecursionError, SyntaxError, TypeError,
             ValueError) as error:  # of text that is no source, too
         reason = str(error)[:120] or 'nested too deeply'

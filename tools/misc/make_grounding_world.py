@@ -50,6 +50,9 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     args.options = {name: value for name in (*OPTIONS, *FOLDERS)
                     if (value := getattr(args, name)) is not None}
+    for name, value in args.options.items():
+        if name in OPTIONS and value < (name == 'side'):
+            parser.error(f"--{name.replace('_', '-')} {value} is too small")
     known = [name for name, (_, defaults) in OPTIONS.items() if args.kind in defaults]
     known += FOLDERS if args.kind == 'pictograms' else []
     strange = set(args.options) - set(known)
