@@ -288,8 +288,13 @@ def _read_meta(path: Path) -> dict[str, Any]:
         meta = read_json(path)
         if not isinstance(meta, dict) or not isinstance(meta.get('fingerprint', {}), dict):
             raise ValueError(f'it holds {str(meta)[:60]}')
+        if type(meta.get('num_images', 0)) is not int:
+            raise ValueError(f"num_images is {meta['num_images']!a:.60}")
+        if not all(isinstance(facts, dict) and type(facts.get('num_images')) is int
+                   for facts in meta.get('datasets', ())):
+            raise ValueError(f"datasets is {meta['datasets']!a:.60}")
         return meta
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"'{path}' is damaged ({error}): delete the folder '{path.parent}' and "
                          'run the test again') from error
 

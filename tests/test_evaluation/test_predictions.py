@@ -190,7 +190,8 @@ def test_a_part_that_does_not_fit_together_is_named(tmp_path, damage):
 
 
 @pytest.mark.parametrize('content', [b'', b'{', b'[]', b'null', b'{"fingerprint": 3}', b'\xff',
-                                     b'[' * 100_000])
+                                     b'[' * 100_000, b'{"num_images": "\\u200b"}',
+                                     b'{"datasets": 3}', b'{"datasets": [{"num_images": "3"}]}'])
 def test_a_broken_meta_is_named(tmp_path, content):
     (tmp_path / 'meta.json').write_bytes(content)
     with pytest.raises(ValueError, match='meta.json.* is damaged'):
