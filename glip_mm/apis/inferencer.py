@@ -30,6 +30,7 @@ from .images import ImagePipeline
 from .inputs import Input, check_channel_order, expand_inputs
 from .masks import Segmenter
 from .negatives import with_negatives
+from .options import check_options
 from .outputs import OutputNames
 from .prompts import make_prompt, make_prompts, thresholds_of, warn_of_names
 from .result import GroundingResult
@@ -252,6 +253,7 @@ class GLIPInferencer:
         """
         if show:
             require_display()
+        check_options(options, self._start, 'GLIPInferencer()')
         failures, found = self._start(
             inputs, texts, spans=spans if spans is not None else tokens_positive,
             custom_entities=custom_entities, per_image=per_image, batch_size=batch_size,
@@ -315,6 +317,7 @@ class GLIPInferencer:
         Raises:
             FileNotFoundError, ImageError, ValueError: See :meth:`__call__`.
         """
+        check_options(options, self._start, 'GLIPInferencer.stream()')
         failures, found = self._start(inputs, texts, **options)
 
         def results() -> Iterator[GroundingResult | None]:

@@ -88,6 +88,12 @@ def test_batch_equals_single(inferencer, pictures, batch_size):
         assert_same(a, b)
 
 
+def test_an_option_that_is_misspelt(inferencer, pictures):
+    for call in (inferencer, inferencer.stream):
+        with pytest.raises(TypeError, match="no option 'custom_entity'; did you mean 'custom_enti"):
+            call(pictures, ['cat'], custom_entity=True)
+
+
 def test_another_prompt_for_each_image(inferencer, pictures):
     prompts = [NAMES, Prompt.from_caption(CAPTION, SPANS), ['star']]
     single = [one(inferencer, f'{pictures}/{i}.png', p) for i, p in enumerate(prompts)]
