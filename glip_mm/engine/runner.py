@@ -12,6 +12,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import torch
 from mmengine._strategy import BaseStrategy
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
@@ -246,6 +247,13 @@ class ScreenRunner(ScreenMixin, Runner):
         logger = super().build_logger(*args, **kwargs)
         self._quieten(logger)
         return logger
+
+    def _maybe_compile(self, target: str) -> None:
+        if target == 'train_step' and self.cfg.get('compile'):
+            # Dynamo stumbles over optimizers such as AdamW, and gains nothing in their steps
+            wrapper = self.optim_wrapper
+            wrapper.update_params = torch.compiler.disable(wrapper.update_params)
+        super()._maybe_compile(target)
 
 
 @RUNNERS.register_module()

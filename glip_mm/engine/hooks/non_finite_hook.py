@@ -58,6 +58,8 @@ class NonFiniteHook(Hook):
             return
         if self._guard is None or self._guard.wrapper is not wrapper:
             self._guard = _StepGuard(wrapper, _core(runner.model))
+            if runner.cfg.get('compile'):  # see ScreenRunner
+                wrapper.update_params = torch.compiler.disable(wrapper.update_params)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:
