@@ -397,7 +397,8 @@ def test_no_picture_is_drawn_where_images_come_from(inferencer, pictures, tmp_pa
     for inputs in (source, tmp_path / 'vis', [first, source]):
         with pytest.raises(ValueError, match="images are read from '.*vis', where pictures would"):
             inferencer(inputs, ['red circle'], out_dir=tmp_path)
-    assert len(inferencer(iter([source]), ['red circle'], out_dir=tmp_path).errors) == 1
+    with pytest.raises(ValueError, match='(?s)none of the 1 images could be.*where pictures would'):
+        inferencer(iter([source]), ['red circle'], out_dir=tmp_path)
     with pytest.raises(ValueError, match='give another output'):
         inferencer(source, ['red circle']).save(tmp_path)
     assert Path(source).read_bytes() == before and len(os.listdir(tmp_path / 'vis')) == 1
