@@ -18,6 +18,7 @@ from tqdm import tqdm
 from glip_mm.image_decoding import decode_image, open_image, require_regular_file
 from glip_mm.text.safe_json import load_json
 
+from .data_paths import below
 from .label_map import checked_label_map
 from .odvg_rules import REMEDIES, Problem, RowCheck, check_row
 
@@ -47,9 +48,10 @@ class Validation:
         file: Path of the file.
         faults: First faults, in the order of their lines.
         causes: Cause -> number of all faults.
-        counts: ``rows``, ``usable_rows``, ``boxes``, ``usable_boxes``, ``ignored_boxes``,
-            ``phrases``, ``empty_rows`` (usable rows without a usable box), ``unchecked_rows``
-            (detection rows whose labels were not checked, for want of a label map).
+        counts: ``rows`` (a blank line is none), ``usable_rows``, ``boxes``, ``usable_boxes``,
+            ``ignored_boxes``, ``phrases``, ``empty_rows`` (usable rows without a usable box),
+            ``unchecked_rows`` (detection rows whose labels were not checked, for want of a label
+            map).
         stopped: Whether the validation ended at the first fault.
     """
 
@@ -99,7 +101,10 @@ class _ImageCheck:
         self.last: tuple[str, tuple | None] | None = None
 
     def _look(self, name: str) -> tuple | None:
-        path = os.path.join(self.root, name)
+        try:
+            path = below(self.root, name)
+        except ValueError as error:
+            return 'bad file name', str(error)
         if not os.path.isfile(path):  # not a pipe either, which would be waited for
             return 'missing image', f"'{path}' is not there"
         if not self.decode:
@@ -167,6 +172,10 @@ def _check_part(begin: int, path: str, end: int, label_map: Mapping[int, str] | 
     for line in _lines(path, begin, end):
         number += 1
         key = 0
+        if not line.strip():  # no row, as for all readers
+            keys.append(key)
+            continue
+        counts['rows'] += 1
         try:
             row = load_json(line)
             check = check_row(row, label_map)
@@ -190,7 +199,6 @@ def _check_part(begin: int, path: str, end: int, label_map: Mapping[int, str] | 
             counts['ignored_boxes'] += check.ignored_boxes
             counts['phrases'] += check.phrases
             counts['empty_rows'] += not check.usable_boxes
-    counts['rows'] = number
     return _Part(number, end - begin, faults, causes, counts, keys.tobytes())
 
 
@@ -246,13 +254,15 @@ def validate_odvg(file: str | Path, label_map: Mapping[int, str] | str | Path | 
                    decode=check_images, most=1 if strict else max_errors)
     begins = range(0, size, _CHUNK)
     keys: list[bytes] = []
+    start = 0  # lines of the parts before
     workers = min(workers, len(begins)) or 1
     pool = ProcessPoolExecutor(workers) if workers > 1 else nullcontext()
     bar = tqdm(total=size, desc=f'checking {Path(path).name}', unit='B', unit_scale=True,
                disable=not progress, mininterval=0.5)
     with bar, pool as processes:
         for part in (processes.map if processes else map)(task, begins):
-            _merge(result, part, max_errors)
+            _merge(result, part, start, max_errors)
+            start += part.lines
             keys.append(part.keys)
             bar.update(part.size)
             if strict and result.causes:
@@ -265,8 +275,7 @@ def validate_odvg(file: str | Path, label_map: Mapping[int, str] | str | Path | 
     return result
 
 
-def _merge(result: Validation, part: _Part, most: int) -> None:
-    start = result.counts['rows']
+def _merge(result: Validation, part: _Part, start: int, most: int) -> None:
     result.faults += [Fault(result.file, start + line, *problem)
                       for line, problem in part.faults[:most - len(result.faults)]]
     result.causes.update(part.causes)

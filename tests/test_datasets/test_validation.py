@@ -199,22 +199,22 @@ def test_file(tmp_path):
     path = write(tmp_path / 'a.jsonl', rows)
     found = validate_odvg(path, NAMES, progress=False)
     assert [(fault.line, fault.field, fault.cause) for fault in found.faults] == [
-        (2, 'line', 'not JSON'), (3, 'line', 'not JSON'),
+        (2, 'line', 'not JSON'),
         (5, 'detection.instances[0].label', 'unknown label'), (5, 'filename', 'duplicate row'),
         (6, 'filename', 'duplicate row'), (8, 'filename', 'duplicate row')]
     assert found.faults[-1].message.endswith('as line 1')
     assert not found.ok
-    assert found.counts == dict(rows=8, usable_rows=6, boxes=8, usable_boxes=7, ignored_boxes=2,
+    assert found.counts == dict(rows=7, usable_rows=6, boxes=8, usable_boxes=7, ignored_boxes=2,
                                 phrases=3, empty_rows=1)
-    text = str(found.faults[2])
+    text = str(found.faults[1])
     assert text.startswith(f'{path}:5: detection.instances[0].label: label 2 is not')
     assert REMEDIES['unknown label'] in text
-    assert '6 of 8 rows usable' in found.summary()
+    assert '6 of 7 rows usable' in found.summary()
     unchecked = validate_odvg(path, progress=False)
     assert 'the labels of 3 detection rows were not checked' in unchecked.summary()
     assert 'not checked' not in found.summary()
     again = validate_odvg(path, NAMES, max_errors=2, allow_duplicates=True, progress=False)
-    assert len(again.faults) == 2 and again.causes == {'not JSON': 2, 'unknown label': 1}
+    assert len(again.faults) == 2 and again.causes == {'not JSON': 1, 'unknown label': 1}
 
 
 @pytest.mark.parametrize('chunk, workers', [(1, 1), (37, 1), (400, 1), (1 << 20, 1), (900, 2)])
@@ -222,12 +222,13 @@ def test_lines_are_counted_right_however_the_file_is_cut(tmp_path, monkeypatch, 
     monkeypatch.setattr(validation, '_CHUNK', chunk)
     rows = [dict(detection(instance()), filename=f'{i}.jpg') for i in range(30)]
     rows[7] = rows[29] = detection(instance(label=9))
+    rows[3] = rows[20] = ''
     path = write(tmp_path / 'a.jsonl', rows)
     path.write_text(path.read_text().rstrip('\n'))  # no line end at the end
     found = validate_odvg(path, NAMES, workers=workers, progress=False)
     assert [(fault.line, fault.cause) for fault in found.faults] == [
         (8, 'unknown label'), (30, 'unknown label'), (30, 'duplicate row')]
-    assert found.counts['rows'] == 30
+    assert found.counts['rows'] == 28
     strict = validate_odvg(path, NAMES, strict=True, workers=workers, progress=False)
     assert strict.stopped and [fault.line for fault in strict.faults][0] == 8
 
@@ -247,6 +248,16 @@ def test_images(tmp_path):
     assert decoded.counts['usable_rows'] == 1
     with pytest.raises(ValueError, match='image_root'):
         validate_odvg(path, check_images=True)
+
+
+@pytest.mark.parametrize('name', ['{}/a.jsonl', '../a.jsonl', 'sub/../../a.jsonl'])
+def test_images_outside_their_folder(tmp_path, name):
+    (tmp_path / 'images/sub').mkdir(parents=True)
+    Image.new('RGB', (50, 40)).save(tmp_path / 'images/good.jpg')
+    path = write(tmp_path / 'a.jsonl', [
+        dict(detection(), filename=one) for one in (name.format(tmp_path), 'sub/../good.jpg')])
+    fault, = validate_odvg(path, NAMES, tmp_path / 'images', progress=False).faults
+    assert fault.cause == 'bad file name' and 'leads out of' in fault.message
 
 
 def test_odd_files(tmp_path, monkeypatch):

@@ -124,3 +124,15 @@ def test_tool(pets, tmp_path, monkeypatch, capsys, change, status, said):
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(ROOT / 'tools/misc/check_data.py'), run_name='__main__')
     assert end.value.code == status and said in capsys.readouterr().out
+
+
+def test_tool_takes_the_option_that_it_advises(tmp_path, monkeypatch, capsys):
+    import runpy
+    row = dict(filename='a.jpg', height=9, width=9, detection=dict(instances=[]))
+    (tmp_path / 'a.jsonl').write_text(f'{json.dumps(row)}\n\n{json.dumps(row)}\n')
+    for options, status in (([], 1), (['--allow-duplicates'], 0)):
+        monkeypatch.setattr(sys, 'argv', ['check_data.py', str(tmp_path / 'a.jsonl'), *options])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(ROOT / 'tools/misc/check_data.py'), run_name='__main__')
+        assert end.value.code == status
+        assert ('--allow-duplicates' in capsys.readouterr().out) == bool(status)

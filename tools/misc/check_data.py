@@ -31,6 +31,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--label-map', help='label map of ODVG detection data')
     parser.add_argument('--image-root', help='folder of the images of ODVG lines: each must be '
                         'there')
+    parser.add_argument('--allow-duplicates', action='store_true', help='rows of ODVG lines may '
+                        'repeat')
     return parser
 
 
@@ -53,7 +55,8 @@ def is_odvg(path: Path) -> bool:
 
 def check_odvg(path: Path, args: argparse.Namespace) -> Findings:
     """Find the faults of an ODVG file."""
-    found = validate_odvg(str(path), args.label_map, args.image_root)
+    found = validate_odvg(str(path), args.label_map, args.image_root,
+                          allow_duplicates=args.allow_duplicates)
     return Findings([str(fault) for fault in found.faults], notes=[found.summary()])
 
 

@@ -1,5 +1,6 @@
 """Images beside exported labels."""
 
+import posixpath
 import shutil
 from pathlib import Path, PurePosixPath
 
@@ -80,9 +81,13 @@ class ImageFolder:
 
 def _name_below(image: ExportImage) -> PurePosixPath:
     """Return the name of an image, which must not lead out of their folder."""
-    name = PurePosixPath(image.name)
-    if name.is_absolute() or '..' in name.parts or not name.name:
-        raise ValueError(f"{image.row.where}: '{name}' leads out of the folder of the images; "
-                         'label files lie where their images do: give --images, and names '
-                         'below it')
+    name, short = PurePosixPath(image.name), posixpath.normpath(image.name)
+    fault = ('is an absolute path' if name.is_absolute() else
+             'leads out of the folder of the images' if short in ('.', '..')
+             or short.startswith('../') else
+             f"goes a folder up, so that it is no plain path as '{short}' is" if '..' in name.parts
+             else '')
+    if fault:
+        raise ValueError(f"{image.row.where}: '{name}' {fault}; label files lie where their "
+                         'images do: give --images, and plain names below it')
     return name

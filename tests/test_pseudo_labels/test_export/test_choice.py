@@ -125,6 +125,9 @@ def test_errors_say_where(labels, images, tmp_path):
     assert "00000.jsonl:3: 'a/1.png' would share a label file with 'a/1.jpg'" in message(ValueError)
     write_labels(labels, [*ROWS[:2], {**ROWS[0], 'filename': '../1.png'}, ROWS[3]])
     assert 'leads out of the folder' in message(ValueError)
+    write_labels(labels, [*ROWS[:2], {**ROWS[0], 'filename': 'a/../1.png'}, ROWS[3]])
+    said = message(ValueError)
+    assert "goes a folder up" in said and "'1.png'" in said and 'leads out' not in said
     write_labels(labels, [*ROWS[:2], {**ROWS[0], 'filename': 'a/1\n.png'}, ROWS[3]])
     assert 'is more than one line' in message(ValueError, to='yolo')
     write_labels(labels, [{**ROWS[0], 'width': 0}] * 2)
