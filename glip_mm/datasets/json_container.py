@@ -137,10 +137,12 @@ def iterate_container(path: str | Path, sections: Collection[str], progress: boo
         Key of the array and one of its elements, in the order of the file.
 
     Raises:
-        DataError: If the file is no JSON object, or a wanted section is missing or no array.
+        DataError: If the file is no JSON object, or a wanted section is missing, no array, or
+            there twice.
     """
     source = _Window(Path(path), progress, window)
     missing = dict.fromkeys(s for s in sections if s not in optional)
+    seen = set[str]()
     try:
         if source.peek() != '{':
             raise source.broken("a JSON object with " + ', '.join(map(repr, sections)))
@@ -151,6 +153,10 @@ def iterate_container(path: str | Path, sections: Collection[str], progress: boo
                 raise source.broken('a key in quotes')
             key = str(source.value())
             source.at = f"'{key}'"
+            if key in seen and key in sections:
+                raise DataError(f"'{path}' has two '{key}' at its top, of which other programs "
+                                'read the last alone: join them or take one away')
+            seen.add(key)
             source.take(':')
             if source.peek() == '[':
                 missing.pop(key, None)

@@ -3,7 +3,7 @@
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,11 +12,12 @@ from PIL import ImageOps
 from terminaltables import AsciiTable
 from tqdm import tqdm
 
-from glip_mm.datasets.boxes import xyxy
+from glip_mm.datasets.boxes import fit_box, xyxy
 from glip_mm.datasets.data_error import DataError
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.formats import OpenFolder, SplitFiles, open_folder, records_of
 from glip_mm.datasets.formats.image_annotations import is_image, walk
+from glip_mm.datasets.report import Report
 from glip_mm.evaluation.preflight.findings import Findings
 from glip_mm.image_decoding import open_image, orientation, stored_size
 from glip_mm.visualization.files import save_image
@@ -63,7 +64,7 @@ def check_folder(path: str | Path, format: str | None = None, sheet: str | Path 
         return findings
     opened = OpenFolder(opened.path, opened.format, opened.reason, of_classes)
     for split in opened.splits:
-        opened.content(split)
+        _fit(opened.content(split), opened.report(split))
     findings.notes += [_table(opened), _classes(opened)]
     for split in opened.splits:
         report = opened.report(split)
@@ -82,6 +83,15 @@ def check_folder(path: str | Path, format: str | None = None, sheet: str | Path 
             save_image(sheet, make_sheet(pictures))
             findings.notes.append(f"contact sheet: '{sheet}'")
     return findings
+
+
+def _fit(content: Mapping[str, Sequence[dict]], report: Report) -> None:
+    """Count the boxes that training clips or leaves out, as the converters do."""
+    images = {row['id']: row for row in content['images']}
+    for one in content['annotations']:
+        image = images[one['image_id']]
+        fit_box(*xyxy(one['bbox']), image['width'], image['height'], report,
+                f"annotation {one['id']} of '{image['file_name']}'")
 
 
 def _is_there(folder: Path, name: str) -> bool:

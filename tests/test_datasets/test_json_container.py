@@ -30,6 +30,7 @@ def test_same_as_json(tmp_path_factory, images, boxes, info, window, indent, asc
     ('[1, 2]', 'a JSON object'),
     ('{"images": {}}', "'images' is a dict and not a list"),
     ('{"pictures": []}', "no 'images'"),
+    ('{"images": [1], "a": 1, "a": 2, "images": [2]}', "has two 'images' at its top"),
     ('', 'a JSON object'),
     ('{"images": [1],}', 'a key in quotes'),
     ('{"images": [1]', 'end of the file'),

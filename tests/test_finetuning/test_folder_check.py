@@ -45,6 +45,28 @@ def test_faults_are_named_and_counted(pets):
     assert "train_3.jpg' is 50 x 50, annotated as 96 x 64" in errors
 
 
+def test_boxes_that_training_corrects_are_reported(pets):
+    path = pets / 'train/_annotations.coco.json'
+    rows = json.loads(path.read_text())
+    rows['annotations'][0]['bbox'][2] = 500
+    rows['annotations'][1]['bbox'][3] = .5
+    path.write_text(json.dumps(rows))
+    name = {row['id']: row['file_name'] for row in rows['images']}[
+        rows['annotations'][0]['image_id']]
+    warnings = '\n'.join(check_folder(pets, progress=False).warnings)
+    assert 'changed: 1 x box clipped to the image (first: annotation ' in warnings
+    assert f" of '{name}')" in warnings and 'left out: 1 x box one pixel thin or less' in warnings
+
+
+def test_a_name_is_not_that_of_another_image(pets):
+    path = pets / 'train/_annotations.coco.json'
+    rows = json.loads(path.read_text())
+    rows['images'][1]['file_name'] = f"sub\\{rows['images'][0]['file_name']}"
+    path.write_text(json.dumps(rows))
+    error, = check_folder(pets, progress=False).errors
+    assert '1 of 12 images are missing' in error and "train/sub/train_0.jpg'" in error
+
+
 def test_copies_of_one_picture_in_two_splits(pets):
     for split, name in (('train', 'a_jpg.rf.0123abcd.jpg'), ('valid', 'a_jpg.rf.4567cdef.jpg')):
         path = pets / split / '_annotations.coco.json'

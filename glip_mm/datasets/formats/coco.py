@@ -203,15 +203,12 @@ def find_images(names: Sequence[str], folder: Path, ann_file: Path, split: str
     """
     places = list(_places(folder, ann_file, split))
     ways: list[Callable[[str], str]] = [_same, _last, _swapped, _last_swapped]
-    best: tuple[int, int, Path, Callable[[str], str]] | None = None
-    for rank, (way, place) in enumerate((w, p) for w in ways for p in places):
-        hits = sum(_is_below(place, way(name)) for name in names if way(name))
-        if hits and (best is None or hits > best[0]):
-            best = hits, rank, place, way
-        if hits == len(names):
-            break
-    if best is not None:
-        return best[2], best[3]
+    for way in ways:
+        hits = [sum(_is_below(place, way(name)) for name in names if way(name))
+                for place in places]
+        # a name that is not found must not become that of another image: one way is for all
+        if any(hits):
+            return places[hits.index(max(hits))], way
     wanted = {PurePosixPath(name).name: name for name in names}
     for path in _all_images(folder):
         name = wanted.get(path.name)
