@@ -156,7 +156,8 @@ class ScreenMixin(_Runner):
 
     def _quieten(self, logger: MMLogger) -> None:
         for handler in logger.handlers:
-            if isinstance(handler, logging.FileHandler):  # names of files may be no UTF-8
+            if isinstance(handler, logging.FileHandler) and handler.stream:
+                # names of files may be no UTF-8
                 handler.stream.reconfigure(encoding='utf-8', errors='backslashreplace')
         if not self.cfg.get('verbose', False):
             for handler in logger.handlers:

@@ -90,7 +90,8 @@ def _fit(content: Mapping[str, Sequence[dict]], report: Report) -> None:
     images = {row['id']: row for row in content['images']}
     for one in content['annotations']:
         image = images[one['image_id']]
-        fit_box(*xyxy(one['bbox']), image['width'], image['height'], report,
+        x1, y1, x2, y2 = xyxy(one['bbox'])
+        fit_box(x1, y1, x2, y2, image['width'], image['height'], report,
                 f"annotation {one['id']} of '{image['file_name']}'")
 
 
