@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from glip_mm.text.names import listed
+from glip_mm.text.names import is_blank, listed
 
 from .boxes import LARGEST, MALFORMED, NOT_POSITIVE, OUTSIDE, four_numbers
 from .data_error import DataError
@@ -246,7 +246,7 @@ def _category(row: Any, where: str, report: Report) -> dict:
         report.change('lone surrogate in the name of a category, read as \ufffd', where)
         name = mended(name)
     if not isinstance(row, dict) or not isinstance(plain_id(row.get('id')), int) or not (
-            isinstance(name, str) and name.strip()):
+            isinstance(name, str) and not is_blank(name)):
         raise DataError(f"'{report.source}': {where} is {row!r:.200}, but needs a whole number "
                         "'id' and a text 'name'")
     _set_id(row, 'id', where, report)

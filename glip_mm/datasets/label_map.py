@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from glip_mm.atomic_files import write_atomically
+from glip_mm.text.names import is_blank
 
 from .data_error import DataError, read_json
 from .odvg_rules import is_count, is_text
@@ -55,7 +56,7 @@ def checked_label_map(path: str | Path) -> dict[int, str]:
         raise DataError(f"'{path}' names no class: write {{\"0\": \"name\", ...}}")
     first: dict[str, int] = {}
     for label, name in names.items():
-        if not name.strip():
+        if is_blank(name):
             raise DataError(f"'{path}': label {label} has the name {name!r}: give it one in words")
         if name in first:
             raise DataError(f"'{path}': labels {first[name]} and {label} are both called "

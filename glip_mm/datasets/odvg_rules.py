@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeGuard
 
 from glip_mm.limits import CAPTION
+from glip_mm.text.names import is_blank
 
 MIXED_UP = 'category of another label'
 #: Cause -> remedy. Causes are short, so that they can be counted.
@@ -18,6 +19,7 @@ REMEDIES = {
     'wrong type': 'write the type that is asked for',
     'missing field': 'add it',
     'no content': "give either 'detection' or 'grounding'",
+    'blank name': 'name what the box shows, in words',
     'bad file name': 'write the path of the image below the image root',
     'bad size': 'write the width and height of the image in whole pixels',
     'malformed box': 'write [x1, y1, x2, y2] in finite pixels',
@@ -190,6 +192,9 @@ def _instance_problems(where: str, one: object, width: int, height: int,
     elif not is_text(one.get('category', '')):
         yield Problem(f'{where}.category', 'wrong type',
                       f"category is {_shown.repr(one['category'])}, not text")
+    elif 'category' in one and is_blank(one['category']):
+        yield Problem(f'{where}.category', 'blank name',
+                      f"category is {ascii(one['category'])}, of which nothing is to be seen")
     if 'ignore' in one and one['ignore'] not in (0, 1):
         yield Problem(f'{where}.ignore', 'wrong type',
                       f"ignore is {_shown.repr(one['ignore'])}, not 0 or 1")
@@ -331,7 +336,7 @@ def _clean_region(check: RowCheck, where: str, region: object, caption: str, wid
 
 def _clean_grounding(check: RowCheck, content: object, width: int, height: int) -> dict | None:
     caption = content.get('caption') if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(caption, str) or not caption.strip():
+    if not isinstance(content, dict) or not isinstance(caption, str) or is_blank(caption):
         check.fatal('grounding.caption', 'missing field' if caption is None else 'wrong type',
                     f'caption is {_shown.repr(caption)}, not text')
         return None

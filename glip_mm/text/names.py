@@ -1,5 +1,6 @@
 """Class names: the published cleaning, and lists of names as users write them."""
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from os import PathLike
 
@@ -9,6 +10,20 @@ _PARENTHESES = re.compile(r'\(.*\)')
 _CUSTOM_SEPARATOR = re.compile(r'\.(?:\s+|$)|[\r\n]+')
 #: A name that holds one of these looks like several.
 SEPARATORS = ('. ', ',', ';', '\n', '|')
+#: Categories of Unicode that show nothing by themselves: control, format, combining.
+_UNSEEN = frozenset({'Cc', 'Cf', 'Mn', 'Me'})
+#: Letters and symbols that are drawn as blanks: Hangul fillers, Braille without dots.
+_FILLERS = frozenset('\u115f\u1160\u2800\u3164\uffa0')
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nothing of a text is to be seen, as of a zero-width space.
+
+    Example:
+        >>> [is_blank(text) for text in ('', ' \\t', '\\u200b', 'a\\u200b')]
+        [True, True, True, False]
+    """
+    return all(c.isspace() or c in _FILLERS or unicodedata.category(c) in _UNSEEN for c in text)
 
 
 def clean_name(name: str) -> str:
@@ -40,7 +55,7 @@ def split_custom_entities(text: str) -> list[str]:
         ValueError: If no name is left.
     """
     names = [name.strip() for name in _CUSTOM_SEPARATOR.split(text)]
-    names = [name for name in names if name]
+    names = [name for name in names if not is_blank(name)]
     if not names:
         raise ValueError(f"the text {text!r} holds no name; write names separated by '. ', for "
                          "example 'cat. remote control'")
@@ -61,7 +76,7 @@ def read_names(path: str | PathLike) -> list[str]:
     if '\0' in text:
         raise ValueError(f"'{path}', line {text[:text.index(chr(0))].count(chr(10)) + 1}: it holds "
                          'zero bytes, so it is no UTF-8; save the file as UTF-8')
-    names = [line.strip() for line in text.splitlines() if line.strip()]
+    names = [line.strip() for line in text.splitlines() if not is_blank(line)]
     if not names:
         raise ValueError(f"'{path}' names nothing; write one name a line")
     return names

@@ -6,7 +6,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 from .caption_prompt import CaptionPrompt, overrides_by_position
-from .names import check_names, clean_name, split_custom_entities
+from .names import check_names, clean_name, is_blank, split_custom_entities
 from .spans import Span, check_caption, check_spans, flatten_spans, is_pair, word_spans
 
 
@@ -93,7 +93,7 @@ class Prompt:
             caption += override.get('suffix', '')
             entities.append(Entity(name, ((begin, end), ) if begin < end else ()))
             pieces.append((start, len(caption)))
-        if not any(caption[b:e].strip() for entity in entities for b, e in entity.spans):
+        if all(is_blank(caption[b:e]) for entity in entities for b, e in entity.spans):
             raise ValueError(f'none of the class names {names!r} holds a word; give names of '
                              'what to detect')
         return cls(caption, tuple(entities), tuple(pieces), separator)

@@ -3,6 +3,8 @@ import re
 from numbers import Integral
 from typing import Any
 
+from .names import is_blank
+
 Span = tuple[int, int]
 
 #: Characters removed from found phrases and from the ends of words (GLIP ``remove_punctuation``).
@@ -67,5 +69,5 @@ def check_caption(caption: str) -> None:
     """Raise ``TypeError`` or ``ValueError`` unless the caption is a non-blank string."""
     if not isinstance(caption, str):
         raise TypeError(f'a caption must be a string, got {caption!r}')
-    if not caption.strip():
+    if is_blank(caption):
         raise ValueError(f'the caption {caption!r} is empty; give a text that names something')

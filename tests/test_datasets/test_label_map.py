@@ -43,7 +43,8 @@ def test_what_is_none_is_refused_in_one_sentence(content, words, tmp_path):
 
 @pytest.mark.parametrize('content, words', [
     ('{"0": "cat", "1": "cat"}', "labels 0 and 1 are both called 'cat'"),
-    ('{"0": " "}', "label 0 has the name ' '"), ('[" "]', "label 0 has the name ' '")])
+    ('{"0": " "}', "label 0 has the name ' '"), ('[" "]', "label 0 has the name ' '"),
+    ('["\u200b\u2060"]', 'label 0 has the name')])
 def test_names_that_cannot_be_told_apart(content, words, tmp_path):
     path = tmp_path / 'map.json'
     path.write_text(content)

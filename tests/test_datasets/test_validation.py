@@ -76,6 +76,7 @@ BAD = [
     (detection(instance(label=2)), 'detection.instances[0].label', 'unknown label'),
     (detection(instance(label='1')), 'detection.instances[0].label', 'wrong type'),
     (detection(without(instance(), 'label')), 'detection.instances[0].label', 'missing field'),
+    (detection(instance(category='\u200b')), 'detection.instances[0].category', 'wrong category'),
     (detection(instance(category='cat')), 'detection.instances[0].category',
      'category of another label'),
     (detection(instance(category='Dog')), 'detection.instances[0].category', 'wrong category'),

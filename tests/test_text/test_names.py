@@ -1,9 +1,12 @@
 import argparse
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from glip_mm.datasets.coco_file import read_coco
+from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.text import Prompt, clean_name
 from glip_mm.text.name_checks import find_name_problems
 from glip_mm.text.names import listed, read_names, split_custom_entities
@@ -116,3 +119,21 @@ def test_names_that_are_read_otherwise():
     assert len(problems.messages()) == 4
     caption = Prompt.from_caption('a cat, a dog', [[0, 5]])
     assert find_name_problems(caption, [], tokenize, 1).messages() == []
+
+
+@pytest.mark.parametrize('blank', ['', ' ', '\u200b', '\x07', '\ufeff\u200d', '\u3164', '\u0301'])
+def test_names_of_which_nothing_is_to_be_seen(blank, tmp_path):
+    for show in (lambda: Prompt.from_names([blank]), lambda: Prompt.from_caption(blank, [[0, 1]]),
+                 lambda: split_custom_entities(blank)):
+        with pytest.raises(ValueError):
+            show()
+    (tmp_path / 'names.txt').write_text(f'cat\n{blank}\nd\u200bog\n', encoding='utf-8')
+    assert read_names(tmp_path / 'names.txt') == ['cat', 'd\u200bog']
+    coco = dict(images=[dict(id=1, file_name='a.jpg', width=9, height=9)], annotations=[],
+                categories=[dict(id=1, name=blank)])
+    (tmp_path / 'c.json').write_text(json.dumps(coco))
+    with pytest.raises(ValueError, match="a text 'name'"):
+        read_coco(tmp_path / 'c.json')
+    row = dict(filename='a.jpg', width=9, height=9, detection=dict(instances=[
+        dict(bbox=[0, 0, 5, 5], label=0, category=blank)]))
+    assert [p.cause for p in check_row(row).problems] == ['blank name']

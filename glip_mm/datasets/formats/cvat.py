@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element
 
 from glip_mm.datasets.coco_file import plain_number
 from glip_mm.datasets.report import Report
+from glip_mm.text.names import is_blank
 
 from .base import Format, Sniffed, SplitFiles, split_name
 from .image_annotations import (
@@ -124,7 +125,7 @@ class _Folder:
             names.update(dict.fromkeys((shape.get('label') or '').strip()
                                        for kind in ('track', *SHAPES) for shape in root.iter(kind)
                                        if shape.get('frame') is None))
-        return [name for name in names if name]
+        return [name for name in names if not is_blank(name)]
 
     @cached_property
     def parts(self) -> list[tuple[str, str, str]]:

@@ -20,6 +20,7 @@ from glip_mm.datasets.coco_file import plain_number
 from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import is_image
+from glip_mm.text.names import is_blank
 
 from .base import Format, Sniffed, SplitFiles, split_name
 from .image_annotations import (
@@ -216,7 +217,7 @@ class _Folder:
     def classes(self) -> list[str]:
         return sorted({str(label) for tasks in self.tasks.values() for task in tasks
                        if isinstance(task, _Task) for region in task.regions or ()
-                       for label in region.labels if str(label).strip()})
+                       for label in region.labels if not is_blank(str(label))})
 
     def items(self, split: str, report: Report) -> Iterator[Annotated]:
         for task in self.tasks[split]:

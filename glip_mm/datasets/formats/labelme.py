@@ -18,6 +18,7 @@ from glip_mm.datasets.boxes import MALFORMED
 from glip_mm.datasets.coco_file import plain_flag, plain_number
 from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.report import Report
+from glip_mm.text.names import is_blank
 
 from .base import Format, Sniffed, SplitFiles
 from .image_annotations import (
@@ -153,7 +154,7 @@ class _Folder:
     @cached_property
     def classes(self) -> list[str]:
         return sorted({box.name for content, _ in self.files.values() if content
-                       for box in content.boxes if box.name and box.name.strip()})
+                       for box in content.boxes if box.name and not is_blank(box.name)})
 
     def items(self, names: Sequence[str], report: Report) -> list[Annotated]:
         for name in names:

@@ -21,6 +21,7 @@ from glip_mm.datasets.coco_file import plain_flag, plain_number
 from glip_mm.datasets.data_error import LEGACY, DataError, read_text
 from glip_mm.datasets.report import Report
 from glip_mm.image_suffixes import is_image
+from glip_mm.text.names import is_blank
 
 from .base import Format, Sniffed, SplitFiles, split_name
 from .image_annotations import (
@@ -170,7 +171,7 @@ class _Folder:
     @cached_property
     def classes(self) -> list[str]:
         return sorted({drawn.name for content, _ in self.files.values() if content
-                       for drawn in content.objects} - {''})
+                       for drawn in content.objects if not is_blank(drawn.name)})
 
     @cached_property
     def from_zero(self) -> str:

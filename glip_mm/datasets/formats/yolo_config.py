@@ -9,6 +9,7 @@ import yaml
 
 from glip_mm.datasets.data_error import LEGACY, DataError, read_text
 from glip_mm.datasets.report import Report
+from glip_mm.text.names import is_blank
 from glip_mm.text.safe_yaml import load_yaml
 
 from .image_annotations import head, names_in
@@ -86,11 +87,12 @@ def class_names(names: Any, count: Any, path: Path, report: Report) -> dict[int,
         index = key if isinstance(key, int) else whole(key)
         if index is None or not isinstance(name, str):
             raise fault(path, f"entry {key!r:.50} of 'names' is no index with a text")
-        if not name.strip():
+        name = '' if is_blank(name) else name.strip()
+        if not name:
             report.change(NAMELESS, f'{path} class {index}')
-        elif name.strip() in found.values():
-            report.change(SAME_NAME, f'{path} class {index} ({name.strip()!r})')
-        found[index] = name.strip() or f'class {index}'
+        elif name in found.values():
+            report.change(SAME_NAME, f'{path} class {index} ({name!r})')
+        found[index] = name or f'class {index}'
     if whole(count) not in (None, len(found)):
         report.change(OTHER_COUNT, f'{path}: nc {count}, {len(found)} names')
     return dict(sorted(found.items()))

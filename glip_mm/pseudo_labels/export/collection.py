@@ -18,6 +18,7 @@ from glip_mm.pseudo_labels.label_rows import (
     phrase_text,
     region_boxes,
 )
+from glip_mm.text.names import is_blank
 
 from .classes import ClassList, category_name
 
@@ -184,8 +185,9 @@ class Collection:
                 counts[f'below --min-score {self.min_score:g}'] += 1
                 continue
             name = self.category_of(phrase)
-            if not name:
-                counts['of another phrase than --classes'] += 1
+            if name is None or is_blank(name):
+                counts['of another phrase than --classes' if name is None else
+                       'of a blank name'] += 1
                 continue
             x1, y1, x2, y2 = box
             fitted = fit_box(x1, y1, x2, y2, record['width'], record['height'], clipping,
