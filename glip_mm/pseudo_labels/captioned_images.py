@@ -21,7 +21,7 @@ from glip_mm.atomic_files import replacing, write_atomically
 from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.storage.file_identity import identify, place
-from glip_mm.datasets.storage.tar_members import BrokenTar, tar_members
+from glip_mm.datasets.storage.tar_members import BrokenTar, link_of, tar_members
 from glip_mm.file_lock import exclusive
 from glip_mm.image_suffixes import IMAGE_SUFFIXES, is_image
 from glip_mm.text.safe_json import load_json
@@ -247,18 +247,21 @@ def _tar_samples(path: Path, captions: bool) -> Iterator[Sample]:
     """
     key, count = '', 0
     parts: dict[str, bytes] = {}
+    links: dict[str, str] = {}
     broken = None
     try:
-        for member, content in tar_members(path, read=True):
+        for member, content in tar_members(path, read=True, links=True):
             name, _, suffix = member.name.rpartition('.')
             if name != key and parts:
-                yield _tar_sample(key, parts, captions)
-                count, parts = count + 1, {}
+                yield _tar_sample(key, parts, captions, links)
+                count, parts, links = count + 1, {}, {}
             key, parts[suffix.lower()] = name, content
+            if link := link_of(member):
+                links[suffix.lower()] = link
     except BrokenTar as error:
         broken = error
     if parts:
-        last = _tar_sample(key, parts, captions)
+        last = _tar_sample(key, parts, captions, links)
         # of the last one of a broken shard a part may be missing
         if broken is None or (last.caption or not captions) and last.image is not None:
             yield last
@@ -267,7 +270,8 @@ def _tar_samples(path: Path, captions: bool) -> Iterator[Sample]:
         yield Sample(path.name, None, None, {}, BROKEN_SHARD, f'{broken}, after {count} samples')
 
 
-def _tar_sample(key: str, parts: dict[str, bytes], captions: bool) -> Sample:
+def _tar_sample(key: str, parts: dict[str, bytes], captions: bool, links: dict[str, str]
+                ) -> Sample:
     suffix = next((s[1:] for s in IMAGE_SUFFIXES if s[1:] in parts), None)
     try:
         fields = dict(load_json(parts.get('json', b'{}')))
@@ -279,6 +283,9 @@ def _tar_sample(key: str, parts: dict[str, bytes], captions: bool) -> Sample:
         below('.', sample.name)
     except ValueError as error:  # the result is a tar file with the same names
         return sample._replace(fault='bad file name', detail=str(error))
+    if links:
+        return sample._replace(image=None, fault='link instead of a file',
+                               detail=next(iter(links.values())))
     if not captions:
         return sample
     try:

@@ -16,6 +16,7 @@ from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.label_map import read_label_map
 from glip_mm.datasets.odvg_rules import check_row
 from glip_mm.datasets.storage import MappedTable, Source
+from glip_mm.datasets.storage.tar_members import first_link
 
 #: Names of the classes, in the folder of a run that looked for class names.
 LABEL_MAP = 'label_map.json'
@@ -92,8 +93,9 @@ class LabelRows:
             self._index = TemporaryDirectory()
             self.table = self.source.open_table(self._index.name)
         if not len(self.table):
-            raise ValueError(f"'{pattern}' holds no row: nothing was labelled; look at "
-                             'rejects.jsonl for the causes')
+            why = first_link(self.files) if self.is_tar else ''
+            raise ValueError(f"'{pattern}' holds no row: " + (
+                why or 'nothing was labelled; look at rejects.jsonl for the causes'))
 
     @property
     def files(self) -> Sequence[Path]:

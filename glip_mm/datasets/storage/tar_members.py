@@ -7,7 +7,9 @@ after giving out the file that is cut, and takes others for the end of the archi
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from mmengine.logging import MMLogger
@@ -24,14 +26,19 @@ class BrokenTar(DataError):
     """A tar file that cannot be read to its end; the message says where and why."""
 
 
-def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+def tar_members(path: Path, read: bool = False, links: bool = False
+                ) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     """Iterate over the complete files in a tar file.
+
+    Of files of one name the first counts, as what is read in order cannot know the last. There is
+    a warning of others, and of links.
 
     Args:
         path: Path of the tar file.
         read: Whether to read the files; compressed archives can only be read so. Otherwise the
             content is empty, as is that of a file beyond :data:`glip_mm.limits.TAR_MEMBER`, or
             with holes that make it larger than the archive (``EXPANSION``).
+        links: Whether to yield links, too, which have no content.
 
     Raises:
         OSError: If the system cannot read it.
@@ -40,6 +47,8 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
     size = path.stat().st_size
     if not size:
         raise BrokenTar('the file is empty')
+    seen = set[str]()
+    again, linked = list[str](), list[str]()
     with open(path, 'rb') as raw:
         try:
             tar = tarfile.open(fileobj=raw, mode='r:*' if read else 'r:')
@@ -48,8 +57,18 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
         with tar:
             try:
                 for member in tar:
-                    if not member.isreg() or Path(member.name).name.startswith('._'):
+                    link = link_of(member)
+                    if not (member.isreg() or link) or Path(member.name).name.startswith('._'):
                         continue  # macOS keeps what it knows of a.jpg in ._a.jpg
+                    if member.name in seen:
+                        again.append(f"'{member.name}'")
+                        continue
+                    seen.add(member.name)
+                    if link:
+                        linked.append(link)
+                        if links:
+                            yield member, b''
+                        continue
                     stored = not (read and member.issparse())
                     if stored and tar.fileobj is raw and member.offset_data + member.size > size:
                         raise BrokenTar(f"cut off within '{member.name}'")
@@ -57,6 +76,8 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
                     if read and not _is_too_large(path, member, size):
                         content = tar.extractfile(member).read()  # type: ignore[union-attr]
                     yield member, content
+                _warn(path, 'links are left out', linked)
+                _warn(path, 'files of a name that came before are left out', again)
                 _check_end(tar)
             except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
                 raise BrokenTar(f'{error} at byte {tar.offset}') from None
@@ -64,6 +85,33 @@ def tar_members(path: Path, read: bool = False) -> Iterator[tuple[tarfile.TarInf
                 if error.errno is not None:
                     raise
                 raise BrokenTar(f'{error} at byte {tar.offset}') from None  # of a decompressor
+
+
+def link_of(member: tarfile.TarInfo) -> str:
+    """Describe a link, which has no content of its own; empty for anything else."""
+    if not (member.issym() or member.islnk()):
+        return ''
+    return (f"'{member.name}' is a {'symbolic' if member.issym() else 'hard'} link to "
+            f"'{member.linkname}': pack the file itself (tar --dereference --hard-dereference)")
+
+
+def first_link(paths: Iterable[Path]) -> str:
+    """Describe the first link in tar files; empty if there is none."""
+    with suppress(BrokenTar, OSError):
+        return next((f"in '{path}', {link}" for path in paths
+                     for member, _ in tar_members(path, links=True) if (link := link_of(member))),
+                    '')
+    return ''
+
+
+@cache
+def _say_once(text: str) -> None:
+    MMLogger.get_current_instance().warning('%s', text)
+
+
+def _warn(path: Path, what: str, found: Sequence[str]) -> None:
+    if found:
+        _say_once(f"'{path}': {len(found)} {what}; the first: {found[0]}")
 
 
 def _is_too_large(path: Path, member: tarfile.TarInfo, size: int) -> bool:

@@ -1,10 +1,15 @@
 import gzip
 import io
+import json
 import tarfile
 
 import pytest
+from PIL import Image
 
+from glip_mm.datasets.formats.shards import samples
 from glip_mm.datasets.storage.tar_members import BrokenTar, tar_members
+from glip_mm.pseudo_labels.captioned_images import find_shards
+from glip_mm.pseudo_labels.label_rows import LabelRows
 
 CONTENTS = {f'{i}.txt': bytes([65 + i]) * 700 for i in range(3)}  # each: header, two blocks
 
@@ -80,3 +85,31 @@ def test_compressed(shard):
 def test_what_the_system_refuses_is_no_fault_of_the_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         list(tar_members(tmp_path / 'none.tar'))
+
+
+@pytest.mark.parametrize('kind, word', [(tarfile.SYMTYPE, 'symbolic'), (tarfile.LNKTYPE, 'hard')])
+def test_links_and_names_that_come_again_are_said(tmp_path, logged, kind, word):
+    picture = io.BytesIO()
+    Image.new('RGB', (8, 8)).save(picture, format='JPEG')
+    row = dict(filename='b.jpg', height=8, width=8, detection=dict(instances=[]))
+    files = [('a.jpg', picture.getvalue()), ('a.txt', b'a cat'), ('b.jpg', None),
+             ('b.json', json.dumps(row).encode()), ('a.txt', b'a dog')]
+    with tarfile.open(tmp_path / 's.tar', 'w') as tar:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            if content is None:
+                member.type, member.linkname = kind, 'a.jpg'
+            else:
+                member.size = len(content)
+            tar.addfile(member, io.BytesIO(content or b''))
+    shard, = find_shards(tmp_path / 's.tar', tmp_path / 'run')
+    assert [(s.name, s.caption, s.fault) for s in shard] == [
+        ('a.jpg', 'a cat', ''), ('b.jpg', None, 'link instead of a file')]
+    link, again = logged
+    assert f"1 links are left out; the first: 'b.jpg' is a {word} link to 'a.jpg'" in link
+    assert "1 files of a name that came before are left out; the first: 'a.txt'" in again
+    assert [name for name, _, _ in samples(tmp_path / 's.tar')] == ['a.jpg']
+    with pytest.raises(ValueError, match=f"holds no row: in '.*', 'b.jpg' is a {word} link"):
+        LabelRows(tmp_path / 's.tar')
+    with pytest.raises(ValueError, match=f'{word} link'):  # also with the index of before
+        LabelRows(tmp_path / 's.tar')
