@@ -81,6 +81,10 @@ def writing_into(folder: str | Path, launcher: str = 'none') -> Iterator[None]:
         _claim(descriptor, folder)
         remove_all_temporary(path.parent, path.name)
         yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:  # a full disk: no file is named
+            error.filename = str(folder)
+        raise
     finally:
         if _held.pop(path, None) is not None:  # a forked child has none
             os.close(descriptor)  # which releases the lock

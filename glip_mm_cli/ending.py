@@ -15,7 +15,7 @@ INTERRUPTED = 130
 #: interrupted.
 SPEAKER = 'GLIP_MM_SPEAKER'
 #: Errors of the system that no program causes.
-_OF_THE_SYSTEM = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO,
+_OF_THE_SYSTEM = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO, errno.EFBIG,
                   getattr(errno, 'EDQUOT', errno.ENOSPC))
 
 

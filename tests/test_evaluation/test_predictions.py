@@ -241,3 +241,19 @@ def test_what_a_killed_process_began_is_deleted(tmp_path):
     PredictionWriter(tmp_path, {})
     assert sorted(os.listdir(tmp_path)) == ['.mine.tmp', '.part-1-000003.npz.99999978.tmp',
                                             'meta.json']
+
+
+@pytest.mark.parametrize('error', [OSError(24, 'Too many open files'), MemoryError(),
+                                   OSError(5, 'Input/output error')])
+def test_an_error_of_the_system_is_no_damage(tmp_path, monkeypatch, error):
+    """Nobody is told to delete a file that may be sound."""
+    writer = PredictionWriter(tmp_path, {})
+    writer.add(prediction(0))
+    writer.close()
+
+    def load(*args, **options):
+        raise error
+    monkeypatch.setattr(np, 'load', load)
+    with pytest.raises(type(error)) as caught:
+        PredictionStore(tmp_path)
+    assert caught.value is error

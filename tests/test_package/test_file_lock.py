@@ -1,5 +1,6 @@
 """The lock that indexes, labels and experiments share."""
 
+import errno
 import json
 import os
 import socket
@@ -113,3 +114,12 @@ def test_every_tool_that_goes_on_in_a_folder(words, tmp_path):
     assert f"'out' is in use by process {os.getpid()} " in said[0]
     assert 'Traceback' not in done.stderr
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['.lock', 'predictions']
+
+
+def test_a_full_disk_without_a_name_is_that_of_the_folder(tmp_path):
+    with pytest.raises(OSError, match='No space') as caught, writing_into(tmp_path / 'a'):
+        raise OSError(errno.ENOSPC, 'No space left on device')  # as of a log file
+    assert caught.value.filename == str(tmp_path / 'a')
+    with pytest.raises(OSError, match='No space') as caught, writing_into(tmp_path / 'a'):
+        raise OSError(errno.ENOSPC, 'No space left on device', 'b')
+    assert caught.value.filename == 'b'

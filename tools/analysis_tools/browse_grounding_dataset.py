@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from glip_mm_cli.ending import no_room
 from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
 from glip_mm_cli.outputs import check_folder_apart
 
@@ -105,6 +106,8 @@ def browse(args: argparse.Namespace, dataset: object) -> Counter:
                                sample.draw(title=title, max_side=args.max_side))
             # an error in one sample must not hide the others
             except Exception as error:
+                if no_room(error):
+                    raise
                 count['failed'] += 1
                 message = f'{type(error).__name__}: {error}'
                 tqdm.write(f'sample {index}: {message}', file=sys.stderr)
