@@ -74,7 +74,10 @@ def _detect(inferencer: 'GLIPInferencer', folder: Any, split: str, temporary: Pa
     """Detect the classes of a split in its images."""
     content, images = folder.content(split), folder.image_folder(split, temporary)
     rows, classes = content['images'], folder.classes(split)
-    paths = [below(images, row['file_name']) for row in rows]
+    try:
+        paths = [below(images, row['file_name']) for row in rows]
+    except ValueError as error:
+        raise ValueError(f"'{folder.splits[split].source}': {error}") from None
     results = inferencer(paths, list(classes), batch_size=batch_size)
     used = [(row, result) for row, result in zip(rows, results) if result is not None]
     return DatasetResult(

@@ -109,3 +109,13 @@ def test_results_that_are_damaged_are_named(tmp_path, content):
     (tmp_path / 'metrics.json').write_bytes(content)
     with pytest.raises(ValueError, match=r"metrics.json' is no metrics.json of tools/test.py \("):
         _read_run(tmp_path)
+
+
+@pytest.mark.parametrize('count', [3, ' ', None])
+def test_another_number_of_images_is_that_of_the_file(result, monkeypatch, capsys, count):
+    path = result / 'predictions' / 'meta.json'
+    path.write_text(json.dumps(dict(json.loads(path.read_text()), num_images=count)))
+    with pytest.raises(SystemExit):
+        run(monkeypatch, result)
+    assert f"has 2 images, the predictions are of '{count}', as '{path}' says" in (
+        capsys.readouterr().err)
