@@ -90,7 +90,7 @@ def score_again(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
         start, dataset = time.time(), DATASETS.build(config.test_dataloader.dataset)
         if len(dataset) != store.meta['num_images']:
             parser.error(f"the data set of the config has {len(dataset)} images, the predictions "
-                         f"are of {str(store.meta['num_images'])[:40]!r}, as "
+                         f"are of {store.meta['num_images']}, as "
                          f"'{store.folder / 'meta.json'}' says")
         evaluator = build_evaluator(config)
         evaluator.dataset_meta = dataset.metainfo
