@@ -10,6 +10,17 @@ from typing import BinaryIO
 
 
 @contextlib.contextmanager
+def naming_errors(path: str | Path) -> Iterator[None]:
+    """Name what is written in errors of the system that name no file, as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
 def replacing(path: str | Path, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` for writing, and rename it to ``path`` on success.
 
@@ -29,16 +40,13 @@ def replacing(path: str | Path, durable: bool = True) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
-        with open(temporary, 'wb') as file:
-            yield file
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno is not None and error.filename is None:  # a full disk: no file is named
-            error.filename = str(path)
-        raise
+        with naming_errors(path):
+            with open(temporary, 'wb') as file:
+                yield file
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

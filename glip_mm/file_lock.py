@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import lock_descriptor, unlock_descriptor
 
-from glip_mm.atomic_files import remove_all_temporary
+from glip_mm.atomic_files import naming_errors, remove_all_temporary
 
 
 @contextmanager
@@ -78,13 +78,10 @@ def writing_into(folder: str | Path, launcher: str = 'none') -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _held[path] = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        _claim(descriptor, folder)
-        remove_all_temporary(path.parent, path.name)
-        yield
-    except OSError as error:
-        if error.errno is not None and error.filename is None:  # a full disk: no file is named
-            error.filename = str(folder)
-        raise
+        with naming_errors(folder):
+            _claim(descriptor, folder)
+            remove_all_temporary(path.parent, path.name)
+            yield
     finally:
         if _held.pop(path, None) is not None:  # a forked child has none
             os.close(descriptor)  # which releases the lock

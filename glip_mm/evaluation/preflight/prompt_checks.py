@@ -50,17 +50,18 @@ def check_prompt(dataset: TestedDataset, model: nn.Module, findings: Findings) -
              + (f'one prompt of {len(prompt.entities)} classes' if by_class else
                 'each with its own prompt; that of the first has '
                 f'{len(prompt.entities)} phrases'))
-    lines, silent = [], []
+    described, silent = [], []
     for chunk in chunks:
         owned = batcher.token_map(chunk.prompt)
         silent += [name for name, row in zip(chunk.prompt.names, owned) if not bool(row.any())]
-        lines.append(f'{len(chunk.prompt.entities)} names, {batcher.describe(chunk.prompt)}')
+        described.append(batcher.describe(chunk.prompt))
     if len(chunks) == 1:
-        lines = [f'{title}, {batcher.describe(chunks[0].prompt)}']
+        lines = [f'{title}, {described[0]}']
     else:
         lines = [f'{title} in {len(chunks)} chunks '
                  f'(model.test_cfg.chunked_size={settings.chunked_size})',
-                 *(f'  chunk {i}: {line}' for i, line in enumerate(lines, 1))]
+                 *(f'  chunk {i}: {len(chunk.prompt.entities)} names, {text}'
+                   for i, (chunk, text) in enumerate(zip(chunks, described), 1))]
     findings.notes.append('\n'.join(lines))
     if silent:
         text = (f'{dataset.name}: {len(silent)} of {len(prompt.entities)} names own no token and '
