@@ -1,12 +1,13 @@
 """Matrix products on a CPU through oneDNN.
 
 PyTorch multiplies float32 matrices with MKL, which uses the full width of the vector unit on
-Intel's processors only, and convolutions with oneDNN, which uses it on all. A product is a
-convolution with a 1x1 kernel: the same sums, about twice as fast on an AMD processor with
-AVX-512 and no slower elsewhere. Everything that is not float32 on a CPU goes to PyTorch.
+Intel's processors only. oneDNN uses it on all, and PyTorch has an operator for it, made for the
+linear layers of compiled models: the same sums. Everything that is not float32 on a CPU goes to
+PyTorch's own functions, which send bfloat16 to oneDNN themselves.
 """
 
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,14 +18,38 @@ from .fast_paths import is_fast, known_modules
 
 #: With fewer rows the call costs more than the product.
 MIN_ROWS = 32
-#: With fewer columns a transposed copy is cheaper than a convolution over columns.
-MIN_COLUMNS = 512
+#: ``(x, weight, bias, activation, its scalars, its variant)``; None where PyTorch lacks oneDNN.
+ONEDNN_LINEAR = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
 
 
-def _by_convolution(x: Tensor, weight: Tensor) -> bool:
+def _by_onednn(x: Tensor, weight: Tensor) -> bool:
     return (x.device.type == 'cpu' and x.dtype == weight.dtype == torch.float32
-            and torch.backends.mkldnn.is_available() and is_fast('matrix_products')
+            and x.numel() >= MIN_ROWS * x.shape[-1] and ONEDNN_LINEAR is not None
+            and torch.backends.mkldnn.enabled and is_fast('matrix_products')
             and not torch.is_autocast_enabled('cpu'))
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    assert ONEDNN_LINEAR is not None
+    return ONEDNN_LINEAR(x, weight, bias, 'none', [], '')
+
+
+class _Linear(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _product(x, weight, bias)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        wants_x, wants_weight, wants_bias = ctx.needs_input_grad
+        rows = grad.flatten(0, -2)
+        return (_product(grad, weight.t()) if wants_x else None,
+                transposed_product(rows, x.flatten(0, -2)) if wants_weight else None,
+                rows.sum(dim=0) if wants_bias else None)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -38,23 +63,19 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Returns:
         ``[..., M]``.
     """
-    rows = x.numel() // max(x.shape[-1], 1)
-    if rows < MIN_ROWS or not _by_convolution(x, weight):
+    if not _by_onednn(x, weight):
         return F.linear(x, weight, bias)
-    image = x.reshape(1, rows, 1, -1).permute(0, 3, 1, 2)  # [1, K, rows, 1], channels last
-    out = F.conv2d(image, weight[:, :, None, None], bias)
-    return out.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+    learns = torch.is_grad_enabled() and any(
+        t is not None and t.requires_grad for t in (x, weight, bias))
+    return (_Linear.apply if learns else _product)(x, weight, bias)
 
 
 def transposed_product(a: Tensor, b: Tensor) -> Tensor:
-    """Compute ``a.T @ b``: ``[n, M]``, ``[n, K]`` -> ``[M, K]``."""
-    rows, columns = a.shape
-    if rows < MIN_ROWS or not _by_convolution(a, b):
-        return a.t() @ b
-    if columns < MIN_COLUMNS:
-        return linear(a.t().contiguous(), b.t())
-    image = a.reshape(1, rows, columns, 1)  # channels first as it is
-    return F.conv2d(image, b.t()[:, :, None, None]).view(-1, columns).t()
+    """Compute ``a.T @ b``: ``[n, M]``, ``[n, K]`` -> ``[M, K]``, columns first in memory.
+
+    Of the two orders oneDNN is faster with the narrower matrix first, as ``b`` is here.
+    """
+    return linear(b.t(), a.t()).t() if _by_onednn(b.t(), a.t()) else (b.t() @ a).t()
 
 
 class Float32Linear(nn.Linear):

@@ -5,6 +5,7 @@ from mmengine.structures import InstanceData
 from glip_mm.models.dense_heads import inclusive_boxes
 from glip_mm.models.dense_heads.detection_selection import (
     LevelOutput,
+    best_candidates,
     merge_chunks,
     select_detections,
 )
@@ -35,6 +36,20 @@ ONE_TOKEN_EACH = torch.eye(2)[None]
 
 def select(levels, token_map=ONE_TOKEN_EACH, **kwargs):
     return select_detections(levels, token_map, [(50, 60)], PredictionSettings(**kwargs))[0]
+
+
+@pytest.mark.parametrize('count', [1, 5, 40])
+def test_best_candidates_are_the_top_k_that_are_any(count):
+    torch.manual_seed(0)
+    ranked = torch.rand(3, 40)
+    ranked[0, 3:] = -1
+    ranked[1] = -1
+    best, index = best_candidates(ranked, count)
+    wanted, _ = ranked.topk(count, dim=1)
+    assert torch.equal(best, wanted[:, :best.shape[1]]) and (wanted[:, best.shape[1]:] < 0).all()
+    assert torch.equal(ranked.gather(1, index)[best >= 0], best[best >= 0])
+    none, _ = best_candidates(ranked[1:2], count)
+    assert none.shape == (1, 0)
 
 
 def test_autocast_does_not_round_scores():

@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from glip_mm.models.layers import BiAttention
+from glip_mm.models.layers import BiAttention, tiled_attention
 from glip_mm.models.layers.tiled_attention import (
     TILE_SCORES,
     random_mask,
@@ -66,6 +67,44 @@ def test_the_number_of_tiles_changes_nothing(monkeypatch):
     monkeypatch.setitem(TILE_SCORES, 'cpu', 28 * 64)
     for a, b in zip(whole, tiled_two_way_attention(*args, mask, 4)):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize('dropout', [0., 0.3])
+@pytest.mark.parametrize('padded', [False, True])
+@pytest.mark.parametrize('spread', [1., 200.])
+def test_one_exponential_for_both_directions_where_scores_are_small(monkeypatch, spread, padded,
+                                                                    dropout):
+    """With the first tile's scores small, and those of the second as well or far from it."""
+    torch.manual_seed(0)
+    shapes = (1, 128, 12), (1, 28, 12), (1, 28), (1, 28, 12), (12,)
+    args = [torch.randn(s, dtype=torch.double) for s in shapes]
+    args[0][:, 64:] *= spread
+    args = [x.requires_grad_() for x in args]
+    mask = torch.tensor([[1] * 5 + [0 if padded else 1] * 2]).bool()
+    monkeypatch.setitem(TILE_SCORES, 'cpu', 28 * 64)
+    taken = []
+    real = tiled_attention.all_small
+    monkeypatch.setattr(tiled_attention, 'all_small',
+                        lambda scores: taken.append(real(scores)) or taken[-1])
+
+    def results():
+        torch.manual_seed(3)
+        outs = tiled_two_way_attention(*args, mask, 4, dropout=dropout)
+        return [*outs, *torch.autograd.grad(sum(x.square().sum() for x in outs), args)]
+
+    got = results()
+    assert taken == [True, spread == 1] * 2  # forward and backward
+    monkeypatch.setattr(tiled_attention, 'all_small', lambda scores: False)
+    for a, b in zip(got, results()):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize('worst', [torch.nan, torch.inf, -torch.inf, 61., -61.])
+def test_scores_that_are_not_small(worst):
+    scores = torch.zeros(3, 4)
+    assert tiled_attention.all_small(scores)
+    scores[1, 2] = worst
+    assert not tiled_attention.all_small(scores)
 
 
 def test_scores_beyond_the_clamp_get_no_gradient():

@@ -18,16 +18,17 @@ from glip_mm.ops.matrix_products import (
 
 
 @pytest.fixture
-def convolutions(monkeypatch):
-    """Counts the products that go through a convolution."""
+def products(monkeypatch):
+    """Counts the products that oneDNN computes."""
     calls = []
-    real = F.conv2d
-    monkeypatch.setattr(matrix_products.F, 'conv2d', lambda *a: calls.append(1) or real(*a))
+    real = matrix_products.ONEDNN_LINEAR
+    monkeypatch.setattr(matrix_products, 'ONEDNN_LINEAR',
+                        lambda *a: calls.append(1) or real(*a))
     return calls
 
 
 @pytest.mark.parametrize('shape', [(40, 24), (3, 50, 24), (2, 3, 7, 24)])
-def test_linear_equals_pytorch(convolutions, shape):
+def test_linear_equals_pytorch(products, shape):
     torch.manual_seed(0)
     x = torch.randn(shape, requires_grad=True)
     layer = nn.Linear(24, 10)
@@ -37,20 +38,23 @@ def test_linear_equals_pytorch(convolutions, shape):
         got = linear(x, layer.weight, bias)
         torch.testing.assert_close(got, F.linear(x, layer.weight, bias))
     got = linear(x, layer.weight, layer.bias)
+    assert len(products) == 3
     grads = torch.autograd.grad(got.square().sum(), (x, *layer.parameters()))
     for a, b in zip(grads, wanted_grads):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
-    assert len(convolutions) == 3
+    assert len(products) > 3
+    frozen = torch.autograd.grad(linear(x, layer.weight.detach()).sum(), x)
+    torch.testing.assert_close(frozen[0], layer.weight.sum(dim=0).expand(shape))
 
 
 @pytest.mark.parametrize('columns', [50, 600])
-def test_transposed_product(convolutions, columns):
-    a, b = torch.randn(40, columns), torch.randn(40, 7)
+def test_transposed_product(products, columns):
+    a, b = torch.randn(40, columns), torch.randn(40, 33)
     torch.testing.assert_close(transposed_product(a, b), a.t() @ b, rtol=1e-4, atol=1e-4)
-    assert len(convolutions) == 1
+    assert len(products) == 1
 
 
-def test_what_is_not_float32_goes_to_pytorch(convolutions):
+def test_what_is_not_float32_goes_to_pytorch(products):
     x, weight = torch.randn(40, 24), torch.randn(10, 24)
     linear(x.double(), weight.double())
     linear(x[:3], weight)
@@ -59,17 +63,17 @@ def test_what_is_not_float32_goes_to_pytorch(convolutions):
         assert linear(x, weight).dtype == torch.bfloat16
     with plain('matrix_products'):
         linear(x, weight)
-    assert not convolutions
+    assert not products
 
 
-def test_layers_keep_their_names(convolutions):
+def test_layers_keep_their_names(products):
     model = nn.Sequential(nn.Linear(24, 10), nn.Sequential(MMCVLinear(10, 3)), nn.Conv2d(3, 3, 1))
     names, x = list(model.state_dict()), torch.randn(40, 24)
     wanted = model[1](model[0](x))
     speed_up_linear(model)
     assert list(model.state_dict()) == names
     torch.testing.assert_close(model[1](model[0](x)), wanted)
-    assert len(convolutions) == 2
+    assert len(products) == 2
     assert {type(module) for module in (model[0], model[1][0])} == {nn.Linear}
 
 
@@ -84,14 +88,14 @@ class Theirs(nn.Module):
         return self.old(self.layer(x))
 
 
-def test_modules_of_others_stay_as_they_are(convolutions):
+def test_modules_of_others_stay_as_they_are(products):
     model = nn.Sequential(Theirs(), nn.Linear(3, 3))
     before = dict(model.named_modules())
     speed_up_linear(model)
     assert dict(model.named_modules()) == before
     assert not any('forward' in vars(part) for part in model[0].modules())
     model(torch.randn(40, 24))
-    assert len(convolutions) == 1
+    assert len(products) == 1
 
 
 def test_parameters_of_a_replaced_layer_are_its_own():
@@ -103,12 +107,12 @@ def test_parameters_of_a_replaced_layer_are_its_own():
 
 
 @pytest.mark.parametrize('copied', [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
-def test_a_copy_of_a_fast_layer_multiplies_by_its_own_weights(convolutions, copied):
+def test_a_copy_of_a_fast_layer_multiplies_by_its_own_weights(products, copied):
     layer, x = speed_up_linear(nn.Sequential(nn.Linear(24, 10)))[0], torch.randn(40, 24)
     other = copied(layer)
     nn.init.zeros_(layer.weight)
     assert not torch.equal(other(x), layer(x))
-    assert len(convolutions) == 2
+    assert len(products) == 2
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float32])

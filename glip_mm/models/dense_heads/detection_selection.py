@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.structures import InstanceData
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from .inclusive_boxes import best_first, class_aware_nms, clip, decode, unsuppressed
 from .prediction_settings import PredictionSettings
@@ -111,7 +112,8 @@ def rank_level(level: LevelOutput, token_map: Tensor, settings: PredictionSettin
         count = ranked.shape[1]
     else:
         count = min(settings.nms_pre, ranked.shape[1])
-    best, index = ranked.topk(count, dim=1)  # [B, k]
+    best, index = (ranked.topk(count, dim=1) if fixed_count or not ranked.is_cpu
+                   else best_candidates(ranked, count))  # [B, k]
     missing = best < 0
     if fixed_count:
         index = index.masked_fill(missing, 0)  # what was added is no anchor
@@ -121,6 +123,22 @@ def rank_level(level: LevelOutput, token_map: Tensor, settings: PredictionSettin
     boxes = decode(level.anchors[anchor].flatten(0, 1), deltas.flatten(0, 1))
     return (boxes.view_as(deltas), best.sqrt().masked_fill(missing, -1),
             (index % num_entities).masked_fill(missing, -1))
+
+
+def best_candidates(ranked: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Compute what ``topk(count)`` of a tensor ``[B, n]`` does, without the end that is negative.
+
+    Few pairs are candidates: sorting these alone takes a tenth of the time.
+
+    Returns:
+        Values and indices ``[B, k]``, ``k <= count``; values are -1 where there is none.
+    """
+    rows, columns = (ranked >= 0).nonzero(as_tuple=True)
+    per_row = columns.split(torch.bincount(rows, minlength=len(ranked)).tolist())
+    index = pad_sequence(per_row, batch_first=True, padding_value=-1)
+    values = ranked.gather(1, index.clamp(min=0)).masked_fill(index < 0, -1)
+    best, order = values.topk(min(count, values.shape[1]), dim=1)
+    return best, index.gather(1, order).clamp(min=0)
 
 
 def keep_best(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float | None,

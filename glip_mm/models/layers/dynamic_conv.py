@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from glip_mm.ops.deform_conv import view_at_size
 from glip_mm.ops.modulated_deform_conv import modulated_deform_conv2d
 
-from .dynamic_relu import DynamicReLU
+from .dynamic_relu import DynamicReLU, average
 from .shared_image import once
 
 
@@ -32,13 +32,16 @@ class DeformBranch(nn.Module):
         bound = (9 * channels)**-0.5
         nn.init.uniform_(self.conv.weight, -bound, bound)
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]  # it has one
+        self.conv.to(memory_format=torch.channels_last)  # as the product reads the weights
         self.norm = nn.GroupNorm(num_groups, channels)
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        return modulated_deform_conv2d(
+        out = modulated_deform_conv2d(
             x, offset, mask, self.conv.weight,
             self.conv.bias,  # type: ignore[arg-type]  # it has one
-            self.stride, self.implementation).to(self.conv.weight.dtype)
+            self.stride, self.implementation)
+        # the maps of the tower are in bfloat16 where this is
+        return out if out.dtype == torch.bfloat16 else out.to(self.conv.weight.dtype)
 
 
 class DyConv(nn.Module):
@@ -115,8 +118,7 @@ class DyConv(nn.Module):
         return self.activation(total)
 
     def _branch_weight(self, branch: Tensor) -> Tensor:
-        pooled = F.adaptive_avg_pool2d(branch, 1)
-        return F.hardsigmoid(F.relu(self.scale_attention(pooled)))  # [B, 1, 1, 1]
+        return F.hardsigmoid(F.relu(self.scale_attention(average(branch))))  # [B, 1, 1, 1]
 
 
 def check_halving(sizes: Sequence[Sequence[int]]) -> None:

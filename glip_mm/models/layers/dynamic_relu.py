@@ -5,6 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def average(x: Tensor) -> Tensor:
+    """Average maps ``[B, C, h, w]`` to ``[B, C, 1, 1]``."""
+    if x.dtype != torch.bfloat16:
+        return F.adaptive_avg_pool2d(x, 1)
+    # PyTorch's mean would first copy it to float32, in which the sum is made anyway
+    return x.sum(dim=(2, 3), keepdim=True) / (x.shape[2] * x.shape[3])
+
+
 class DynamicReLU(nn.Module):
     """Piecewise-linear activation whose two slopes and intercepts depend on the pooled input.
 
@@ -31,7 +39,7 @@ class DynamicReLU(nn.Module):
         Returns:
             ``[B, C, h, w]``.
         """
-        pooled = F.adaptive_avg_pool2d(x, 1).flatten(1)  # [B, C]
+        pooled = average(x).flatten(1)  # [B, C]
         coefficients = self.fc(pooled)[..., None, None] - 0.5  # [B, 4C, 1, 1]
         slope1, bias1, slope2, bias2 = coefficients.chunk(4, dim=1)
         return torch.maximum(torch.addcmul(bias1, x, slope1 * 2 + 1),

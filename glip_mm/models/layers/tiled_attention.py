@@ -8,8 +8,9 @@ The plain formula, with ``S = clamp(X K' + b)``, ``drop`` applied or not::
 
 All scores at once are ``8 H L N`` bytes and more to keep for training. Here a tile of visual
 tokens at a time is scored, read by both directions and forgotten; ``T`` is normalised as
-flash attention does, with the running maximum of each word. Training computes a tile's scores
-again in the backward pass: what it keeps is of the size of its arguments.
+flash attention does, with the running maximum of each word. Both directions share one exponential
+of a tile whose scores are small, as nearly all are. Training computes a tile's scores again in
+the backward pass: what it keeps is of the size of its arguments.
 
 Letters: ``N`` visual tokens, ``C`` channels, ``L`` words, ``H`` heads, ``n`` tokens of a tile.
 """
@@ -28,6 +29,9 @@ from .text_layer import CLAMP
 TILE_SCORES = dict(cpu=1 << 20, cuda=1 << 26)
 #: Fewer visual tokens make a product of matrices slow.
 MIN_TILE = 64
+#: Exponentials of scores of this magnitude, and their sums, are in the range of float32 and
+#: bfloat16 as they are.
+SMALL_SCORE = 60
 
 
 def tiled_two_way_attention(visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,
@@ -84,16 +88,30 @@ class _Image:
         return (slice(i, i + length) for i in range(0, num_tokens, length))
 
     def scores(self, tokens: Tensor) -> Tensor:
-        """Compute ``S`` of a tile, ``[n, H L]``."""
-        scores = linear(tokens, self.keys, self.key_bias)
-        return scores.to(self.score_type).clamp_(-CLAMP, CLAMP)
+        """Compute ``S`` of a tile before the clamp, ``[n, H L]``."""
+        return linear(tokens, self.keys, self.key_bias).to(self.score_type)
 
-    def word_weights(self, scores: Tensor) -> Tensor:
-        """Compute ``P`` before dropout."""
+    def weights(self, scores: Tensor, small: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute ``P`` before dropout, and ``exp(S - top)`` for a ``top`` of each word.
+
+        Args:
+            scores: ``[n, H L]``; overwritten.
+            small: All are smaller than :data:`SMALL_SCORE`.
+
+        Returns:
+            Both ``[n, H L]``, and ``top``, ``[H L]``.
+        """
         heads = scores.view(len(scores), self.num_heads, -1)  # [n, H, L]
+        if small:
+            heads.exp_()
+            words = heads if self.hidden is None else heads.masked_fill(self.hidden, 0)
+            words = words * words.sum(dim=2, keepdim=True).reciprocal_()
+            return words.view_as(scores), scores, scores.new_zeros(scores.shape[1])
+        scores.clamp_(-CLAMP, CLAMP)
         if self.hidden is not None:
             heads = heads.masked_fill(self.hidden, -torch.inf)
-        return heads.softmax(dim=2).view_as(scores)
+        words, top = heads.softmax(dim=2).view_as(scores), scores.amax(dim=0)
+        return words, scores.sub_(top).exp_(), top
 
     def factors(self, scores: Tensor, tile: slice) -> tuple[Tensor | None, Tensor | None]:
         """Draw dropout's 0 or 1 / keep for both directions, the same at each call for a tile."""
@@ -103,6 +121,14 @@ class _Image:
         first, second = (random_mask(scores, self.keep, generator).to(self.wide).div_(self.keep)
                          for _ in range(2))
         return first, second
+
+
+def all_small(scores: Tensor) -> bool:
+    """Return True if all are smaller than :data:`SMALL_SCORE`, which no GPU is asked."""
+    if scores.device.type != 'cpu':
+        return False
+    low, high = scores.aminmax()
+    return -SMALL_SCORE < float(low) and float(high) < SMALL_SCORE  # not so if one is no number
 
 
 def random_mask(like: Tensor, keep: float, generator: torch.Generator) -> Tensor:
@@ -134,7 +160,8 @@ class _TwoWayAttention(torch.autograd.Function):
         for b in range(len(visual)):
             image = _Image(keys[b], key_bias[b], mask[b], num_heads, dropout, seed + b, dtype,
                            any(ctx.needs_input_grad))
-            rows.append(_forward_image(image, visual[b], values[b].to(dtype), constant, out[b]))
+            rows.append(_forward_image(image, visual[b], values[b].to(dtype), constant.to(dtype),
+                                       out[b]))
         pooled, mass, norm = map(torch.stack, zip(*rows))
         ctx.save_for_backward(visual, keys, key_bias, values, mask, pooled, mass, norm)
         return out, pooled, mass
@@ -165,25 +192,25 @@ def _forward_image(image: _Image, visual: Tensor, values: Tensor, constant: Tens
     size = len(image.keys)
     top = visual.new_full((size,), -torch.inf, dtype=image.wide)
     total, mass = torch.zeros_like(top), torch.zeros_like(top)
-    pooled = top.new_zeros(size, visual.shape[1])
+    pooled = top.new_zeros(visual.shape[1], size).t()  # as the products are in memory
     for tile in image.tiles(len(visual)):
         tokens = visual[tile].to(image.dtype)
         scores = image.scores(tokens)
         drop_words, drop_tokens = image.factors(scores, tile)
-        weights = _times(image.word_weights(scores), drop_words).to(image.dtype)
-        out[tile] = linear(weights, values.t()).add_(constant).add_(visual[tile])
+        words, weights, here = image.weights(scores, all_small(scores))
+        words = _times(words, drop_words).to(image.dtype)
+        torch.add(linear(words, values.t(), constant), visual[tile], out=out[tile])
 
-        new_top = torch.maximum(top, scores.amax(dim=0))
-        shrink = (top - new_top).exp_()
-        weights = scores.sub_(new_top.to(scores.dtype)).exp_()
-        share = weights.sum(dim=0, dtype=image.wide)
-        total = total * shrink + share
+        share = dropped_share = weights.sum(dim=0)
         if drop_tokens is not None:
             weights = weights * drop_tokens
-            share = weights.sum(dim=0, dtype=image.wide)
-        mass = mass * shrink + share
+            dropped_share = weights.sum(dim=0)
+        new_top = torch.maximum(top, here)
+        shrink, grow = (top - new_top).exp_(), (here - new_top).exp_()
+        total = total * shrink + share * grow
+        mass = mass * shrink + dropped_share * grow
         pooled *= shrink[:, None]
-        pooled += transposed_product(weights.to(image.dtype), tokens)
+        pooled.addcmul_(transposed_product(weights.to(image.dtype), tokens), grow[:, None])
         top = new_top
     return pooled / total[:, None], mass / total, top + total.log()
 
@@ -198,19 +225,22 @@ def _backward_image(image: _Image, visual: Tensor, values: Tensor, norm: Tensor,
         scores = image.scores(tokens)
         drop_words, drop_tokens = image.factors(scores, tile)
 
-        weights = image.word_weights(scores)
-        grad_values += transposed_product(_times(weights, drop_words).to(image.dtype), above)
-        grad = _times(linear(above, values).to(image.wide), drop_words).mul_(weights)  # P dP
+        small = all_small(scores)
+        clamped = None if small else scores.abs() >= CLAMP
+        words, weights, here = image.weights(scores, small)
+        grad_values += transposed_product(_times(words, drop_words).to(image.dtype), above)
+        grad = _times(linear(above, values).to(image.wide), drop_words).mul_(words)  # P dP
         heads = grad.view(len(scores), image.num_heads, -1)
-        heads -= weights.view_as(heads) * heads.sum(dim=2, keepdim=True)
+        heads -= words.view_as(heads) * heads.sum(dim=2, keepdim=True)
 
-        weights = (scores - norm).exp_()
+        weights *= (here - norm).exp_()
         dropped = _times(weights, drop_tokens).to(image.dtype)
         grad_visual[tile] = linear(dropped, grad_pooled.t()).add_(above)
         from_text = linear(tokens, grad_pooled).to(image.wide) + grad_mass
         grad += weights.mul_(_times(from_text, drop_tokens).sub_(inner))
 
-        grad.masked_fill_(scores.abs() >= CLAMP, 0)
+        if clamped is not None:
+            grad.masked_fill_(clamped, 0)
         grad_bias += grad.sum(dim=0)
         grad = grad.to(image.dtype)
         grad_keys += transposed_product(grad, tokens)

@@ -32,11 +32,13 @@ def fused_window_attention(layer: WindowMSA, x: Tensor, mask: Tensor | None = No
     qkv = layer.qkv(x).view(windows, N, 3, layer.num_heads, -1)
     query, key, value = qkv.permute(2, 0, 3, 1, 4)  # [windows, heads, N, d]
     bias = layer.relative_position_bias_table[layer.relative_position_index.flatten()]
-    bias = bias.view(N, N, -1).permute(2, 0, 1)[None]  # [1, heads, N, N]
+    bias = bias.to(query.dtype).view(N, N, -1).permute(2, 0, 1)[None]  # [1, heads, N, N]
     if mask is not None:  # of the windows of one image
-        bias = (bias + mask[:, None]).repeat(windows // len(mask), 1, 1, 1)
+        bias = bias + mask.to(query.dtype)[:, None]
+        if windows > len(mask):
+            bias = bias.repeat(windows // len(mask), 1, 1, 1)
     out = F.scaled_dot_product_attention(
-        query, key, value, bias.to(query.dtype), scale=layer.scale,
+        query, key, value, bias, scale=layer.scale,
         dropout_p=layer.attn_drop.p if layer.training else 0.)
     return layer.proj_drop(layer.proj(out.transpose(1, 2).reshape(windows, N, C)))
 
