@@ -17,6 +17,7 @@ from torch import nn
 #: Name -> the module that holds the fast path.
 FAST_PATHS = dict(
     deform_conv='deform_conv.py',
+    feed_forward='feed_forward.py',
     fusion='tiled_attention.py',
     matrix_products='matrix_products.py',
     window_attention='window_attention.py',

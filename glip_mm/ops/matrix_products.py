@@ -22,16 +22,17 @@ MIN_ROWS = 32
 ONEDNN_LINEAR = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
 
 
-def _by_onednn(x: Tensor, weight: Tensor) -> bool:
-    return (x.device.type == 'cpu' and x.dtype == weight.dtype == torch.float32
+def _by_onednn(x: Tensor, weight: Tensor, dtype: torch.dtype = torch.float32) -> bool:
+    return (x.device.type == 'cpu' and x.dtype == weight.dtype == dtype
             and x.numel() >= MIN_ROWS * x.shape[-1] and ONEDNN_LINEAR is not None
             and torch.backends.mkldnn.enabled and is_fast('matrix_products')
             and not torch.is_autocast_enabled('cpu'))
 
 
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None,
+             activation: str = 'none') -> Tensor:
     assert ONEDNN_LINEAR is not None
-    return ONEDNN_LINEAR(x, weight, bias, 'none', [], '')
+    return ONEDNN_LINEAR(x, weight, bias, activation, [], 'none')
 
 
 class _Linear(torch.autograd.Function):
@@ -68,6 +69,18 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     learns = torch.is_grad_enabled() and any(
         t is not None and t.requires_grad for t in (x, weight, bias))
     return (_Linear.apply if learns else _product)(x, weight, bias)
+
+
+def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Compute ``gelu(x @ weight.T + bias)``, at once where nothing learns.
+
+    The arguments and what is returned are those of :func:`linear`.
+    """
+    if torch.is_grad_enabled() or not (_by_onednn(x, weight) or (
+            _by_onednn(x, weight, torch.bfloat16)
+            and torch.ops.mkldnn._is_mkldnn_bf16_supported())):
+        return F.gelu(linear(x, weight, bias))
+    return _product(x, weight, bias, 'gelu')
 
 
 def transposed_product(a: Tensor, b: Tensor) -> Tensor:

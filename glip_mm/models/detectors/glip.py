@@ -21,6 +21,7 @@ from glip_mm.models.dense_heads.inclusive_boxes import to_half_open, to_inclusiv
 from glip_mm.models.dense_heads.prediction_settings import PredictionSettings
 from glip_mm.models.language_models import TextFeatures, greenlight_row, mask_tokens
 from glip_mm.models.layers.dynamic_conv import flatten_levels
+from glip_mm.models.layers.feed_forward import speed_up_feed_forward
 from glip_mm.models.layers.window_attention import speed_up_window_attention
 from glip_mm.models.losses import dense_targets, mean_over_ranks
 from glip_mm.models.tuning import Tuning, format_parts, part_rows
@@ -161,7 +162,7 @@ class GLIP(BaseDetector):
                         else ClassTextBatcher.of_detector(self, class_texts))
         if self.tuning is not None:
             self.tuning.apply(self)
-        speed_up_linear(speed_up_window_attention(self))
+        speed_up_linear(speed_up_feed_forward(speed_up_window_attention(self)))
 
     @property
     def test_cfg(self) -> PredictionSettings:
