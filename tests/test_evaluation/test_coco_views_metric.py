@@ -2,8 +2,8 @@
 
 import json
 
-import numpy as np
 import pytest
+import torch
 
 from glip_mm.evaluation import CocoMetric, CocoViewsMetric
 
@@ -21,23 +21,22 @@ def write(path, labels):
     return str(path)
 
 
-def results():
-    """Return predictions: the dog exactly, the cat for an owl, the owl nowhere."""
-    boxes = np.array([[10, 10, 40, 40], [5, 60, 30, 85]], dtype=np.float32)
-    return [(dict(), dict(img_id=1, bboxes=boxes, scores=np.array([.9, .8], dtype=np.float32),
-                          labels=np.array([0, 1])))]
+def score(metric):
+    """Score predictions as a test loop does: the dog exactly, the cat for an owl, the owl nowhere."""
+    metric.dataset_meta = dict(classes=NAMES, category_ids=[1, 2, 3])
+    found = dict(bboxes=torch.tensor([[10., 10, 40, 40], [5, 60, 30, 85]]),
+                 scores=torch.tensor([.9, .8]), labels=torch.tensor([0, 1]))
+    metric.process({}, [dict(img_id=1, ori_shape=(100, 100), pred_instances=found)])
+    return metric.evaluate(1)
 
 
 def test_each_view_is_as_if_scored_alone(tmp_path):
     views = dict(seen=write(tmp_path / 'seen.json', [0]), new=write(tmp_path / 'new.json', [1, 2]),
                  all=write(tmp_path / 'all.json', [0, 1, 2]))
-    metric = CocoViewsMetric(views=views, metric='bbox')
-    metric.dataset_meta = dict(classes=NAMES, category_ids=[1, 2, 3])
-    found = metric.compute_metrics(results())
-    assert found['seen/bbox_mAP_50'] == 1 and found['new/bbox_mAP_50'] == 0
-    assert found['all/bbox_mAP_50'] == pytest.approx(1 / 3, abs=1e-3)
+    found = score(CocoViewsMetric(views=views, metric='bbox'))
+    assert found['coco/seen/bbox_mAP_50'] == 1 and found['coco/new/bbox_mAP_50'] == 0
+    assert found['coco/all/bbox_mAP_50'] == pytest.approx(1 / 3, abs=1e-3)
     for name, path in views.items():
-        alone = CocoMetric(ann_file=path, metric='bbox')
-        alone.dataset_meta = metric.dataset_meta
-        expected = alone.compute_metrics(results())
-        assert {f'{name}/{k}': v for k, v in expected.items()}.items() <= found.items()
+        expected = score(CocoMetric(ann_file=path, metric='bbox'))
+        assert {k.replace('coco/', f'coco/{name}/'): v
+                for k, v in expected.items()}.items() <= found.items()

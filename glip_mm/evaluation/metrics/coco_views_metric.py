@@ -28,6 +28,7 @@ class CocoViewsMetric(CocoMetric):
         super().__init__(**kwargs)
         self.views = {name: quiet_coco(path, renumber=True, wrapper=COCO)
                       for name, path in views.items()}
+        self._coco_api = next(iter(self.views.values()))  # samples bring no ground truth along
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics of each view."""
