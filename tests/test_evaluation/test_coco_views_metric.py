@@ -22,7 +22,7 @@ def write(path, labels):
 
 
 def score(metric):
-    """Score predictions as a test loop does: the dog exactly, the cat for an owl, the owl nowhere."""
+    """Score predictions as a test loop does: the dog found, the cat for an owl, the owl nowhere."""
     metric.dataset_meta = dict(classes=NAMES, category_ids=[1, 2, 3])
     found = dict(bboxes=torch.tensor([[10., 10, 40, 40], [5, 60, 30, 85]]),
                  scores=torch.tensor([.9, .8]), labels=torch.tensor([0, 1]))
