@@ -19,8 +19,8 @@ from glip_mm.engine.runner import (
 
 @pytest.fixture
 def screen(monkeypatch, capsys):
-    """What was shown, by a clock that each look advances by 2 seconds."""
-    now = iter(range(0, 10_000, 2))
+    """What was shown, by a clock that each look advances by 40 seconds."""
+    now = iter(range(0, 10_000, 40))
     monkeypatch.setattr(progress_hook, 'monotonic', lambda: next(now))
     return lambda: capsys.readouterr().err
 
@@ -39,7 +39,16 @@ def test_a_file_gets_a_line_at_each_tenth(screen):
 def test_what_an_earlier_run_did_does_not_count_for_the_pace(screen):
     progress = Progress('training', 1000, done=899)
     progress.step()
-    assert screen() == 'training: 900/1000, 2.00 s a step, 3:20 left\n'
+    assert screen() == 'training: 900/1000, 40.00 s a step, 1:06:40 left\n'
+
+
+def test_a_line_is_left_alone_for_a_while(screen, monkeypatch):
+    monkeypatch.setattr(progress_hook, 'PAUSE', 100)
+    progress = Progress('test', 10)
+    for _ in range(10):
+        progress.step()
+    assert [line.split(',')[0] for line in screen().splitlines()] == [
+        'test: 3/10', 'test: 6/10', 'test: 9/10', 'test: 10/10']
 
 
 @pytest.mark.parametrize('total, steps', [(0, 1), (3, 3)])

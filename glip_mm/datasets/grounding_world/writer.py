@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from mmengine.logging import MMLogger
 from PIL import Image
 from tqdm import tqdm
 
@@ -181,9 +181,7 @@ def write_world(root: str, options: Options | None = None, workers: int = 0) -> 
     """
     options = options or WorldOptions()
     folder = Path(root)
-    logger = MMLogger.get_current_instance()
     if _is_complete(folder, options):
-        logger.info(f"grounding world is complete in '{root}'")
         return False
     manifest = (json.dumps(options.manifest(), indent=2) + '\n').encode()
     write_atomically(folder / f'{MANIFEST}.part', manifest)
@@ -193,8 +191,9 @@ def write_world(root: str, options: Options | None = None, workers: int = 0) -> 
             make = partial(_make_picture, split=split, root=str(root), options=options)
             jobs = pool.map(make, range(count), chunksize=16) if workers > 1 else map(
                 make, range(count))
-            pictures = list(tqdm(jobs, total=count, desc=f'drawing {split}', unit='img'))
+            # a file gets the start and the end of a bar, and no hundred states
+            pictures = list(tqdm(jobs, total=count, desc=f'drawing {split}', unit='img',
+                                 mininterval=0.5 if sys.stderr.isatty() else 60))
             options.annotate(folder / 'annotations', split, pictures)
     (folder / f'{MANIFEST}.part').replace(folder / MANIFEST)
-    logger.info(f"wrote {sum(options.counts.values())} images to '{root}'")
     return True

@@ -13,8 +13,12 @@ from tqdm import tqdm
 from glip_mm.registry import HOOKS
 
 
+#: Seconds from a line to the next where the output is no terminal.
+PAUSE = 30
+
+
 class Progress:
-    """Progress bar on a terminal; elsewhere one line per tenth of the steps.
+    """Progress bar on a terminal; elsewhere a line per tenth of the steps, and none soon after one.
 
     Args:
         title: Name of the task.
@@ -25,7 +29,8 @@ class Progress:
 
     def __init__(self, title: str, total: int, done: int = 0, lines: int = 10) -> None:
         self.title, self.total, self.done, self.lines = title, max(total, 1), done, lines
-        self.first, self.start = done, monotonic()
+        self.first = done
+        self.start = self.shown = monotonic()
         self.bar = tqdm(desc=title, total=total, initial=done, mininterval=0.5,
                         dynamic_ncols=True) if sys.stderr.isatty() else None
 
@@ -40,7 +45,11 @@ class Progress:
             self.bar.set_postfix_str(note, refresh=False)
             self.bar.update()
         elif self.lines * before // self.total < self.lines * self.done // self.total:
-            pace = (monotonic() - self.start) / (self.done - self.first)
+            now = monotonic()
+            if now - self.shown < PAUSE and self.done < self.total:
+                return
+            self.shown = now
+            pace = (now - self.start) / (self.done - self.first)
             print(f'{self.title}: {self.done}/{self.total}, {pace:.2f} s a step, '
                   f'{clock(pace * (self.total - self.done))} left{note and ", "}{note}',
                   file=sys.stderr, flush=True)
