@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from glip_mm.registry import HOOKS
 
-
 #: Seconds from a line to the next where the output is no terminal.
 PAUSE = 30
 
