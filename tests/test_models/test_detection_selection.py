@@ -16,6 +16,7 @@ from glip_mm.models.dense_heads.inclusive_boxes import (
     decode,
     encode,
     nms_at_once,
+    nms_by_label,
     to_half_open,
     to_inclusive,
 )
@@ -174,3 +175,24 @@ def test_all_labels_at_once_are_the_same_as_one_after_the_other(seed):
         stays = nms_at_once(boxes[order], labels[order], threshold)
         assert torch.equal(order[stays], wanted)
     assert nms_at_once(boxes[:0], labels[:0], 0.5).tolist() == []
+
+
+@pytest.mark.parametrize('most', [1, 5, 300])
+@pytest.mark.parametrize('at_once', [4, 128])
+def test_labels_together_are_as_one_by_one(monkeypatch, most, at_once):
+    """With labels that have no box, one, as many as are treated at once, and more."""
+    monkeypatch.setattr(inclusive_boxes, 'BOXES_AT_ONCE', at_once)
+    monkeypatch.setattr(inclusive_boxes, 'LABELS_AT_ONCE', 3)
+    torch.manual_seed(most)
+    labels = torch.cat([torch.full((int(n),), i) for i, n in enumerate(
+        torch.randint(most + 1, (12,)))] + [torch.full((7,), -1)])
+    labels = labels[torch.randperm(len(labels))]
+    corner = 40 * torch.rand(len(labels), 2)
+    boxes = torch.cat((corner, corner + 20 * torch.rand(len(labels), 2)), dim=1)
+    wanted = torch.zeros_like(labels, dtype=torch.bool)
+    for label in range(12):
+        members = (labels == label).nonzero().squeeze(1)
+        falling = torch.arange(len(members), 0, -1.)
+        wanted[members[inclusive_boxes.nms(boxes[members], falling, 0.5, offset=1)[1]]] = True
+    assert torch.equal(nms_by_label(boxes, labels, 0.5), wanted)
+    assert not nms_by_label(boxes, torch.full_like(labels, -1), 0.5).any()

@@ -25,6 +25,10 @@ MAX_LOG_RATIO = math.log(1000 / 16)
 #: Pairs of boxes that a GPU compares at once: about a gigabyte of memory. An image with more, as
 #: from the views of test-time augmentation, is treated label by label.
 PAIRS_AT_ONCE = 1 << 25
+#: Labels with more boxes are treated one by one.
+BOXES_AT_ONCE = 128
+#: Labels of about as many boxes that are treated together.
+LABELS_AT_ONCE = 64
 
 
 def to_inclusive(boxes: Tensor) -> Tensor:
@@ -128,14 +132,45 @@ def unsuppressed(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
         images = max(1, PAIRS_AT_ONCE // max(1, labels.shape[1]**2))
         parts = zip(boxes.split(images), labels.split(images))
         return torch.cat([nms_at_once(*part, iou_threshold) for part in parts]) & (labels >= 0)
+    return torch.stack([nms_by_label(*image, iou_threshold) for image in zip(boxes, labels)])
+
+
+def nms_by_label(boxes: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
+    """Apply NMS to the sorted boxes of an image, labels with about as many boxes at once.
+
+    A vocabulary has hundreds of labels with a few boxes each, and a call for each of them would
+    take longer than the work.
+
+    Args:
+        boxes: ``[P, 4]`` inclusive xyxy, best first.
+        labels: ``[P]``; -1: no box.
+        iou_threshold: threshold of the NMS.
+
+    Returns:
+        ``[P]`` bool, the boxes that are kept.
+    """
     stays = torch.zeros_like(labels, dtype=torch.bool)
-    falling = torch.arange(labels.shape[1], 0, -1, dtype=boxes.dtype, device=boxes.device)
-    for image in range(len(labels)):
-        for label in labels[image].unique().tolist():
-            if label >= 0:
-                members = (labels[image] == label).nonzero().squeeze(1)
-                _, kept = nms(boxes[image, members], falling[members], iou_threshold, offset=1)
-                stays[image, members[kept]] = True
+    order = labels.argsort(stable=True)  # label after label, each best first
+    kinds, counts = labels[order].unique_consecutive(return_counts=True)
+    firsts = counts.cumsum(0) - counts
+    firsts, counts = firsts[kinds >= 0], counts[kinds >= 0]
+    most = int(counts.max()) if len(counts) else 0
+    size = 1
+    while size // 2 < min(most, BOXES_AT_ONCE):
+        chosen = (counts > size // 2) & (counts <= size)
+        for first, count in zip(firsts[chosen].split(LABELS_AT_ONCE),
+                                counts[chosen].split(LABELS_AT_ONCE)):
+            place = torch.arange(size, device=order.device)
+            real = place < count[:, None]  # [labels, size]
+            members = order[(first[:, None] + place).clamp(max=len(order) - 1)]
+            alike = pairwise_iou(boxes[members], boxes[members], offset=1) > iou_threshold
+            stays[members[greedy(alike & real[:, :, None]) & real]] = True
+        size *= 2
+    many = counts > BOXES_AT_ONCE
+    for first, count in zip(firsts[many].tolist(), counts[many].tolist()):
+        members = order[first:first + count]
+        falling = torch.arange(count, 0, -1, dtype=boxes.dtype, device=boxes.device)
+        stays[members[nms(boxes[members], falling, iou_threshold, offset=1)[1]]] = True
     return stays
 
 
