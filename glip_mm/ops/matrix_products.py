@@ -6,6 +6,8 @@ linear layers of compiled models: the same sums. Everything that is not float32 
 PyTorch's own functions, which send bfloat16 to oneDNN themselves.
 """
 
+import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn.bricks.wrappers import Linear as MMCVLinear
 from torch import Tensor, nn
+from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 from .fast_paths import is_fast, known_modules
 
@@ -26,7 +29,16 @@ def _by_onednn(x: Tensor, weight: Tensor, dtype: torch.dtype = torch.float32) ->
     return (x.device.type == 'cpu' and x.dtype == weight.dtype == dtype
             and x.numel() >= MIN_ROWS * x.shape[-1] and ONEDNN_LINEAR is not None
             and torch.backends.mkldnn.enabled and is_fast('matrix_products')
-            and not torch.is_autocast_enabled('cpu'))
+            and not torch.is_autocast_enabled('cpu')
+            # a trace is for other runtimes, or counts operators that it knows
+            and not torch.jit.is_tracing())
+
+
+if ONEDNN_LINEAR is not None and ONEDNN_LINEAR not in flop_registry:
+    @register_flop_formula(ONEDNN_LINEAR)
+    def _flops(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
+        """Count the operations of a product, for PyTorch's counter."""
+        return 2 * math.prod(x) * weight[0]
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None,

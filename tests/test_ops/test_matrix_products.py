@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn import Linear as MMCVLinear
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from glip_mm.ops import matrix_products
 from glip_mm.ops.fast_paths import FAST_PATHS, is_fast, plain
@@ -64,6 +65,19 @@ def test_what_is_not_float32_goes_to_pytorch(products):
     with plain('matrix_products'):
         linear(x, weight)
     assert not products
+
+
+def test_a_trace_holds_operators_that_other_runtimes_know():
+    layer = speed_up_linear(nn.Sequential(nn.Linear(24, 10)))
+    graph = str(torch.jit.trace(layer, torch.randn(40, 24)).inlined_graph)
+    assert 'aten::linear' in graph and 'mkldnn' not in graph
+
+
+def test_pytorchs_counter_sees_the_products(products):
+    x, layer = torch.randn(40, 24, requires_grad=True), nn.Linear(24, 50)
+    with FlopCounterMode(display=False) as counter:
+        linear(x, layer.weight, layer.bias).sum().backward()
+    assert products and counter.get_total_flops() == 3 * 2 * 40 * 24 * 50
 
 
 def test_layers_keep_their_names(products):
