@@ -63,8 +63,7 @@ def _plain(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
 def _mmcv(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor,
           stride: int) -> Tensor:
     return mmcv_modulated_deform_conv2d(
-        x.contiguous(), offset.contiguous(), mask.contiguous(), weight.contiguous(), bias, stride,
-        1, 1, 1, 1)
+        x.contiguous(), offset.contiguous(), mask.contiguous(), weight, bias, stride, 1, 1, 1, 1)
 
 
 #: Name -> implementation; all compute the same. ``grid_sample`` is for export: it consists of

@@ -32,7 +32,6 @@ class DeformBranch(nn.Module):
         bound = (9 * channels)**-0.5
         nn.init.uniform_(self.conv.weight, -bound, bound)
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]  # it has one
-        self.conv.to(memory_format=torch.channels_last)  # as the product reads the weights
         self.norm = nn.GroupNorm(num_groups, channels)
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
