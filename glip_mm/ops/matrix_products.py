@@ -27,8 +27,8 @@ ONEDNN_LINEAR = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
 
 def _by_onednn(x: Tensor, weight: Tensor, dtype: torch.dtype = torch.float32) -> bool:
     return (x.device.type == 'cpu' and x.dtype == weight.dtype == dtype
-            and x.numel() >= MIN_ROWS * x.shape[-1] and ONEDNN_LINEAR is not None
-            and torch.backends.mkldnn.enabled and is_fast('matrix_products')
+            and x.numel() >= MIN_ROWS * max(x.shape[-1], 1) and ONEDNN_LINEAR is not None
+            and bool(torch.backends.mkldnn.enabled) and is_fast('matrix_products')
             and not torch.is_autocast_enabled('cpu')
             # a trace is for other runtimes, or counts operators that it knows
             and not torch.jit.is_tracing())

@@ -34,9 +34,9 @@ def feed_forward_by_rows(layer: FFN, x: Tensor, identity: Tensor | None = None) 
     if not (is_fast('feed_forward') and x.device.type == 'cpu' and _is_plain(layer)):
         return FFN.forward(layer, x, identity)
     dtype = torch.get_autocast_dtype('cpu') if torch.is_autocast_enabled('cpu') else x.dtype
-    layers = layer.layers[0][0], layer.layers[1]
-    first, first_bias, second, second_bias = (
-        None if p is None else p.to(dtype) for m in layers for p in (m.weight, m.bias))
+    (first, first_bias), (second, second_bias) = (
+        (m.weight.to(dtype), None if m.bias is None else m.bias.to(dtype))
+        for m in (layer.layers[0][0], layer.layers[1]))
     identity = x if identity is None else identity
     rows, added = x.flatten(0, -2), identity.flatten(0, -2)
     out = torch.empty_like(added, dtype=torch.promote_types(added.dtype, dtype))
