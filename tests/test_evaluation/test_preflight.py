@@ -10,6 +10,7 @@ from mmdet.evaluation import CocoMetric
 from mmengine.registry import DefaultScope
 from PIL import Image
 
+from glip_mm.evaluation.metrics import CocoMetric as OurCocoMetric
 from glip_mm.evaluation.metrics import LVISFixedAPMetric, ODinWMetric
 from glip_mm.evaluation.preflight import check_test, look
 from glip_mm.evaluation.tested_datasets import tested_datasets as datasets_of
@@ -112,6 +113,25 @@ def test_the_metric_reads_another_file(model, tmp_path):
                                                    *CATEGORIES[1:]])
     found = look(datasets, Evaluator(CocoMetric(ann_file=str(named))), model)
     assert "only in metric: ['3 lion']" in found.errors[0]
+
+
+def test_a_metric_without_a_file_and_samples_without_truth(model, tmp_path):
+    """It would end the run at the first test, maybe after hours of training."""
+    path = write(tmp_path / 'set')
+    for metric in (CocoMetric(), OurCocoMetric()):
+        found = look(build(path), Evaluator(metric), model)
+        assert found.errors == [
+            'a: CocoMetric has no annotation file, and the samples '
+            "bring no ground truth ('instances' is in no meta_keys of the pipeline): give it "
+            f"ann_file='{path}'"]
+    with_truth = [*PIPELINE[:-1], dict(PIPELINE[-1], meta_keys=(*KEYS, 'instances'))]
+    assert not look(build(path, pipeline=with_truth), Evaluator(CocoMetric()), model).errors
+
+    class Theirs(CocoMetric):
+        def process(self, data_batch, data_samples):
+            """Know the truth in another way."""
+
+    assert not look(build(path), Evaluator(Theirs()), model).errors
 
 
 def lvis(folder, name, categories=CATEGORIES, images=2):

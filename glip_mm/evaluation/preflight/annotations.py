@@ -180,6 +180,13 @@ def _read_by(metric: Any, dataset: TestedDataset, content: dict[str, Any], findi
                 labels)
     api = getattr(metric, '_coco_api', None) or getattr(metric, '_lvis_api', None)
     if api is None:
+        reads = getattr(type(metric), 'process', None)  # another class may know the truth itself
+        if (hasattr(metric, '_coco_api') and getattr(reads, '__module__', '').startswith('mmdet.')
+                and not _brings_truth(dataset.dataset)):
+            findings.errors.append(
+                f'{dataset.name}: {type(metric).__name__} has no annotation file, and the samples '
+                "bring no ground truth ('instances' is in no meta_keys of the pipeline): give it "
+                f"ann_file='{dataset.ann_file}'")
         return None
     try:
         labels = _labels_of_api(metric, api, dataset)
@@ -187,6 +194,12 @@ def _read_by(metric: Any, dataset: TestedDataset, content: dict[str, Any], findi
         findings.errors.append(f'{dataset.name}: {type(metric).__name__}: {error}')
         return None
     return _names_of(api.dataset['categories']), set(api.get_img_ids()), labels
+
+
+def _brings_truth(dataset: Any) -> bool:
+    """Return True if samples may hold what MMDetection's ``CocoMetric`` reads without a file."""
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', None)
+    return steps is None or any('instances' in getattr(s, 'meta_keys', ()) for s in steps)
 
 
 def _labels_of_api(metric: Any, api: Any, dataset: TestedDataset) -> list[Any] | None:
