@@ -55,7 +55,8 @@ def _is_plain(layer: FFN) -> bool:
     kinds = [type(m) for m in parts if not list(m.children())]
     return (not torch.is_grad_enabled() and not layer.training and layer.add_identity
             and kinds == [nn.Linear, nn.GELU, nn.Dropout, nn.Linear, nn.Dropout]
-            and layer.layers[0][1].approximate == 'none' and isinstance(layer.gamma2, nn.Identity)
+            and layer.layers[0][1].approximate == 'none'
+            and isinstance(getattr(layer, 'gamma2', nn.Identity()), nn.Identity)  # not all MMCVs have it
             and not any(m._forward_hooks or m._forward_pre_hooks for m in parts))
 
 
