@@ -56,7 +56,7 @@ def _is_plain(layer: FFN) -> bool:
     return (not torch.is_grad_enabled() and not layer.training and layer.add_identity
             and kinds == [nn.Linear, nn.GELU, nn.Dropout, nn.Linear, nn.Dropout]
             and layer.layers[0][1].approximate == 'none'
-            and isinstance(getattr(layer, 'gamma2', nn.Identity()), nn.Identity)  # not all MMCVs have it
+            and isinstance(getattr(layer, 'gamma2', nn.Identity()), nn.Identity)
             and not any(m._forward_hooks or m._forward_pre_hooks for m in parts))
 
 
