@@ -4,13 +4,11 @@ The plain form computes ``x + W2 gelu(W1 x + b1) + b2`` for all pixels at once; 
 four times the channels of ``x``. The values are the same.
 """
 
-from functools import partial
-
 import torch
 from mmcv.cnn.bricks.transformer import FFN
 from torch import Tensor, nn
 
-from glip_mm.ops.fast_paths import is_fast, known_modules
+from glip_mm.ops.fast_paths import is_fast, replace_forward
 from glip_mm.ops.matrix_products import linear, linear_gelu
 
 #: Elements of the hidden layer that are computed at a time.
@@ -63,15 +61,6 @@ def _is_plain(layer: FFN) -> bool:
 def speed_up_feed_forward(module: nn.Module) -> nn.Module:
     """Let MMCV's feed-forward networks go by :func:`feed_forward_by_rows`; names and types stay.
 
-    Args:
-        module: Any module, changed in place, but for parts of other packages' classes: see
-            :func:`glip_mm.ops.fast_paths.known_modules`.
-
-    Returns:
-        The module.
+    See :func:`glip_mm.ops.fast_paths.replace_forward`.
     """
-    for child in known_modules(module):
-        if type(child) is FFN:
-            # a partial function can be pickled, a method of another name not
-            child.forward = partial(feed_forward_by_rows, child)
-    return module
+    return replace_forward(module, FFN, feed_forward_by_rows)

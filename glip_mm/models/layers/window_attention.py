@@ -1,13 +1,11 @@
 """Swin's window attention without its matrix of weights."""
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from mmdet.models.backbones.swin import WindowMSA
 from torch import Tensor, nn
 
-from glip_mm.ops.fast_paths import is_fast, known_modules
+from glip_mm.ops.fast_paths import is_fast, replace_forward
 
 
 def fused_window_attention(layer: WindowMSA, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -46,15 +44,6 @@ def fused_window_attention(layer: WindowMSA, x: Tensor, mask: Tensor | None = No
 def speed_up_window_attention(module: nn.Module) -> nn.Module:
     """Let Swin backbones attend by :func:`fused_window_attention`; names and types stay.
 
-    Args:
-        module: Any module, changed in place, but for parts of other packages' classes: see
-            :func:`glip_mm.ops.fast_paths.known_modules`.
-
-    Returns:
-        The module.
+    See :func:`glip_mm.ops.fast_paths.replace_forward`.
     """
-    for child in known_modules(module):
-        if type(child) is WindowMSA:
-            # a partial function can be pickled, a method of another name not
-            child.forward = partial(fused_window_attention, child)
-    return module
+    return replace_forward(module, WindowMSA, fused_window_attention)
