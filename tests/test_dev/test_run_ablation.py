@@ -1,4 +1,4 @@
-"""``python -m dev.ablation`` with tools that only pretend to train."""
+"""``python -m dev.experiments`` with tools that only pretend to train."""
 
 import json
 import math
@@ -45,8 +45,8 @@ def tool(tmp_path, monkeypatch):
         (tmp_path / 'tools' / f'{kind}.py').write_text(FAKE.format(kind=kind, depth=depth))
     for name in 'ab':
         (tmp_path / f'{name}.py').write_text(f"variant = '{name}'\n")
-    module = runpy.run_module('dev.ablation.__main__', run_name='tool')
-    monkeypatch.setattr('dev.ablation.runs.ROOT', tmp_path)
+    module = runpy.run_module('dev.experiments.__main__', run_name='tool')
+    monkeypatch.setattr('dev.experiments.runs.ROOT', tmp_path)
     return module
 
 
@@ -129,9 +129,9 @@ def test_an_interrupt_leaves_nothing_running(tool, tmp_path):
         f'os.rename({str(tmp_path / "pid.part")!r}, {str(tmp_path / "pid")!r})\n'
         'time.sleep(120)')
     script = (f'import runpy, sys; sys.path.insert(0, {str(ROOT)!r})\n'
-              'import pathlib, dev.ablation.runs\n'
-              f'dev.ablation.runs.ROOT = pathlib.Path({str(tmp_path)!r})\n'
-              'runpy.run_module("dev.ablation", run_name="__main__")')
+              'import pathlib, dev.experiments.runs\n'
+              f'dev.experiments.runs.ROOT = pathlib.Path({str(tmp_path)!r})\n'
+              'runpy.run_module("dev.experiments", run_name="__main__")')
     main = subprocess.Popen([sys.executable, '-c', script, '--seeds', '0', '--work-dir',
                              str(tmp_path / 'work'), '--variants', f"A={tmp_path / 'a.py'}"],
                             stderr=subprocess.PIPE, start_new_session=True,
@@ -148,7 +148,7 @@ def test_an_interrupt_leaves_nothing_running(tool, tmp_path):
 
 
 def test_two_at_once_do_not_meet_in_one_folder(tool, monkeypatch, tmp_path):
-    from dev.ablation.runs import lock
+    from dev.experiments.runs import lock
     held = lock(tmp_path / 'work')
     child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE,
                              close_fds=False)

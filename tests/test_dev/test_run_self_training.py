@@ -1,4 +1,4 @@
-"""``python -m dev.ablation.self_training`` with tools that only pretend to train and label."""
+"""``python -m dev.experiments.self_training`` with tools that only pretend to train and label."""
 
 import json
 import runpy
@@ -47,8 +47,8 @@ def call(tmp_path, monkeypatch):
     (tmp_path / 'data' / 'self_training_world').mkdir(parents=True)
     (tmp_path / 'data' / 'self_training_world' / 'world.json').touch()
     monkeypatch.chdir(tmp_path)
-    module = runpy.run_module('dev.ablation.self_training', run_name='tool')
-    monkeypatch.setattr('dev.ablation.runs.ROOT', tmp_path)
+    module = runpy.run_module('dev.experiments.self_training', run_name='tool')
+    monkeypatch.setattr('dev.experiments.runs.ROOT', tmp_path)
 
     def main(*arguments):
         monkeypatch.setattr(sys, 'argv', ['run_self_training.py', '--work-dir', 'work',

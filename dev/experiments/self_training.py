@@ -7,8 +7,8 @@ Started again, the tool resumes where it stopped.
 
 Example:
     python tools/misc/make_grounding_world.py --kind self_training
-    python -m dev.ablation.self_training                            # the claim
-    python -m dev.ablation.self_training --variants all --seeds 0   # the ablations
+    python -m dev.experiments.self_training                            # the claim
+    python -m dev.experiments.self_training --variants all --seeds 0   # the ablations
 """
 
 import argparse
@@ -35,7 +35,7 @@ VARIANTS: dict[str, list[str]] = dict(
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
-        prog='python -m dev.ablation.self_training', description=__doc__.splitlines()[0])
+        prog='python -m dev.experiments.self_training', description=__doc__.splitlines()[0])
     parser.add_argument('--variants', nargs='+', default=['teacher', 'student'], metavar='NAME',
                         help=f"of {', '.join(VARIANTS)}; or all (default: teacher student)")
     add_experiment_options(parser, 'work_dirs/self_training', seeds=(0, 1, 2))

@@ -111,7 +111,7 @@ class Run:
         """Train, or resume the training."""
         if self.state.get('trained'):
             return
-        self.environment = self.before(bar)
+        self.environment = {**self.environment, **self.before(bar)}
         self.call('train', [self.config, '--work-dir', str(self.folder), '--resume', 'auto'], bar)
         self.note(trained=True)
 
@@ -220,8 +220,8 @@ def read_metrics(folder: Path, metrics: Mapping[str, str] = METRICS) -> dict[str
     raise FileNotFoundError(f"no file below '{folder}' holds the metrics of tools/test.py")
 
 
-def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> None:
-    """Execute all runs, and collect results after each.
+def run_all(runs: Sequence[Run], jobs: int) -> None:
+    """Execute all runs.
 
     Raises:
         RuntimeError: If one fails; the others are stopped.
@@ -248,7 +248,6 @@ def run_all(runs: Sequence[Run], jobs: int, collect: Callable[[], object]) -> No
         try:
             for future in as_completed(futures):
                 future.result()
-                collect()
         except BaseException as error:
             Run.stop.set()
             pool.shutdown(cancel_futures=True)

@@ -5,8 +5,8 @@ WORK_DIR/VARIANT/seedN. Started again, the tool resumes where it stopped.
 
 Example:
     python tools/misc/make_grounding_world.py --out data/grounding_world
-    python -m dev.ablation
-    python -m dev.ablation --variants B C --seeds 0 1 2 3 4
+    python -m dev.experiments
+    python -m dev.experiments --variants B C --seeds 0 1 2 3 4
 """
 
 import argparse
@@ -26,7 +26,7 @@ VARIANTS = dict(
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
-        prog='python -m dev.ablation', description=__doc__.splitlines()[0])
+        prog='python -m dev.experiments', description=__doc__.splitlines()[0])
     parser.add_argument('--variants', nargs='+', default=list(VARIANTS), metavar='NAME[=CONFIG]',
                         help='A: detection without fusion; B: detection with fusion; C: detection '
                         'and grounding; or configs of your own (default: A B C)')

@@ -14,10 +14,10 @@ def run_experiment(args: argparse.Namespace, make_runs: Callable[[], Sequence[Ru
     """Run the missing runs and report; an error ends the tool with one message.
 
     Args:
-        args: Options of :func:`~dev.ablation.options.add_experiment_options`.
+        args: Options of :func:`~dev.experiments.options.add_experiment_options`.
         make_runs: Function that returns all runs, in their order.
-        collect: Function that writes results.json, results.md and results.png of finished runs,
-            and returns the table.
+        collect: Function that writes tables, charts and numbers of finished runs, and returns the
+            tables.
     """
     work_dir = Path(args.work_dir)
     held = None
@@ -29,7 +29,7 @@ def run_experiment(args: argparse.Namespace, make_runs: Callable[[], Sequence[Ru
             held = lock(work_dir)
             for run in runs:
                 run.prepare(args.restart)
-            run_all(runs, args.jobs, collect)
+            run_all(runs, args.jobs)
         table = collect()
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
@@ -37,4 +37,4 @@ def run_experiment(args: argparse.Namespace, make_runs: Callable[[], Sequence[Ru
         if held is not None:
             os.close(held)
     print(table)
-    print(f"\nresults: {work_dir / 'results.json'}, results.md and results.png beside it")
+    print(f"\ntables, charts and numbers are in '{work_dir}'")

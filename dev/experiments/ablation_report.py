@@ -76,7 +76,7 @@ def draw(runs: Sequence[Mapping], path: Path, columns: Mapping[str, str] = COLUM
 
 
 def report(work_dir: Path, variants: Sequence[str], columns: Mapping[str, str] = COLUMNS,
-           baseline: str | None = None) -> str:
+           baseline: str | None = None, name: str = 'results') -> str:
     """Collect finished runs, write results.json, results.md and results.png.
 
     Args:
@@ -84,6 +84,7 @@ def report(work_dir: Path, variants: Sequence[str], columns: Mapping[str, str] =
         variants: Names of the variants, in order.
         columns: Metric -> title of its column.
         baseline: Variant to compare with, see :func:`make_table`.
+        name: Name of the files, without their endings.
 
     Returns:
         The table.
@@ -104,7 +105,7 @@ def report(work_dir: Path, variants: Sequence[str], columns: Mapping[str, str] =
         for v in dict.fromkeys(run['variant'] for run in runs)})
     # the deviation of a single run is nan, which JSON does not have
     text = json.dumps(content, indent=2).replace('NaN', 'null')
-    write_atomically(work_dir / 'results.json', (text + '\n').encode())
-    write_atomically(work_dir / 'results.md', (table + '\n').encode())
-    draw(runs, work_dir / 'results.png', columns)
+    write_atomically(work_dir / f'{name}.json', (text + '\n').encode())
+    write_atomically(work_dir / f'{name}.md', (table + '\n').encode())
+    draw(runs, work_dir / f'{name}.png', columns)
     return table

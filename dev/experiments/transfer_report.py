@@ -61,38 +61,68 @@ def transfer_table(runs: Sequence[Mapping], metric: str = 'AP50') -> str:
     return '\n'.join(lines)
 
 
-def draw_transfer(runs: Sequence[Mapping], path: Path, metric: str = 'AP50') -> None:
-    """Plot a panel for each data set and model: AP over shots, with a line per tuning mode."""
+def draw_transfer(runs: Sequence[Mapping], path: Path, lines_are: str = 'tuning',
+                  metric: str = 'AP50') -> None:
+    """Plot AP over shots.
+
+    Args:
+        runs: Contents of ``run.json`` of finished runs. What was trained on all images alone, as a
+            supervised detector, is a horizontal line.
+        path: File of the plot.
+        lines_are: ``'tuning'``, a panel for each data set and model with a line per tuning mode; or
+            ``'start'``, a panel for each data set with a line per fully tuned model.
+        metric: Name of the metric.
+    """
     import matplotlib
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
-    panels = [(data, start) for data in _unique(runs, 'data') for start in _unique(runs, 'start')
-              if any(run['data'] == data and run['start'] == start for run in runs)]
+    tuned = [run for run in runs if run['shots'] != ALL]
+    starts, data_sets = _unique(tuned, 'start'), _unique(tuned, 'data')
     shots = sorted(set(_unique(runs, 'shots')) - {'0'}, key=_order)
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 3.2),
+    few = [run for run in runs if run['shots'] != '0' and run['start'] in starts]
+    if lines_are == 'tuning':
+        panels = [(dict(data=data, start=start), f'{data}, {start}',
+                   {t: dict(tuning=t) for t in _unique(few, 'tuning')})
+                  for data in data_sets for start in starts]
+    else:
+        panels = [(dict(data=data), data,
+                   {s: dict(tuning='full', start=s) for s in starts}) for data in data_sets]
+    panels = [panel for panel in panels
+              if any(_values(few, metric, **panel[0], **line) for line in panel[2].values())]
+    figure, axes = plt.subplots(1, max(len(panels), 1), figsize=(3.4 * max(len(panels), 1), 3.2),
                                 layout='constrained', squeeze=False, sharey=True)
-    for panel, (data, start) in zip(axes[0], panels):
-        own = [run for run in runs if run['data'] == data and run['start'] == start]
+    for axis, (facts, title, lines) in zip(axes[0], panels):
         curves = []
-        for tuning in _unique([run for run in own if run['shots'] != '0'], 'tuning'):
+        for name, line in lines.items():
             points = {i: values for i, s in enumerate(shots)
-                      if (values := _values(own, metric, tuning=tuning, shots=s))}
+                      if (values := _values(few, metric, **facts, **line, shots=s))}
+            if not points:
+                continue
             both = [mean_and_deviation(values) for values in points.values()]
-            curves.append(Curve(tuning, np.array(list(points), dtype=float),
+            curves.append(Curve(name, np.array(list(points), dtype=float),
                                 np.array([mean for mean, _ in both]),
                                 np.nan_to_num([deviation for _, deviation in both]), dots=True))
-        plot_curves(panel, curves)
-        if zero := _values(own, metric, shots='0'):
-            panel.axhline(zero[0], color='grey', linestyle='--', linewidth=1)
-        panel.set_xticks(range(len(shots)), shots)
-        panel.set(title=f'{data}, {start}', xlabel='images of each class', ylim=(0, 100))
+        plot_curves(axis, curves)
+        for start in sorted(set(_unique(runs, 'start')) - set(starts)):
+            if values := _values(runs, metric, data=facts['data'], start=start):
+                axis.axhline(float(np.mean(values)), color='black', linestyle=':', linewidth=1.2,
+                             label=f'{start}, all images')
+        zero = {s: _values(runs, metric, data=facts['data'], start=s, shots='0')
+                for s in ([facts['start']] if 'start' in facts else starts)}
+        for start, values in zero.items():
+            if values:
+                axis.axhline(values[0], color='grey', linestyle='--', linewidth=1,
+                             label=f'{start}, no training')
+        axis.legend(frameon=False, fontsize='x-small')
+        axis.set_xticks(range(len(shots)), shots)
+        axis.set(title=title, xlabel='images of each class', ylim=(0, 100))
     axes[0][0].set_ylabel(f'{metric}, percent')
     save_figure(figure, path)
     plt.close(figure)
 
 
 def transfer_report(work_dir: Path) -> str:
-    """Collect finished runs, write results.json, results.md and results.png.
+    """Collect finished runs, write results.json, results.md, results.png and shots.png.
 
     Args:
         work_dir: Folder of all runs.
@@ -114,4 +144,5 @@ def transfer_report(work_dir: Path) -> str:
                                                  '\n').encode())
     write_atomically(work_dir / 'results.md', (table + '\n').encode())
     draw_transfer(runs, work_dir / 'results.png')
+    draw_transfer(runs, work_dir / 'shots.png', 'start')
     return table
