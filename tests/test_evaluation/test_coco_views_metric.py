@@ -32,7 +32,8 @@ def score(metric):
 
 def test_each_view_is_as_if_scored_alone(tmp_path):
     views = dict(seen=write(tmp_path / 'seen.json', [0]), new=write(tmp_path / 'new.json', [1, 2]),
-                 all=write(tmp_path / 'all.json', [0, 1, 2]))
+                 all=write(tmp_path / 'all.json', [0, 1, 2]),
+                 unfound=write(tmp_path / 'unfound.json', [2]))
     found = score(CocoViewsMetric(views=views, metric='bbox'))
     assert found['coco/seen/bbox_mAP_50'] == 1 and found['coco/new/bbox_mAP_50'] == 0
     assert found['coco/all/bbox_mAP_50'] == pytest.approx(1 / 3, abs=1e-3)
