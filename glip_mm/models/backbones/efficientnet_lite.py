@@ -6,6 +6,7 @@ Shapes: ``B`` images, ``C`` channels, ``h``, ``w`` sides of a map.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
@@ -146,12 +147,14 @@ class EfficientNetLite(BaseModule):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return maps ``[B, C, h, w]`` of the asked levels of images ``[B, 3, H, W]``."""
-        x = self.stem(x)
         found = []
-        for i, level in enumerate(self.levels):
-            x = level(x)
+        for i, part in enumerate([self.stem, *self.levels], -1):
+            # without a backward pass 1x1 convolutions are the faster channels last, with one slower
+            learns = torch.is_grad_enabled() and i >= self.frozen_stages
+            x = part(x.contiguous(memory_format=torch.contiguous_format if learns else
+                                  torch.channels_last))
             if i in self.out_indices:
-                found.append(x)
+                found.append(x.contiguous())
         return tuple(found)
 
     def init_weights(self) -> None:
