@@ -6,6 +6,16 @@ detection_pipeline = [
     for step in _base_.detection_pipeline
 ]
 
+# words of other captions beside the image's own: not everything that is said is there
+grounding_pipeline = [
+    dict(
+        type='glip_mm.PackCaptions',
+        tokenizer=_base_.tokenizer,
+        num_negatives=12,
+        full_prob=0.5,
+        none_prob=0.1), *_base_.grounding_pipeline
+]
+
 gold_detection = dict(
     type='glip_mm.GroundingDataset',
     data_root=data_root,
@@ -18,7 +28,7 @@ gold_captions = dict(
     data_root=data_root,
     ann_file='annotations/gold_captions.jsonl',
     data_prefix=_base_.image_prefix,
-    pipeline=_base_.grounding_pipeline)
+    pipeline=grounding_pipeline)
 train_dataloader = dict(dataset=dict(datasets=[gold_detection, gold_captions]))
 
 # Prompts of the tests; the names of a prompt are those of its annotation file. ``all`` asks for the

@@ -27,7 +27,7 @@ from .scene import Thing, sample_scene
 from .vocabulary import INDEX, PARTS, Kind, Vocabulary, read_vocabulary
 from .words import HYPERNYMS
 
-VERSION = 1  # increment when the same options produce different files
+VERSION = 2  # increment when the same options produce different files
 #: Split -> the parts of the vocabulary that it shows.
 SHOWN = dict(gold_detection=PARTS[:1], gold_captions=PARTS[:2], pool=PARTS[:3])
 #: Share of each part among the things of test images.
@@ -73,11 +73,11 @@ class PictogramOptions(NamedTuple):
 
     pictograms: str
     photos: str = ''
-    gold_detection: int = 4000
-    gold_captions: int = 2000
+    gold_detection: int = 3000
+    gold_captions: int = 600
     pool: int = 6000
     val: int = 100
-    test: int = 300
+    test: int = 200
     side: int = 224
     seed: int = 0
 
@@ -119,7 +119,7 @@ class PictogramOptions(NamedTuple):
                               [new_style] if split == 'test_style' else styles, self.side)
         image, things, boxes = draw_scene(things, self.pictograms, photos, self.side, rng)
         caption = None if split == 'gold_detection' else write_caption(
-            things, rng, *((4, .1) if split == 'pool' else ()))
+            things, rng, 3 if testing else 5, .1 if split == 'pool' else 0.)
         return image, things, boxes, caption
 
     @staticmethod
@@ -135,14 +135,16 @@ class PictogramOptions(NamedTuple):
     def annotate(self, folder: Path, split: str, pictures: list[Picture]) -> None:
         """Write the annotation files of a split.
 
-        Test splits have a view for each part of the vocabulary, in all of which all names compete;
-        ``synonyms``, the named things by words that no training text has; ``few``, the same things
-        by their names; ``hypernyms`` and ``spoken_hypernyms``, words that no training text has, and
-        words that captions use.
+        The pool has its boxes in a file of their own, ``pool_truth.jsonl``, which no training
+        reads: they tell which labels of a teacher are right. Test splits have a view for each part
+        of the vocabulary, in all of which all names compete; ``synonyms``, the named things by
+        words that no training text has; ``few``, the same things by their names; ``hypernyms`` and
+        ``spoken_hypernyms``, words that no training text has, and words that captions use.
         """
         vocabulary = self.vocabulary
         if split == 'pool':
             write_captions(folder / 'pool.jsonl', pictures)
+            write_odvg_grounding(folder / 'pool_truth.jsonl', pictures)
         elif split == 'gold_detection':
             write_odvg_detection(folder / f'{split}.jsonl', folder / 'label_map.json', pictures,
                                  vocabulary.of('named'))
