@@ -144,7 +144,7 @@ def pool_options(folder: Path, parts: int) -> list[str]:
 
 
 def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:
-    """Make all runs, teachers first: a student waits for its own.
+    """Make all runs; a student waits for its teacher.
 
     Raises:
         FileNotFoundError: If the data set is missing.
@@ -164,15 +164,15 @@ def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:
                 continue
             # tests alone are reported: the validation after a training would take a tenth of it
             options = [*args.cfg_options, *variant.options, 'train_cfg.val_begin=1000']
-            before = {}
+            after = {}
             if variant.teacher:
                 teacher = runs[variant.teacher, seed]
                 folder = teacher.folder / ('shuffled' if name == 'shuffled' else 'labels')
                 options += pool_options((folder / 'labels').resolve(), variant.parts)
-                before = dict(before=partial(teacher.label, name))
+                after = dict(before=partial(teacher.label, name), ready=teacher.can_label)
             runs[name, seed] = PictogramTeacher(
                 work_dir / name / f'seed{seed}', name, f'{CONFIG}{variant.config}.py', seed,
-                options, args.jobs, METRICS, **before)
+                options, args.jobs, METRICS, **after)
     return list(runs.values())
 
 

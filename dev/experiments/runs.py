@@ -51,6 +51,7 @@ class Run:
         jobs: Number of runs that share the cores.
         metrics: Metrics to record, see ``METRICS``.
         before: Function called before training; returns variables for its environment.
+        ready: Function that tells whether the run can begin; others go first while it cannot.
     """
 
     #: Event that ends all runs.
@@ -58,8 +59,9 @@ class Run:
 
     def __init__(self, folder: Path, variant: str, config: str, seed: int,
                  options: Sequence[str], jobs: int = 1, metrics: Mapping[str, str] = METRICS,
-                 before: Callable[[tqdm], Mapping[str, str]] = lambda bar: {}) -> None:
-        self.jobs, self.metrics, self.before = jobs, metrics, before
+                 before: Callable[[tqdm], Mapping[str, str]] = lambda bar: {},
+                 ready: Callable[[], bool] = lambda: True) -> None:
+        self.jobs, self.metrics, self.before, self.ready = jobs, metrics, before, ready
         self.environment: Mapping[str, str] = {}
         self.folder, self.variant, self.config, self.seed = folder, variant, config, seed
         self.options = [*options, f'randomness.seed={seed}']
@@ -221,35 +223,44 @@ def read_metrics(folder: Path, metrics: Mapping[str, str] = METRICS) -> dict[str
 
 
 def run_all(runs: Sequence[Run], jobs: int) -> None:
-    """Execute all runs.
+    """Execute all runs, in order but for those that are not ready.
 
     Raises:
         RuntimeError: If one fails; the others are stopped.
     """
-    steps = sum(run.steps_left for run in runs)
     Run.stop.clear()
-
+    waiting, taking = list(runs), threading.Lock()
     failures: list[BaseException] = []
 
-    def make(run: Run) -> None:
-        if Run.stop.is_set():
-            return
-        try:
-            run.train(bar)
-            run.test(bar)
-        except BaseException as error:
-            # before this thread takes the next run
-            failures.append(error)
-            Run.stop.set()
-            raise
+    def take() -> Run | None:
+        with taking:
+            run = next((run for run in waiting if run.ready()), None)
+            if run is not None:
+                waiting.remove(run)
+            return run
 
-    with tqdm(total=steps, unit='step') as bar, ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(make, run) for run in runs]
+    def work() -> None:
+        while waiting and not Run.stop.is_set():
+            run = take()
+            if run is None:
+                Run.stop.wait(1)
+                continue
+            try:
+                run.train(bar)
+                run.test(bar)
+            except BaseException as error:
+                # before this thread takes the next run
+                failures.append(error)
+                Run.stop.set()
+                raise
+
+    with (tqdm(total=sum(run.steps_left for run in runs), unit='step') as bar,
+          ThreadPoolExecutor(jobs) as pool):
+        futures = [pool.submit(work) for _ in range(jobs)]
         try:
             for future in as_completed(futures):
                 future.result()
         except BaseException as error:
             Run.stop.set()
-            pool.shutdown(cancel_futures=True)
             # the others fail because they are stopped: report the first error
             raise (failures[0] if failures else error) from None

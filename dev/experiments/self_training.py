@@ -84,15 +84,12 @@ class Teacher(Run):
         """Return the path of the trained weights."""
         return (self.folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
 
-    def label(self, variant: str, bar: tqdm) -> Mapping[str, str]:
-        """Return the place of the labels for a student; the first call makes them.
+    def can_label(self) -> bool:
+        """Return whether a student need not wait, be it that it makes the labels itself."""
+        return bool(self.state.get('trained')) and not self._labelling.locked()
 
-        Raises:
-            RuntimeError: If all runs are to stop.
-        """
-        while not self.state.get('trained'):  # with --jobs, by another thread
-            if self.stop.wait(1):
-                raise RuntimeError(f'{self.name}: stopped; start again to continue')
+    def label(self, variant: str, bar: tqdm) -> Mapping[str, str]:
+        """Return the place of the labels for a student; the first call makes them."""
         folder = self.folder / 'labels'
         with self._labelling:
             if not (folder / 'summary.json').is_file():
@@ -135,7 +132,7 @@ def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:
                 students.append(Run(work_dir / name / f'seed{seed}', name,
                                     str(CONFIGS / 'glip_nano_student.py'), seed,
                                     [*args.cfg_options, *options], args.jobs, METRICS,
-                                    partial(teacher.label, name)))
+                                    partial(teacher.label, name), teacher.can_label))
     return [*teachers.values(), *students]
 
 

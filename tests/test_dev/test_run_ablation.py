@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from dev.experiments.runs import Run, run_all
+
 ROOT = Path(__file__).parents[2]
 # stands in for tools/train.py and tools/test.py: AP rises with the variant and the seed
 FAKE = '''
@@ -187,3 +189,26 @@ def test_variants_differ_by_what_they_say_alone():
     assert [d['ann_file'] for d in both['datasets']] == [
         f'annotations/train_{kind}.jsonl' for kind in ('detection', 'grounding')]
     assert b == c
+
+
+class Noted(Run):
+    """A run that notes when it begins, and does nothing."""
+
+    def __init__(self, name, begun, **options):
+        super().__init__(Path(name), name, '', 0, [], **options)
+        self.begun = begun
+
+    def train(self, bar):
+        self.begun.append(self.variant)
+
+    def test(self, bar):
+        pass
+
+
+@pytest.mark.parametrize('jobs', [1, 2])
+def test_a_run_that_is_not_ready_lets_others_go_first(jobs):
+    begun = []
+    run_all([Noted('student', begun, ready=lambda: 'teacher' in begun), Noted('other', begun),
+             Noted('teacher', begun)], jobs)
+    assert sorted(begun) == ['other', 'student', 'teacher']
+    assert begun.index('student') > begun.index('teacher')

@@ -11,7 +11,7 @@ grounding_pipeline = [
     dict(
         type='glip_mm.PackCaptions',
         tokenizer=_base_.tokenizer,
-        num_negatives=12,
+        num_negatives=6,
         full_prob=0.5,
         none_prob=0.1), *_base_.grounding_pipeline
 ]
