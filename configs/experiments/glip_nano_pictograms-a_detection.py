@@ -1,4 +1,4 @@
-# Detection data alone, and image and text never meet before the head
-_base_ = './glip_nano_pictograms-b_detection.py'
+# Image and text never meet before the head
+_base_ = './glip_nano_pictograms.py'
 
 model = dict(fusion_neck=dict(fuse=False))

@@ -1,5 +1,5 @@
 # The student: gold data, and captions without boxes as the teacher labelled them
-_base_ = './glip_nano_pictograms.py'
+_base_ = './glip_nano_pictograms-captions.py'
 
 pseudo = dict(
     type='glip_mm.GroundingDataset',
@@ -13,11 +13,5 @@ pseudo = dict(
     ])
 train_dataloader = dict(
     dataset=dict(
-        datasets=[_base_.gold_detection, _base_.gold_captions, pseudo],
-        samples_per_epoch=6000,
-        ratios=[2, 1, 6]))
-
-load_from = '{{$TEACHER_WEIGHTS:work_dirs/glip_nano_pictograms/epoch_2.pth}}'
-max_epochs = 1
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-param_scheduler = [_base_.warm_up, dict(_base_.cosine, end=max_epochs, T_max=max_epochs)]
+        datasets=[_base_.gold_detection, _base_.gold_captions, pseudo], ratios=[2, 1, 6]))
+load_from = '{{$TEACHER_WEIGHTS:work_dirs/glip_nano_pictograms-captions/epoch_1.pth}}'

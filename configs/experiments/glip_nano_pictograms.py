@@ -1,4 +1,4 @@
-# Things with names: gold boxes name a hundred of them, gold captions three hundred
+# Things with names, of which gold boxes name a hundred: where all of its experiments start
 _base_ = [
     '../_base_/models/glip_nano.py', '../_base_/models/glip_pictograms.py',
     '../_base_/datasets/pictogram_world.py', '../_base_/schedules/nano.py',
@@ -7,8 +7,8 @@ _base_ = [
 
 model = _base_.glip_pictograms
 
-# variants share the data otherwise, and all train for the same number of steps
-train_dataloader = dict(dataset=dict(samples_per_epoch=6000, ratios=[2, 1]))
+# detection data alone; others share the data otherwise, and train for the same number of steps
+train_dataloader = dict(dataset=dict(samples_per_epoch=6000, ratios=[1, 0]))
 max_epochs = 2
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 warm_up, cosine = _base_.param_scheduler

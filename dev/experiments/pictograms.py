@@ -1,9 +1,10 @@
 """The paper's claims in the pictogram world: fusion, grounding data, captions, words, data mixes.
 
-Every variant trains for as many steps as those it is compared with. A teacher learns from gold data
-(variant C) and labels the pool of captions; its students read gold and 1, 3, 10 or 30 thirtieths of
-the labels. Every run goes through tools/train.py and tools/test.py in WORK_DIR/VARIANT/seedN, and
-serves every claim that needs it. Started again, the tool resumes where it stopped.
+Every variant trains for as many steps as those it is compared with. From a model of detection data,
+B goes on with these and C with captions, too. C is the teacher that labels the pool of captions;
+its students read gold data and 1, 3, 10 or 30 thirtieths of the labels. Every run goes through
+tools/train.py and tools/test.py in WORK_DIR/VARIANT/seedN, and serves every claim that needs it.
+Started again, the tool resumes where it stopped.
 
 Example:
     python tools/misc/make_grounding_world.py --kind pictograms --pictograms data/pictograms \\
@@ -28,14 +29,15 @@ class Variant(NamedTuple):
 
     Attributes:
         config: Config in ``configs/experiments``, after ``glip_nano_pictograms``.
-        teacher: Variant that labels the pool, and whose weights the training starts from.
-        parts: Thirtieths of the labels to read; 0: gold data alone for as many steps.
+        start: Variant whose weights the training starts from.
+        parts: Thirtieths to read of the labels that ``start`` gives the pool; 0: gold data alone
+            for as many steps; None: there are no labels.
         options: Settings of the training.
     """
 
     config: str = ''
-    teacher: str = ''
-    parts: int = SHARDS
+    start: str = ''
+    parts: int | None = None
     options: tuple[str, ...] = ()
 
 
@@ -54,12 +56,13 @@ class Claim(NamedTuple):
 
 
 VARIANTS = dict(
-    C=Variant(), B=Variant('-b_detection'), A=Variant('-a_detection'),
-    captions_0x=Variant('-student', 'C', 0), captions_1x=Variant('-student', 'C', 1),
-    captions_3x=Variant('-student', 'C', 3), captions_10x=Variant('-student', 'C', 10),
-    captions_30x=Variant('-student', 'C'), shuffled=Variant('-student', 'C'),
-    second_round=Variant('-student', 'captions_30x'),
-    grounding_alone=Variant(options=('train_dataloader.dataset.ratios=[0,1]', )),
+    detection=Variant(), A=Variant('-a_detection'), C=Variant('-captions', 'detection'),
+    B=Variant('-captions', 'detection', options=('train_dataloader.dataset.ratios=[1,0]', )),
+    **{f'captions_{parts}x': Variant('-student', 'C', parts) for parts in (0, 1, 3, 10, SHARDS)},
+    shuffled=Variant('-student', 'C', SHARDS),
+    second_round=Variant('-student', 'captions_30x', SHARDS),
+    captions_alone=Variant('-captions', 'detection',
+                           options=('train_dataloader.dataset.ratios=[0,1]', )),
     words_tuned=Variant('-student', 'C', 0, ('model.language_model.frozen=False', )))
 CURVE = ('captions_0x', 'captions_1x', 'captions_3x', 'captions_10x', 'captions_30x')
 PARTS = ('ap50_named', 'ap50_captioned', 'ap50_pool')
@@ -67,13 +70,13 @@ WORDS = ('ap50_few', 'ap50_synonyms', 'ap50_spoken_hypernyms', 'ap50_hypernyms',
          'ap50_unnamed')
 PHRASES = 'phrase_recall_at_1'
 CLAIMS = dict(
-    fusion=Claim(('A', 'B'), 'A', (*PARTS, PHRASES)),
+    fusion=Claim(('A', 'detection'), 'A', (*PARTS, PHRASES)),
     grounding=Claim(('B', 'C'), 'B', (*PARTS, PHRASES)),
     captions=Claim(('C', *CURVE), 'captions_0x', (*PARTS, PHRASES)),
     rounds=Claim(('captions_0x', 'shuffled', 'captions_30x', 'second_round'), 'captions_0x',
                  (*PARTS, PHRASES)),
     words=Claim(('C', 'captions_0x', 'words_tuned'), 'captions_0x', WORDS),
-    mix=Claim(('B', 'grounding_alone', 'C', 'captions_30x'), 'B', (*PARTS, PHRASES)))
+    mix=Claim(('B', 'captions_alone', 'C'), 'B', (*PARTS, PHRASES)))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -154,7 +157,7 @@ def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:
                                 "tools/misc/make_grounding_world.py --kind pictograms' "
                                 '(docs/pictograms.md)')
     wanted = {name for claim in args.claims for name in CLAIMS[claim].variants}
-    while missing := {VARIANTS[name].teacher for name in wanted} - wanted - {''}:
+    while missing := {VARIANTS[name].start for name in wanted} - wanted - {''}:
         wanted |= missing
     runs: dict[tuple[str, int], PictogramTeacher] = {}
     # seed by seed: if stopped early, all variants have the same number of seeds
@@ -165,11 +168,14 @@ def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:
             # tests alone are reported: the validation after a training would take a tenth of it
             options = [*args.cfg_options, *variant.options, 'train_cfg.val_begin=1000']
             after = {}
-            if variant.teacher:
-                teacher = runs[variant.teacher, seed]
-                folder = teacher.folder / ('shuffled' if name == 'shuffled' else 'labels')
-                options += pool_options((folder / 'labels').resolve(), variant.parts)
-                after = dict(before=partial(teacher.label, name), ready=teacher.can_label)
+            if variant.start:
+                start = runs[variant.start, seed]
+                if variant.parts is None:
+                    after = dict(before=start.hand_on, ready=start.is_trained)
+                else:
+                    folder = start.folder / ('shuffled' if name == 'shuffled' else 'labels')
+                    options += pool_options((folder / 'labels').resolve(), variant.parts)
+                    after = dict(before=partial(start.label, name), ready=start.can_label)
             runs[name, seed] = PictogramTeacher(
                 work_dir / name / f'seed{seed}', name, f'{CONFIG}{variant.config}.py', seed,
                 options, args.jobs, METRICS, **after)

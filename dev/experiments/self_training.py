@@ -84,9 +84,17 @@ class Teacher(Run):
         """Return the path of the trained weights."""
         return (self.folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
 
+    def is_trained(self) -> bool:
+        """Return whether there are weights."""
+        return bool(self.state.get('trained'))
+
     def can_label(self) -> bool:
         """Return whether a student need not wait, be it that it makes the labels itself."""
-        return bool(self.state.get('trained')) and not self._labelling.locked()
+        return self.is_trained() and not self._labelling.locked()
+
+    def hand_on(self, bar: tqdm) -> Mapping[str, str]:
+        """Return the place of the weights, for a training that starts from them."""
+        return dict(TEACHER_WEIGHTS=self.weights)
 
     def label(self, variant: str, bar: tqdm) -> Mapping[str, str]:
         """Return the place of the labels for a student; the first call makes them."""
@@ -103,7 +111,7 @@ class Teacher(Run):
         if variant == 'shuffled':
             shuffle_labels(folder / 'labels', self.folder / 'shuffled' / 'labels')
             folder = self.folder / 'shuffled'
-        return dict(LABELS=str(folder.resolve()), TEACHER_WEIGHTS=self.weights)
+        return dict(LABELS=str(folder.resolve()), **self.hand_on(bar))
 
 
 def make_runs(args: argparse.Namespace, work_dir: Path) -> list[Run]:

@@ -15,11 +15,15 @@ TRAIN = '''
 import os, pathlib, sys
 arguments = sys.argv[1:]
 out = pathlib.Path(arguments[arguments.index('--work-dir') + 1])
+start = pathlib.Path(os.environ.get('TEACHER_WEIGHTS', '//')).parts[-3:]
 if 'student' in arguments[0]:
     labels = pathlib.Path(os.environ['LABELS'])
     assert len(list((labels / 'labels').glob('*.jsonl'))) == 30
-    assert pathlib.Path(os.environ['TEACHER_WEIGHTS']).parts[-3] == (
-        'captions_30x' if 'second_round' in str(out) else 'C')
+    assert start[0] == ('captions_30x' if 'second_round' in str(out) else 'C')
+elif 'captions' in arguments[0].rsplit('/', 1)[1]:
+    assert start[0] == 'detection'
+else:
+    assert 'TEACHER_WEIGHTS' not in os.environ
 (out / 'read.txt').write_text(' '.join(arguments))
 (out / 'last_checkpoint').write_text(str(out / 'weights.pth'))
 '''
@@ -95,8 +99,8 @@ def test_more_captions_are_read_less_often(call, tmp_path, capsys):
 def test_claims_share_their_runs(call, tmp_path):
     call('--seeds', 0)
     assert {path.name for path in (tmp_path / 'work').iterdir() if path.is_dir()} == {
-        'A', 'B', 'C', 'captions_0x', 'captions_1x', 'captions_3x', 'captions_10x', 'captions_30x',
-        'shuffled', 'second_round', 'grounding_alone', 'words_tuned'}
+        'detection', 'A', 'B', 'C', 'captions_0x', 'captions_1x', 'captions_3x', 'captions_10x',
+        'captions_30x', 'shuffled', 'second_round', 'captions_alone', 'words_tuned'}
     for claim in ('fusion', 'grounding', 'captions', 'rounds', 'words', 'mix'):
         assert json.loads((tmp_path / f'work/{claim}.json').read_text())['runs']
         assert (tmp_path / f'work/{claim}.png').is_file()
