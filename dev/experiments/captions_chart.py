@@ -40,7 +40,9 @@ def draw_captions(results: Path, points: Mapping[str, int], columns: Mapping[str
             panel.axhline(float(np.mean(values)), color='grey', linestyle='--', linewidth=1,
                           label='teacher')
         panel.set_xticks(range(len(shown)), [f'{points[name]:,}' for name in shown])
-        panel.set(title=label, xlabel='labelled captions', ylim=(0, None))
+        panel.set(title=label, xlabel='labelled captions')
+        panel.margins(y=.15)
+        panel.set_ylim(bottom=0)
         panel.legend(frameon=False, fontsize='small', loc='lower right')
     axes[0][0].set_ylabel('percent')
     save_figure(figure, results.with_suffix('.png'))

@@ -55,10 +55,12 @@ class Claim(NamedTuple):
     columns: tuple[str, ...]
 
 
+LONG = ('train_cfg.max_epochs=3', 'param_scheduler.1.end=3', 'param_scheduler.1.T_max=3')
 VARIANTS = dict(
     detection=Variant(), A=Variant('-a_detection'), C=Variant('-captions', 'detection'),
     B=Variant('-captions', 'detection', options=('train_dataloader.dataset.ratios=[1,0]', )),
-    **{f'captions_{parts}x': Variant('-student', 'C', parts) for parts in (0, 1, 3, 10, SHARDS)},
+    **{f'captions_{parts}x': Variant('-student', 'C', parts) for parts in (0, SHARDS, 1, 3, 10)},
+    long_0x=Variant('-student', 'C', 0, LONG), long_30x=Variant('-student', 'C', SHARDS, LONG),
     shuffled=Variant('-student', 'C', SHARDS),
     second_round=Variant('-student', 'captions_30x', SHARDS),
     captions_alone=Variant('-captions', 'detection',
@@ -73,6 +75,7 @@ CLAIMS = dict(
     fusion=Claim(('A', 'detection'), 'A', (*PARTS, PHRASES)),
     grounding=Claim(('B', 'C'), 'B', (*PARTS, PHRASES)),
     captions=Claim(('C', *CURVE), 'captions_0x', (*PARTS, PHRASES)),
+    steps=Claim(('captions_0x', 'captions_30x', 'long_0x', 'long_30x'), None, (*PARTS, PHRASES)),
     rounds=Claim(('captions_0x', 'shuffled', 'captions_30x', 'second_round'), 'captions_0x',
                  (*PARTS, PHRASES)),
     words=Claim(('C', 'captions_0x', 'words_tuned'), 'captions_0x', WORDS),
