@@ -100,7 +100,8 @@ def test_claims_share_their_runs(call, tmp_path):
     call('--seeds', 0)
     assert {path.name for path in (tmp_path / 'work').iterdir() if path.is_dir()} == {
         'detection', 'A', 'B', 'C', 'captions_0x', 'captions_1x', 'captions_3x', 'captions_10x',
-        'captions_30x', 'shuffled', 'second_round', 'captions_alone', 'words_tuned'}
+        'captions_30x', 'long_0x', 'long_30x', 'shuffled', 'second_round', 'captions_alone',
+        'words_tuned'}
     for claim in ('fusion', 'grounding', 'captions', 'rounds', 'words', 'mix'):
         assert json.loads((tmp_path / f'work/{claim}.json').read_text())['runs']
         assert (tmp_path / f'work/{claim}.png').is_file()

@@ -29,7 +29,7 @@ atss_dyhead = dict(
             type='DeltaXYWHBBoxCoder', target_means=[0.] * 4, target_stds=[.1, .1, .2, .2]),
         loss_cls=dict(
             type='FocalLoss', use_sigmoid=True, gamma=2., alpha=.25, loss_weight=1.),
-        loss_bbox=dict(type='GIoULoss', loss_weight=2.),
+        loss_bbox=dict(type='glip_mm.GIoULoss', loss_weight=2.),
         loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.)),
     train_cfg=dict(
         assigner=dict(type='ATSSAssigner', topk=9),
@@ -39,5 +39,5 @@ atss_dyhead = dict(
         nms_pre=1000,
         min_bbox_size=0,
         score_thr=.05,
-        nms=dict(type='nms', iou_threshold=.6),
+        nms=dict(iou_threshold=.6),
         max_per_img=100))
