@@ -3,10 +3,11 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from glip_mm.text import Entity, Prompt, clean_name
+from glip_mm.text.names import is_blank
 
 AQUARIUM = ['fish', 'jellyfish', 'penguin', 'puffin', 'shark', 'starfish', 'stingray']
 AQUARIUM_PROMPT = [
@@ -115,9 +116,12 @@ def test_a_name_that_cleans_to_nothing_has_no_span():
 
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=8), st.sampled_from(['. ', ' ', ' | ']))
+@example(['\x1b'], '. ')
 def test_spans_always_point_at_the_cleaned_name(names, separator):
     cleaned = [clean_name(name) for name in names]
-    if not any(name.strip() for name in cleaned):
+    if all(map(is_blank, cleaned)):
+        with pytest.raises(ValueError, match='name'):
+            Prompt.from_names(names, separator=separator)
         return
     prompt = Prompt.from_names(names, separator=separator)
     assert prompt.caption == separator.join(cleaned)
