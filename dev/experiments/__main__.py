@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from .options import ROOT, add_experiment_options
+from .options import ROOT, add_cfg_options, add_experiment_options
 
 CONFIGS = ROOT / 'configs' / 'experiments'
 VARIANTS = dict(
@@ -31,8 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
                         help='A: detection without fusion; B: detection with fusion; C: detection '
                         'and grounding; or configs of your own (default: A B C)')
     add_experiment_options(parser, 'work_dirs/ablation', seeds=(0, 1, 2))
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='settings for every run, as for tools/train.py')
+    add_cfg_options(parser)
     return parser
 
 

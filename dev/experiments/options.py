@@ -24,3 +24,9 @@ def add_experiment_options(parser: argparse.ArgumentParser, work_dir: str,
                         help='run nothing, report the runs that are finished')
     parser.add_argument('--restart', action='store_true',
                         help='throw away runs that were made with other settings')
+
+
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Add the option that changes settings of every run."""
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
+                        help='settings for every run, as for tools/train.py')

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from .options import ROOT, add_experiment_options
+from .options import ROOT, add_cfg_options, add_experiment_options
 
 SHARDS = 30
 
@@ -89,8 +89,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('claims', nargs='*', metavar='CLAIM', default=list(CLAIMS),
                         help=f"of {', '.join(CLAIMS)} (default: all)")
     add_experiment_options(parser, 'work_dirs/pictograms', seeds=(0, 1, 2))
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='settings for every run, as for tools/train.py')
+    add_cfg_options(parser)
     return parser
 
 

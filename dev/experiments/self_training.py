@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .options import ROOT, add_experiment_options
+from .options import ROOT, add_cfg_options, add_experiment_options
 
 PSEUDO = 'train_dataloader.dataset.datasets.2'
 COPIES = 'train_dataloader.dataset.copies'
@@ -39,8 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--variants', nargs='+', default=['teacher', 'student'], metavar='NAME',
                         help=f"of {', '.join(VARIANTS)}; or all (default: teacher student)")
     add_experiment_options(parser, 'work_dirs/self_training', seeds=(0, 1, 2))
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='settings for every run, as for tools/train.py')
+    add_cfg_options(parser)
     return parser
 
 
