@@ -3,6 +3,18 @@
 # detection and grounding halves, test it zero-shot, and report in numbers and pictures.
 # Makes its own environment: see tools/misc/setup_env.sh. Run again, it continues where it stopped.
 set -euo pipefail
+
+# Two threads where two cores are idle as this begins, else one: threads that wait for each other
+# beside other work on the same cores cost most of the speed (docs/troubleshooting.md).
+idle_threads() {
+    local cores load
+    cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+    load=$(LC_ALL=C uptime | sed 's/.*load averages*: *//; s/[, ].*//')
+    awk -v cores="$cores" -v load="$load" 'BEGIN { print (cores - load >= 1.5 ? 2 : 1) }'
+}
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(idle_threads)}
+export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-10000}  # how long a waiting thread keeps its core
+
 . "$(dirname "${BASH_SOURCE[0]}")/misc/setup_env.sh"
 cd "$glip_mm_root"
 
@@ -10,9 +22,6 @@ config=configs/quickstart/glip_nano_grounding-world.py
 world=data/grounding_world
 out=work_dirs/quickstart
 export HF_HUB_OFFLINE=1  # the language model comes from a package
-# so small a model gains nothing from a second thread, and threads that wait for each other beside
-# other work on the same cores cost most of the speed
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 glip_mm_say "1/4  the grounding world"
 python tools/misc/make_grounding_world.py --out "$world"

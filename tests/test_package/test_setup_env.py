@@ -227,3 +227,29 @@ def test_quickstart_trains_once(clone):
     (work / 'epoch_3.pth').touch()
     assert steps() == [world, train, test, report]
     assert not (work / 'epoch_3.pth').exists()  # it would be resumed from
+
+
+@pytest.mark.parametrize('load, cores, given, threads', [
+    ('0.31, 1.50, 1.92', 2, None, 2),
+    ('0.51, 0.20, 0.10', 2, None, 1),  # a busy process needs one of the two cores
+    ('7.00, 7.00, 7.00', 64, None, 2),
+    ('70.1, 7.00, 7.00', 64, None, 1),
+    ('1.20 1.50 1.92', 2, None, 1),  # as macOS writes it
+    ('0.10, 0.10, 0.10', 1, None, 1),
+    ('9.00, 9.00, 9.00', 2, '3', 3),
+])
+def test_quickstart_takes_a_second_thread_where_two_cores_are_idle(
+        clone, load, cores, given, threads):
+    script(clone / '.venv/bin/python', '#!/bin/bash\n'
+           'case "$*" in tools/misc/make_grounding_world.py*) '
+           'echo "threads $OMP_NUM_THREADS"; exit 1;; esac\n')
+    script(clone / 'bin/uptime',
+           f"#!/bin/bash\necho ' 18:08 up 6:37, 1 user, load average: {load}'\n")
+    script(clone / 'bin/nproc', f'#!/bin/bash\necho {cores}\n')
+    environ = {key: value for key, value in os.environ.items()
+               if key not in ('OMP_NUM_THREADS', 'GLIP_MM_VENV')}
+    if given:
+        environ['OMP_NUM_THREADS'] = given
+    done = subprocess.run(['bash', clone / 'tools/quickstart.sh'], capture_output=True, text=True,
+                          env={**environ, 'PATH': f"{clone / 'bin'}:{environ['PATH']}"})
+    assert f'threads {threads}\n' in done.stdout, done.stderr
