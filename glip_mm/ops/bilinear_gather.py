@@ -86,13 +86,13 @@ def gather_matmul(rows: Tensor, index: Tensor, corner_weight: Tensor, weight: Te
                   bias: Tensor) -> Tensor:
     """Multiply the samples of rows by a weight matrix.
 
-    ``out[p] = bias + concat_t(sum_k corner_weight[p, t, k] * rows[index[p, t, k]]) @ weight.T``
+    ``out[p] = bias + sum_t weight[:, :, t] @ sum_k corner_weight[p, t, k] * rows[index[p, t, k]]``
 
     Args:
         rows: ``[R, C]``.
         index: ``[P, T, 4]`` int64.
         corner_weight: ``[P, T, 4]``.
-        weight: ``[O, T C]``.
+        weight: ``[O, C, T]``.
         bias: ``[O]``.
 
     Returns:
@@ -108,15 +108,22 @@ def sample(rows: Tensor, index: Tensor, corner_weight: Tensor) -> Tensor:
     return pieces.view(len(index), -1)
 
 
+def _matrix(weight: Tensor) -> Tensor:
+    """Order a convolution's weight as :func:`sample` does: ``[O, C, T]`` -> ``[O, T C]``."""
+    return weight.transpose(1, 2).flatten(1)
+
+
 class _GatherMatmul(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, index: Tensor, corner_weight: Tensor, weight: Tensor,
                 bias: Tensor) -> Tensor:
+        # not the matrix: it would be kept for each level, the parameter is there anyway
         ctx.save_for_backward(rows, index, corner_weight, weight)
+        matrix = _matrix(weight)
         out = rows.new_empty(len(index), len(weight))
         for part in _pieces(index):
-            out[part] = linear(sample(rows, index[part], corner_weight[part]), weight, bias)
+            out[part] = linear(sample(rows, index[part], corner_weight[part]), matrix, bias)
         return out
 
     @staticmethod
@@ -132,18 +139,22 @@ class _GatherMatmul(torch.autograd.Function):
         grad = grad.contiguous()
         grad_rows = torch.zeros_like(rows) if wants_rows else None
         grad_corners = torch.empty_like(corner_weight) if wants_corners else None
-        grad_weight = torch.zeros_like(weight) if wants_weight else None
+        matrix = _matrix(weight)
+        grad_matrix = torch.zeros_like(matrix) if wants_weight else None
         for part in _pieces(index):
-            if grad_weight is not None:
+            if grad_matrix is not None:
                 sampled = sample(rows, index[part], corner_weight[part])
-                grad_weight += transposed_product(sampled, grad[part]).t()
+                grad_matrix += transposed_product(sampled, grad[part]).t()
             if grad_rows is None and grad_corners is None:
                 continue
-            grad_samples = linear(grad[part], weight.t()).reshape(-1, rows.shape[1])  # [p T, C]
+            grad_samples = linear(grad[part], matrix.t()).reshape(-1, rows.shape[1])  # [p T, C]
             if grad_rows is not None:
                 grad_rows += scatter(grad_samples, index[part], corner_weight[part], len(rows))
             if grad_corners is not None:
                 grad_corners[part] = _corner_gradient(grad_samples, rows, index[part])
+        grad_weight = None
+        if grad_matrix is not None:
+            grad_weight = grad_matrix.view(len(weight), -1, weight.shape[1]).transpose(1, 2)
         return (grad_rows, None, grad_corners, grad_weight,
                 grad.sum(dim=0) if wants_bias else None)
 

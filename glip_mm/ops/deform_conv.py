@@ -49,9 +49,9 @@ def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
             high = min(first + channels // groups, (part + 1) * channels // deform_groups)
             if low < high:  # channels that this group convolves and these offsets belong to
                 rows = images[..., low:high].reshape(-1, high - low)
-                matrix = taps[:, low - first:high - first].permute(0, 2, 3, 1).flatten(1)
-                products.append(gather_matmul(rows, *corner, matrix, shift if low == first
-                                              else torch.zeros_like(shift)))
+                products.append(gather_matmul(
+                    rows, *corner, taps[:, low - first:high - first].flatten(2),
+                    shift if low == first else torch.zeros_like(shift)))
         outs.append(sum(products[1:], products[0]))  # [P, O / G]
     out = outs[0] if groups == 1 else torch.cat(outs, dim=1)
     return out.view(batch, *out_size, out_channels).permute(0, 3, 1, 2)

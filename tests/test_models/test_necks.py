@@ -5,6 +5,7 @@ from mmdet.models.necks import FPN
 from glip_mm.models.language_models import TextFeatures
 from glip_mm.models.necks import FPNDropBlock, VLFusionNeck
 from glip_mm.models.necks.fpn_drop_block import drop_block
+from glip_mm.ops.fast_paths import plain
 
 ARGS = dict(in_channels=[4, 8, 12], out_channels=6, add_extra_convs='on_output',
             relu_before_extra_convs=True, num_outs=5)
@@ -45,10 +46,10 @@ def test_dropped_squares_are_shared_by_channels_and_rescaled():
     assert out.mean().item() == pytest.approx(1, abs=1e-5)
 
 
-def gradients(with_cp):
+def gradients(with_cp, dropout=0):
     torch.manual_seed(0)
-    neck = VLFusionNeck(16, num_layers=2, embed_dim=8, num_heads=2, dropout=0,
-                        text_layer=dict(TEXT_LAYER, dropout=0), with_cp=with_cp)
+    neck = VLFusionNeck(16, num_layers=2, embed_dim=8, num_heads=2, dropout=dropout,
+                        text_layer=dict(TEXT_LAYER, dropout=dropout), with_cp=with_cp)
     feats = [torch.randn(1, 16, s, s, requires_grad=True) for s in (8, 4)]
     hidden = torch.randn(1, 3, 12, requires_grad=True)
     text = TextFeatures(hidden, hidden, torch.ones(1, 3, dtype=torch.bool))
@@ -57,9 +58,12 @@ def gradients(with_cp):
     return [feats[0].grad, hidden.grad, *(p.grad for p in neck.parameters())]
 
 
-def test_checkpointing_changes_no_gradient():
-    for got, wanted in zip(gradients(True), gradients(False)):
-        torch.testing.assert_close(got, wanted)
+@pytest.mark.parametrize('dropout', [0, 0.3])
+@pytest.mark.parametrize('path', [(), ('fusion', )])
+def test_checkpointing_changes_no_gradient(dropout, path):
+    with plain(*path):
+        for got, wanted in zip(gradients(True, dropout), gradients(False, dropout)):
+            torch.testing.assert_close(got, wanted)
 
 
 def test_initial_layer_scale_is_one_over_the_number_of_blocks():

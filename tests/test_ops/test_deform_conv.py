@@ -35,6 +35,17 @@ def test_gradients_are_those_of_the_function(name):
                                     fast_mode=True)
 
 
+def test_training_keeps_no_copy_of_the_weight():
+    geometry = GEOMETRIES['uneven']
+    tensors = [t.requires_grad_() for t in arguments(geometry, 5, torch.float64)]
+    weight, kept = tensors[3], []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        deform_conv2d(*tensors, *geometry[2:])
+    alike = [t for t in kept if t.numel() == weight.numel()]
+    assert alike and all(t.untyped_storage().data_ptr() == weight.untyped_storage().data_ptr()
+                         for t in alike)
+
+
 @pytest.mark.parametrize('name', [name for name in GEOMETRIES if name != 'depthwise'])
 def test_stored_outputs_of_mmcvs_compiled_operator(name):
     stored, geometry = np.load(STORED), GEOMETRIES[name]

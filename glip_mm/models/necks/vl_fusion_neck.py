@@ -1,6 +1,7 @@
 """The tower that lets image and text see each other before any box is predicted."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -27,15 +28,17 @@ class FusionBlock(nn.Module):
                 text: TextFeatures | None) -> tuple[list[Tensor], TextFeatures | None]:
         if self.attention is not None and self.text is not None:
             assert text is not None
-            args = (flatten_levels(feats), text.hidden, text.mask)
             # tiles are computed again in the backward pass anyway
-            if self.with_cp and torch.is_grad_enabled() and not is_fast('fusion'):
-                visual, hidden = checkpoint(self.attention, *args, use_reentrant=False)
-            else:
-                visual, hidden = self.attention(*args)
+            visual, hidden = self._run(self.attention, not is_fast('fusion'),
+                                       flatten_levels(feats), text.hidden, text.mask)
             feats = split_levels(visual, feats)
-            text = text.with_hidden(self.text(hidden, text.mask))
+            text = text.with_hidden(self._run(self.text, True, hidden, text.mask))
         return self.conv(feats), text
+
+    def _run(self, part: nn.Module, recompute: bool, *args: Tensor) -> Any:
+        if recompute and self.with_cp and torch.is_grad_enabled():
+            return checkpoint(part, *args, use_reentrant=False)
+        return part(*args)
 
 
 @MODELS.register_module()
@@ -55,8 +58,8 @@ class VLFusionNeck(BaseModule):
         text_layer: Arguments of :class:`FusionTextLayer`; the detector fills in the shape of
             one layer of its language model.
         num_groups: Groups of the normalisation in the convolutions.
-        with_cp: Recompute the attention in the backward pass to save memory; the fast path of the
-            fusion always does.
+        with_cp: Recompute attention and text layer in the backward pass to save memory; the fast
+            path of the fusion always recomputes the attention.
         layer_scale: Initial weight of what each modality tells the other; default, as published,
             1 / ``num_layers``.
     """
