@@ -8,7 +8,6 @@ PyTorch's own functions, which send bfloat16 to oneDNN themselves.
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from mmcv.cnn.bricks.wrappers import Linear as MMCVLinear
 from torch import Tensor, nn
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
-from .fast_paths import is_fast, known_modules
+from .fast_paths import is_fast, known_modules, replace_forward
 
 #: With fewer rows the call costs more than the product.
 MIN_ROWS = 32
@@ -25,8 +24,12 @@ MIN_ROWS = 32
 ONEDNN_LINEAR = getattr(torch.ops.mkldnn, '_linear_pointwise', None)
 
 
-def _by_onednn(x: Tensor, weight: Tensor, dtype: torch.dtype = torch.float32) -> bool:
-    return (x.device.type == 'cpu' and x.dtype == weight.dtype == dtype
+def _by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None,
+               dtype: torch.dtype = torch.float32) -> bool:
+    return (x.device.type == 'cpu' and x.dtype == weight.dtype == dtype and weight.dim() == 2
+            # the operator takes a bias as it lies in memory
+            and (bias is None or bias.dtype == dtype and bias.shape == weight.shape[:1]
+                 and bias.is_contiguous())
             and x.numel() >= MIN_ROWS * max(x.shape[-1], 1) and ONEDNN_LINEAR is not None
             and bool(torch.backends.mkldnn.enabled) and is_fast('matrix_products')
             and not torch.is_autocast_enabled('cpu')
@@ -76,7 +79,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Returns:
         ``[..., M]``.
     """
-    if not _by_onednn(x, weight):
+    if not _by_onednn(x, weight, bias):
         return F.linear(x, weight, bias)
     learns = torch.is_grad_enabled() and any(
         t is not None and t.requires_grad for t in (x, weight, bias))
@@ -88,8 +91,8 @@ def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
     The arguments and what is returned are those of :func:`linear`.
     """
-    if torch.is_grad_enabled() or not (_by_onednn(x, weight) or (
-            _by_onednn(x, weight, torch.bfloat16)
+    if torch.is_grad_enabled() or not (_by_onednn(x, weight, bias) or (
+            _by_onednn(x, weight, bias, torch.bfloat16)
             and torch.ops.mkldnn._is_mkldnn_bf16_supported())):
         return F.gelu(linear(x, weight, bias))
     return _product(x, weight, bias, 'gelu')
@@ -135,13 +138,10 @@ def speed_up_linear(module: nn.Module) -> nn.Module:
     """
     for parent in list(known_modules(module)):
         for name, child in parent.named_children():
-            if type(child) is MMCVLinear:
+            if type(child) is MMCVLinear and 'forward' not in child.__dict__:
                 child = _without_mmcv(child)  # type: ignore[arg-type]  # MMCV has no types
                 setattr(parent, name, child)
-            if type(child) is nn.Linear:
-                # a partial function can be pickled, a method of another name not
-                child.forward = partial(_forward, child)  # type: ignore[method-assign]
-    return module
+    return replace_forward(module, nn.Linear, _forward)
 
 
 def _without_mmcv(layer: nn.Linear) -> nn.Linear:

@@ -67,7 +67,24 @@ def approximate(model):
     model[0].layers[0][1] = nn.GELU('tanh')
 
 
-@pytest.mark.parametrize('change', [hooked, replaced, another_activation, approximate])
+def own_forward(model):
+    model[0].layers[1].forward = torch.nn.Linear(96, 24).forward
+
+
+def own_path(model):
+    model[0].dropout_layer = nn.Hardtanh()
+
+
+def hooked_path(model):
+    model[0].dropout_layer.register_forward_hook(lambda *a: None)
+
+
+def drops_out(model):
+    model[0].layers[2].train()
+
+
+@pytest.mark.parametrize('change', [hooked, replaced, another_activation, approximate, own_forward,
+                                    own_path, hooked_path, drops_out])
 def test_what_was_changed_takes_mmcvs_steps(model, blocks, change):
     change(model.eval())
     with torch.no_grad():

@@ -1,3 +1,4 @@
+import copy
 import pickle
 from types import SimpleNamespace
 
@@ -335,3 +336,14 @@ def test_a_long_vocabulary_costs_no_list_of_names_for_each_detection(eager, monk
     embeddings.data.copy_(embeddings.flip(0))
     other = predict(eager, [image()], [data_sample(names)])[0].pred_instances
     assert len(other) != len(found) or not torch.equal(other.scores, found.scores)
+
+
+def test_another_language_model_is_used_from_then_on(tiny_bert):
+    model = build_nano(tiny_bert).eval()
+    with torch.no_grad():
+        before = model.prompts.encode([Prompt.from_names(['cat'])]).hidden
+        other = copy.deepcopy(model.language_model)
+        for weight in other.parameters():
+            weight.zero_()
+        model.language_model = other
+        assert not torch.equal(model.prompts.encode([Prompt.from_names(['cat'])]).hidden, before)

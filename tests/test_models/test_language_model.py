@@ -298,3 +298,23 @@ def test_greenlight_of_a_caption_cut_at_its_end(tiny_bert):
     model = BertLanguageModel(tiny_bert, pretrained=False, max_tokens=6)
     row = greenlight_row(model.offsets('cat ' * 20), [(0, 80)])
     assert row.tolist() == [0, 1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize('change', ['hook', 'another module', 'adapter switched'])
+def test_what_a_module_computes_beside_its_weights_is_noticed(trainable, change):
+    layer = trainable.eval().encoder.encoder.layer[0].output
+    if change == 'adapter switched':
+        layer._disable_adapters = False
+    with torch.no_grad():
+        before = trainable.encode(['cat']).hidden
+        if change == 'another module':
+            layer.dropout = torch.nn.Hardtanh(-.01, .01)
+        elif change == 'hook':
+            layer.register_forward_hook(lambda module, args, out: out + 1)
+        else:
+            layer._disable_adapters = True
+            assert trainable._cache
+            trainable.forget_if_changed()
+            assert not len(trainable._cache)
+            return
+        assert not torch.allclose(before, trainable.encode(['cat']).hidden)

@@ -130,3 +130,47 @@ def test_random_masks():
     assert abs(near - 0.81) < 5 * (0.81 * 0.19 / like.numel())**0.5
     assert torch.equal(first, random_mask(like, 0.9, torch.Generator().manual_seed(1)))
     assert random_mask(like, 1.0, generator).all()
+
+
+@pytest.mark.parametrize('dtype, off', [(torch.float16, 0.02), (torch.bfloat16, 0.2)])
+@pytest.mark.parametrize('how', ['autocast', 'converted'])
+def test_scores_whose_exponentials_leave_the_range_of_float16(dtype, off, how):
+    torch.manual_seed(0)
+    module = BiAttention(12, 20, 32, 4, dropout=0.).eval()
+    visual, text, mask = torch.randn(1, 90, 12), torch.randn(1, 7, 20), torch.ones(1, 7).bool()
+    with torch.no_grad():
+        module.v_proj.weight.mul_(8)
+        keys, _, _ = module._text_side(module.layer_norm_l(text))
+        scores = keys @ module.layer_norm_v(visual).transpose(1, 2)
+        assert 12 < scores.max() < tiled_attention.SMALL_SCORE
+        if how == 'converted':
+            module, visual, text = module.to(dtype), visual.to(dtype), text.to(dtype)
+        with torch.autocast('cpu', dtype, enabled=how == 'autocast'):
+            got = module(visual, text, mask)
+            with plain('fusion'):
+                wanted = module(visual, text, mask)
+    for a, b in zip(got, wanted):
+        assert a.dtype == b.dtype
+        torch.testing.assert_close(a, b, rtol=off, atol=off)
+
+
+def test_dropout_of_everything():
+    module = BiAttention(12, 20, 32, 4, dropout=1.).train()
+    args = torch.randn(1, 90, 12), torch.randn(1, 7, 20), torch.ones(1, 7).bool()
+    got = module(*args)
+    with plain('fusion'):
+        torch.testing.assert_close(got, module(*args))
+
+
+@pytest.mark.parametrize('change', ['hooked', 'replaced', 'on by itself'])
+def test_a_dropout_that_was_changed_acts(change):
+    module, calls = BiAttention(12, 20, 32, 4, dropout=0.5).eval(), []
+    if change == 'replaced':
+        module.dropout = torch.nn.Sequential()
+    module.dropout.register_forward_hook(lambda *a: calls.append(1))
+    if change == 'on by itself':
+        module.dropout = torch.nn.Dropout(0.5).train()
+    args = torch.randn(1, 90, 12), torch.randn(1, 7, 20), torch.ones(1, 7).bool()
+    first, second = module(*args), module(*args)
+    assert torch.equal(first[1], second[1]) == (change != 'on by itself')
+    assert len(calls) == (0 if change == 'on by itself' else 4)

@@ -49,3 +49,34 @@ def test_a_backbone_of_somebody_else_stays_as_it_is(swin):
     speed_up_window_attention(model)
     assert not any('forward' in vars(module) for module in model.modules())
     assert any('forward' in vars(module) for module in swin.modules())
+
+
+def hook(layer):
+    layer.softmax.register_forward_hook(lambda *a: None)
+
+
+def replace(layer):
+    layer.attn_drop = torch.nn.Hardtanh()
+
+
+@pytest.mark.parametrize('change', [hook, replace])
+def test_parts_that_were_changed_are_called(swin, monkeypatch, change):
+    for layer in swin.modules():
+        if type(layer) is WindowMSA:
+            change(layer)
+    monkeypatch.delattr(torch.nn.functional, 'scaled_dot_product_attention')
+    swin.eval()
+    swin(torch.randn(1, 3, 70, 90))
+
+
+def test_dropout_that_is_on_by_itself_acts(swin):
+    swin.eval()
+    for layer in swin.modules():
+        if type(layer) is WindowMSA:
+            layer.attn_drop = torch.nn.Dropout(0.5).eval()
+    x = torch.randn(1, 3, 70, 90)
+    torch.testing.assert_close(swin(x), swin(x))
+    for layer in swin.modules():
+        if isinstance(layer, torch.nn.Dropout):
+            layer.train()
+    assert not torch.allclose(swin(x)[0], swin(x)[0])

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn import Linear as MMCVLinear
 from torch import nn
+from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
 
 from glip_mm.ops import matrix_products
@@ -13,6 +14,7 @@ from glip_mm.ops.fast_paths import FAST_PATHS, is_fast, plain
 from glip_mm.ops.matrix_products import (
     Float32Linear,
     linear,
+    linear_gelu,
     speed_up_linear,
     transposed_product,
 )
@@ -148,3 +150,33 @@ def test_switches():
     with pytest.raises(ValueError, match=r"names \['fuse'\]; there are fast paths of"):
         with plain('fuse'):
             pass
+
+
+@pytest.mark.parametrize('bias', [torch.arange(20.)[::2], torch.ones(1), torch.ones(1, 10),
+                                  torch.tensor(2.)], ids=['strided', 'one', 'row', 'number'])
+def test_a_bias_of_another_kind_goes_to_pytorch(products, bias):
+    x, weight = torch.randn(40, 24), torch.randn(10, 24)
+    torch.testing.assert_close(linear(x, weight, bias), F.linear(x, weight, bias))
+    torch.testing.assert_close(linear_gelu(x, weight, bias), F.gelu(F.linear(x, weight, bias)))
+    assert not products
+
+
+def test_derivatives_of_other_kinds_are_pytorchs(products):
+    x, weight, bias = torch.randn(40, 24), torch.randn(10, 24), torch.randn(10)
+    tangent = torch.func.jvp(lambda x: linear(x, weight, bias), (x,), (x,))[1]
+    torch.testing.assert_close(tangent, F.linear(x, weight))
+    with forward_ad.dual_level():
+        out = linear(forward_ad.make_dual(x, x), weight, bias)
+        torch.testing.assert_close(forward_ad.unpack_dual(out).tangent, F.linear(x, weight))
+    grad = torch.func.grad(lambda x: linear(x, weight, bias).sum())(x)
+    torch.testing.assert_close(grad, weight.sum(dim=0).expand(40, 24))
+    assert not products
+
+
+def test_a_layer_with_a_forward_of_its_own_keeps_it():
+    layers = nn.Sequential(nn.Linear(24, 10), MMCVLinear(24, 10))
+    for layer in layers:
+        layer.forward = lambda x: x
+    speed_up_linear(layers)
+    x = torch.randn(40, 24)
+    assert layers(x) is x and type(layers[1]) is MMCVLinear

@@ -164,6 +164,11 @@ class GLIP(BaseDetector):
             self.tuning.apply(self)
         speed_up_linear(speed_up_feed_forward(speed_up_window_attention(self)))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == 'language_model' and 'prompts' in self.__dict__:
+            self.prompts.use(value)
+
     @property
     def test_cfg(self) -> PredictionSettings:
         """Settings of prediction; a mapping that is assigned is checked and converted."""

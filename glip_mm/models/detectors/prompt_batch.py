@@ -41,6 +41,11 @@ class PromptBatcher:
         self._cache = BoundedCache(CACHE_SIZE)
         self._warned: set = set()
 
+    def use(self, language_model: BertLanguageModel) -> None:
+        """Encode with another language model from now on."""
+        self.language_model = language_model
+        self._cache = BoundedCache(CACHE_SIZE)
+
     def chunks(self, prompt: Prompt, max_classes: int | None = None) -> list[Chunk]:
         """Cut a prompt at its token budget, or after ``max_classes`` names.
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from glip_mm.compat import load_tokenizer, quiet_transformers
@@ -28,8 +28,16 @@ SAMPLED_VALUES = 64
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 #: The language model of :meth:`BertLanguageModel.unchanging`, in this thread.
 _UNCHANGING: ContextVar[Any] = ContextVar('_UNCHANGING', default=None)
+#: Attributes of peft's layers that switch their adapters, besides weights.
+_ADAPTER_SWITCHES = ('_disable_adapters', '_active_adapter', 'merged_adapters', 'scaling')
 # a tokenizer changes its own settings from call to call, and fails if two threads do so at once
 _tokenizing = threading.Lock()
+
+
+def _arrangement(module: nn.Module) -> tuple:
+    """Return what decides beside weights what a module computes; another one if that changes."""
+    return (id(module), *module._forward_hooks, *module._forward_pre_hooks,
+            *(str(module.__dict__[k]) for k in _ADAPTER_SWITCHES if k in module.__dict__))
 
 
 def without_pooler(make: Callable[..., PreTrainedModel], source: Any) -> PreTrainedModel:
@@ -186,16 +194,19 @@ class BertLanguageModel(BaseModule):
     def forget_if_changed(self, read: bool = True) -> None:
         """Forget all encoded captions if the weights are others than before.
 
-        A change in place by PyTorch's operators is always noticed. One that goes past them
-        (``parameter.data.copy_()``, as averages of weights are swapped in) shows in the values
-        alone, of which some of each tensor are compared, and every row of the table of words, of
-        which some may be set: reading them waits for a GPU.
+        A change in place by PyTorch's operators is always noticed, and so are other modules, hooks
+        and adapters that are switched. What goes past them (``parameter.data.copy_()``, as averages
+        of weights are swapped in) shows in the values alone, of which some of each tensor are
+        compared, and every row of the table of words, of which some may be set: reading them waits
+        for a GPU. After a change of a few values of another tensor in this way, call
+        :meth:`clear_cache`.
 
         Args:
             read: Whether to compare values, too.
         """
         weights = list(self.encoder.parameters())
-        versions = tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights)
+        versions = (tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights),
+                    tuple(map(_arrangement, self.encoder.modules())))
         changed = versions != self._versions
         if read:
             with torch.no_grad():

@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor, nn
 
-from glip_mm.ops.fast_paths import is_fast
+from glip_mm.ops.fast_paths import as_built, is_fast
 from glip_mm.ops.matrix_products import Float32Linear
 
 from .shared_image import once
@@ -72,14 +72,14 @@ class BiAttention(nn.Module):
         """
         visual, text = once(self.layer_norm_v, visual), self.layer_norm_l(text)
         keys, key_bias, values = self._text_side(text)
-        if is_fast('fusion'):
+        if is_fast('fusion') and as_built(self.dropout, nn.Dropout):
             visual, pooled, mass = tiled_two_way_attention(
                 visual, keys, key_bias, values * self.gamma_v,
                 self.out_v_proj.bias * self.gamma_v, mask, self.num_heads,
-                self.dropout.p if self.training else 0.)
+                self.dropout.p if self.dropout.training else 0.)
         else:
             update, pooled, mass = self._at_once(visual, keys, key_bias, values, mask)
-            visual = visual + self.gamma_v * (update + self.out_v_proj.bias)
+            visual = visual + (self.gamma_v * (update + self.out_v_proj.bias)).to(visual)
         return visual, text + self.gamma_l * self._project_pooled(pooled, mass).to(self.gamma_l)
 
     def _at_once(self, visual: Tensor, keys: Tensor, key_bias: Tensor, values: Tensor,

@@ -5,14 +5,18 @@ four times the channels of ``x``. The values are the same.
 """
 
 import torch
+from mmcv.cnn.bricks.drop import DropPath
 from mmcv.cnn.bricks.transformer import FFN
+from mmengine.model import Sequential
 from torch import Tensor, nn
 
-from glip_mm.ops.fast_paths import is_fast, replace_forward
+from glip_mm.ops.fast_paths import as_built, is_fast, replace_forward
 from glip_mm.ops.matrix_products import linear, linear_gelu
 
 #: Elements of the hidden layer that are computed at a time.
 HIDDEN = 1 << 20
+#: What MMCV's two layers hold.
+_KINDS = [Sequential, Sequential, nn.Linear, nn.GELU, nn.Dropout, nn.Linear, nn.Dropout]
 
 
 def feed_forward_by_rows(layer: FFN, x: Tensor, identity: Tensor | None = None) -> Tensor:
@@ -49,13 +53,13 @@ def feed_forward_by_rows(layer: FFN, x: Tensor, identity: Tensor | None = None) 
 
 def _is_plain(layer: FFN) -> bool:
     """Return True if nothing learns, drops out or is hooked, and the layers are of known kinds."""
-    parts = list(layer.layers.modules())
-    kinds = [type(m) for m in parts if not list(m.children())]
+    parts = [m for m in layer.modules() if m is not layer]
     return (not torch.is_grad_enabled() and not layer.training and layer.add_identity
-            and kinds == [nn.Linear, nn.GELU, nn.Dropout, nn.Linear, nn.Dropout]
+            and [type(m) for m in layer.layers.modules()] == _KINDS
             and layer.layers[0][1].approximate == 'none'
-            and isinstance(getattr(layer, 'gamma2', nn.Identity()), nn.Identity)
-            and not any(m._forward_hooks or m._forward_pre_hooks for m in parts))
+            and all(type(m) in (nn.Identity, DropPath) for m in parts[len(_KINDS):])
+            and all(as_built(m, type(m)) for m in parts)
+            and not any(m.training for m in parts if type(m) in (nn.Dropout, DropPath)))
 
 
 def speed_up_feed_forward(module: nn.Module) -> nn.Module:

@@ -30,7 +30,7 @@ TILE_SCORES = dict(cpu=1 << 20, cuda=1 << 26)
 #: Fewer visual tokens make a product of matrices slow.
 MIN_TILE = 64
 #: Exponentials of scores of this magnitude, and their sums, are in the range of float32 and
-#: bfloat16 as they are.
+#: bfloat16 as they are; float16 ends at an exponential of 11.
 SMALL_SCORE = 60
 
 
@@ -113,13 +113,17 @@ class _Image:
         words, top = heads.softmax(dim=2).view_as(scores), scores.amax(dim=0)
         return words, scores.sub_(top).exp_(), top
 
+    def are_small(self, scores: Tensor) -> bool:
+        """Return True if all exponentials of a tile's scores are in range."""
+        return self.dtype != torch.float16 and all_small(scores)
+
     def factors(self, scores: Tensor, tile: slice) -> tuple[Tensor | None, Tensor | None]:
         """Draw dropout's 0 or 1 / keep for both directions, the same at each call for a tile."""
         if self.keep == 1:
             return None, None
         generator = torch.Generator(scores.device).manual_seed(self.seed + tile.start)
-        first, second = (random_mask(scores, self.keep, generator).to(self.wide).div_(self.keep)
-                         for _ in range(2))
+        first, second = (random_mask(scores, self.keep, generator).to(self.wide)
+                         .div_(self.keep or 1) for _ in range(2))
         return first, second
 
 
@@ -139,6 +143,8 @@ def random_mask(like: Tensor, keep: float, generator: torch.Generator) -> Tensor
     """
     if like.device.type != 'cpu':
         return torch.empty_like(like).bernoulli_(keep, generator=generator).bool()
+    if not keep:
+        return torch.zeros_like(like, dtype=torch.bool)
     drawn = torch.empty(-(-like.numel() // 4), dtype=torch.int64)
     drawn.random_(-2**63, None, generator=generator)
     return (drawn.view(torch.int16)[:like.numel()] <= round(keep * 65536) - 32769).view_as(like)
@@ -197,7 +203,7 @@ def _forward_image(image: _Image, visual: Tensor, values: Tensor, constant: Tens
         tokens = visual[tile].to(image.dtype)
         scores = image.scores(tokens)
         drop_words, drop_tokens = image.factors(scores, tile)
-        words, weights, here = image.weights(scores, all_small(scores))
+        words, weights, here = image.weights(scores, image.are_small(scores))
         words = _times(words, drop_words).to(image.dtype)
         torch.add(linear(words, values.t(), constant), visual[tile], out=out[tile])
 
@@ -225,7 +231,7 @@ def _backward_image(image: _Image, visual: Tensor, values: Tensor, norm: Tensor,
         scores = image.scores(tokens)
         drop_words, drop_tokens = image.factors(scores, tile)
 
-        small = all_small(scores)
+        small = image.are_small(scores)
         clamped = None if small else scores.abs() >= CLAMP
         words, weights, here = image.weights(scores, small)
         grad_values += transposed_product(_times(words, drop_words).to(image.dtype), above)

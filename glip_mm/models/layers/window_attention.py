@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from mmdet.models.backbones.swin import WindowMSA
 from torch import Tensor, nn
 
-from glip_mm.ops.fast_paths import is_fast, replace_forward
+from glip_mm.ops.fast_paths import as_built, is_fast, replace_forward
 
 
 def fused_window_attention(layer: WindowMSA, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -24,7 +24,9 @@ def fused_window_attention(layer: WindowMSA, x: Tensor, mask: Tensor | None = No
         ``[B W, N, C]``.
     """
     learns = layer.training and torch.is_grad_enabled()
-    if not is_fast('window_attention') or (learns and not x.is_cuda):
+    if (not is_fast('window_attention') or (learns and not x.is_cuda)
+            or not as_built(layer.softmax, nn.Softmax)
+            or not as_built(layer.attn_drop, nn.Dropout)):
         return WindowMSA.forward(layer, x, mask)
     windows, N, C = x.shape
     qkv = layer.qkv(x).view(windows, N, 3, layer.num_heads, -1)
@@ -37,7 +39,7 @@ def fused_window_attention(layer: WindowMSA, x: Tensor, mask: Tensor | None = No
             bias = bias.repeat(windows // len(mask), 1, 1, 1)
     out = F.scaled_dot_product_attention(
         query, key, value, bias, scale=layer.scale,
-        dropout_p=layer.attn_drop.p if layer.training else 0.)
+        dropout_p=layer.attn_drop.p if layer.attn_drop.training else 0.)
     return layer.proj_drop(layer.proj(out.transpose(1, 2).reshape(windows, N, C)))
 
 
