@@ -34,6 +34,7 @@ import ast
 import json
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from glip_mm_cli.ending import one_message
@@ -89,6 +90,12 @@ def parse_args() -> argparse.Namespace:
     args = parse_early(parser, ['model'], ['weights'])
     if args.precision is not None and args.calibrate is None:
         parser.error('--precision is of --calibrate: give VAL there')
+    if args.batch_size < 1:
+        parser.error(f'--batch-size must be 1 or more, got {args.batch_size}')
+    if args.calibrate and not Path(args.calibrate).exists():
+        parser.error(f"--calibrate '{args.calibrate}' is not there")
+    if args.coco and Path(args.coco).is_dir():
+        parser.error(f"--coco '{args.coco}' is a folder: name a file to write")
     return args
 
 
@@ -118,10 +125,21 @@ def detect(args: argparse.Namespace) -> Any:
     # after parsing: --help need not wait for torch
     from glip_mm.apis import GLIPInferencer, Thresholds
     from glip_mm.apis.building import resolve_model
+    from glip_mm.apis.inputs import check_present, list_images
+    from glip_mm.apis.negatives import with_negatives
+    from glip_mm.apis.prompts import make_prompt
+    from glip_mm.apis.tiles import Tiling
     from glip_mm.apis.window import require_display
-    # mistakes are said before the model is built
+    from glip_mm.models.dense_heads import PredictionSettings
+    # mistakes are said before weights are downloaded and the model is built
     thresholds = None if args.pred_score_thr is None else Thresholds.parse(args.pred_score_thr)
-    texts = texts_of(args)
+    texts, images = texts_of(args), list_images(args.inputs, args.recursive)
+    check_present(images)
+    with_negatives(make_prompt(texts, args.tokens_positive, args.custom_entities), args.negatives)
+    if args.tile is not None:
+        Tiling(args.tile, args.overlap)
+    PredictionSettings.from_config({name: getattr(args, name) for name in (
+        'chunked_size', 'shortlist', 'dtype') if getattr(args, name) is not None})
     if args.show:
         require_display()
     config, weights = resolve_model(args.model, args.weights, args.cfg_options)
@@ -131,7 +149,7 @@ def detect(args: argparse.Namespace) -> Any:
         found = inferencer.calibrate(args.calibrate, args.precision, args.batch_size)
         print(f'thresholds: {found}', file=sys.stderr)
     results = inferencer(
-        args.inputs,
+        images,
         texts=texts,
         spans=args.tokens_positive,
         custom_entities=args.custom_entities,
@@ -146,8 +164,7 @@ def detect(args: argparse.Namespace) -> Any:
         show=args.show,
         negatives=args.negatives,
         tile=args.tile,
-        overlap=args.overlap,
-        recursive=args.recursive)
+        overlap=args.overlap)
     if args.coco:
         results.save_coco(args.coco)
     return results

@@ -10,6 +10,7 @@ from .benchmarks import moved_config
 from .ending import end_clearly
 from .outputs import check_outputs
 from .places import shared_file, shared_root
+from .settings import read_setting
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -104,14 +105,16 @@ class _Settings(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
                  values: str | Sequence[Any] | None, option_string: str | None = None) -> None:
-        from mmengine.config import DictAction
+        options = dict(getattr(namespace, self.dest) or {})
         for word in values or ():
-            if not word.partition('=')[0] or '=' not in word:
+            key, equals, value = word.partition('=')
+            if not key or not equals:
                 raise argparse.ArgumentError(self, f'{word!r} is not KEY=VALUE')
             try:
-                DictAction(self.option_strings, self.dest)(parser, namespace, [word])
+                options[key] = read_setting(value)
             except (AssertionError, RecursionError) as error:
                 raise argparse.ArgumentError(self, f'{word[:80]!r}: {error}') from None
+        setattr(namespace, self.dest, options)
 
 
 def add_cfg_options(parser: argparse.ArgumentParser,

@@ -66,9 +66,17 @@ def check_folder_apart(folder: str | Path, files: Iterable[object]) -> None:
 def check_outputs(args: argparse.Namespace) -> argparse.Namespace:
     """End the program if an argument names an output that another one names as an input.
 
+    So it does if one names a file where a folder is written.
+
     Returns:
         ``args``.
     """
+    program = Path(sys.argv[0]).name
+    for name in _FOLDERS:
+        for path in _paths(getattr(args, name, None)):
+            if Path(path).is_file():
+                sys.exit(f"{program}: error: --{name.replace('_', '-')} '{path}' is a file: name a "
+                         'folder')
     for name in WRITTEN:
         for path in _paths(getattr(args, name, None)):
             try:
@@ -76,7 +84,7 @@ def check_outputs(args: argparse.Namespace) -> argparse.Namespace:
                                     if other not in (name, *_FOLDERS)
                                     for source in _paths(value)))
             except ValueError as error:
-                sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
+                sys.exit(f'{program}: error: {error}')
     return args
 
 

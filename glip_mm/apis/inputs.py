@@ -74,6 +74,17 @@ def list_images(inputs: Input | Sequence[Input], recursive: bool = False) -> lis
     return [str(file) for file in found.files]
 
 
+def check_present(images: Sequence[OneImage]) -> None:
+    """Refuse inputs of which none can be there: files alone, and all of them missing.
+
+    Raises:
+        FileNotFoundError: Names the first.
+    """
+    if all(isinstance(image, str) and '://' not in image and not Path(image).exists()
+           for image in images):
+        raise FileNotFoundError(f"inputs: '{images[0]}' does not exist")
+
+
 def expand_inputs(inputs: Any, recursive: bool = False) -> list[OneImage] | Iterator[OneImage]:
     """Expand inputs as :func:`list_images` does; those of an iterator one by one, as it gives them.
     """

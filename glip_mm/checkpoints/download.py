@@ -15,6 +15,7 @@ import torch
 from mmengine.logging import MMLogger
 from tqdm import tqdm
 
+from glip_mm.atomic_files import write_atomically
 from glip_mm.file_lock import exclusive
 
 #: Environment variable: a folder that is searched before anything is downloaded.
@@ -45,6 +46,9 @@ class Download(NamedTuple):
 
 def download(choices: Sequence[Download]) -> Path:
     """Download a file from the first address that provides it.
+
+    A file whose size and hash nobody knows is one of its address: of another address with the same
+    name it is downloaded again.
 
     First the file is searched under the names of all addresses in the folder of the environment
     variable ``GLIP_MM_WEIGHTS`` and in ``checkpoints`` of torch's hub folder, the download cache.
@@ -96,6 +100,8 @@ def _kept(choices: Sequence[Download], cache: Path) -> Path | None:
                 continue
             try:
                 _check_once(choice, path, cache)
+                if folder == cache:
+                    _check_address(choice, path)
             except ValueError as error:
                 MMLogger.get_current_instance().warning(f"'{path}' is not used: it {error}")
             else:
@@ -123,7 +129,9 @@ def _check_once(choice: Download, path: Path, cache: Path) -> None:
 
 def _get(choice: Download, target: Path) -> Path:
     """Download to a temporary file that a later call resumes, verify it, and rename it."""
-    part = target.with_name(f'{target.name}.part')
+    # without a hash only the same address goes on with a part of the same file
+    own = '' if choice.sha256 else f'.{hashlib.sha256(choice.address.encode()).hexdigest()[:8]}'
+    part = target.with_name(f'{target.name}{own}.part')
     resumed = part.is_file()
     MMLogger.get_current_instance().info(f'downloading {choice.address} to {target}')
     try:
@@ -140,8 +148,27 @@ def _get(choice: Download, target: Path) -> Path:
         except ValueError:
             part.unlink(missing_ok=True)
             raise
+    write_atomically(_note(target), choice.address.encode())
     os.replace(part, target)
     return target
+
+
+def _note(path: Path) -> Path:
+    """Return the file that says where a downloaded one came from."""
+    return path.with_name(f'.{path.name}.address')
+
+
+def _check_address(choice: Download, path: Path) -> None:
+    """Refuse a file that nothing tells from others and that came from another address.
+
+    Raises:
+        ValueError: Says from where.
+    """
+    note = _note(path)
+    if not choice.sha256 and choice.size is None and note.is_file():
+        source = note.read_text(encoding='utf-8', errors='replace')
+        if source != choice.address:
+            raise ValueError(f'was downloaded from {source}')
 
 
 def _transfer_all(choice: Download, part: Path) -> None:
@@ -174,6 +201,8 @@ def _transfer(choice: Download, part: Path) -> None:
         have = have if continues else 0
         length = response.headers.get('Content-Length')
         total = None if length is None else have + int(length)
+        if response.headers.get_content_type() in ('text/html', 'application/xhtml+xml'):
+            raise ValueError('answers with a web page, not with a file')
         if choice.size is not None and total not in (None, choice.size):
             raise ValueError(f'offers {total} bytes where the file has {choice.size}')
         if not (total or response.chunked or choice.size or choice.sha256):

@@ -106,7 +106,7 @@ def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) ->
         Test metrics in 0..1.
     """
     table = folder / 'test' / 'suite.csv'
-    if not (folder / 'test' / 'metrics.json').is_file():
+    if not (table.is_file() and (folder / 'test' / 'metrics.json').is_file()):
         checkpoint = args.checkpoint
         if args.shots != 0:
             # a training that ended without a best checkpoint validates once more
@@ -115,7 +115,7 @@ def run_seed(args: argparse.Namespace, folder: Path, seed: int, config: Path) ->
                 (folder / 'trained').touch()
             checkpoint = best_checkpoint(folder / 'train')
         run_tool('test.py', config, checkpoint, '--work-dir', folder / 'test', '--cfg-options',
-                 f'test_evaluator.out_file={table}')
+                 f"test_evaluator.out_file='{table}'")
     return read_results(table)
 
 

@@ -140,3 +140,29 @@ def test_spans_that_are_no_list(config_file, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         runpy.run_path(str(DEMO), run_name='__main__')
     assert "'0 to 5' is no list of spans" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('options, message', [
+    (['gone.jpg', '--texts', 'cat'], "inputs: 'gone.jpg' does not exist"),
+    (['empty', '--texts', 'cat'], 'holds no image'),
+    (['--texts', ''], 'texts'),
+    (['--texts', 'cat', '--shortlist', '0'], 'shortlist'),
+    (['--texts', 'cat', '--chunked-size', '0'], 'chunked_size'),
+    (['--texts', 'cat', '--tile', '-3'], 'tile=-3'),
+    (['--texts', 'cat', '--tile', '64', '--overlap', '2'], 'overlap=2'),
+    (['--texts', 'cat', '--batch-size', '0'], '--batch-size must be 1 or more'),
+    (['--texts', 'cat', '-c', '--negatives', 'cat'], "negatives=['cat']"),
+    (['--texts', 'a cat', '-p', '[[[0, 50]]]'], '50'),
+    (['--texts', 'cat', '--calibrate', 'gone'], "--calibrate 'gone' is not there"),
+    (['--texts', 'cat', '--coco', 'empty'], "--coco 'empty' is a folder"),
+    (['--texts', 'cat', '--out-dir', 'a.jpg'], "--out-dir 'a.jpg' is a file"),
+])
+def test_mistakes_are_said_before_weights_are_downloaded(config_file, pictures, tmp_path, options,
+                                                         message):
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'a.jpg').touch()
+    inputs, options = ([options[0]], options[1:]) if options[0][0] != '-' else ([pictures], options)
+    run = forked.run(DEMO, *inputs, config_file, '--weights', 'http://127.0.0.1:9/weights.pth',
+                     *options, cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
+    assert run.returncode and message in run.stderr, run.stderr
+    assert '127.0.0.1' not in run.stdout + run.stderr and 'Traceback' not in run.stderr

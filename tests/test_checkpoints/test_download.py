@@ -18,7 +18,7 @@ class Server:
 
     ``/whole`` answers Range, ``/plain`` does not, ``/cut`` closes after a third of what was asked
     for, ``/gone`` is 404, ``/other`` has other content, ``/slow`` waits, ``/untold`` gives no
-    length and half of the content.
+    length and half of the content, ``/page`` says that it is a web page.
     """
 
     def __init__(self, content):
@@ -53,6 +53,8 @@ class Server:
             request.send_header('Content-Range', f'bytes {begin}-{len(content) - 1}/{len(content)}')
         else:
             request.send_response(200)
+        if kind == 'page':
+            request.send_header('Content-Type', 'text/html; charset=utf-8')
         body = content[begin:]
         if kind == 'untold':
             body = body[:len(body) // 2]
@@ -245,3 +247,42 @@ def test_a_folder_that_is_none_is_said(cache, tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER, str(tmp_path / 'nowhere'))
     with pytest.raises(DownloadError, match="nowhere' is no folder"):
         download([Download('http://127.0.0.1:1/a.pth')])
+
+
+def test_without_a_hash_a_file_is_one_of_its_address(server, cache, caplog):
+    first = download([Download(server.address('whole'))])
+    assert download([Download(server.address('whole'))]) == first
+    assert download([Download(server.address('other'))]).read_bytes() == b'other' * 1000
+    assert [kind for kind, _ in server.asked] == ['whole', 'other']
+    with pytest.raises(DownloadError, match='answered 404'):
+        download([Download(server.address('gone'))])
+    # where a hash tells, the address does not matter
+    assert download([Download(server.address('whole'), sha(server))]).read_bytes() == server.content
+    assert len(server.asked) == 4
+    assert download([Download(server.address('gone'), sha(server))]).is_file()
+    assert len(server.asked) == 4
+
+
+def test_without_a_hash_a_part_is_one_of_its_address(server, cache, monkeypatch):
+    def broken(choice, part):
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(b'other')
+        raise OSError('broken')
+
+    with monkeypatch.context() as patch:
+        patch.setattr('glip_mm.checkpoints.download._transfer_all', broken)
+        with pytest.raises(DownloadError):
+            download([Download(server.address('other'))])
+    assert download([Download(server.address('whole'))]).read_bytes() == server.content
+
+
+def test_a_file_that_was_put_there_is_used(server, cache):
+    cache.mkdir(parents=True)
+    (cache / 'weights.pth').write_bytes(b'mine')
+    assert download([Download(server.address('whole'))]).read_bytes() == b'mine'
+
+
+def test_a_web_page_is_no_file(server, cache):
+    with pytest.raises(DownloadError, match='answers with a web page, not with a file'):
+        download([Download(server.address('page'))])
+    assert not (cache / 'weights.pth').exists()

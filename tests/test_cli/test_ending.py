@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from glip_mm_cli.ending import UNREAD
+
 ROOT = Path(__file__).parents[2]
 START = f'import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv[0] = "tools/some.py"\n' \
         'from glip_mm_cli.ending import end_clearly\nend_clearly()\n'
@@ -93,3 +95,18 @@ def test_ctrl_c_while_the_environment_is_checked(tmp_path):
             f'runpy.run_path({str(ROOT / "tools/misc/check_env.py")!r}, run_name="__main__")')
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, 'check_env.py: interrupted\n')
+
+
+@pytest.mark.parametrize('code', [
+    'print("a" * 100000); print("b", flush=True)',  # in the program
+    'print("a")',  # at its end
+    'from glip_mm_cli.ending import one_message\nwith one_message(): print("a" * 100000, flush=True)'])
+def test_a_reader_that_went_away_is_no_error(code):
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run([sys.executable, '-c', START + code], stdout=write,
+                              stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(write)
+    assert done.stderr == '' and done.returncode in (0, UNREAD)

@@ -56,3 +56,15 @@ def test_help_waits_for_nothing_slow(tool):
             f'sys.argv[1:] = ["--help"]; runpy.run_path({str(tool)!r}, run_name="__main__")')
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0 and done.stdout.startswith('usage: '), done.stderr
+
+
+@pytest.mark.parametrize('word, value', [
+    ('my photos/a b.csv', 'my photos/a b.csv'),
+    ('[my photos, other ones, 3]', ['my photos', 'other ones', 3]),
+    ('( 1 , 2.5 )', (1, 2.5)),
+    ("'a, b/c d.csv'", 'a, b/c d.csv'),
+    ('"[1, 2]"', [1, 2]),
+    ('  x  ', 'x')])
+def test_spaces_in_strings_stay(word, value):
+    found = parser().parse_args(['--cfg-options', f'a={word}']).cfg_options['a']
+    assert found == value and type(found) is type(value)
