@@ -1,6 +1,6 @@
 """Show a page in the browser that finds what you name in your pictures.
 
-Needs Gradio: pip install -r requirements/demo.txt. Without a model it is the quickstart's, with its
+Needs Gradio: pip install glip_mm[demo]. Without a model it is the quickstart's, with its
 pictures as examples.
 
 Examples:
@@ -81,5 +81,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    with one_message("run 'pip install -r requirements/demo.txt'"):
+    with one_message("run 'pip install glip_mm[demo]'"):
         main()

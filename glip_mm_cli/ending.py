@@ -25,10 +25,10 @@ _OF_THE_SYSTEM = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO, errno.EFBI
 def end_clearly() -> None:
     """End this program with one line, not a traceback, where the cause lies outside of it.
 
-    Ctrl-C ends it with status 130; a reader that closed the pipe (``| head``) with 141 and without a
-    word; a full disk, a file system that is read-only, and errors that
-    say all (``OSError`` with a message of its own) with status 1. Names that are not UTF-8 are
-    printed with escapes.
+    Ctrl-C ends it with status 130; a reader that closed the pipe (``| head``) with 141 and
+    without a word; a full disk, a file system that is read-only, and errors that say all
+    (``OSError`` with a message of its own) with status 1. Names that are not UTF-8 are printed
+    with escapes.
     """
     sys.excepthook = _end
     atexit.register(_flush)

@@ -3,6 +3,7 @@
 import argparse
 import warnings
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
                         help=argparse.SUPPRESS)
 
 
+#: Keys of configs that are read outside of the runner's own arguments.
+_ALSO_READ = ('auto_scale_lr', 'compile', 'custom_imports', 'find_unused_parameters', 'runner_type',
+              'tta_model', 'tta_pipeline')
 #: Help of an argument that names a model.
 MODEL = ('config file, name of the model index, checkpoint with its config, or folder of '
          'save_pretrained() or its id on the hub')
@@ -140,12 +144,27 @@ def merge_cfg_options(config: 'Config', options: Mapping[str, Any] | None) -> No
         ValueError: If a key leads through a value that holds none.
     """
     for key, value in (options or {}).items():
+        _warn_of_unknown(config, key)
         try:
             config.merge_from_dict({key: value})
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             reason = ' '.join(str(error.args[0] if error.args else error).split())
             raise ValueError(f"--cfg-options {key}={value} does not fit config "
                              f"'{config.filename or ''}': {reason}") from error
+
+
+def _warn_of_unknown(config: 'Config', key: str) -> None:
+    """Warn of a setting that nothing reads: neither the config has it nor MMEngine's runner."""
+    import inspect
+
+    from mmengine.runner import Runner
+    first = key.partition('.')[0]
+    known = [*config, *inspect.signature(Runner).parameters, *_ALSO_READ]
+    if first not in known:
+        near = get_close_matches(first, known, n=1)
+        warnings.warn(f"--cfg-options {key}: the config has no '{first}'"
+                      + (f"; did you mean '{near[0]}'?" if near else ', so nothing may read it'),
+                      stacklevel=3)
 
 
 def config_file(name: str, option: str = 'config') -> str:

@@ -71,6 +71,8 @@ def export_file(args: argparse.Namespace) -> int:
 
     if args.format not in FORMATS:  # before the model is built
         raise ValueError(f"--format '{args.format}' is unknown: choose one of {', '.join(FORMATS)}")
+    if not (args.classes_file or (args.text or args.caption or '').strip()):
+        raise ValueError('--text or --caption is empty: say what to look for')
     if args.classes_file:
         texts = read_names(args.classes_file)
     else:

@@ -78,5 +78,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    with one_message("run 'pip install -r requirements/serve.txt'"):
+    with one_message("run 'pip install glip_mm[serve]'"):
         main()

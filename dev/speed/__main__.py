@@ -14,12 +14,13 @@ Example:
 
 import argparse
 import json
-import shlex
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from .arguments import command_line, json_file, positive
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -32,19 +33,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
                         choices=['coco80', 'names3', 'lvis1203', 'train'])
     parser.add_argument('--model', nargs='+', choices=['glip_t_a', 'glip_t_b', 'glip_l'],
                         default=['glip_t_b'])
-    parser.add_argument('--batch', nargs='+', type=int, default=[1])
-    parser.add_argument('--size', nargs=2, type=int, default=[800, 1333],
+    parser.add_argument('--batch', nargs='+', type=positive, default=[1])
+    parser.add_argument('--size', nargs=2, type=positive, default=[800, 1333],
                         metavar=('HEIGHT', 'WIDTH'))
-    parser.add_argument('--names', type=int, default=1203, help='vocabulary of lvis1203')
-    parser.add_argument('--tokens', type=int, default=256, help='of the captions of train')
-    parser.add_argument('--runs', type=int, default=5, help='timed runs of each side')
+    parser.add_argument('--names', type=positive, default=1203, help='vocabulary of lvis1203')
+    parser.add_argument('--tokens', type=positive, default=256, help='of the captions of train')
+    parser.add_argument('--runs', type=positive, default=5, help='timed runs of each side')
     parser.add_argument('--warmup', type=int, default=1, help='runs of each side before them')
     parser.add_argument('--device', help='default: cuda if there is one, else cpu')
     parser.add_argument('--dtype', choices=dtypes, default='float32',
                         help='of autocast')
     parser.add_argument('--their-dtype', choices=dtypes, help="of autocast for MMDetection's "
                         'model; default: as ours (MMCV has no bfloat16 deformable convolution)')
-    parser.add_argument('--threads', type=int, help='of the CPU; default: as torch chooses')
+    parser.add_argument('--threads', type=positive, help='of the CPU; default: as torch chooses')
     parser.add_argument('--ours-only', action='store_true', help="without MMDetection's model")
     parser.add_argument('--no-checkpointing', action='store_true',
                         help='training keeps what the fusion computed, in both models')
@@ -52,17 +53,44 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
                         help='encode prompts anew in each run; MMDetection always does')
     parser.add_argument('--skip', nargs='+', choices=['stages', 'costs', 'memory'], default=[])
     parser.add_argument('--nano', action='store_true', help='a model of the size for tests')
-    parser.add_argument('--out', help='JSON file, written after every case')
+    parser.add_argument('--out', type=json_file, help='JSON file, written after every case')
     parser.add_argument('--compare', help="JSON file of an earlier run, for our side's progress")
     parser.add_argument('--memory-of', help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
-    for name in ('batch', 'size'):
-        if min(getattr(args, name)) < 1:
-            parser.error(f'--{name} must be positive, got {getattr(args, name)}')
-    if args.runs < 1 or args.warmup < 0:
-        parser.error(f'--runs must be 1 or more and --warmup 0 or more, got {args.runs} and '
-                     f'{args.warmup}')
+    if args.warmup < 0:
+        parser.error(f'--warmup must be 0 or more, got {args.warmup}')
+    if args.compare:
+        try:
+            args.compare = read_earlier(args.compare, args)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
     return args
+
+
+def read_earlier(path: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Read the record of an earlier run that this one can be compared with.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is no record, or of other settings or cases.
+    """
+    try:
+        record = json.loads(Path(path).read_text(encoding='utf-8'))
+        before = dict(record['settings'], threads=record['machine']['threads'])
+        works = {(each['model'], each['work'], each['batch']) for each in record['results']}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"--compare '{path}' holds no record of this tool ({error!r})") from error
+    now = dict(dtype=args.dtype, nano=args.nano, checkpointing=not args.no_checkpointing,
+               cold_text=args.cold_text)
+    if args.threads:
+        now['threads'] = args.threads
+    for key, value in now.items():
+        if before.get(key) != value:
+            raise ValueError(f"--compare '{path}' was measured with {key} {before.get(key)}, this "
+                             f'is {value}')
+    if not works & {(m, w, b) for m in args.model for w in args.work for b in args.batch}:
+        raise ValueError(f"--compare '{path}' has none of these cases: {sorted(works)}")
+    return record
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
@@ -108,7 +136,7 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     cases: list[Case] = [Case(work, batch, tuple(args.size), args.names, args.tokens)
                          for work in args.work for batch in args.batch]
     record: dict[str, Any] = dict(
-        schema=SCHEMA, command=' '.join(['python', *map(shlex.quote, sys.argv)]),
+        schema=SCHEMA, command=command_line(),
         machine=machine(args.device), versions=versions(),
         settings=dict(settings._asdict(), skip=list(settings.skip)),
         ceilings=measure_ceilings(args.device, args.dtype, *((.05, 128) if args.nano else ())),
@@ -143,15 +171,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if args.threads:
         torch.set_num_threads(args.threads)
-    earlier = json.loads(Path(args.compare).read_text(encoding='utf-8')) if args.compare else None
     try:
         record = benchmark(args)
     except ImportError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     print(markdown(record))
-    if earlier is not None:
-        print('\n' + against(record, earlier))
+    if args.compare:
+        print('\n' + against(record, args.compare))
     return int(any('error' in r for r in record['results']))
 
 

@@ -14,6 +14,8 @@ Example:
 import argparse
 from collections.abc import Sequence
 
+from .arguments import finite, json_file
+
 NAMES = ('ceilings', 'tests', 'prediction', 'training', 'lvis', 'batches', 'trace', 'paths',
          'without_fusion', 'kernels')
 #: The stages' budgets are parts of this.
@@ -29,10 +31,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='bfloat16',
                         help='of autocast, on both sides (default: bfloat16)')
     parser.add_argument('--stages', nargs='+', choices=NAMES, default=NAMES)
-    parser.add_argument('--minutes', type=float, default=MINUTES,
-                        help=f'of the whole run, shared among the stages (default: {MINUTES})')
+    parser.add_argument('--minutes', type=finite, default=MINUTES,
+                        help=f'of the whole run, shared among the stages (default: {MINUTES}); '
+                        'measure_gpu.sh ends it after GLIP_MM_GPU_SECONDS, 490')
     parser.add_argument('--tiny', action='store_true', help='models and images of the tests')
-    parser.add_argument('--out', default='gpu.json',
+    parser.add_argument('--out', default='gpu.json', type=json_file,
                         help='JSON file, continued if it is there; Markdown is written beside it')
     parser.add_argument('--since', type=float, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)

@@ -32,7 +32,7 @@ class Ledger:
             return
         try:
             before = json.loads(self.path.read_text(encoding='utf-8'))
-            other, rows = before['about'], before['rows']
+            other, rows = dict(before['about']), dict(before['rows'])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"'{path}' holds no measurements ({error!r}): choose another file "
                              'with --out') from error

@@ -8,13 +8,15 @@ Example:
 
 import argparse
 
+from .arguments import positive
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.speed.overhead', description=__doc__.splitlines()[0])
-    parser.add_argument('--names', type=int, default=1203)
-    parser.add_argument('--runs', type=int, default=5, help='of which the fastest counts')
+    parser.add_argument('--names', type=positive, default=1203)
+    parser.add_argument('--runs', type=positive, default=5, help='of which the fastest counts')
     return parser
 
 

@@ -12,6 +12,8 @@ Example:
 import argparse
 from collections.abc import Sequence
 
+from .arguments import json_file, positive
+
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
@@ -21,14 +23,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work', nargs='+', default=['coco80'],
                         choices=['coco80', 'names3', 'lvis1203', 'train'])
     parser.add_argument('--model', choices=['glip_t_a', 'glip_t_b', 'glip_l'], default='glip_t_b')
-    parser.add_argument('--size', nargs=2, type=int, default=[800, 1333],
+    parser.add_argument('--size', nargs=2, type=positive, default=[800, 1333],
                         metavar=('HEIGHT', 'WIDTH'))
-    parser.add_argument('--names', type=int, default=80, help='vocabulary of lvis1203')
-    parser.add_argument('--runs', type=int, default=3, help='of each variant (default: 3)')
+    parser.add_argument('--names', type=positive, default=80, help='vocabulary of lvis1203')
+    parser.add_argument('--runs', type=positive, default=3, help='of each variant (default: 3)')
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32')
     parser.add_argument('--nano', action='store_true', help='a model of the size for tests')
-    parser.add_argument('--out', default='paths.json', help='JSON file, continued if it is there')
+    parser.add_argument('--out', type=json_file, default='paths.json',
+                        help='JSON file, continued if it is there')
     return parser.parse_args(argv)
 
 
@@ -73,7 +76,7 @@ def gains(session: Session, case: Case, runs: int, names: Sequence[str]) -> dict
         both became without it and the ``ratio`` of CPU seconds (seconds on a GPU).
 
     Raises:
-        Disagreement: If the detections without a path are others.
+        Disagreement: If the detections without a path are others, or there are none.
     """
     session.set_bias(session.choose_bias(case))
     runner = session.runner('ours', case)
@@ -92,9 +95,9 @@ def gains(session: Session, case: Case, runs: int, names: Sequence[str]) -> dict
             wanted = wanted or found
             tolerances = loosest(session.settings.dtype)
             check = compare_detections(found, wanted, tolerances)
-            if check['unmatched'] > tolerances.unmatched:
-                raise Disagreement(f"without the fast path '{name}' the detections are others: "
-                                   f'{check}')
+            if not check['partners'] or check['unmatched'] > tolerances.unmatched:
+                raise Disagreement(f"without the fast path '{name}' the detections are others, "
+                                   f'or there are none: {check}')
     runner.forget()
     clock = 0 if session.settings.device.startswith('cuda') else 1
 

@@ -14,6 +14,8 @@ Example:
 import argparse
 from collections.abc import Sequence
 
+from .arguments import json_file, positive
+
 MODELS = ('GLIP-T (B)', 'Grounding DINO-T', 'MM-Grounding-DINO-T', 'OWLv2-B/16',
           'OmDet-Turbo (Swin-T)', 'GLIP-T (B), ONNX')
 
@@ -27,14 +29,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
                         help=f"of {', '.join(MODELS)} (default: all)")
     parser.add_argument('--names', nargs='+', type=int, default=[3, 80, 1203],
                         help='sizes of the vocabulary (default: 3 80 1203)')
-    parser.add_argument('--runs', type=int, default=3,
+    parser.add_argument('--runs', type=positive, default=3,
                         help='timed runs, the median counts; 1 of more than 80 names (default: 3)')
     parser.add_argument('--nano', action='store_true', help='models and images of the tests')
-    parser.add_argument('--out', default='peers.json', help='JSON file, continued if it is there')
+    parser.add_argument('--out', type=json_file, default='peers.json',
+                        help='JSON file, continued if it is there')
     parser.add_argument('--child', nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
-    if args.runs < 1:
-        parser.error(f'--runs must be 1 or more, got {args.runs}')
     if any(n not in (3, 80) and not 80 < n <= 1280 for n in args.names):
         parser.error(f'--names must be 3, 80, or 81 to 1280, got {args.names}')
     return args

@@ -19,6 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from .arguments import positive, share
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
@@ -29,16 +31,16 @@ def make_parser() -> argparse.ArgumentParser:
     ap.add_argument('config', help='config whose first metric is LVISFixedAPMetric')
     ap.add_argument('checkpoint')
     ap.add_argument('--picture', help='file of the curve, .svg or .png')
-    ap.add_argument('--images', type=int, metavar='N', help='test the first N images alone')
+    ap.add_argument('--images', type=positive, metavar='N', help='test the first N images alone')
     clock = parts.add_parser('time', help='seconds of a published architecture')
     clock.add_argument('--model', choices=['glip_t_a', 'glip_t_b', 'glip_l'], default='glip_t_b')
-    clock.add_argument('--size', nargs=2, type=int, default=[800, 1333],
+    clock.add_argument('--size', nargs=2, type=positive, default=[800, 1333],
                        metavar=('HEIGHT', 'WIDTH'))
-    clock.add_argument('--names', type=int, default=1203)
+    clock.add_argument('--names', type=positive, default=1203)
     clock.add_argument('--nano', action='store_true', help='a model of the size for tests')
     for part, sizes in ((ap, [20, 40, 80, 160]), (clock, [80])):
-        part.add_argument('--sizes', nargs='+', type=int, default=sizes, metavar='K')
-        part.add_argument('--scales', nargs='+', type=float, default=[0.25, 0.5])
+        part.add_argument('--sizes', nargs='+', type=positive, default=sizes, metavar='K')
+        part.add_argument('--scales', nargs='+', type=share, default=[0.25, 0.5])
         part.add_argument('--chunked-size', type=int, default=-1,
                           help='names per prompt on the small copy; -1: as many as fit')
         part.add_argument('--skip-all', action='store_true', help='do not look for all names')

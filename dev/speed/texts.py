@@ -11,6 +11,8 @@ Example:
 import argparse
 from collections.abc import Sequence
 
+from .arguments import positive
+
 MODELS = {'nano': (2, 64), 'BERT-base': (12, 768)}
 
 
@@ -19,11 +21,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='python -m dev.speed.texts', description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--names', type=int, nargs='+', default=[80, 1203],
+    parser.add_argument('--names', type=positive, nargs='+', default=[80, 1203],
                         help='numbers of names: the first of LVIS (default: 80 1203)')
     parser.add_argument('--model', nargs='+', choices=MODELS, default=list(MODELS))
-    parser.add_argument('--batch', type=int, default=64, help='names in a batch (default: 64)')
-    parser.add_argument('--runs', type=int, default=5, help='of each (default: 5)')
+    parser.add_argument('--batch', type=positive, default=64, help='names in a batch (default: 64)')
+    parser.add_argument('--runs', type=positive, default=5, help='of each (default: 5)')
     parser.add_argument('--device', default='cpu')
     return parser.parse_args(argv)
 

@@ -99,8 +99,9 @@ def _reason(error: Exception) -> str:
         return f'it needs {refused.group(1)}'
     if 'Unsupported operand' in str(error):
         return 'it is pickled otherwise than torch.save does by default'
-    text = (str(error).strip() or repr(error)).splitlines()[0]
-    return 'it is no file of weights' if 'weights_only' in text else text[:200]
+    text = str(error).strip().partition('\n')[0]
+    # a word or a number of a library says nothing
+    return 'it is no file of weights' if 'weights_only' in text or ' ' not in text else text[:200]
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:

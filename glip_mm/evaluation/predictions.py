@@ -138,8 +138,8 @@ class PredictionStore:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         if not (self.folder / 'meta.json').is_file():
-            raise FileNotFoundError(f"'{folder}' has no meta.json: it holds no predictions of "
-                                    'tools/test.py')
+            wrong = 'is a file' if self.folder.is_file() else 'has no meta.json'
+            raise FileNotFoundError(f"'{folder}' {wrong}: it holds no predictions of tools/test.py")
         self.meta = _read_meta(self.folder / 'meta.json')
         #: Part -> key of the run that wrote it.
         self.keys: dict[Path, str] = {}

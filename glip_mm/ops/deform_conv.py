@@ -34,10 +34,19 @@ def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
 
     Returns:
         ``[B, O, h', w']``, channels last in memory. All tensor arguments get gradients.
+
+    Raises:
+        ValueError: If the numbers of channels do not fit each other.
     """
     batch, channels = x.shape[:2]
     out_channels, kernel = len(weight), weight.shape[2:]
-    out_size = mask.shape[-2:]
+    out_size, samples = mask.shape[-2:], deform_groups * kernel.numel()
+    if (channels != groups * weight.shape[1] or out_channels % groups or channels % deform_groups
+            or offset.shape[1] != 2 * samples or mask.shape[1] != samples):
+        raise ValueError(
+            f'deformable convolution: input {list(x.shape)}, offset {list(offset.shape)}, mask '
+            f'{list(mask.shape)} and weight {list(weight.shape)} do not fit {groups} groups and '
+            f'{deform_groups} groups of offsets')
     images = x.permute(0, 2, 3, 1)  # no copy below if channels are last
     corners = [bilinear_corners(*parts, x.shape[-2:], stride, kernel, padding, dilation)
                for parts in zip(offset.chunk(deform_groups, 1), mask.chunk(deform_groups, 1))]

@@ -25,7 +25,7 @@ from .captioned_images import Shard, UnreadableShard
 from .labeller import finish, label_if_free
 from .teacher import Teacher
 
-INSTALL = 'pip install -r requirements/ray.txt'
+INSTALL = 'pip install glip_mm[ray]'
 #: Number of retries of a shard whose actor died; a shard that always kills its actor (for example
 #: by its memory) would otherwise be retried forever.
 RETRIES = 3

@@ -22,7 +22,7 @@ def check_start(host: str, token: str | None) -> None:
             importlib.import_module(name)
         except ImportError as error:
             raise ImportError('the server needs FastAPI, uvicorn and python-multipart: pip '
-                              f'install -r requirements/serve.txt ({error})') from error
+                              f'install glip_mm[serve] ({error})') from error
     try:
         local = ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""The page, built of Gradio's parts: ``pip install -r requirements/demo.txt``."""
+"""The page, built of Gradio's parts: ``pip install glip_mm[demo]``."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -100,7 +100,8 @@ def test_ctrl_c_while_the_environment_is_checked(tmp_path):
 @pytest.mark.parametrize('code', [
     'print("a" * 100000); print("b", flush=True)',  # in the program
     'print("a")',  # at its end
-    'from glip_mm_cli.ending import one_message\nwith one_message(): print("a" * 100000, flush=True)'])
+    'from glip_mm_cli.ending import one_message\n'
+    'with one_message(): print("a" * 100000, flush=True)'])
 def test_a_reader_that_went_away_is_no_error(code):
     read, write = os.pipe()
     os.close(read)

@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,14 @@ def test_help_waits_for_nothing_slow(tool):
 def test_spaces_in_strings_stay(word, value):
     found = parser().parse_args(['--cfg-options', f'a={word}']).cfg_options['a']
     assert found == value and type(found) is type(value)
+
+
+def test_a_setting_that_nothing_reads_is_named():
+    from mmengine.config import Config
+    config = Config(dict(model=dict(depth=3)))
+    with pytest.warns(UserWarning, match="has no 'modle'; did you mean 'model'"):
+        merge_cfg_options(config, {'modle.depth': 4})
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        merge_cfg_options(config, {'model.depth': 4, 'train_dataloader.batch_size': 1,
+                                   'compile': True})

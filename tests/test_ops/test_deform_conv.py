@@ -133,3 +133,13 @@ def test_backward_inside_autocast():
             for one, other in zip(got, wanted):
                 assert one.dtype == torch.float32
                 torch.testing.assert_close(one, other, rtol=0.05, atol=0.15)
+
+
+@pytest.mark.parametrize('weight, offset, mask, groups', [
+    ((4, 1, 3, 3), 18, 9, 3), ((4, 2, 3, 3), 18, 9, 4), ((4, 2, 3, 3), 18, 9, 1),
+    ((4, 3, 3, 3), 18, 9, 1), ((4, 4, 3, 3), 16, 9, 1), ((4, 4, 3, 3), 18, 8, 1)])
+def test_channels_that_do_not_fit(weight, offset, mask, groups):
+    x = torch.randn(1, 4, 6, 6)
+    arguments = torch.randn(1, offset, 6, 6), torch.randn(1, mask, 6, 6), torch.randn(weight)
+    with pytest.raises(ValueError, match=r'input \[1, 4, 6, 6\].* do not fit'):
+        deform_conv2d(x, *arguments, torch.zeros(4), (1, 1), (1, 1), groups=groups)

@@ -160,5 +160,5 @@ def test_number_of_actors():
 
 def test_without_ray(data, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setitem(sys.modules, 'ray', None)
-    with pytest.raises(ImportError, match='pip install -r requirements/ray.txt'):
+    with pytest.raises(ImportError, match=r'pip install glip_mm\[ray\]'):
         label_with_ray(find_shards(data, tmp_path), Stub, tmp_path)

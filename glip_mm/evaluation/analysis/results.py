@@ -155,8 +155,9 @@ def read_result(folder: str | Path, name: str | None = None) -> Result:
 def _read_run(folder: Path, name: str | None = None, quiet: bool = False) -> Result:
     path = folder / 'metrics.json'
     if not path.is_file():
-        raise FileNotFoundError(f"'{folder}' has no metrics.json; give the work directory of a "
-                                'finished tools/test.py')
+        wrong = 'is a file' if folder.is_file() else 'has no metrics.json'
+        raise FileNotFoundError(f"'{folder}' {wrong}; give the work directory of a finished "
+                                'tools/test.py')
     try:
         content = read_json(path)
         metrics = {key: float(value) for key, value in content['metrics'].items()
