@@ -75,7 +75,7 @@ def check_outputs(args: argparse.Namespace) -> argparse.Namespace:
     for name in _FOLDERS:
         for path in _paths(getattr(args, name, None)):
             if Path(path).is_file():
-                sys.exit(f"{program}: error: --{name.replace('_', '-')} '{path}' is a file: name a "
+                sys.exit(f"{program}: error: --{name.replace('_', '-')} '{path}' is a file: give a "
                          'folder')
     for name in WRITTEN:
         for path in _paths(getattr(args, name, None)):

@@ -72,8 +72,6 @@ def main() -> None:
         parser.error(f'--seeds {seeds}: give each once, and none of 2^32 or more')
     seeds = seeds[:1] if args.shots == 0 else seeds
     work_dir = Path(args.work_dir or default_work_dir(args))
-    if work_dir.is_file():
-        parser.error(f"--work-dir '{work_dir}' is a file: give a folder")
     # child processes must end with this one
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kept: list[Task] = []

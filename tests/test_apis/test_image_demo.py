@@ -155,7 +155,7 @@ def test_spans_that_are_no_list(config_file, monkeypatch, capsys):
     (['--texts', 'a cat', '-p', '[[[0, 50]]]'], '50'),
     (['--texts', 'cat', '--calibrate', 'gone'], "--calibrate 'gone' is not there"),
     (['--texts', 'cat', '--coco', 'empty'], "--coco 'empty' is a folder"),
-    (['--texts', 'cat', '--out-dir', 'a.jpg'], "--out-dir 'a.jpg' is a file"),
+    (['--texts', 'cat', '--out-dir', 'a.jpg'], "--out-dir 'a.jpg' is a file: give a folder"),
 ])
 def test_mistakes_are_said_before_weights_are_downloaded(config_file, pictures, tmp_path, options,
                                                          message):
