@@ -75,8 +75,9 @@ def check_outputs(args: argparse.Namespace) -> argparse.Namespace:
     for name in _FOLDERS:
         for path in _paths(getattr(args, name, None)):
             if Path(path).is_file():
-                sys.exit(f"{program}: error: --{name.replace('_', '-')} '{path}' is a file: give a "
-                         'folder')
+                print(f"{program}: error: --{name.replace('_', '-')} '{path}' is a file: give a "
+                      'folder', file=sys.stderr)
+                raise SystemExit(2)
     for name in WRITTEN:
         for path in _paths(getattr(args, name, None)):
             try:
