@@ -85,7 +85,6 @@ def test_settings_of_the_config(config, checkpoint, pictures, tmp_path, monkeypa
      "device='cuda:77' can not be used"),
     (['IMAGE', 'glip_none', '--texts', 'box', '-c', '--show'], 'show needs a display'),
     (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--tile', '3'], 'tile=3'),
-    (['FOLDER', 'CONFIG', '--texts', 'box', '-c', '--out-dir', 'IMAGE'], '0.png'),
     (['FOLDER', 'CONFIG', '--texts', 'box', '-c', '--out-dir', 'TAKEN'],
      'none of the 3 images could be used, drawn or written; the first: '),
     (['IMAGE', 'CONFIG', '--texts', 'box', '-c', '--pred-score-thr', 'box'], "'box' is no thresh"),
