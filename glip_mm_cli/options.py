@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .benchmarks import moved_config
 from .ending import end_clearly
+from .inputs import similar_files
 from .outputs import check_outputs
 from .places import shared_file, shared_root
 from .settings import read_setting
@@ -234,6 +235,8 @@ def parse_early(parser: argparse.ArgumentParser, configs: Sequence[str] = ('conf
                 config_file(value, spelling[name])
             except FileNotFoundError as error:
                 parser.error(str(error))
+        elif Path(value).suffix in ('.pth', '.pt', '.safetensors'):
+            check_checkpoint(parser, value, spelling[name])
     for name in checkpoints:
         value = getattr(args, name, None)
         if value:
@@ -252,12 +255,3 @@ def folder_for_file(option: str, folder: str | Path) -> str:
     found = sorted(path.name for path in Path(folder).iterdir() if path.is_file())
     there = f": {', '.join(found[:8])}" if found else '; it holds none'
     return f"{option} '{folder}' is a folder: give a file in it{there}"
-
-
-def similar_files(path: str) -> str:
-    """List files similar to a missing one, as the end of a message."""
-    folder = Path(path).parent
-    found = sorted(p.name for p in folder.glob(f'*{Path(path).suffix}')) if folder.is_dir() else []
-    if not folder.is_dir():
-        return f"; there is no folder '{folder}'"
-    return f"; in '{folder}' there are: {', '.join(found[:8])}" if found else ''

@@ -31,6 +31,7 @@ FILES = ('*.json', '*.safetensors', '*.txt', '*.md')
 #: Files of words, one of which any tokenizer has.
 _VOCABULARIES = ('tokenizer.json', 'vocab.txt', 'vocab.json')
 #: Parts of keys by which the config of a language model has transformers fetch code or weights.
+_NOTE = '_attn_implementation_autoset'
 _FETCHED = ('implementation', 'quantization')
 #: JSON has no tuples, and some classes of MMDetection take nothing else.
 _TUPLE = '__tuple__'
@@ -76,6 +77,7 @@ def save_pretrained(folder: str | PathLike, model: Any, cfg: Config,
         save_file(state, str(new / WEIGHTS), metadata={'format': 'pt'})
         model.language_model.tokenizer.save_pretrained(str(new / LANGUAGE_MODEL))
         model.language_model.encoder.config.save_pretrained(str(new / LANGUAGE_MODEL))
+        _leave_out_private(new / LANGUAGE_MODEL / CONFIG)
         if thresholds is not None and thresholds != Thresholds():
             thresholds.save(thresholds_file(new / WEIGHTS))
         (new / CARD).write_text(_CARD, encoding='utf-8')
@@ -145,6 +147,12 @@ def _of_language_model(content: Mapping[str, Any]) -> Mapping[str, Any]:
     return language if isinstance(language, Mapping) else {}
 
 
+def _leave_out_private(path: Path) -> None:
+    """Remove what transformers 4 keeps for itself in a config, such as a path of this machine."""
+    content = {key: value for key, value in read_json(path).items() if key[:1] != '_'}
+    path.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+
+
 def _check_language_model(folder: Path) -> None:
     """Check that transformers will find no code in the files of a language model."""
     if not (folder / CONFIG).is_file():
@@ -156,7 +164,10 @@ def _check_language_model(folder: Path) -> None:
     for path in folder.iterdir():
         # keys may be escaped, so that the text of the file does not show them
         content = read_json(path) if path.suffix == '.json' else None
-        text = json.dumps(content) if path.name == CONFIG else ''
+        text = ''
+        if path.name == CONFIG and isinstance(content, dict):
+            # a note of transformers 4, True or False
+            text = json.dumps({k: v for k, v in content.items() if k != _NOTE or v not in (0, 1)})
         if path.suffix == '.py' or isinstance(content, dict) and 'auto_map' in content or any(
                 word in text for word in _FETCHED):
             raise ValueError(f"'{path}' brings code, or has some fetched, and is not used: a "

@@ -41,7 +41,8 @@ def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
             return load_file(path)
         check_bits(path)
         with warnings.catch_warnings():
-            warnings.filterwarnings('ignore', message='Detected pickle protocol')
+            for message in ('Detected pickle protocol', 'Validating sparse tensor invariant'):
+                warnings.filterwarnings('ignore', message=message)
             checkpoint = torch.load(path, map_location='cpu', weights_only=True,
                                     mmap=mmap and zipfile.is_zipfile(path))
     except Exception as error:  # unpickling a file that is no checkpoint can raise anything

@@ -14,7 +14,7 @@ from glip_mm.atomic_files import write_atomically
 from glip_mm.checkpoints.model_index import list_models
 from glip_mm.config_text import config_text
 from glip_mm.registry import SCOPE
-from glip_mm_cli.options import similar_files
+from glip_mm_cli.inputs import similar_files
 from glip_mm_cli.places import shared_file
 
 

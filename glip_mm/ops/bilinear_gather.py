@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .matrix_products import linear, transposed_product
+from .number_format import without_autocast
 
 #: Output pixels of a piece: their samples (9 x 256 floats each) fit a cache of 10 MB.
 PIECE = 1024
@@ -129,7 +130,7 @@ class _GatherMatmul(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        with torch.autocast(grad.device.type, enabled=False):  # also of who differentiates inside
+        with without_autocast(grad.device.type):  # also of who differentiates inside
             return _GatherMatmul.gradients(ctx, grad)
 
     @staticmethod

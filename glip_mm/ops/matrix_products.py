@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 from .fast_paths import is_fast, known_modules, replace_forward
+from .number_format import without_autocast
 
 #: With fewer rows the call costs more than the product.
 MIN_ROWS = 32
@@ -114,7 +115,7 @@ class Float32Linear(nn.Linear):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device.type):
             return linear(x.float(), self.weight.float(), self.bias.float())
 
 

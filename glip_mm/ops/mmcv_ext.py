@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .deform_conv import deform_conv2d, view_at_size
 from .nms import nms
+from .number_format import without_autocast
 
 __all__ = ['get_compiler_version', 'get_compiling_cuda_version', 'modulated_deform_conv_backward',
            'modulated_deform_conv_forward', 'nms']
@@ -75,6 +76,6 @@ def _convolve(input: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
     if not geometry['with_bias']:
         bias = weight.new_zeros(len(weight))
     offset, mask = view_at_size(offset, size), view_at_size(mask, size)
-    with torch.autocast(input.device.type, enabled=False):  # operators compute in their own type
+    with without_autocast(input.device.type):  # operators compute in their own type
         return deform_conv2d(input, offset, mask, weight, bias, pair('stride'), pair('pad'),
                              pair('dilation'), geometry['group'], geometry['deformable_group'])

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .deform_conv import deform_conv2d
 from .fast_paths import is_fast
+from .number_format import without_autocast
 from .sampled_deform_conv import sampled_deform_conv2d
 
 
@@ -38,7 +39,7 @@ def modulated_deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Ten
     low = (device == 'cpu' and torch.is_autocast_enabled(device) and not torch.is_grad_enabled()
            and torch.get_autocast_dtype(device) == torch.bfloat16 and is_fast('deform_conv'))
     dtype = torch.bfloat16 if low else torch.float32
-    with torch.autocast(device, enabled=False):
+    with without_autocast(device):
         x, offset, mask = x.to(dtype), offset.float(), mask.float()
         weight, bias = weight.to(dtype), bias.to(dtype)
         name = implementation or choose_implementation(x)

@@ -5,13 +5,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
 
 
-class _Job(NamedTuple, Generic[Item, Result]):
+@dataclass(frozen=True)  # Python 3.10 has no generic NamedTuple
+class _Job(Generic[Item, Result]):
     item: Item
     key: Hashable
     arrival: float

@@ -65,9 +65,9 @@ def test_other_errors_show_where_they_come_from():
 
 
 @pytest.mark.parametrize('words', [
-    [ROOT / 'tools/analysis_tools/report.py', 'a'], ['-m', 'dev.speed.caption_sources'],
+    [ROOT / 'tools/analysis_tools/report.py', '.'], ['-m', 'dev.speed.caption_sources'],
     [ROOT / 'tools/analysis_tools/benchmark_lvis_ap.py'],
-    ['-c', "from glip_mm_cli.main import main; main(['report', 'a'])"]])
+    ['-c', "from glip_mm_cli.main import main; main(['report', '.'])"]])
 def test_ctrl_c_while_a_tool_is_imported(tmp_path, words):
     # any module of the tool: here it can be waited for
     (tmp_path / 'glip_mm').mkdir()

@@ -17,6 +17,7 @@ from .nano import build_nano, data_sample, image
     torch.__version__ < '2.7', reason='Dynamo of torch 2.6: VariableTracker.__init__() got an '
     "unexpected keyword argument 'dynamic_attributes'")
 def test_compiled_step_has_the_same_losses(tiny_bert):
+    torch.compiler.reset()  # of what other tests compiled
     model = build_nano(tiny_bert, levels=3, blocks=1)  # each is traced anew
     # so is the step of each parameter
     wrapper = OptimWrapper(torch.optim.SGD(model.bbox_head.bbox_pred.parameters(), lr=0.))

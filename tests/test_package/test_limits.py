@@ -53,7 +53,7 @@ def test_depth(depth, refused, opening, closing, monkeypatch):
 
 @pytest.mark.parametrize('content, message', [
     (b'[1,\n 2', 'line 2 is no JSON'), (b'{"a": ' + b'9' * 5000 + b'}', 'is no JSON'),
-    (b'[' * 5000, 'nested more deeply'), (b'\xff\xfe', 'line 1 is no JSON'),
+    (b'[' * 5000 + b']' * 5000, 'nested more deeply'), (b'\xff\xfe', 'line 1 is no JSON'),
     (b'{"a": "\xe9"}', 'is not in UTF-8')])
 def test_files_of_json(tmp_path, content, message):
     (tmp_path / 'a.json').write_bytes(content)

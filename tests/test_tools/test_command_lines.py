@@ -88,6 +88,17 @@ def test_a_mistyped_flag(tool):
      "model 'configs/quickstart' is a folder: give a file in it: glip_nano"),
     ('tools/test.py', ['configs/quickstart/glip_nano_grounding-world.py', 'configs/quickstart'],
      "checkpoint 'configs/quickstart' is a folder"),
+    ('demo/image_demo.py', ['no_such.jpg', 'no_such.pth', '--texts', 'a cat'],
+     "model 'no_such.pth' is not a file"),
+    *((tool, [*words, 'no_such.json', *more], "'no_such.json' does not exist")
+      for tool, words, more in (
+          ('tools/analysis_tools/report.py', [], []), ('tools/analysis_tools/eval_metric.py', [], []),
+          ('tools/analysis_tools/review_labels.py', [], ['--out', 'x']),
+          ('tools/analysis_tools/export_labels.py', [], ['--to', 'coco', '--out', 'x']),
+          ('tools/analysis_tools/analyze_logs.py', ['plot_curve'], []),
+          ('tools/misc/merge_lora.py', [], ['x']), ('tools/misc/validate_odvg.py', [], []),
+          ('tools/dataset_converters/coco2odvg.py', [], []))),
+    ('tools/dataset_converters/openimages2odvg.py', [], "--input-dir 'data/OpenImages"),
 ])
 def test_a_missing_file(tool, arguments, message):
     done = light(tool, *arguments)

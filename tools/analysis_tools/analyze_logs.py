@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 from glip_mm_cli.outputs import check_apart
 
 
@@ -65,7 +66,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('json_logs', nargs='+', metavar='RUN', help='JSON log or work directory')
+    parser.add_argument('json_logs', nargs='+', metavar='RUN', type=existing,
+                        help='JSON log or work directory')
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports

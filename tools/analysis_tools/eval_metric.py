@@ -12,6 +12,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+from glip_mm_cli.inputs import existing
 from glip_mm_cli.options import add_cfg_options, merge_cfg_options, parse_early
 
 
@@ -19,7 +20,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(description='Score the predictions of a test again, without '
                                      'its model; or write them for a leaderboard.')
-    parser.add_argument('result', help='work directory of the test')
+    parser.add_argument('result', type=existing, help='work directory of the test')
     parser.add_argument('config', nargs='?', help='config whose test_evaluator is to score '
                         "(default: the test's own)")
     parser.add_argument('--leaderboard', metavar='FILE.json',

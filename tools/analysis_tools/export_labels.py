@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 from glip_mm_cli.labelling_options import FORMATS, share
 
 
@@ -22,8 +23,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('labels', metavar='LABELS', help='folder of a run, a folder of .jsonl or '
-                        '.tar files, or one such file')
+    parser.add_argument('labels', metavar='LABELS', type=existing, help='folder of a run, a '
+                        'folder of .jsonl or .tar files, or one such file')
     parser.add_argument('--to', required=True, help='format',
                         choices=FORMATS)
     parser.add_argument('--out', required=True, metavar='DIR', help='new folder for the result')

@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('results', nargs='+', metavar='RESULT', help='work directory of a '
-                        'test, or the folder of a suite of tests')
+    parser.add_argument('results', nargs='+', metavar='RESULT', type=existing,
+                        help='work directory of a test, or the folder of a suite of tests')
     parser.add_argument('--out-dir', help='folder for index.html, summary.json and figures/ '
                         '(default: report/ in the first result)')
     parser.add_argument('--names', nargs='+', metavar='NAME', help='a name for each result '

@@ -11,14 +11,15 @@ import argparse
 import sys
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('labels', metavar='LABELS', help='folder of a run, a folder of .jsonl or '
-                        '.tar files, or one such file')
+    parser.add_argument('labels', metavar='LABELS', type=existing, help='folder of a run, a '
+                        'folder of .jsonl or .tar files, or one such file')
     parser.add_argument('--images', metavar='DIR', help='folder that file names start from; '
                         'shards hold their images')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for the page')

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 from glip_mm_cli.outputs import check_outputs
 
 LABEL_MAPS = {'coco': 'coco2017_label_map.json', 'o365v1': 'o365v1_label_map.json',
@@ -19,7 +20,7 @@ LABEL_MAPS = {'coco': 'coco2017_label_map.json', 'o365v1': 'o365v1_label_map.jso
 def parse_args() -> argparse.Namespace:
     """Parse the command line; options of MMDetection's converter keep their meaning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('input', help='COCO JSON')
+    parser.add_argument('input', type=existing, help='COCO JSON')
     parser.add_argument('--output', '-o', help='file to write (default: INPUT_od.json)')
     parser.add_argument('--dataset', '-d', choices=sorted(LABEL_MAPS),
                         help='a data set with habits of its own: name of its label map, missing '

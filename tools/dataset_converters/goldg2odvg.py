@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 from glip_mm_cli.outputs import check_outputs
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line; options of MMDetection's converter keep their meaning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('input', help='MDETR JSON')
+    parser.add_argument('input', type=existing, help='MDETR JSON')
     parser.add_argument('--out-ann', '--output', '-o', dest='output',
                         help='file to write (default: INPUT_vg.json)')
     parser.add_argument('--coco-prefix', default='',

@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 from glip_mm_cli.outputs import check_outputs
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line; options of MMDetection's converter keep their meaning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('input', help='LVIS JSON')
+    parser.add_argument('input', type=existing, help='LVIS JSON')
     parser.add_argument('--output', '-o', help='file to write (default: INPUT_od.json)')
     parser.add_argument('--label-map', help='label map to write (default: lvis_v1_label_map.json '
                                             'beside the output)')

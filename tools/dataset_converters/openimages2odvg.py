@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line; options of MMDetection's converter keep their meaning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('folder', nargs='?', help='the same as --input-dir')
+    parser.add_argument('folder', nargs='?', type=existing, help='the same as --input-dir')
     parser.add_argument('--input-dir', default='data/OpenImages/annotations',
                         help='folder of the CSV files (default: %(default)s)')
     parser.add_argument('--img-prefix', default='OpenImages/train/',
@@ -29,7 +30,11 @@ def parse_args() -> argparse.Namespace:
                         help='name of the file of classes (default: %(default)s)')
     parser.add_argument('--drop-crowd', action='store_true',
                         help='leave boxes of groups out, instead of marking them to be ignored')
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.input_dir = args.folder or args.input_dir
+    if not Path(args.input_dir).is_dir():
+        parser.error(f"--input-dir '{args.input_dir}' is no folder")
+    return args
 
 
 if __name__ == '__main__':  # --help and mistakes are answered before the slow imports
@@ -43,7 +48,7 @@ from glip_mm.datasets.converters.command import convert
 def main() -> None:
     """Convert a split. Image sizes are cached, so an interrupted conversion resumes."""
     args = parse_args()
-    folder = Path(args.folder or args.input_dir)
+    folder = Path(args.input_dir)
     out = Path(args.output) if args.output else folder / 'oidv6-train-annotations_od.json'
     sizes = ImageSizes(folder.parent / args.img_prefix, out.with_name(f'{out.stem}_sizes.csv'))
     try:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 
 FILES = tuple(f'finetune_{name}_train.json'
               for name in ('refcoco', 'refcoco+', 'refcocog', 'grefcoco'))
@@ -17,7 +18,7 @@ FILES = tuple(f'finetune_{name}_train.json'
 def parse_args() -> argparse.Namespace:
     """Parse the command line; options of MMDetection's converter keep their meaning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('mdetr_anno_dir', help='folder of the MDETR annotations')
+    parser.add_argument('mdetr_anno_dir', type=existing, help='folder of the MDETR annotations')
     parser.add_argument('--out-dir', '-o', help='folder to write to (default: the same)')
     parser.add_argument('--files', nargs='+', default=FILES,
                         help='names of the files; those that are missing are passed over '

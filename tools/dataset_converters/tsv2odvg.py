@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 from glip_mm_cli.outputs import check_outputs
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('input', help='YAML file of the bundle')
+    parser.add_argument('input', type=existing, help='YAML file of the bundle')
     parser.add_argument('--output', '-o', help='file to write (default: INPUT_odvg.json)')
     parser.add_argument('--label-map', help='label map to write (default: beside the output)')
     parser.add_argument('--write-images', metavar='FOLDER',

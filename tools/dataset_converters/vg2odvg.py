@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('folder', help='folder of objects.json and image_data.json')
+    parser.add_argument('folder', type=existing, help='folder of objects.json and image_data.json')
     parser.add_argument('--min-boxes', type=int, default=100,
                         help='a name needs so many boxes to be a class (default: %(default)s)')
     parser.add_argument('--output', '-o',

@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('folder', help="folder with 'Annotations' in it, or of XML files")
+    parser.add_argument('folder', type=existing,
+                        help="folder with 'Annotations' in it, or of XML files")
     parser.add_argument('--split', help='list in ImageSets/Main, such as trainval (default: all)')
     names = parser.add_mutually_exclusive_group()
     names.add_argument('--voc', action='store_true', help='the 20 classes of PASCAL VOC')

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 from glip_mm_cli.outputs import check_outputs
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('src', help='checkpoint with adapters')
+    parser.add_argument('src', type=existing, help='checkpoint with adapters')
     parser.add_argument('dst', type=Path, help='file to write')
     parser.add_argument('--alpha', type=float,
                         help='model.tuning.alpha of the training (default: what the config inside '

@@ -12,12 +12,13 @@ import os
 import sys
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('file', nargs='+', help='JSON lines')
+    parser.add_argument('file', nargs='+', type=existing, help='JSON lines')
     parser.add_argument('--label-map', help='label map of detection data')
     parser.add_argument('--image-root', help='folder of the images: each must be there')
     parser.add_argument('--check-images', action='store_true',

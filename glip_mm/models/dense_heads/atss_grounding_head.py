@@ -16,6 +16,7 @@ from glip_mm.models.layers.dynamic_conv import flatten_levels
 from glip_mm.models.layers.text_layer import clamp
 from glip_mm.models.losses import centerness_target, mean_over_ranks
 from glip_mm.ops.matrix_products import Float32Linear
+from glip_mm.ops.number_format import without_autocast
 from glip_mm.registry import MODELS, TASK_UTILS
 
 from .detection_selection import LevelOutput, select_detections
@@ -165,7 +166,7 @@ class ATSSGroundingHead(BaseModule):
         Returns:
             ``[B, L, C]`` over the temperature, and ``[B, 1, L]``; float32.
         """
-        with torch.autocast(text.device.type, enabled=False):
+        with without_autocast(text.device.type):
             text = F.normalize(text.float(), dim=-1)
             projected = self.text_projection(text / 2) / self.log_scale.float().exp()
             bias = text @ self.bias_lang.float() + self.bias0.float()
@@ -173,7 +174,7 @@ class ATSSGroundingHead(BaseModule):
 
     def match_words(self, visual: Tensor, projected: Tensor, bias: Tensor) -> Tensor:
         """Compute float32 logits ``[B, A, L]`` of visual tokens ``[B, A, C]`` and words."""
-        with torch.autocast(visual.device.type, enabled=False):
+        with without_autocast(visual.device.type):
             return clamp(visual.float() @ projected.transpose(1, 2) + bias)
 
     def assign(self, levels: Sequence[LevelOutput],

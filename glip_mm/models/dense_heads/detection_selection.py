@@ -9,6 +9,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from glip_mm.ops.number_format import without_autocast
+
 from .inclusive_boxes import best_first, class_aware_nms, clip, decode, unsuppressed
 from .prediction_settings import PredictionSettings
 from .score_aggregation import aggregate_scores
@@ -102,7 +104,7 @@ def rank_level(level: LevelOutput, token_map: Tensor, settings: PredictionSettin
     """
     num_entities = token_map.shape[1]
     # autocast would round the scores of a matrix product to a few digits, and many to one value
-    with torch.autocast(level.logits.device.type, enabled=False):
+    with without_autocast(level.logits.device.type):
         scores = aggregate_scores(level.logits.float().sigmoid(), token_map, settings.score_agg)
     ranked = scores * level.centerness.float().sigmoid()[..., None]  # [B, A, E]
     ranked = ranked.masked_fill(scores <= settings.score_thr, -1).flatten(1)

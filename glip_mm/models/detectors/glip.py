@@ -26,6 +26,7 @@ from glip_mm.models.layers.window_attention import speed_up_window_attention
 from glip_mm.models.losses import dense_targets, mean_over_ranks
 from glip_mm.models.tuning import Tuning, format_parts, part_rows
 from glip_mm.ops.matrix_products import speed_up_linear
+from glip_mm.ops.number_format import without_autocast
 from glip_mm.registry import MODELS, SCOPE
 from glip_mm.text import Prompt
 
@@ -277,7 +278,7 @@ class GLIP(BaseDetector):
         out = self.ground(feats, text)
         token_map = self.prompts.batch_token_map(prompts, text.mask).to(text.mask.device,
                                                                         non_blocking=True)
-        with torch.autocast(batch_inputs.device.type, enabled=False):
+        with without_autocast(batch_inputs.device.type):
             assignment = self.bbox_head.assign(out.levels, gt_instances)
             losses = self.bbox_head.loss(out.levels, text.mask, token_map, assignment)
             if mlm_labels is not None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from glip_mm.models.dense_heads.detection_selection import LevelOutput, used_columns
 from glip_mm.models.dense_heads.prediction_settings import PredictionSettings
 from glip_mm.models.dense_heads.score_aggregation import aggregate_scores
+from glip_mm.ops.number_format import without_autocast
 from glip_mm.text import Prompt
 
 from .chunk_loop import ground_chunks
@@ -85,7 +86,7 @@ def best_scores(levels: Sequence[LevelOutput], token_map: Tensor, score_agg: str
     owned, columns = (t.to(levels[0].logits.device, non_blocking=True)
                       for t in (token_map[..., columns].float(), columns))
     best = []
-    with torch.autocast(levels[0].logits.device.type, enabled=False):
+    with without_autocast(levels[0].logits.device.type):
         for level in levels:
             scores = aggregate_scores(level.logits[..., columns].float().sigmoid(), owned,
                                       score_agg)

@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from glip_mm.compat import load_tokenizer, quiet_transformers
 from glip_mm.models.bounded_cache import BoundedCache
+from glip_mm.ops.number_format import without_autocast
 from glip_mm.registry import MODELS
 from glip_mm.text.language_model_files import ASSETS, resolve_language_model
 
@@ -396,7 +397,7 @@ class BertLanguageModel(BaseModule):
             features = self._cache.get(key)
             if features is None:
                 ids, mask, _ = self.tokenize([text])
-                with torch.no_grad(), torch.autocast(mask.device.type, enabled=False):
+                with torch.no_grad(), without_autocast(mask.device.type):
                     encoded = self(ids, mask)
                     features = (encoded.hidden[0] if aggregate is None
                                 else AGGREGATES[aggregate](encoded))

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from glip_mm.ops.fast_paths import as_built, is_fast
 from glip_mm.ops.matrix_products import Float32Linear
+from glip_mm.ops.number_format import without_autocast
 
 from .shared_image import once
 from .text_layer import clamp
@@ -101,7 +102,7 @@ class BiAttention(nn.Module):
         split = (self.num_heads, self.head_dim)
         key, bias, value = (weights.float() for weights in (
             self.v_proj.weight, self.v_proj.bias, self.out_v_proj.weight))
-        with torch.autocast(text.device.type, enabled=False):
+        with without_autocast(text.device.type):
             scaled = self.l_proj(text).unflatten(-1, split) * self.head_dim**-0.5  # [B, L, H, d]
             keys = torch.einsum('blhd,hdc->bhlc', scaled, key.unflatten(0, split))
             bias = torch.einsum('blhd,hd->bhl', scaled, bias.unflatten(0, split))
@@ -114,7 +115,7 @@ class BiAttention(nn.Module):
         """Project what was read, ``[B, HL, C]``, with its weights to an update ``[B, L, D]``."""
         heads, split = (self.num_heads, -1), (self.num_heads, self.head_dim)
         weight, bias = self.values_v_proj.weight.float(), self.values_v_proj.bias.float()
-        with torch.autocast(pooled.device.type, enabled=False):
+        with without_autocast(pooled.device.type):
             read = torch.einsum('bhlc,hdc->blhd', pooled.float().unflatten(1, heads),
                                 weight.unflatten(0, split))
             # a row of weights sums to 1 but for dropout

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from glip_mm.ops.fast_paths import as_built, is_fast, replace_forward
 from glip_mm.ops.matrix_products import linear, linear_gelu
+from glip_mm.ops.number_format import product_type, without_autocast
 
 #: Elements of the hidden layer that are computed at a time.
 HIDDEN = 1 << 20
@@ -35,14 +36,14 @@ def feed_forward_by_rows(layer: FFN, x: Tensor, identity: Tensor | None = None) 
     """
     if not (is_fast('feed_forward') and x.device.type == 'cpu' and _is_plain(layer)):
         return FFN.forward(layer, x, identity)
-    dtype = torch.get_autocast_dtype('cpu') if torch.is_autocast_enabled('cpu') else x.dtype
+    dtype = product_type(x)
     (first, first_bias), (second, second_bias) = (
         (m.weight.to(dtype), None if m.bias is None else m.bias.to(dtype))
         for m in (layer.layers[0][0], layer.layers[1]))
     identity = x if identity is None else identity
     rows, added = x.flatten(0, -2), identity.flatten(0, -2)
     out = torch.empty_like(added, dtype=torch.promote_types(added.dtype, dtype))
-    with torch.autocast('cpu', enabled=False):
+    with without_autocast('cpu'):
         size = max(HIDDEN // len(first), 1)
         for start in range(0, len(rows), size):
             block = slice(start, start + size)

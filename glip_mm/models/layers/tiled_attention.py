@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from glip_mm.ops.matrix_products import linear, transposed_product
+from glip_mm.ops.number_format import product_type, without_autocast
 
 from .text_layer import CLAMP
 
@@ -58,9 +59,9 @@ def tiled_two_way_attention(visual: Tensor, keys: Tensor, key_bias: Tensor, valu
         float32.
     """
     device = visual.device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else visual.dtype
+    dtype = product_type(visual)
     seed = int(torch.randint(1 << 62, ())) if dropout else 0
-    with torch.autocast(device, enabled=False):
+    with without_autocast(device):
         return _TwoWayAttention.apply(visual, keys, key_bias, values, constant, mask, num_heads,
                                       dropout, seed, dtype)
 
@@ -178,7 +179,7 @@ class _TwoWayAttention(torch.autograd.Function):
                  grad_mass: Tensor) -> tuple[Any, ...]:
         visual, keys, key_bias, values, mask, pooled, mass, norm = ctx.saved_tensors
         num_heads, dropout, seed, dtype = ctx.settings
-        with torch.autocast(visual.device.type, enabled=False):
+        with without_autocast(visual.device.type):
             grads: list[tuple[Tensor, ...]] = []
             for b in range(len(visual)):
                 image = _Image(keys[b], key_bias[b], mask[b], num_heads, dropout, seed + b, dtype)
