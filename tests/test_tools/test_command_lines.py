@@ -92,7 +92,8 @@ def test_a_mistyped_flag(tool):
      "model 'no_such.pth' is not a file"),
     *((tool, [*words, 'no_such.json', *more], "'no_such.json' does not exist")
       for tool, words, more in (
-          ('tools/analysis_tools/report.py', [], []), ('tools/analysis_tools/eval_metric.py', [], []),
+          ('tools/analysis_tools/report.py', [], []),
+          ('tools/analysis_tools/eval_metric.py', [], []),
           ('tools/analysis_tools/review_labels.py', [], ['--out', 'x']),
           ('tools/analysis_tools/export_labels.py', [], ['--to', 'coco', '--out', 'x']),
           ('tools/analysis_tools/analyze_logs.py', ['plot_curve'], []),

@@ -225,7 +225,8 @@ def test_every_converter_is_documented():
 
 
 def test_missing_file_is_one_sentence(tmp_path, monkeypatch, capsys):
-    for tool in (*(TOOLS / 'dataset_converters').glob('*2odvg.py'), TOOLS / 'misc/validate_odvg.py'):
+    converters = (TOOLS / 'dataset_converters').glob('*2odvg.py')
+    for tool in (*converters, TOOLS / 'misc/validate_odvg.py'):
         monkeypatch.setattr(sys, 'argv', [str(tool), str(tmp_path / 'missing.json')])
         with pytest.raises(SystemExit) as end:
             runpy.run_path(str(tool), run_name='__main__')
