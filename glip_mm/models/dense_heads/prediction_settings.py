@@ -45,11 +45,11 @@ class Shortlist:
     chunked_size: int = -1
 
     def __post_init__(self) -> None:
-        _check_count('shortlist.size', self.size, None)
+        _check_count('shortlist.size', self.size, '')
         _check_count('shortlist.chunked_size', self.chunked_size, 'as many as a prompt holds')
-        _check_share('shortlist.scale', self.scale)
-        if not self.scale:
-            raise ValueError('model.test_cfg.shortlist.scale=0: give a number above 0, up to 1')
+        if not _is_share(self.scale) or not self.scale:
+            raise ValueError(f'model.test_cfg.shortlist.scale={self.scale!r}: give a number above '
+                             '0, up to 1')
 
     @classmethod
     def of(cls, value: 'Shortlist | Mapping[str, Any] | int | None') -> 'Shortlist | None':
@@ -248,17 +248,22 @@ def _nms_threshold(nms: Mapping[str, Any] | None) -> float | None:
 def _check_share(name: str, value: Any, optional: bool = False) -> None:
     if value is None and optional:
         return
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+    if not _is_share(value):
         raise ValueError(f'model.test_cfg.{name}={value!r}: give a number from 0 to 1'
                          + (', or None for no NMS' if optional else ''))
 
 
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+
+
 def _check_count(name: str, value: Any, without: str | None) -> None:
     least = isinstance(value, int) and not isinstance(value, bool) and (
-        value >= 1 or value == -1 and without is not None)
+        value >= 1 or value == -1 and bool(without))
     if not least:
         raise ValueError(f'model.test_cfg.{name}={value!r}: give a whole number from 1 on'
-                         + (f', or -1 for {without}' if without else ', or None'))
+                         + (f', or -1 for {without}' if without else
+                            ', or None' if without is None else ''))
 
 
 def _names(cls: type) -> list[str]:
