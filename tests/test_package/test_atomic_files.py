@@ -1,6 +1,11 @@
 """What killed processes began is deleted when a job begins that writes the same files."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -75,3 +80,19 @@ def test_of_images_that_are_written(bundle, tmp_path):  # noqa: F811
     (tmp_path / f'.k7.jpg.{DEAD}.tmp').touch()
     ImageWriter(ImageRows(TSVBundle(bundle)), tmp_path)
     assert not list(tmp_path.glob('.*.tmp'))
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='asks /proc')
+def test_a_killed_process_that_nobody_asked_for_its_end_is_dead(tmp_path):
+    process = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
+    left = tmp_path / f'.a.json.{process.pid}.tmp'
+    left.touch()
+    remove_temporary(tmp_path, r'a\.json')
+    assert left.exists()
+    os.kill(process.pid, signal.SIGKILL)
+    stat = Path(f'/proc/{process.pid}/stat')
+    while b') Z' not in stat.read_bytes():
+        time.sleep(0.01)
+    remove_temporary(tmp_path, r'a\.json')
+    assert not left.exists()
+    process.communicate()
