@@ -11,7 +11,6 @@ from dev.speed import peers
 from dev.speed.peer_models import OURS, PEERS
 from dev.speed.sides import language_folder
 
-
 pytestmark = pytest.mark.skipif(transformers.__version__.startswith('4.'),
                                 reason='the peers are those of transformers 5')
 

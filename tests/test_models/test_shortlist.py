@@ -133,7 +133,7 @@ def test_settings():
             PredictionSettings(shortlist=value)
     for value, message in (
             (dict(scale=0), 'shortlist.scale=0: give a number above 0'),
-            (dict(scale=2), 'shortlist.scale=2: give a number from 0 to 1'),
+            (dict(scale=2), 'shortlist.scale=2: give a number above 0, up to 1'),
             (dict(chunked_size=0), 'shortlist.chunked_size=0'),
             (dict(sizes=3), "shortlist has 'sizes'; it knows size, scale, chunked_size")):
         with pytest.raises(ValueError, match=message):
