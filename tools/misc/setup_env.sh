@@ -56,16 +56,19 @@ glip_mm_python() { "$glip_mm_venv/bin/python" "$@"; }
 # pip, its talk in the log. Arguments: those of pip.
 glip_mm_pip() { glip_mm_python -m pip "$@" < /dev/null >> "$glip_mm_log" 2>&1; }
 
+# What a stage has to say, on a line of its own. Arguments: words...
+glip_mm_note() { printf '\n   %s\n   ' "$*"; }
+
 # A stage of the installation: its name and how long it took. Arguments: name, command...
 glip_mm_stage() {
     local name=$1 start=$SECONDS
     shift
-    printf '   %s ...\n' "$name"
+    printf '   %s ... ' "$name"
     "$@" || {
         tail -n 15 "$glip_mm_log" >&2
         glip_mm_fail "$name could not be installed; the whole log: $glip_mm_log"
     }
-    printf '   %s: %d s\n' "$name" $((SECONDS - start))
+    printf '%d s\n' $((SECONDS - start))
 }
 
 glip_mm_install_torch() {
@@ -74,7 +77,7 @@ glip_mm_install_torch() {
         # shellcheck disable=SC2086  # may hold options
         if ! glip_mm_pip install ${GLIP_MM_TORCH:-torch==2.13.0}; then
             [ -z "${GLIP_MM_TORCH:-}" ] || glip_mm_fail "pip found no '$GLIP_MM_TORCH': see $glip_mm_log"
-            echo "   torch 2.13.0 cannot be had for this Python: taking what the index offers"
+            glip_mm_note "torch 2.13.0 cannot be had for this Python: taking what the index offers"
             glip_mm_pip install 'torch>=2.6' || glip_mm_fail \
                 "pip found no torch. Name one that your index has: GLIP_MM_TORCH='torch==2.7.1'"
         fi
@@ -122,7 +125,7 @@ glip_mm_install_mmcv_ops() {
     glip_mm_pip uninstall -y mmcv mmcv-lite
 
     if compgen -G "$cache/*.whl" >/dev/null; then
-        echo "   MMCV: the wheel built here before, for the same Python and torch ($cache)"
+        glip_mm_note "MMCV: the wheel built here before, for the same Python and torch ($cache)"
         glip_mm_pip install --force-reinstall --no-deps "$cache"/*.whl || true
         if glip_mm_has_mmcv_ops; then return; fi
         rm -rf "$cache"
@@ -130,18 +133,18 @@ glip_mm_install_mmcv_ops() {
 
     if glip_mm_pip install --only-binary :all: --no-deps "$spec"; then
         if glip_mm_has_mmcv_ops; then return; fi
-        echo "   MMCV: the wheel on offer does not fit this torch"
+        glip_mm_note "MMCV: the wheel on offer does not fit this torch"
     fi
     glip_mm_pip uninstall -y mmcv
 
-    echo "   MMCV: no wheel fits; compiling it, about 10 minutes on two cores ($glip_mm_log)"
+    glip_mm_note "MMCV: no wheel fits; compiling it, about 10 minutes on two cores ($glip_mm_log)"
     command -v "${CXX:-c++}" >/dev/null 2>&1 || glip_mm_fail "no C++ compiler ('${CXX:-c++}') was" \
         "found. On Debian and Ubuntu: apt-get install g++. Without GLIP_MM_MMCV none is needed"
     glip_mm_python -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
         glip_mm_fail "Python's headers are missing. On Debian and Ubuntu: apt-get install python3-dev"
     if [ "$cuda" = hide ]; then
-        echo "   warning: there is a GPU but no nvcc: MMCV's operators will run on the CPU alone"
+        glip_mm_note "warning: there is a GPU but no nvcc: MMCV's operators will run on the CPU alone"
     fi
     # beside its place in the cache, so that it appears there whole or not at all
     mkdir -p "$(dirname "$cache")" 2>/dev/null || true
