@@ -80,9 +80,10 @@ def check_present(images: Sequence[OneImage]) -> None:
     Raises:
         FileNotFoundError: Names the first.
     """
-    if all(isinstance(image, str) and '://' not in image and not Path(image).exists()
-           for image in images):
-        raise FileNotFoundError(f"inputs: '{images[0]}' does not exist")
+    missing = [image for image in images if isinstance(image, str) and '://' not in image
+               and not Path(image).exists()]
+    if missing and len(missing) == len(images):
+        raise FileNotFoundError(f"inputs: '{missing[0]}' does not exist")
 
 
 def expand_inputs(inputs: Any, recursive: bool = False) -> list[OneImage] | Iterator[OneImage]:

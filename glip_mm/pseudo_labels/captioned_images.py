@@ -10,7 +10,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from glip_mm.datasets.data_error import DataError, read_json
 from glip_mm.datasets.data_paths import below
 from glip_mm.datasets.storage.file_identity import identify, place
 from glip_mm.datasets.storage.tar_members import BrokenTar, link_of, tar_members
-from glip_mm.file_lock import exclusive
 from glip_mm.image_suffixes import IMAGE_SUFFIXES, is_image
 from glip_mm.text.safe_json import load_json
 
@@ -30,7 +28,7 @@ from .caption_folder import FolderList, ListedFolder
 from .caption_rows import SEPARATORS, CaptionRows, Start
 from .sample import Sample
 from .settings import refuse_changes
-from .shard_files import BROKEN_SHARD, ShardFiles
+from .shard_files import BROKEN_SHARD, ShardFiles, recording
 
 #: Record of a run's source, and the list of its images if that is a folder.
 RECORD, LIST = 'source.json', 'images.jsonl'
@@ -112,14 +110,10 @@ def find_shards(path: str | Path, folder: str | Path, images: str | Path | None 
     else:
         raise ValueError(f"--data '{path}': give a folder, or a .tar, .jsonl, .csv or .tsv file")
     if tars:
-        with _recording(folder):
+        with recording(folder):
             return [replace(shard, captions=captions) for shard in _tar_shards(path, tars, folder)]
     root = Path(os.path.abspath(images)) if images else path if path.is_dir() else path.parent
     return _row_shards(path, root, folder, shard_size, captions)
-
-
-def _recording(folder: Path) -> AbstractContextManager[bool]:
-    return exclusive(folder / 'claims' / '.source')  # beside the claims, which are locks as well
 
 
 def _row_shards(path: Path, images: Path, folder: Path, shard_size: int, captions: bool
@@ -129,7 +123,7 @@ def _row_shards(path: Path, images: Path, folder: Path, shard_size: int, caption
     facts: dict[str, Any] = dict(path=place(path), images=place(images), shard_size=shard_size)
     record, is_new = _read_record(folder), False
     if record is None:
-        with _recording(folder):
+        with recording(folder):
             record = _read_record(folder)
             if record is None:
                 record, is_new = _make_record(path, rows_file, images, facts, captions), True

@@ -21,7 +21,7 @@ from glip_mm.text.safe_json import load_json
 
 from .captioned_images import Shard, UnreadableShard
 from .sample import Reject, Sample
-from .shard_files import BROKEN_SHARD, ShardFiles
+from .shard_files import BROKEN_SHARD, ShardFiles, recording
 from .teacher import NOTHING_FOUND, Ready, Teacher
 
 #: Number of batches whose images are sorted by shape together, which reduces padding.
@@ -204,24 +204,25 @@ def finish(shards: Sequence[Shard], folder: Path, lost: Mapping[str, str]) -> No
     done = [(shard, shard.files(folder)) for shard in shards]
     done = [(shard, files) for shard, files in done if files.labels.exists()]
     counts: dict[str, int] = Counter()
-    with replacing(folder / 'rejects.jsonl') as out:
-        for _, files in done:
-            for line in files.rejects.read_bytes().splitlines(keepends=True):
-                counts[load_json(line)['cause']] += 1
-                out.write(line)
-    for shard, files in done:
-        if shard.is_tar:
-            with tarfile.open(files.labels) as tar:
-                counts['labelled'] += sum(name.endswith('.json') for name in tar.getnames())
-        else:
-            with open(files.labels, 'rb') as file:
-                counts['labelled'] += sum(1 for _ in file)
-    broken = {shard.name: why for shard, files in done if (why := files.broken())}
-    samples = sum(counts.values()) - counts[BROKEN_SHARD]
-    write_atomically(folder / 'summary.json', (json.dumps(
-        dict(shards=len(done), samples=samples, **dict(sorted(counts.items()))),
-        indent=1) + '\n').encode())
-    _delete_temporary_files(files for _, files in done)
+    with recording(folder):
+        with replacing(folder / 'rejects.jsonl') as out:
+            for _, files in done:
+                for line in files.rejects.read_bytes().splitlines(keepends=True):
+                    counts[load_json(line)['cause']] += 1
+                    out.write(line)
+        for shard, files in done:
+            if shard.is_tar:
+                with tarfile.open(files.labels) as tar:
+                    counts['labelled'] += sum(name.endswith('.json') for name in tar.getnames())
+            else:
+                with open(files.labels, 'rb') as file:
+                    counts['labelled'] += sum(1 for _ in file)
+        broken = {shard.name: why for shard, files in done if (why := files.broken())}
+        samples = sum(counts.values()) - counts[BROKEN_SHARD]
+        write_atomically(folder / 'summary.json', (json.dumps(
+            dict(shards=len(done), samples=samples, **dict(sorted(counts.items()))),
+            indent=1) + '\n').encode())
+        _delete_temporary_files(done, folder)
     if broken:
         MMLogger.get_current_instance().warning(
             '%d of %d shards are broken; what lies before the break is labelled: %s. Fetch them '
@@ -237,10 +238,15 @@ def finish(shards: Sequence[Shard], folder: Path, lost: Mapping[str, str]) -> No
             '--out once the data are mended')
 
 
-def _delete_temporary_files(done: Iterable[ShardFiles]) -> None:
-    """Delete what killed processes began; nobody else writes into the files of finished shards."""
-    paths = {path for files in done for path in (files.labels, files.rejects)}
-    for folder in {path.parent for path in paths}:
-        for begun in folder.glob('.*.tmp'):
-            if folder / begun.name[1:].rsplit('.', 2)[0] in paths:  # .NAME.PID.tmp
+def _delete_temporary_files(done: Iterable[tuple[Shard, ShardFiles]], folder: Path) -> None:
+    """Delete what killed processes began.
+
+    Nobody else writes into the files of finished shards, nor, while this process is
+    :func:`.shard_files.recording`, into those of the run.
+    """
+    paths = {path for _, files in done for path in (files.labels, files.rejects)}
+    paths |= {folder / name for name in ('rejects.jsonl', 'summary.json', 'source.json')}
+    for parent in {path.parent for path in paths}:
+        for begun in parent.glob('.*.tmp'):
+            if parent / begun.name[1:].rsplit('.', 2)[0] in paths:  # .NAME.PID.tmp
                 begun.unlink(missing_ok=True)

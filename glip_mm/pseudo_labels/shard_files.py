@@ -1,11 +1,18 @@
 """Result files of a shard."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from glip_mm.file_lock import exclusive
 from glip_mm.text.safe_json import load_json
 
 #: Cause of the reject that stands for the part of a shard which cannot be read.
 BROKEN_SHARD = 'broken shard'
+
+
+def recording(folder: Path) -> AbstractContextManager[bool]:
+    """Wait until no other process writes the files that all shards of a run have in common."""
+    return exclusive(folder / 'claims' / '.source')  # beside the claims, which are locks as well
 
 
 class ShardFiles:

@@ -122,6 +122,15 @@ def test_killed_at_any_moment(data, unbroken, tmp_path):
     assert contents(out) == unbroken  # nor is anything left of what was half written
 
 
+def test_what_killed_processes_began_in_the_folder_is_deleted(data, unbroken, tmp_path):
+    out = tmp_path / 'out'
+    out.mkdir()
+    for name in ('rejects.jsonl', 'summary.json', 'source.json'):
+        (out / f'.{name}.99999977.tmp').touch()  # more than any system has
+    assert start(data, out).wait() == 0
+    assert contents(out) == unbroken
+
+
 def test_two_processes_share_the_work(data, unbroken, tmp_path):
     processes = [start(data, tmp_path, rank, 2) for rank in (0, 1)]
     assert [p.wait() for p in processes] == [0, 0]

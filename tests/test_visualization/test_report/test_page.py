@@ -125,8 +125,8 @@ def test_input_that_makes_no_sense(tmp_path):
 
 
 def test_tool_fails_with_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), str(tmp_path / 'none')])
-    with pytest.raises(SystemExit, match=f"^error: '{tmp_path}/none' has no metrics.json"):
+    monkeypatch.setattr(sys, 'argv', [str(TOOL), str(tmp_path)])
+    with pytest.raises(SystemExit, match=f"^error: '{tmp_path}' has no metrics.json"):
         runpy.run_path(str(TOOL), run_name='__main__')
 
 
