@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from glip_mm_cli.ending import end_clearly
+from glip_mm_cli.inputs import existing
 from glip_mm_cli.outputs import check_apart
 
 
@@ -22,7 +23,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('paths', nargs='+', metavar='PATH', type=Path,
+    parser.add_argument('paths', nargs='+', metavar='PATH', type=lambda text: Path(existing(text)),
                         help='a folder, its annotation file, or ODVG lines')
     parser.add_argument('--format', help='name of the format, such as coco, yolo or voc (default: '
                         'it is recognised)')
