@@ -97,7 +97,8 @@ def test_a_mistyped_flag(tool):
           ('tools/analysis_tools/review_labels.py', [], ['--out', 'x']),
           ('tools/analysis_tools/export_labels.py', [], ['--to', 'coco', '--out', 'x']),
           ('tools/analysis_tools/analyze_logs.py', ['plot_curve'], []),
-          ('tools/misc/check_data.py', [], []), ('tools/misc/merge_lora.py', [], ['x']), ('tools/misc/validate_odvg.py', [], []),
+          ('tools/misc/check_data.py', [], []), ('tools/misc/merge_lora.py', [], ['x']),
+          ('tools/misc/validate_odvg.py', [], []),
           ('tools/dataset_converters/coco2odvg.py', [], []))),
     ('tools/dataset_converters/openimages2odvg.py', [], "--input-dir 'data/OpenImages"),
 ])
